@@ -1,0 +1,106 @@
+"The repository's own checks, and that they find what they are for."
+import json, re, subprocess, sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import check, readme
+
+
+def cell(source="", outputs=(), kind="code"): return {"cell_type": kind, "source": source, "outputs": list(outputs), "metadata": {}}
+
+
+def faults(*cells, **kwargs): return check.notebook_faults({"cells": list(cells)}, **kwargs)
+
+
+def stream(text): return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def display(**data): return {"output_type": "display_data", "data": {k.replace("_", "/"): v for k, v in data.items()}}
+
+
+@pytest.mark.parametrize("output, words", [
+    ({"output_type": "error", "ename": "ValueError", "evalue": "x"}, "ends in an error: ValueError"),
+    (stream("saved to /home/someone/run"), "shows the path /home/someone"),
+    (display(text_html="<a href='/tmp/x.png'>"), "shows the path /tmp/x.png"),
+    (stream("<Thing object at 0x7f2002ae4ae0>"), "memory address"),
+    (display(image_png="A" * 100_000), "a picture of 75 KB"),
+    (display(text_html=f"<img src='data:image/png;base64,{'A' * 100_000}'>"), "a picture of 75 KB"),
+])
+def test_a_bad_output_is_found(output, words):
+    found = faults(cell("show()", [output]))
+    assert len(found) == 1 and words in found[0]
+
+
+def test_good_outputs_pass():
+    good = [stream("see https://example.org/home/page and runs/tmp/x\n"), display(image_png="A" * 40_000, text_plain="<Figure>")]
+    assert faults(cell("show()", good), cell("x = 1"), cell("text", kind="markdown")) == []
+
+
+def test_a_chapter_without_outputs_is_found():
+    assert faults(cell("print(1)")) == ["has no outputs: execute it"]
+    assert faults(cell("print(1)"), must_run=False) == []
+    assert faults(cell("print(1)", [stream("1\n")]), cell("print(2)")) == ["cell 1 prints but has no output: execute the notebook"]
+    assert faults(cell("print(1)", [stream("1\n")]), cell("#| slow\nprint(2)"), cell("def f():\n    print(3)")) == []
+
+
+def test_a_source_that_names_a_machine_is_found():
+    assert "names the path /work/main" in faults(cell("open('/work/main/x')"))[0]
+
+
+def test_differing_modules_are_found(tmp_path):
+    for folder, files in dict(old={"same": 1, "left": 1, "edited": 1}, new={"same": 1, "edited": 2, "extra": 1}).items():
+        (tmp_path / folder).mkdir()
+        for name, value in files.items(): (tmp_path / folder / f"{name}.py").write_text(f"x = {value}\n")
+    found = check.compare_modules(tmp_path / "old", tmp_path / "new")
+    assert [f.split()[0] for f in found] == ["pgp_nb/left.py", "pgp_nb/extra.py", "pgp_nb/edited.py"]
+
+
+def test_unclean_notebook_is_found(tmp_path):
+    (tmp_path / "nbs").mkdir()
+    (tmp_path / "settings.ini").write_text((ROOT / "settings.ini").read_text(encoding="utf-8"), encoding="utf-8")
+    notebook = json.loads((ROOT / "nbs/00_conventions.ipynb").read_text(encoding="utf-8"))
+    next(c for c in notebook["cells"] if c["cell_type"] == "code")["execution_count"] = 7
+    (tmp_path / "nbs/a.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    assert check.clean(tmp_path) == ["nbs/a.ipynb is not clean: run nbdev_clean --fname nbs/a.ipynb"]
+
+
+def test_unknown_step_is_an_error():
+    done = subprocess.run([sys.executable, ROOT / "tools/check.py", "libary"], capture_output=True, text=True)
+    assert done.returncode and "no step 'libary'; the steps are library, clean, executed, readme" in done.stderr
+
+
+def test_readme_keeps_text_and_results_and_hides_the_hidden():
+    notebook = {"cells": [cell("# T\n\n[a](01_a.ipynb) [b](https://b.org) [l](../LICENSE) ![p](images/p.png)", kind="markdown"), cell("#| hide\nsecret()"),
+                          cell("#| eval: true\nprint(1)", [stream("1\n")]), cell("f", [display(image_png="A", text_plain="<Figure>")])]}
+    text = readme.readme(notebook)
+    assert "[a](nbs/01_a.ipynb) [b](https://b.org) [l](LICENSE) ![p](nbs/images/p.png)" in text
+    assert "```python\nprint(1)\n```\n\n```text\n1\n```" in text
+    assert "secret" not in text and "Figure" not in text and "#|" not in text
+
+
+def test_links_of_the_readme_exist():
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    missing = [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
+    assert not missing, f"README.md links to files that do not exist: {missing}"
+
+
+def test_the_site_lists_every_chapter():
+    def pages(contents):
+        for entry in contents:
+            if isinstance(entry, dict) and "contents" in entry: yield from pages(entry["contents"])
+            else: yield entry["href"] if isinstance(entry, dict) else entry
+    config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    listed = list(pages(config["website"]["sidebar"]["contents"]))
+    chapters = [re.sub(r"^\d+_", "", p.name) for p in sorted((ROOT / "nbs").glob("*.ipynb"))]
+    assert sorted(listed) == sorted(chapters)
+    assert [p for p in listed if p != "index.ipynb"] == [c for c in chapters if c != "index.ipynb"], "the sidebar is in reading order"
+
+
+def test_the_lock_names_versions_only():
+    pins = [line for line in (ROOT / "requirements-dev.lock").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    assert "torch==2.13.0" in pins

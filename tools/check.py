@@ -1,0 +1,136 @@
+"""The quick checks of the repository: the library is what the notebooks export, the notebooks are clean and executed, the README is current.
+
+    python tools/check.py [library] [clean] [executed] [readme]
+
+Nothing in the working tree is written. Stops at the first step with a fault and says what to do.
+"""
+import ast, json, re, shutil, subprocess, sys, tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from readme import join, readme
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_PICTURE = 60_000
+MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|tmp|work|Users)/[\w.-]+")
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
+DATA_URI = re.compile(r"data:image/[\w+.-]+;base64,([A-Za-z0-9+/=\s]+)")
+
+
+def read(path): return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def chapters(root): return sorted(p for p in (Path(root) / "nbs").rglob("*.ipynb") if not any(part[0] in "._" for part in p.relative_to(root).parts))
+
+
+def notebooks(root): return chapters(root) + sorted((Path(root) / "experiments").glob("*.ipynb"))
+
+
+def library(root):
+    "The modules in pgp_nb/ against a fresh export of the notebooks, made in a temporary copy."
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / Path(root).name
+        copy.mkdir()
+        shutil.copy(Path(root) / "settings.ini", copy)
+        shutil.copytree(Path(root) / "nbs", copy / "nbs", ignore=shutil.ignore_patterns(".*", "_*"))
+        (copy / "pgp_nb").mkdir()
+        done = subprocess.run([Path(sys.executable).parent / "nbdev_export"], cwd=copy, capture_output=True, text=True)
+        if done.returncode: return [f"nbdev_export failed: {done.stderr.strip()}"]
+        return compare_modules(Path(root) / "pgp_nb", copy / "pgp_nb")
+
+
+def compare_modules(committed, exported):
+    "One line for each module that is missing, left over or different."
+    def modules(folder): return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in folder.rglob("*.py")}
+    old, new = modules(committed), modules(exported)
+    faults = [f"pgp_nb/{name} comes from no notebook: delete it" for name in sorted(old.keys() - new.keys())]
+    faults += [f"pgp_nb/{name} is missing: run nbdev_export" for name in sorted(new.keys() - old.keys())]
+    return faults + [f"pgp_nb/{name} is not what its notebook exports: run nbdev_export" for name in sorted(old.keys() & new.keys()) if old[name] != new[name]]
+
+
+def clean(root):
+    "Each notebook against what `nbdev_clean` makes of it."
+    from execnb.nbio import nb2str
+    from nbdev.clean import clean_nb
+    from nbdev.config import get_config
+    cfg, faults = get_config(path=root), []
+    for path in notebooks(root):
+        notebook = read(path)
+        clean_nb(notebook, allowed_metadata_keys=cfg.get("allowed_metadata_keys", "").split(),
+                 allowed_cell_metadata_keys=cfg.get("allowed_cell_metadata_keys", "").split(), clean_ids=cfg.clean_ids)
+        if nb2str(notebook) != path.read_text(encoding="utf-8"): faults.append(f"{name(path, root)} is not clean: run nbdev_clean --fname {name(path, root)}")
+    return faults
+
+
+def name(path, root): return Path(path).relative_to(root).as_posix()
+
+
+def executed(root):
+    "Every chapter with code shows its results, and no output gives away a machine or weighs too much."
+    return [f"{name(path, root)}: {fault}" for path in notebooks(root) for fault in notebook_faults(read(path), must_run=path in chapters(root))]
+
+
+def notebook_faults(notebook, must_run=True):
+    "What is wrong with the outputs of one notebook, in words."
+    code = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+    faults = []
+    if must_run and any(prints(c) for c in code) and not any(c["outputs"] for c in code): return ["has no outputs: execute it"]
+    for number, cell in enumerate(notebook["cells"]):
+        if must_run and cell["cell_type"] == "code" and prints(cell) and not cell["outputs"]: faults.append(f"cell {number} prints but has no output: execute the notebook")
+        for found in MACHINE_PATH.findall(join(cell["source"])): faults.append(f"cell {number} names the path {found}")
+        for output in cell.get("outputs", []): faults += [f"cell {number} {fault}" for fault in output_faults(output)]
+    return faults
+
+
+def prints(cell):
+    "Whether a cell prints whenever it runs: a `print` at its top level, in a cell that no flag skips."
+    source = join(cell["source"])
+    if re.search(r"^#\|\s*(slow|gpu|widget|notest|eval:\s*false)", source, re.M): return False
+    try: body = ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.M)).body
+    except SyntaxError: return False
+    return any(isinstance(s, ast.Expr) and isinstance(s.value, ast.Call) and getattr(s.value.func, "id", "") == "print" for s in body)
+
+
+def output_faults(output):
+    "Errors, machine paths, memory addresses and heavy pictures in one output."
+    if output["output_type"] == "error": return [f"ends in an error: {output['ename']}: {output['evalue']}"]
+    data = output.get("data", {})
+    texts = [join(output.get("text", ""))] + [join(v) for kind, v in data.items() if kind.startswith("text/") or kind == "image/svg+xml"]
+    faults = [f"has a picture of {size // 1000} KB, {MAX_PICTURE // 1000} are allowed" for size in picture_sizes(data) if size > MAX_PICTURE]
+    for text in (DATA_URI.sub("", t) for t in texts):
+        faults += [f"shows the path {found}" for found in MACHINE_PATH.findall(text)]
+        if ADDRESS.search(text): faults.append("shows a memory address")
+    return faults
+
+
+def picture_sizes(data):
+    "Bytes of every picture in an output, those inside HTML included."
+    for kind, value in data.items():
+        if kind == "image/svg+xml": yield len(join(value))
+        elif kind.startswith("image/"): yield len(join(value)) * 3 // 4
+        elif kind == "text/html": yield from (len(found) * 3 // 4 for found in DATA_URI.findall(join(value)))
+
+
+def readme_current(root):
+    "README.md against what nbs/index.ipynb makes of it."
+    target = Path(root) / "README.md"
+    current = target.exists() and target.read_text(encoding="utf-8") == readme(read(Path(root) / "nbs/index.ipynb"))
+    return [] if current else ["README.md differs from nbs/index.ipynb: run make readme"]
+
+
+STEPS = {"library": ("the exported library equals the notebooks", library), "clean": ("the notebooks are clean", clean),
+         "executed": ("the notebooks are executed, their outputs small and free of machine names", executed), "readme": ("README.md is up to date", readme_current)}
+
+
+def main(names):
+    unknown = [n for n in names if n not in STEPS]
+    if unknown: sys.exit(f"check: no step {unknown[0]!r}; the steps are {', '.join(STEPS)}")
+    for step in names or STEPS:
+        title, function = STEPS[step]
+        print(f"== Check: {title}", flush=True)
+        faults = function(ROOT)
+        for fault in faults: print(f"   {fault}")
+        if faults: sys.exit(f"check: {len(faults)} faults in the step {step!r}")
+
+
+if __name__ == "__main__": main(sys.argv[1:])

@@ -1,0 +1,56 @@
+"""README.md from nbs/index.ipynb: the text as it is, code as Python blocks, printed results below them.
+
+    python tools/readme.py            write README.md
+    python tools/readme.py --check    say whether it is up to date
+
+Hidden cells and pictures in outputs are left out; a picture for both readers is a file in nbs/images that the text links.
+"""
+import json, re, sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "<!-- Written by `make readme` from nbs/index.ipynb: edit that notebook. -->\n"
+
+
+def join(text): return text if isinstance(text, str) else "".join(text)
+
+
+def from_root(markdown):
+    "Links to other chapters and to pictures, relative to nbs/, become relative to the repository."
+    return re.sub(r"(\]\(|src=\")(?!https?:|#|/|mailto:|data:|\.\./)", r"\1nbs/", markdown).replace("](../", "](")
+
+
+def output_text(output):
+    "What a reader sees of one output as plain text: printed lines or a result's representation."
+    if output["output_type"] == "stream": return join(output["text"])
+    data = output.get("data", {})
+    if any(kind.startswith("image/") for kind in data): return ""
+    return join(data.get("text/plain", ""))
+
+
+def code_markdown(cell):
+    "A code cell and what it printed; nothing for a hidden cell."
+    lines = join(cell["source"]).splitlines()
+    directives = {line.replace("#|", "").split(":")[0].strip() for line in lines if line.startswith("#|")}
+    if directives & {"hide", "default_exp"}: return ""
+    code = "\n".join(line for line in lines if not line.startswith("#|")).strip()
+    shown = "".join(text if text.endswith("\n") else text + "\n" for text in map(output_text, cell["outputs"]) if text)
+    return f"```python\n{code}\n```" + (f"\n\n```text\n{shown.rstrip()}\n```" if shown.strip() else "") if code else ""
+
+
+def readme(notebook):
+    "The README's text for a notebook read by `json`."
+    cells = (from_root(join(c["source"])) if c["cell_type"] == "markdown" else code_markdown(c) for c in notebook["cells"] if c["cell_type"] != "raw")
+    return NOTE + "\n" + "\n\n".join(text.strip() for text in cells if text.strip()) + "\n"
+
+
+def main():
+    wanted = readme(json.loads((ROOT / "nbs/index.ipynb").read_text(encoding="utf-8")))
+    target = ROOT / "README.md"
+    if "--check" in sys.argv[1:]:
+        if not target.exists() or target.read_text(encoding="utf-8") != wanted: sys.exit("README.md differs from nbs/index.ipynb: run `make readme`")
+    else:
+        target.write_text(wanted, encoding="utf-8")
+
+
+if __name__ == "__main__": main()
