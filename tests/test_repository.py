@@ -13,7 +13,9 @@ import check, readme
 def cell(source="", outputs=(), kind="code"): return {"cell_type": kind, "source": source, "outputs": list(outputs), "metadata": {}}
 
 
-def faults(*cells, **kwargs): return check.notebook_faults({"cells": list(cells)}, **kwargs)
+def faults(*cells, **kwargs):
+    "Faults of a chapter that begins as it should, its cells counted from 1."
+    return check.notebook_faults({"cells": [cell("# Title\n\n> subtitle", kind="markdown"), *cells]}, **kwargs)
 
 
 def stream(text): return {"output_type": "stream", "name": "stdout", "text": text}
@@ -43,8 +45,16 @@ def test_good_outputs_pass():
 def test_a_chapter_without_outputs_is_found():
     assert faults(cell("print(1)")) == ["has no outputs: execute it"]
     assert faults(cell("print(1)"), must_run=False) == []
-    assert faults(cell("print(1)", [stream("1\n")]), cell("print(2)")) == ["cell 1 prints but has no output: execute the notebook"]
+    assert faults(cell("print(1)", [stream("1\n")]), cell("print(2)")) == ["cell 2 prints but has no output: execute the notebook"]
     assert faults(cell("print(1)", [stream("1\n")]), cell("#| slow\nprint(2)"), cell("def f():\n    print(3)")) == []
+
+
+@pytest.mark.parametrize("first, words", [
+    (cell("# Title\n\n> subtitle\n\nMore text", kind="markdown"), "holds more than title and subtitle"),
+    (cell("Some text", kind="markdown"), "is no title"), (cell("x = 1"), "is no title")])
+def test_a_bad_title_is_found(first, words):
+    found = check.notebook_faults({"cells": [first]})
+    assert len(found) == 1 and words in found[0]
 
 
 def test_a_source_that_names_a_machine_is_found():

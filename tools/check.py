@@ -73,13 +73,20 @@ def executed(root):
 def notebook_faults(notebook, must_run=True):
     "What is wrong with the outputs of one notebook, in words."
     code = [c for c in notebook["cells"] if c["cell_type"] == "code"]
-    faults = []
+    faults = title_faults(notebook["cells"][0]) if must_run else []
     if must_run and any(prints(c) for c in code) and not any(c["outputs"] for c in code): return ["has no outputs: execute it"]
     for number, cell in enumerate(notebook["cells"]):
         if must_run and cell["cell_type"] == "code" and prints(cell) and not cell["outputs"]: faults.append(f"cell {number} prints but has no output: execute the notebook")
         for found in MACHINE_PATH.findall(join(cell["source"])): faults.append(f"cell {number} names the path {found}")
         for output in cell.get("outputs", []): faults += [f"cell {number} {fault}" for fault in output_faults(output)]
     return faults
+
+
+def title_faults(cell):
+    "nbdev turns the first cell into the page's title and subtitle and drops whatever else it holds."
+    lines = [line for line in join(cell["source"]).splitlines() if line.strip()]
+    if cell["cell_type"] != "markdown" or not lines or not lines[0].startswith("# "): return ["cell 0 is no title: begin with `# Title` and `> subtitle`"]
+    return ["cell 0 holds more than title and subtitle, which the site drops: move it to a cell of its own"] if len(lines) > 2 or any(line[0] not in "#>" for line in lines) else []
 
 
 def prints(cell):

@@ -18,7 +18,7 @@ def process():
     "nbdev's own processing: front matter, hidden cells, `show_doc` tables. It reads no other configuration than settings.ini."
     from nbdev.serve import proc_nbs
     shutil.rmtree(SITE, ignore_errors=True)
-    proc_nbs.__wrapped__(str(ROOT / "nbs"), n_workers=1)
+    proc_nbs(str(ROOT / "nbs"), n_workers=1)
     for made in (SITE / "_quarto.yml", SITE / "nbdev.yml"): made.unlink(missing_ok=True)
 
 
@@ -29,7 +29,7 @@ def rename():
     host = f"{cfg.doc_host.rstrip('/')}/{cfg.doc_baseurl.strip('/')}/"
     for path in SITE.rglob("*.ipynb"):
         text = path.read_text(encoding="utf-8").replace(host, "")
-        path.write_text(re.sub(r"(\]\()\d+_(\w+\.ipynb)", r"\1\2", text), encoding="utf-8")
+        path.write_text(re.sub(r"(\]\()\d+_(\w+\.ipynb)", r"\1\2", text).replace("](../", "]("), encoding="utf-8")
         path.rename(path.with_name(plain(path.name)))
 
 
@@ -45,7 +45,8 @@ def existing(contents):
 
 
 def configure():
-    "Copy _quarto.yml beside the processed chapters."
+    "Put _quarto.yml, the licence and the contributor's page beside the processed chapters."
+    for extra in ("LICENSE", "CONTRIBUTING.md"): shutil.copy(ROOT / extra, SITE)
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     bar = config["website"]["sidebar"]
     bar["contents"] = existing(bar["contents"])
