@@ -7,7 +7,7 @@ __all__ = ['BANDS', 'uniform', 'color_jitter', 'flip_rotate', 'fill_in', 'PaintC
            'random_view', 'jitter_limbs', 'band_colors', 'part_colors', 'layer', 'face_disc', 'pixel_grid', 'stripes',
            'Painting', 'paint_puppets', 'finish']
 
-# %% ../nbs/10_painting.ipynb #a29010a7
+# %% ../nbs/10_painting.ipynb #67807147
 from dataclasses import dataclass
 import math
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from .networks import Pose, place, pose_from_camera
 from .puppet import Puppet
 from .segmentation import limb_depths
 
-# %% ../nbs/10_painting.ipynb #08593c74
+# %% ../nbs/10_painting.ipynb #3686dcd5
 def uniform(low: float, high: float, shape: tuple, g: torch.Generator, device="cpu") -> Tensor:
     "Uniform random numbers from a CPU generator, on any device."
     return (torch.rand(shape, generator=g) * (high - low) + low).to(device)
@@ -38,7 +38,7 @@ def color_jitter(images: Tensor,  # (B,3,H,W) in [0,1]
     x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(B, 1, 1, 1)
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #afab1e57
+# %% ../nbs/10_painting.ipynb #6ae52b53
 def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
         g: torch.Generator,      # source of randomness
         degrees: float = 20.     # largest rotation in the image plane
@@ -50,7 +50,7 @@ def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
     grid = F.affine_grid(F.pad(theta, (0, 1)), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #95f0e7f0
+# %% ../nbs/10_painting.ipynb #f80bb18f
 def fill_in(images: Tensor, # (B,3,H,W)
         known: Tensor       # (B,1,H,W) in [0,1]: 1 keep, 0 fill
     ) -> Tensor:            # (B,3,H,W)
@@ -61,7 +61,7 @@ def fill_in(images: Tensor, # (B,3,H,W)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
     return known * images + (1 - known) * F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #acadde2e
+# %% ../nbs/10_painting.ipynb #405acf87
 @dataclass(frozen=True)
 class PaintConfig:
     "How unpaired poses are seen and painted."
@@ -74,20 +74,20 @@ class PaintConfig:
     color_jitter: float = 0.3      # of the finished picture
     noise: float = 0.03            # standard deviation of pixel noise
 
-# %% ../nbs/10_painting.ipynb #62592d3f
+# %% ../nbs/10_painting.ipynb #71ddef76
 def view_rotation(B: int, g: torch.Generator, cfg: PaintConfig = PaintConfig()) -> Tensor:
     "(B,3,3) rotations from an upright frame (z up, any heading) to random cameras."
     angles = uniform(-1, 1, (B, 3), g) * torch.tensor([math.pi, (cfg.elevation[1] - cfg.elevation[0]) * math.pi / 360, cfg.roll * math.pi / 180])
     return camera_rotation(angles + torch.tensor([0, sum(cfg.elevation) * math.pi / 360, 0]))
 
-# %% ../nbs/10_painting.ipynb #1f3893ad
+# %% ../nbs/10_painting.ipynb #0f9c2383
 def zoom_raw(fill: Tensor # share of the image side that the joints span, below 0.95
     ) -> Tensor:          # the raw camera's last number
     "The unbounded translation in depth that makes a person fill a share of the image."
     limits = CameraLimits()
     return (((1 - 2 * limits.margin) / fill).log() / math.log(limits.zoom)).clamp(1e-3, 1 - 1e-3).logit()
 
-# %% ../nbs/10_painting.ipynb #27dcaad7
+# %% ../nbs/10_painting.ipynb #3071db76
 def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
         size: int,              # image side, px
         g: torch.Generator,     # source of randomness
@@ -95,13 +95,13 @@ def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     ) -> Pose:                  # with constant limb lengths; `joints_2d` in px
     "T_c of unpaired poses under random cameras: q_z (Sec. 3.3)."
     B = len(poses)
-    poses = torch.where(uniform(0, 1, (B, 1, 1), g) < 0.5, poses, mirror_pose(poses))
+    poses = torch.where(uniform(0, 1, (B, 1, 1), g, poses.device) < 0.5, poses, mirror_pose(poses))
     canonical, upright, _ = canonicalise(poses)
     rotation = view_rotation(B, g, cfg).to(poses) @ upright
     translation = place(canonical @ rotation.mT, torch.cat([uniform(-1.5, 1.5, (B, 2), g), zoom_raw(uniform(*cfg.fill, (B, 1), g))], 1).to(poses))
     return pose_from_camera(canonical, Camera(rotation, translation), size)
 
-# %% ../nbs/10_painting.ipynb #016547d8
+# %% ../nbs/10_painting.ipynb #3cb98526
 def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
         g: torch.Generator,         # source of randomness
         amount: float               # largest relative change
@@ -111,7 +111,7 @@ def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + change + change[:, list(MIRROR)]))
 
-# %% ../nbs/10_painting.ipynb #4bc86c9f
+# %% ../nbs/10_painting.ipynb #15e794de
 BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
 
 def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
@@ -127,7 +127,7 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     index = torch.multinomial(weights.flatten(0, 1).cpu(), 1, generator=g).to(images.device).view(len(images), 1, -1)
     return images.flatten(2).gather(2, index.expand(-1, 3, -1)).mT
 
-# %% ../nbs/10_painting.ipynb #b522821f
+# %% ../nbs/10_painting.ipynb #b8304cf3
 def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator     # source of randomness
     ) -> Tensor:               # (B,10,3) a colour for every part
@@ -139,7 +139,7 @@ def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
     return (colors + 0.04 * torch.randn(colors.shape, generator=g).to(colors)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #e3e74598
+# %% ../nbs/10_painting.ipynb #cf61804e
 def layer(alpha: Tensor,   # (B,L,H,W) opacity of the layers
         colors: Tensor,    # (B,L,3,H,W) or (B,L,3,1,1)
         depth: Tensor,     # (B,L) larger is farther
@@ -153,7 +153,7 @@ def layer(alpha: Tensor,   # (B,L,H,W) opacity of the layers
     visible = alpha * torch.cat([torch.ones_like(alpha[:, :1]), through[:, :-1]], 1)
     return (visible.unsqueeze(2) * colors).sum(1) + through[:, -1:] * background
 
-# %% ../nbs/10_painting.ipynb #764e3667
+# %% ../nbs/10_painting.ipynb #a0928d15
 def face_disc(pose: Pose, # whose head gets a face
         size: int,        # image side, px
         radius: float = 85. # mm
@@ -172,13 +172,13 @@ def face_disc(pose: Pose, # whose head gets a face
     r = (radius * scale * (0.4 + 0.6 * toward.clamp(0, 1)))[:, None, None]
     return torch.sigmoid(4 * (r - distance)) * (toward > -0.3)[:, None, None]
 
-# %% ../nbs/10_painting.ipynb #67f6403a
+# %% ../nbs/10_painting.ipynb #ca934995
 def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     "Coordinates y (size,1) and x (1,size) of the pixel centres, px."
     center = torch.arange(size, device=like.device, dtype=like.dtype) + 0.5
     return center[:, None], center[None]
 
-# %% ../nbs/10_painting.ipynb #fd192397
+# %% ../nbs/10_painting.ipynb #fcb2a092
 def stripes(B: int, size: int, g: torch.Generator, device) -> Tensor:
     "(B,10,H,W) factors near one: random stripes on some parts, a slow gradient of light over all."
     angle, phase = uniform(0, math.pi, (B, N_PARTS, 1, 1), g, device), uniform(0, 6.3, (B, N_PARTS, 1, 1), g, device)
@@ -188,14 +188,14 @@ def stripes(B: int, size: int, g: torch.Generator, device) -> Tensor:
     light = uniform(-.2, .2, (B, 1, 1, 1), g, device) * (x / size - .5) + uniform(-.2, .2, (B, 1, 1, 1), g, device) * (y / size - .5)
     return 1 + light + strong * torch.sin(wave * (x * angle.cos() + y * angle.sin()) + phase)
 
-# %% ../nbs/10_painting.ipynb #374f6d76
+# %% ../nbs/10_painting.ipynb #ec924513
 class Painting(NamedTuple):
     "Painted puppets and what is known of them."
     images: Tensor  # (B,3,H,W) in [0,1]
     pose: Pose      # p_z, its camera and q_z
     alpha: Tensor   # (B,H,W) coverage by the puppet
 
-# %% ../nbs/10_painting.ipynb #1ec69e8c
+# %% ../nbs/10_painting.ipynb #87199b2d
 def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
         frames: Tensor,          # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,        # (B,1,S,S) m_sal of the frames
@@ -221,7 +221,7 @@ def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
     images = layer(alpha, paint, limb_depths(drawn.joints_3d[..., 2]), flip_rotate(background, g, 4.))
     return Painting(finish(images, g, cfg), pose, 1 - (1 - alpha).prod(1))
 
-# %% ../nbs/10_painting.ipynb #ea9982c4
+# %% ../nbs/10_painting.ipynb #21eb1e5c
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:
     "Blur half of the pictures a little, shift colours, add noise."
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
