@@ -5,9 +5,9 @@ PY := .venv/bin/python
 LOCK := requirements-dev.lock
 ENV := .venv/.made-from-$(shell cksum < $(LOCK) | cut -d' ' -f1)
 
-export OMP_NUM_THREADS ?= 1
 export JUPYTER_PREFER_ENV_PATH = 1
-export MPLBACKEND ?= agg
+chapters pytest: export OMP_NUM_THREADS ?= 1
+chapters: export MPLBACKEND = agg
 
 .PHONY: help env demo test check chapters pytest readme docs lab wheel lock clean
 .NOTPARALLEL:

@@ -9,6 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_proc"
+RENDER = Path(sys.executable).parent / "smalldocs"
 
 
 def plain(name): return re.sub(r"^\d+_", "", name)
@@ -54,10 +55,11 @@ def configure():
 
 
 def main():
+    if not RENDER.exists(): sys.exit("docs: smalldocs is not installed; it needs Python 3.11 or newer")
     process()
     rename()
     configure()
-    sys.exit(subprocess.run([Path(sys.executable).parent / "smalldocs", "render", str(SITE)]).returncode)
+    sys.exit(subprocess.run([RENDER, "render", str(SITE)]).returncode)
 
 
 if __name__ == "__main__": main()
