@@ -57,6 +57,12 @@ def test_a_bad_title_is_found(first, words):
     assert len(found) == 1 and words in found[0]
 
 
+def test_an_import_beside_other_code_is_found():
+    assert "cell 1 mixes an import" in faults(cell("import x\ny = x.f()"))[0]
+    assert "cell 1 mixes an import" in faults(cell("def f():\n    import x\n    y = 1"))[0]
+    assert faults(cell("import x\nfrom y import z"), cell("#| export\nimport x\ny = 1"), cell("#| eval: false\nimport x\ny = 1")) == []
+
+
 def test_a_source_that_names_a_machine_is_found():
     assert "names the path /work/main" in faults(cell("open('/work/main/x')"))[0]
 

@@ -77,6 +77,7 @@ def notebook_faults(notebook, must_run=True):
     if must_run and any(prints(c) for c in code) and not any(c["outputs"] for c in code): return ["has no outputs: execute it"]
     for number, cell in enumerate(notebook["cells"]):
         if must_run and cell["cell_type"] == "code" and prints(cell) and not cell["outputs"]: faults.append(f"cell {number} prints but has no output: execute the notebook")
+        if must_run and cell["cell_type"] == "code" and mixes_imports(cell): faults.append(f"cell {number} mixes an import with other code, and the site runs it: give the import a cell of its own")
         for found in MACHINE_PATH.findall(join(cell["source"])): faults.append(f"cell {number} names the path {found}")
         for output in cell.get("outputs", []): faults += [f"cell {number} {fault}" for fault in output_faults(output)]
     return faults
@@ -89,12 +90,26 @@ def title_faults(cell):
     return ["cell 0 holds more than title and subtitle, which the site drops: move it to a cell of its own"] if len(lines) > 2 or any(line[0] not in "#>" for line in lines) else []
 
 
+def flagged(cell, *flags): return re.search(rf"^#\|\s*({'|'.join(flags)})\b", join(cell["source"]), re.M)
+
+
+def statements(cell):
+    "The parsed statements of a code cell, magics left out."
+    try: return ast.parse(re.sub(r"^\s*[%!].*$", "", join(cell["source"]), flags=re.M)).body
+    except SyntaxError: return []
+
+
+def mixes_imports(cell):
+    "Whether a cell that is not exported imports and does more: the site runs each cell with an import, and only those."
+    if flagged(cell, "exports?", "exporti", r"eval:\s*false"): return False
+    nodes = [node for statement in statements(cell) for node in ast.walk(statement)]
+    return any(isinstance(n, (ast.Import, ast.ImportFrom)) for n in nodes) and any(isinstance(n, (ast.Expr, ast.Assign)) for n in nodes)
+
+
 def prints(cell):
     "Whether a cell prints whenever it runs: a `print` at its top level, in a cell that no flag skips."
-    source = join(cell["source"])
-    if re.search(r"^#\|\s*(slow|gpu|widget|notest|eval:\s*false)", source, re.M): return False
-    try: body = ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.M)).body
-    except SyntaxError: return False
+    if flagged(cell, "slow", "gpu", "widget", "notest", r"eval:\s*false"): return False
+    body = statements(cell)
     return any(isinstance(s, ast.Expr) and isinstance(s.value, ast.Call) and getattr(s.value.func, "id", "") == "print" for s in body)
 
 

@@ -1,11 +1,10 @@
 """README.md from nbs/index.ipynb: the text as it is, code as Python blocks, printed results below them.
 
-    python tools/readme.py            write README.md
-    python tools/readme.py --check    say whether it is up to date
+    python tools/readme.py    (tools/check.py says whether it is up to date)
 
 Hidden cells and pictures in outputs are left out; a picture for both readers is a file in nbs/images that the text links.
 """
-import json, re, sys
+import json, re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,12 +44,8 @@ def readme(notebook):
 
 
 def main():
-    wanted = readme(json.loads((ROOT / "nbs/index.ipynb").read_text(encoding="utf-8")))
-    target = ROOT / "README.md"
-    if "--check" in sys.argv[1:]:
-        if not target.exists() or target.read_text(encoding="utf-8") != wanted: sys.exit("README.md differs from nbs/index.ipynb: run `make readme`")
-    else:
-        target.write_text(wanted, encoding="utf-8")
+    notebook = json.loads((ROOT / "nbs/index.ipynb").read_text(encoding="utf-8"))
+    (ROOT / "README.md").write_text(readme(notebook), encoding="utf-8")
 
 
 if __name__ == "__main__": main()
