@@ -7,9 +7,10 @@ __all__ = ['TrainConfig', 'checked', 'from_dict', 'merge', 'load_config', 'Train
            'frozen', 'Diverged', 'has_bfloat16', 'Trainer', 'true_pose', 'known_pose_loss', 'paint_loss',
            'supervised_loss', 'Source', 'source_appearance', 'energies', 'with_depths', 'consistency', 'step',
            'save_checkpoint', 'load_checkpoint', 'as_plain', 'Log', 'read_curve', 'fit', 'advance', 'pictures',
-           'calibrate', 'predict_batches']
+           'calibrate', 'predict_batches', 'RunData', 'load_data', 'mean_pose_prediction', 'held_out', 'train',
+           'parse_assignment', 'command_line', 'main']
 
-# %% ../nbs/12_training.ipynb #24a4ebf6
+# %% ../nbs/12_training.ipynb #b5153c13
 import argparse, json, math, os, time, types, typing
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
@@ -20,14 +21,14 @@ import yaml
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .files import write_atomically, write_json, write_text
-from .evaluation import evaluate, faces_camera
+from .evaluation import evaluate, faces_camera, mean_pose
 from .kinematics import canonicalise
-from .camera import Camera
+from .camera import Camera, camera_from_raw
 from .losses import (LossWeights, appearance_loss, canonical_loss, facing_loss, image_c_loss, image_u_loss, pose_loss, segmentation_loss)
-from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, normalise, pose_from_camera, pose_maps
-from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view
+from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, normalise, pose_from_camera, pose_maps, save_net
+from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, zoom_raw
 
-# %% ../nbs/12_training.ipynb #84283d90
+# %% ../nbs/12_training.ipynb #3cb74663
 @dataclass(frozen=True)
 class TrainConfig:
     "A training run. Every field can be set in a preset (YAML), on the command line and as a papermill parameter."
@@ -62,7 +63,7 @@ class TrainConfig:
         if small: raise ValueError(f"{', '.join(small)}: must be at least 1")
         if self.bootstrap + self.warmup > self.iterations: raise ValueError(f"bootstrap ({self.bootstrap}) and warmup ({self.warmup}) exceed iterations ({self.iterations})")
 
-# %% ../nbs/12_training.ipynb #6f1fc309
+# %% ../nbs/12_training.ipynb #4c421b55
 def checked(value: object, kind: object, name: str) -> object:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
     if is_dataclass(kind): return from_dict(kind, value, name + ".")
@@ -86,7 +87,7 @@ def from_dict(kind: type, values: dict, prefix: str = "") -> object:
             raise TypeError(f"unknown parameter {prefix}{name}" + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(types_)}"))
     return kind(**{k: checked(v, types_[k], prefix + k) for k, v in values.items()})
 
-# %% ../nbs/12_training.ipynb #4b53385a
+# %% ../nbs/12_training.ipynb #76ab40b8
 def merge(base: dict, over: dict) -> dict:
     "`over` laid over `base`, mappings merged."
     return base | {k: merge(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in over.items()}
@@ -105,7 +106,7 @@ def load_config(preset: str | Path, # a YAML file, or the name of one in `folder
     if not isinstance(values, dict): raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
     return from_dict(TrainConfig, merge(values, overrides or {}))
 
-# %% ../nbs/12_training.ipynb #54d758e5
+# %% ../nbs/12_training.ipynb #02c9c822
 class TrainData(typing.NamedTuple):
     "What a run trains on. `joints_3d` is read by the supervised baseline only."
     images: Tensor      # (N,2,3,S,S) uint8: source and target
@@ -113,7 +114,7 @@ class TrainData(typing.NamedTuple):
     poses: Tensor       # (M,17,3) mm: unpaired poses D_z, upright frame
     joints_3d: Tensor   # (N,2,17,3) mm, camera frame: truth
 
-# %% ../nbs/12_training.ipynb #d366a62e
+# %% ../nbs/12_training.ipynb #0705f80c
 class Batch(typing.NamedTuple):
     "One batch as floats."
     source: Tensor      # (B,3,S,S) I_s in [0,1]
@@ -123,7 +124,7 @@ class Batch(typing.NamedTuple):
     poses: Tensor       # (B,17,3) mm unpaired
     joints_3d: Tensor   # (B,17,3) mm of I_s, for the supervised baseline
 
-# %% ../nbs/12_training.ipynb #255c327e
+# %% ../nbs/12_training.ipynb #04e79383
 def generator(seed: int, iteration: int) -> torch.Generator:
     "The randomness of one iteration."
     return torch.Generator().manual_seed((seed * 1_000_003 + iteration) % 2**63)
@@ -136,7 +137,7 @@ def draw_batch(data: TrainData, n: int, g: torch.Generator, device="cpu") -> Bat
     return Batch(to_float(data.images[i, swap]), to_float(data.images[i, 1 - swap]), to_float(data.saliency[i, swap]), to_float(data.saliency[i, 1 - swap]),
                  poses.to(device), data.joints_3d[i, swap].to(device))
 
-# %% ../nbs/12_training.ipynb #1a1c7fe8
+# %% ../nbs/12_training.ipynb #8f65d51b
 @contextmanager
 def frozen(module: nn.Module):
     "Freeze a network inside the `with`: parameters get no gradient, running statistics stay."
@@ -147,17 +148,17 @@ def frozen(module: nn.Module):
         for m, mode in modes: m.training = mode
         for p, grad in grads: p.requires_grad_(grad)
 
-# %% ../nbs/12_training.ipynb #f749f1ff
+# %% ../nbs/12_training.ipynb #1a05da2e
 class Diverged(FloatingPointError):
     "A loss or gradient is not a finite number."
 
-# %% ../nbs/12_training.ipynb #2ccc0cfe
+# %% ../nbs/12_training.ipynb #524fee75
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
     if device.type == "cuda": return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
-# %% ../nbs/12_training.ipynb #d6d6d003
+# %% ../nbs/12_training.ipynb #055a7b78
 class Trainer:
     "Algorithm 1 on a network and data."
     ON = dict(paint="E", supervised="E", energy_pose="E", energy_appearance="E", energy_pose_decoder="D", energy_appearance_decoder="D",
@@ -214,7 +215,7 @@ class Trainer:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-# %% ../nbs/12_training.ipynb #ee663cd1
+# %% ../nbs/12_training.ipynb #8173d227
 def true_pose(joints_3d: Tensor, # (B,17,3) mm, camera frame
         size: int                # image side, px
     ) -> Pose:
@@ -238,7 +239,7 @@ def supervised_loss(trainer: Trainer, batch: Batch, g: torch.Generator) -> Tenso
     images = color_jitter(batch.source, g, trainer.cfg.paint.color_jitter)
     return known_pose_loss(trainer, trainer.net.encode(images), true_pose(batch.joints_3d, trainer.cfg.network.size))
 
-# %% ../nbs/12_training.ipynb #1628b694
+# %% ../nbs/12_training.ipynb #7a3bd0b6
 class Source(typing.NamedTuple):
     "The source frame, pose-augmented, and its appearance."
     image: Tensor   # (B,3,S,S)
@@ -252,7 +253,7 @@ def source_appearance(trainer: Trainer, batch: Batch, g: torch.Generator) -> Sou
     maps = trainer.net.maps(trainer.net.pose(code))
     return Source(both[:, :3], both[:, 3], trainer.net.appearance_codes(code.appearance, maps))
 
-# %% ../nbs/12_training.ipynb #37a7a929
+# %% ../nbs/12_training.ipynb #44685365
 def energies(trainer: Trainer, batch: Batch, pose_z: Pose, g: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
     "L_{p_z^3D} and L_{a_s} through the second encoder, for the half whose turn it is; and the joint depths of p-hat_z."
     net, cfg, source = trainer.net, trainer.cfg, source_appearance(trainer, batch, g)
@@ -264,7 +265,7 @@ def energies(trainer: Trainer, batch: Batch, pose_z: Pose, g: torch.Generator) -
     losses = {"energy_pose" + half: error, "energy_appearance" + half: appearance_loss(source.codes.detach(), net.appearance_codes(again.appearance, maps_z))}
     return losses, pose.joints_3d[..., 2].detach()
 
-# %% ../nbs/12_training.ipynb #b3abe478
+# %% ../nbs/12_training.ipynb #f8178750
 def with_depths(trainer: Trainer, pose: Pose, depth: Tensor | None) -> PoseMaps:
     "Part maps of p_z, whose labels y^{p_z} take their limb order from the depths of p-hat_z (Sec. 3.3b)."
     maps = trainer.net.maps(pose)
@@ -284,7 +285,7 @@ def consistency(trainer: Trainer, batch: Batch, pose_z: Pose, depth_z: Tensor | 
             "image_c": image_c_loss(painted_z.image, maps_z, features, reference.detach(), sal(source.m_sal)),
             "seg": segmentation_loss(painted_z.logits, maps_z)}
 
-# %% ../nbs/12_training.ipynb #522d5f64
+# %% ../nbs/12_training.ipynb #1616f132
 def step(trainer: Trainer) -> dict[str, float]:
     "One iteration: the stage decides which updates are made. Returns the losses. Raises `Diverged`."
     trainer.iteration += 1
@@ -304,7 +305,7 @@ def step(trainer: Trainer) -> dict[str, float]:
     if not trainer.uses("image_u", "image_c", "seg"): return values
     with frozen(net.encoder) if warming else nullcontext(): return values | trainer.update(consistency(trainer, batch, pose_z, depth_z, g))
 
-# %% ../nbs/12_training.ipynb #9d773c4b
+# %% ../nbs/12_training.ipynb #26f8137b
 def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
     "Weights, optimizers, iteration and configuration of a run."
     state = dict(iteration=trainer.iteration, config=asdict(trainer.cfg), net=trainer.net.state_dict(), optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
@@ -326,7 +327,7 @@ def as_plain(value: object) -> object:
     "Tuples as lists, for comparing configurations."
     return {k: as_plain(v) for k, v in value.items()} if isinstance(value, dict) else [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-# %% ../nbs/12_training.ipynb #8fd14a22
+# %% ../nbs/12_training.ipynb #0fcc0237
 class Log:
     "Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures."
     def __init__(self, run: Path, iteration: int):
@@ -358,7 +359,7 @@ def read_curve(path: str | Path) -> list[dict]:
         except json.JSONDecodeError: break
     return rows
 
-# %% ../nbs/12_training.ipynb #242a91fc
+# %% ../nbs/12_training.ipynb #621a7b13
 def fit(cfg: TrainConfig,           # what to train
         data: TrainData,            # on what
         run: str | Path,            # run folder: checkpoint.pt, curve.jsonl, tensorboard/
@@ -393,7 +394,7 @@ def advance(trainer: Trainer, log: Log, checkpoint: Path, bar: tqdm) -> None:
     if i % cfg.picture_every == 0 and log.board and cfg.supervision == "none": log.picture(i, pictures(trainer))
     if i % cfg.checkpoint_every == 0: save_checkpoint(trainer, checkpoint)
 
-# %% ../nbs/12_training.ipynb #22d01424
+# %% ../nbs/12_training.ipynb #9865bd7c
 @torch.no_grad()
 def pictures(trainer: Trainer, n: int = 6) -> np.ndarray: # (rows*S, n*S, 3) uint8
     "Rows: I_s, I_t, y^p on I_t, y-hat, I-hat; one column for each of the first pairs."
@@ -408,7 +409,7 @@ def pictures(trainer: Trainer, n: int = 6) -> np.ndarray: # (rows*S, n*S, 3) uin
     net.train()
     return torch.cat([torch.cat(list(row), 1) for row in rows], 0).numpy()
 
-# %% ../nbs/12_training.ipynb #cae479a9
+# %% ../nbs/12_training.ipynb #c33e4597
 @torch.no_grad()
 def calibrate(net: PGPNet,  # statistics replaced in place
         images: Tensor,     # (N,3,S,S) uint8, unlabelled training frames
@@ -423,7 +424,7 @@ def calibrate(net: PGPNet,  # statistics replaced in place
     for m in norms: m.momentum = 0.1
     net.eval()
 
-# %% ../nbs/12_training.ipynb #5d496acf
+# %% ../nbs/12_training.ipynb #594788d3
 @torch.no_grad()
 def predict_batches(net: PGPNet, images: Tensor, batch: int = 64) -> dict[str, Tensor]:
     "joints_3d (N,17,3) mm, joints_2d (N,17,2) px and parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images."
@@ -436,3 +437,91 @@ def predict_batches(net: PGPNet, images: Tensor, batch: int = 64) -> dict[str, T
         logits = net.paint(net.appearance_codes(code.appearance, maps), maps).logits
         out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical, "parts": logits.argmax(1), "puppet_parts": maps.labels})
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
+
+# %% ../nbs/12_training.ipynb #134bd3a7
+class RunData(typing.NamedTuple):
+    "Training data and the held-out people with their truth."
+    train: TrainData
+    test_images: Tensor          # (M,3,S,S) uint8
+    truth: dict[str, Tensor]     # joints_3d (M,17,3), joints_2d (M,17,2), parts (M,S,S)
+
+def load_data(cfg: TrainConfig, progress: bool = True) -> RunData:
+    "The embedded people for a configuration, generated on first use."
+    from pgp_nb.people import load_people, unpaired_poses
+    size, flat = cfg.network.size, lambda x: torch.from_numpy(x).flatten(0, 1)
+    people = load_people("train", cfg.pairs, size, cfg.seed, progress=progress, saliency_quality=cfg.saliency_quality)
+    test = load_people("test", cfg.test_pairs, size, cfg.seed, progress=progress, saliency_quality=cfg.saliency_quality)
+    train = TrainData(torch.from_numpy(people.images).permute(0, 1, 4, 2, 3).contiguous(), torch.from_numpy(people.saliency),
+                      torch.from_numpy(unpaired_poses(cfg.unpaired, cfg.seed)), torch.from_numpy(people.joints_3d))
+    truth = {"joints_3d": flat(test.joints_3d), "joints_2d": flat(test.joints_2d), "parts": flat(test.parts).long()}
+    return RunData(train, flat(test.images).permute(0, 3, 1, 2).contiguous(), truth)
+
+# %% ../nbs/12_training.ipynb #08002834
+def mean_pose_prediction(poses: Tensor, # (M,17,3) mm, unpaired poses
+        truth: dict[str, Tensor],
+        size: int
+    ) -> dict[str, Tensor]:
+    "The baseline that looks at nothing: the mean of the unpaired poses, facing the camera in the middle of the image."
+    canonical = mean_pose(canonicalise(poses)[0])
+    raw = zoom_raw(torch.tensor([0.75]))
+    pose = pose_from_camera(canonical, camera_from_raw(torch.cat([torch.tensor([1., 0, 0, 0, 0, 0]), raw]), canonical), size)
+    n = len(truth["joints_3d"])
+    return {"joints_3d": pose.joints_3d.expand(n, -1, -1), "joints_2d": pose.joints_2d.expand(n, -1, -1)}
+
+def held_out(net: PGPNet, data: RunData) -> dict[str, float]:
+    "Metrics of a network on the held-out people; the puppet's own parts as `f1_*_puppet`."
+    prediction = predict_batches(net, data.test_images)
+    puppet = evaluate({"parts": prediction["puppet_parts"]}, {"parts": data.truth["parts"]})
+    return evaluate({k: prediction[k] for k in data.truth}, data.truth) | {f"{k}_puppet": v for k, v in puppet.items()}
+
+# %% ../nbs/12_training.ipynb #e81e20a0
+def train(cfg: TrainConfig, run: str | Path, data: RunData | None = None, resume: bool = True, device: str | None = None, progress: bool = True) -> tuple[Trainer, dict]:
+    "A run from configuration to metrics; see the table of files above."
+    run = Path(run)
+    data = data or load_data(cfg, progress)
+    write_text(run / "config.yaml", yaml.safe_dump(as_plain(asdict(cfg)), sort_keys=False))
+    start = time.perf_counter()
+    trainer = fit(cfg, data.train, run, resume, device, progress)
+    calibrate(trainer.net, data.train.images[:1000].flatten(0, 1))
+    save_net(trainer.net, run / "weights.safetensors")
+    metrics = held_out(trainer.net, data) | {"iterations": trainer.iteration, "seconds": round(time.perf_counter() - start, 1)}
+    write_json(run / "metrics.json", metrics)
+    return trainer, metrics
+
+# %% ../nbs/12_training.ipynb #17df21c0
+def parse_assignment(text: str) -> dict:
+    "`weights.seg=0.5` as a nested mapping; the value is read as YAML."
+    name, sign, value = text.partition("=")
+    if not sign: raise TypeError(f"--set {text}: expected name=value, e.g. --set lr=0.001 or --set weights.seg=0")
+    result = yaml.safe_load(value)
+    for key in reversed(name.split(".")): result = {key: result}
+    return result
+
+def command_line() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m pgp_nb.training", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Train on the embedded people, headless.", epilog="example:\n  python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set weights.seg=0\n\n"
+        "The run folder receives config.yaml, checkpoint.pt, curve.jsonl, tensorboard/, weights.safetensors and metrics.json.\nThe same command again goes on where it stopped.")
+    parser.add_argument("--preset", default="tiny", help="a YAML file, or the name of one in experiments/presets (default: tiny)")
+    parser.add_argument("--run", required=True, help="run folder, made if need be")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="override a value of the preset; may be repeated")
+    parser.add_argument("--afresh", action="store_true", help="ignore the checkpoint in the run folder")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    return parser
+
+def main(args: list[str] | None = None) -> int:
+    "Entry point of the command line; mistakes in the arguments are said in one line."
+    import sys
+    options = command_line().parse_args(args)
+    try:
+        overrides = {}
+        for text in options.set: overrides = merge(overrides, parse_assignment(text))
+        cfg = load_config(options.preset, overrides)
+        metrics = train(cfg, options.run, resume=not options.afresh, device=options.device)[1]
+    except (TypeError, ValueError, OSError, Diverged) as e:
+        print(f"error: {e}", file=sys.stderr)
+        return 2
+    print(json.dumps(metrics, indent=1), f"written to {options.run}", sep="\n")
+    return 0
+
+# %% ../nbs/12_training.ipynb #e0e4bdc3
+if __name__ == "__main__" and "pgp_nb.training" in str(__spec__): raise SystemExit(main())
