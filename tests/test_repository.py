@@ -8,6 +8,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import check, readme
+from docs import plain
 
 
 def cell(source="", outputs=(), kind="code"): return {"cell_type": kind, "source": source, "outputs": list(outputs), "metadata": {}}
@@ -111,7 +112,7 @@ def test_the_site_lists_every_chapter():
             else: yield entry["href"] if isinstance(entry, dict) else entry
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     listed = list(pages(config["website"]["sidebar"]["contents"]))
-    chapters = [re.sub(r"^\d+_", "", p.name) for p in sorted((ROOT / "nbs").glob("*.ipynb"))]
+    chapters = [plain(p.name) for p in sorted((ROOT / "nbs").glob("*.ipynb"))]
     assert sorted(listed) == sorted(chapters)
     assert [p for p in listed if p != "index.ipynb"] == [c for c in chapters if c != "index.ipynb"], "the sidebar is in reading order"
 

@@ -12,7 +12,7 @@ SITE = ROOT / "_proc"
 RENDER = Path(sys.executable).parent / "smalldocs"
 
 
-def plain(name): return re.sub(r"^\d+_", "", name)
+def plain(name): return re.sub(r"^\d+[a-z]*_", "", name)
 
 
 def process():
@@ -30,7 +30,7 @@ def rename():
     host = f"{cfg.doc_host.rstrip('/')}/{cfg.doc_baseurl.strip('/')}/"
     for path in SITE.rglob("*.ipynb"):
         text = path.read_text(encoding="utf-8").replace(host, "")
-        path.write_text(re.sub(r"(\]\()\d+_(\w+\.ipynb)", r"\1\2", text).replace("](../", "]("), encoding="utf-8")
+        path.write_text(re.sub(r"(\]\()\d+[a-z]*_(\w+\.ipynb)", r"\1\2", text).replace("](../", "]("), encoding="utf-8")
         path.rename(path.with_name(plain(path.name)))
 
 
