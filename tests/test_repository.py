@@ -1,5 +1,5 @@
 "The repository's own checks, and that they find what they are for."
-import json, re, subprocess, sys
+import importlib, inspect, json, re, subprocess, sys, typing
 from pathlib import Path
 
 import pytest
@@ -121,3 +121,15 @@ def test_the_lock_names_versions_only():
     pins = [line for line in (ROOT / "requirements-dev.lock").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
     assert "torch==2.13.0" in pins
+
+
+@pytest.mark.parametrize("module", sorted(p.stem for p in (ROOT / "pgp_nb").glob("*.py") if not p.stem.startswith("_")))
+def test_annotations_resolve(module):
+    "The site evaluates annotations: a name in quotes that its module does not import stops it."
+    loaded = importlib.import_module(f"pgp_nb.{module}")
+    for name in loaded.__all__:
+        thing = getattr(loaded, name)
+        for function in [thing, *vars(thing).values()] if inspect.isclass(thing) else [thing]:
+            if not inspect.isfunction(function): continue
+            try: typing.get_type_hints(function)
+            except NameError as error: pytest.fail(f"annotation of pgp_nb.{module}.{function.__qualname__}: {error}", pytrace=False)
