@@ -30,8 +30,8 @@ def display(**data): return {"output_type": "display_data", "data": {k.replace("
     (stream("saved to /home/someone/run"), "shows the path /home/someone"),
     (display(text_html="<a href='/tmp/x.png'>"), "shows the path /tmp/x.png"),
     (stream("<Thing object at 0x7f2002ae4ae0>"), "memory address"),
-    (display(image_png="A" * 100_000), "a picture of 75 KB"),
-    (display(text_html=f"<img src='data:image/png;base64,{'A' * 100_000}'>"), "a picture of 75 KB"),
+    (display(image_png="A" * 100_000), "a picture of 73.2 KB"),
+    (display(text_html=f"<img src='data:image/png;base64,{'A' * 100_000}'>"), "a picture of 73.2 KB"),
 ])
 def test_a_bad_output_is_found(output, words):
     found = faults(cell("show()", [output]))

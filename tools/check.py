@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from readme import join, readme
 
 ROOT = Path(__file__).resolve().parent.parent
-MAX_PICTURE = 60_000
+MAX_PICTURE = 60 * 1024
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|tmp|work|Users)/[\w.-]+")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
 DATA_URI = re.compile(r"data:image/[\w+.-]+;base64,([A-Za-z0-9+/=\s]+)")
@@ -118,7 +118,7 @@ def output_faults(output):
     if output["output_type"] == "error": return [f"ends in an error: {output['ename']}: {output['evalue']}"]
     data = output.get("data", {})
     texts = [join(output.get("text", ""))] + [join(v) for kind, v in data.items() if kind.startswith("text/") or kind == "image/svg+xml"]
-    faults = [f"has a picture of {size // 1000} KB, {MAX_PICTURE // 1000} are allowed" for size in picture_sizes(data) if size > MAX_PICTURE]
+    faults = [f"has a picture of {size / 1024:.1f} KB, {MAX_PICTURE // 1024} are allowed" for size in picture_sizes(data) if size > MAX_PICTURE]
     for text in (DATA_URI.sub("", t) for t in texts):
         faults += [f"shows the path {found}" for found in MACHINE_PATH.findall(text)]
         if ADDRESS.search(text): faults.append("shows a memory address")
