@@ -6,7 +6,7 @@
 __all__ = ['BONE_NAMES', 'BONE_PIVOTS', 'BONE_PARTS', 'N_BONES', 'JOINT_BONES', 'N_BODIES', 'Topology', 'Body', 'limb_lengths',
            'topology', 'load_body', 'mean_body', 'pose_from_joints', 'posed_joints', 'skin', 'retarget']
 
-# %% ../nbs/06_bodies.ipynb #8f299ed3
+# %% ../nbs/06_bodies.ipynb #6582c36a
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, joint_index
 
-# %% ../nbs/06_bodies.ipynb #0e89c79d
+# %% ../nbs/06_bodies.ipynb #aa0c58f9
 _BONES = (  # name, joint it turns about, part it belongs to
     ("pelvis", "pelvis", 0), ("belly", "pelvis", 0), ("chest", "spine", 0), ("head", "thorax", 1),
     ("l_clavicle", "thorax", 0), ("l_upper_arm", "l_shoulder", 2), ("l_upper_arm_low", "l_shoulder", 2), ("l_forearm", "l_elbow", 3), ("l_forearm_low", "l_elbow", 3), ("l_hand", "l_wrist", 3),
@@ -29,7 +29,7 @@ _CARRIED_BY = dict(spine="belly", thorax="chest", nose="head", head_top="head") 
 for _s in "lr": _CARRIED_BY.update({f"{_s}_{j}": f"{_s}_{b}" for j, b in dict(hip="", knee="thigh_low", ankle="shin", shoulder="clavicle", elbow="upper_arm_low", wrist="forearm").items() if b})
 JOINT_BONES = tuple(BONE_NAMES.index(_CARRIED_BY.get(j, "pelvis")) for j in JOINT_NAMES)
 
-# %% ../nbs/06_bodies.ipynb #f5607591
+# %% ../nbs/06_bodies.ipynb #91434d1e
 class Topology(NamedTuple):
     "What all bodies share: faces (F,3), each vertex's weights on the bones (V,24) and on the parts (V,10), both with rows of sum 1."
     faces: np.ndarray
@@ -49,7 +49,7 @@ class Body(NamedTuple):
     @property
     def height(self) -> float: return float(np.ptp(self.vertices[:, 2]))
 
-# %% ../nbs/06_bodies.ipynb #36f75baf
+# %% ../nbs/06_bodies.ipynb #741ce37a
 @cache
 def _baked() -> dict:
     path = Path(str(files("pgp_nb"))) / "data" / "bodies.npz"
@@ -69,7 +69,7 @@ def topology() -> Topology:
     weights /= weights.sum(1, keepdims=True)
     return Topology(baked["faces"].astype(np.int64), weights, weights @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)])
 
-# %% ../nbs/06_bodies.ipynb #db96ee85
+# %% ../nbs/06_bodies.ipynb #5d73ccc1
 N_BODIES = 96
 
 @cache
@@ -85,8 +85,8 @@ def mean_body() -> Body:
     baked = _baked()
     return Body(baked["vertices"].mean(0, dtype=np.float32) / 10, baked["joints"].mean(0), baked["eyes"].mean(0), False, -1)
 
-# %% ../nbs/06_bodies.ipynb #3b372a01
-def _unit(v): return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
+# %% ../nbs/06_bodies.ipynb #b2c64011
+def _unit(v): return v / np.maximum(np.sqrt(np.einsum("...i,...i->...", v, v)), 1e-9)[..., None]
 def _smoothstep(x, low, high): return (t := np.clip((x - low) / (high - low), 0, 1)) * t * (3 - 2 * t)
 def _apply(rotation, v): return (rotation @ v[..., None])[..., 0]
 
@@ -114,7 +114,7 @@ def _about(axis, angle):
     k, angle = _cross_matrix(_unit(axis)), angle[..., None, None]
     return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
 
-# %% ../nbs/06_bodies.ipynb #261d5f13
+# %% ../nbs/06_bodies.ipynb #6b13f681
 def _trunk(d, rest):
     "Rotations of pelvis, belly, chest and head from the limb vectors d(a, b) of the pose and rest(a, b) of the body."
     turn = lambda first, second: _basis(d(*first), d(*second)) @ _basis(rest(*first), rest(*second)).swapaxes(-1, -2)
@@ -136,7 +136,7 @@ def _clavicle(chest, arm, side):
     rise = _apply(chest.swapaxes(-1, -2), _unit(arm))[..., 2]
     return chest @ _about(np.array([1., 0, 0]), side * np.radians(28) * _smoothstep(rise, -.3, 1.))
 
-# %% ../nbs/06_bodies.ipynb #4ad960e5
+# %% ../nbs/06_bodies.ipynb #bcb771c7
 def _limb(parent, upper, lower, rest_upper, rest_lower, hinge, limit):
     "Rotations (half twisted upper bone, upper bone, lower bone) of a limb with the directions `upper`, `lower` (...,3), below a bone rotated by `parent`."
     swing = _between(_apply(parent, rest_upper), upper) @ parent
@@ -157,7 +157,7 @@ def _foot(shin, ankle_height, up):
     turn = np.clip(-pitch * near + np.radians(18) * (1 - near), -np.radians(35), np.radians(50))
     return _about(shin[..., :, 1], turn) @ shin
 
-# %% ../nbs/06_bodies.ipynb #ce197811
+# %% ../nbs/06_bodies.ipynb #e96931ef
 def pose_from_joints(joints: np.ndarray,        # (T,17,3) mm, any frame, any skeleton
                      body: Body | None = None,  # the body that will take the pose; the mean body if None
                      up: np.ndarray | None = None # (3,) the frame's up direction: with it, feet near the lowest ankle are laid flat
@@ -190,7 +190,7 @@ def _check_joints(joints):
     if not np.isfinite(joints).all(): raise ValueError(f"joints hold NaN or infinite values in frames {np.flatnonzero(~np.isfinite(joints).all((1, 2)))[:5].tolist()}: leave these frames out")
     return joints
 
-# %% ../nbs/06_bodies.ipynb #eebc5119
+# %% ../nbs/06_bodies.ipynb #30880023
 def posed_joints(body: Body,
                  rotations: np.ndarray,                 # (T,24,3,3) from `pose_from_joints`
                  translation: np.ndarray | None = None  # (T,3) mm, where the pelvis goes; the origin if None

@@ -6,14 +6,14 @@
 __all__ = ['PATTERNS', 'HAIR_STYLES', 'skin_places', 'Cloth', 'Person', 'random_cloth', 'random_person', 'Dressed',
            'vertex_normals', 'hairline', 'dress']
 
-# %% ../nbs/06b_clothes.ipynb #af7d87a7
+# %% ../nbs/06b_clothes.ipynb #a4b9da19
 from functools import cache
 from typing import NamedTuple
 import numpy as np
 from .bodies import Body, N_BODIES, N_BONES, BONE_NAMES, BONE_PARTS, _smoothstep, _unit, load_body, mean_body, topology
 from .conventions import N_PARTS, joint_index
 
-# %% ../nbs/06b_clothes.ipynb #e88a2917
+# %% ../nbs/06b_clothes.ipynb #85ea1517
 def _along(vertices, joints, chain, weights):
     "Coordinate of the vertices along a chain of joints: k + t at the share t of its k-th bone; -1 where `weights` (V, bones) are small."
     value, total = np.zeros(len(vertices)), weights.sum(1)
@@ -35,7 +35,7 @@ def skin_places() -> np.ndarray: # (V,5): x, y, z mm of the mean body at rest, a
         coordinates.append(np.maximum(*sides))
     return np.concatenate([body.vertices, np.stack(coordinates, 1)], 1).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #13f7dfa8
+# %% ../nbs/06b_clothes.ipynb #781a7820
 class Cloth(NamedTuple):
     "A cloth: pattern and its three colours (3,) in 0..1, the size of the pattern in mm."
     pattern: str
@@ -67,7 +67,7 @@ class Person(NamedTuple):
 PATTERNS = ("plain", "plain", "plain", "plain", "stripes", "stripes", "upright", "checks", "plaid", "dots", "block", "logo", "number")
 HAIR_STYLES = ("bald", "short", "crop", "afro", "bob", "long", "ponytail", "bun", "cap", "beanie")
 
-# %% ../nbs/06b_clothes.ipynb #f1335f35
+# %% ../nbs/06b_clothes.ipynb #e9c352df
 _SKIN = np.array([[250, 218, 196], [240, 200, 172], [226, 182, 148], [205, 158, 122], [178, 128, 92], [146, 100, 70], [112, 74, 52], [82, 54, 40]]) / 255.
 _HAIR = np.array([[24, 20, 18], [38, 28, 22], [62, 42, 28], [92, 62, 38], [128, 88, 50], [172, 132, 78], [212, 178, 118], [132, 58, 30], [150, 148, 146], [204, 200, 196]]) / 255.
 _DULL = np.array([[28, 28, 32], [58, 60, 66], [110, 112, 116], [176, 178, 180], [232, 232, 228], [34, 44, 72], [52, 72, 112], [92, 116, 150], [122, 98, 72], [176, 156, 120],
@@ -84,7 +84,7 @@ def random_cloth(rng: np.random.Generator, vivid: float = .5, patterns: tuple = 
     if np.abs(colors[0] - colors[1]).sum() < .35: colors[1] = np.clip(colors[0] * .35 if colors[0].mean() > .45 else colors[0] * .4 + .6, 0, 1)
     return Cloth(str(rng.choice(patterns)), colors, float(np.exp(rng.uniform(np.log(45), np.log(150)))))
 
-# %% ../nbs/06b_clothes.ipynb #ab966b13
+# %% ../nbs/06b_clothes.ipynb #0c6f20ee
 def random_person(rng: np.random.Generator, bodies=range(N_BODIES)) -> Person: # bodies: indices to choose from
     "A person at random: a body and what it wears. The same generator state gives the same person."
     body = int(rng.choice(np.asarray(list(bodies))))
@@ -102,11 +102,11 @@ def random_person(rng: np.random.Generator, bodies=range(N_BODIES)) -> Person: #
     return Person(
         body=body, skin=_jitter(_SKIN[rng.integers(len(_SKIN))], rng, .015), hair=style, hair_color=_jitter(_HAIR[choose(range(10), (3, 3, 2.5, 2, 1.5, 1, 1, .7, .8, .4))], rng, .01),
         hair_length=float(rng.uniform(0, 1)), top=top, sleeve=float(choose((.04, .35, .5, .75, 1.3, 1.93), (.7, 1, 3, 1, .6, 4))), neckline=float(rng.uniform(-25, 25)),
-        hem=float(rng.uniform(-60, 60)), bottom=bottom, legs=float(choose((.3, .55, .85, 1.3, 1.9), (.5, .8, 1.2, .4, 5))), skirt=float(rng.uniform(.45, 1.75)) if skirt else 0.,
+        hem=float(rng.uniform(-60, 60)), bottom=bottom, legs=float(choose((.42, .6, .85, 1.3, 1.9), (.5, .8, 1.2, .4, 5))), skirt=float(rng.uniform(.45, 1.75)) if skirt else 0.,
         flare=float(rng.uniform(.05, .45)), shoes=dull(), sole=_jitter(np.array([.9, .9, .88]) if rng.random() < .6 else np.array([.15, .14, .13]), rng, .02),
         shoe_height=float(choose((20., 60., 130., 260.), (5, 2, 1, .5 if female else .15))), looseness=float(rng.uniform(.4, 1.5)), extras=frozenset(extras), seed=int(rng.integers(2**31)))
 
-# %% ../nbs/06b_clothes.ipynb #f6ca0cd0
+# %% ../nbs/06b_clothes.ipynb #ca9a8b33
 class Dressed(NamedTuple):
     "The mesh of a dressed person at rest: vertices (N,3) mm of this body, places (N,5), weights on bones (N,24) and parts (N,10), faces (F,3), material of each face (0 body, 1 hair, 2 skirt), whether seen from both sides (F,)."
     vertices: np.ndarray
@@ -124,7 +124,7 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray: # (V,
     total = np.stack([np.bincount(flat, np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)], 1)
     return _unit(total).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #98754a14
+# %% ../nbs/06b_clothes.ipynb #3e2410cb
 def hairline(places: np.ndarray) -> np.ndarray: # (...,5) -> (...,)
     "How far (mm) a place on the head lies above the edge of short hair: high at the forehead, low behind the ears and at the nape."
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
@@ -147,7 +147,7 @@ def _swelling(person, places, part):
     size = _THICKNESS[person.hair] * (.7 + .6 * person.hair_length)
     return out + head * (z > 600) * size * _smoothstep(hairline(places), -4, 10 + .5 * size)
 
-# %% ../nbs/06b_clothes.ipynb #4a20d2f9
+# %% ../nbs/06b_clothes.ipynb #beb6aaff
 def _sheet(points, closed):
     "Vertices (R*C,3) and faces of a grid of points (R,C,3); `closed` joins the last column to the first."
     rows, columns = points.shape[:2]
@@ -197,7 +197,7 @@ def _tail(person, body):
     weights[:, BONE_NAMES.index("head")] = 1
     return (*_sheet(points, True), weights)
 
-# %% ../nbs/06b_clothes.ipynb #dec3666e
+# %% ../nbs/06b_clothes.ipynb #322959f1
 def _skirt(person, body):
     "A skirt from the waist to `person.skirt` (leg units)."
     places, hip, knee, ankle = skin_places(), *body.joints[joint_index("l_hip", "l_knee", "l_ankle")]
@@ -223,7 +223,7 @@ def _skirt(person, body):
         weights[..., BONE_NAMES.index(f"{s}_shin")] = legs * share * low
     return (*_sheet(points, True), weights.reshape(-1, N_BONES))
 
-# %% ../nbs/06b_clothes.ipynb #62eaa3d7
+# %% ../nbs/06b_clothes.ipynb #c27c82cb
 def dress(person: Person) -> Dressed:
     "The mesh of a person: the body swollen by the clothes, and meshes for hanging hair and skirts."
     body, shared, places = load_body(person.body), topology(), skin_places()

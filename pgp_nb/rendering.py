@@ -6,7 +6,7 @@
 __all__ = ['UP', 'PosedPerson', 'pose_person', 'camera_around', 'random_camera', 'Fragments', 'rasterize', 'Light', 'ShadowMap',
            'shadow_map', 'shadowed', 'ground_shade', 'paint_cloth', 'paint_face', 'paint', 'Rendered', 'render']
 
-# %% ../nbs/07_rendering.ipynb #bd066cb2
+# %% ../nbs/07_rendering.ipynb #ed441e8c
 from typing import NamedTuple
 import numpy as np
 import cv2
@@ -16,7 +16,7 @@ from .clothes import Cloth, Dressed, Person, dress, hairline, random_person, ver
 from .conventions import BACKGROUND, N_JOINTS
 from .scenery import Background, PersonCamera, pixel_size, project_points, random_background, render_background
 
-# %% ../nbs/07_rendering.ipynb #7508301a
+# %% ../nbs/07_rendering.ipynb #a8795c62
 class PosedPerson(NamedTuple):
     "A dressed person in T poses: vertices (T,N,3) and joints (T,17,3), mm, world frame, standing on the ground z = 0; mesh is the dressed mesh at rest."
     vertices: np.ndarray
@@ -40,7 +40,7 @@ def pose_person(person: Person,
     posed = posed_joints(body, rotations, joints[:, 0])
     return PosedPerson((vertices + shift).astype(np.float32), (posed + shift).astype(np.float32), mesh)
 
-# %% ../nbs/07_rendering.ipynb #d3128e91
+# %% ../nbs/07_rendering.ipynb #11146f1d
 def camera_around(joints: np.ndarray,       # (...,17,3) mm, world frame: all of them will be in view
                   azimuth: float,           # radians: the camera stands in the direction (cos, sin) of the world's x, y
                   elevation: float = .1,    # radians above the horizontal
@@ -69,7 +69,7 @@ def random_camera(rng: np.random.Generator, joints: np.ndarray) -> PersonCamera:
     margin = rng.uniform(.075, .17)
     return camera_around(joints, rng.uniform(-np.pi, np.pi), elevation, rng.normal(0, .025), margin, tuple(rng.uniform(-.6, .6, 2) * (margin - .06)))
 
-# %% ../nbs/07_rendering.ipynb #fe5bbcc4
+# %% ../nbs/07_rendering.ipynb #0286ae1e
 class Fragments(NamedTuple):
     "The visible points of a mesh: pixel index (n,) row by row, face (n,), barycentric weights (n,3), depth (n,) mm."
     pixel: np.ndarray
@@ -94,27 +94,30 @@ def rasterize(points: np.ndarray,   # (N,2) px
     "The nearest face of each pixel's centre."
     affine, area = _edges(points, depth, faces)
     seen = (area < -1e-9) if two_sided is None else (area < -1e-9) | two_sided & (area > 1e-9)
-    corners = points[faces]
-    low = np.clip(np.ceil(corners.min(1) - .5), 0, [width, height]).astype(np.int32)
-    extent = np.clip(np.floor(corners.max(1) - .5) + 1, 0, [width, height]).astype(np.int32) - low
-    seen = np.flatnonzero(seen & (extent > 0).all(1))
-    count = extent[seen].prod(1)
+    a, b, c = (points[faces[:, k]] for k in range(3))
+    low = np.clip(np.ceil(np.minimum(np.minimum(a, b), c) - .5), 0, [width, height]).astype(np.int32)
+    extent = np.clip(np.floor(np.maximum(np.maximum(a, b), c) - .5) + 1, 0, [width, height]).astype(np.int32) - low
+    seen = np.flatnonzero(seen & (extent[:, 0] > 0) & (extent[:, 1] > 0))
+    count = extent[seen, 0] * extent[seen, 1]
     which = np.repeat(seen, count)
     rank = np.arange(len(which), dtype=np.int32) - np.repeat((np.cumsum(count) - count).astype(np.int32), count)
     row, column = np.divmod(rank, extent[which, 0])
     x, y = column + low[which, 0], row + low[which, 1]
-    values = affine[which]
-    values = values[:, :, 0] * (x + .5)[:, None] + values[:, :, 1] * (y + .5)[:, None] + values[:, :, 2]
-    inside = np.flatnonzero((values[:, :3] >= 0).all(1))
-    inside = inside[np.argsort(values[inside, 3], kind="stable")]
-    pixel = (y[inside] * width + x[inside])
+    at = lambda k, w, x, y: affine[w, k, 0] * (x + .5) + affine[w, k, 1] * (y + .5) + affine[w, k, 2]
+    inside = np.arange(len(which))
+    for k in range(3): inside = inside[at(k, which[inside], x[inside], y[inside]) >= 0]
+    which, x, y = which[inside], x[inside], y[inside]
+    near = at(3, which, x, y)
+    order = np.argsort(near, kind="stable")
+    pixel = y[order] * width + x[order]
     winner = np.full(height * width, -1, np.int64)
-    winner[pixel] = inside
+    winner[pixel] = order
     pixel = np.flatnonzero(winner >= 0)
     chosen = winner[pixel]
-    return Fragments(pixel, which[chosen], values[chosen, :3], 1 / values[chosen, 3])
+    which, x, y = which[chosen], x[chosen], y[chosen]
+    return Fragments(pixel, which, np.stack([at(k, which, x, y) for k in range(3)], 1), 1 / near[chosen])
 
-# %% ../nbs/07_rendering.ipynb #ec62c3e6
+# %% ../nbs/07_rendering.ipynb #d129de8e
 class Light(NamedTuple):
     "Light: unit direction towards the lamp, world frame, its strength, and that of the light from all around; colour of both (3,)."
     direction: np.ndarray
@@ -169,7 +172,8 @@ def ground_shade(ground: np.ndarray,    # (H,W,3) mm, NaN where no ground is see
                  strength: float        # of the lamp's shadow, 0..1
     ) -> np.ndarray:                    # (H,W) factor on the ground's brightness
     "The shadow a person casts on the ground, and the darkness where it touches the ground."
-    reach = np.abs(ground[..., :2] - vertices[:, :2].mean(0)).max(-1) < 4000
+    middle = vertices[:, :2].mean(0)
+    reach = (np.abs(ground[..., 0] - middle[0]) < 3500) & (np.abs(ground[..., 1] - middle[1]) < 3500)
     at = np.flatnonzero(reach)
     points = ground.reshape(-1, 3)[at]
     cast = np.zeros(ground[..., 0].size, np.float32)
@@ -180,12 +184,12 @@ def ground_shade(ground: np.ndarray,    # (H,W,3) mm, NaN where no ground is see
     scale = (cells - 1) / (np.ptp(low[:, :2], 0).max() + 500)
     i, j = ((low[:, :2] - start) * scale).astype(int).T
     grid = np.bincount(j * cells + i, np.clip(1 - low[:, 2] / 170, 0, 1), cells * cells).reshape(cells, cells).astype(np.float32)
-    grid = cv2.GaussianBlur(np.minimum(grid, 1.), (0, 0), 45 * scale) * 3.2
+    grid = np.clip(cv2.GaussianBlur(np.minimum(grid, 1.), (0, 0), 38 * scale) * 7, 0, 1)
     u, v = np.moveaxis(np.nan_to_num((ground[..., :2] - start) * scale, nan=-99), -1, 0).astype(np.float32)
     touch = cv2.remap(grid, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return (1 - strength * cast) * (1 - .62 * np.clip(touch, 0, 1))
+    return (1 - strength * cast) * (1 - .7 * touch)
 
-# %% ../nbs/07_rendering.ipynb #7bcd252c
+# %% ../nbs/07_rendering.ipynb #9dd313f7
 def _around(places):
     "Angle-like coordinate (mm) across a limb or the trunk, and the coordinate (mm) along it."
     x, y, z, arm, leg = places.T
@@ -217,7 +221,7 @@ def paint_cloth(cloth: Cloth,        # what to paint
     mix = np.asarray(mix, np.float32)[:, None]
     return np.where(second[:, None], c, a * (1 - mix) + b * mix)
 
-# %% ../nbs/07_rendering.ipynb #08fa9cde
+# %% ../nbs/07_rendering.ipynb #9ac8f38a
 def paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5), (n,3) -> (n,3)
     "Skin with brows, eyes, mouth, ears' shade, beard and glasses, larger than life so that they show in small pictures."
     x, y, z = places[:, 0], np.abs(places[:, 1]), places[:, 2]
@@ -241,7 +245,7 @@ def paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndar
         color = np.where((front & (np.abs(r - 1) < .16) | front & (y < 8) & (np.abs(z - 704) < 4) | (x > 30) & (y > 60) & (np.abs(z - 706) < 5) & (z > 590))[:, None], .07, color)
     return color
 
-# %% ../nbs/07_rendering.ipynb #af61d341
+# %% ../nbs/07_rendering.ipynb #5e91965c
 def _paint_hair(person, places, color, is_head):
     x, y, z = places[:, 0], places[:, 1], places[:, 2]
     grow = hairline(places)
@@ -263,18 +267,19 @@ def paint(person: Person,
     x, y, z, arm, leg = places.T
     color = np.broadcast_to(person.skin, (len(places), 3))
     on_trunk = (arm < -.5) & ~is_head
-    collar = 500 + person.neckline - .42 * x - ("open_jacket" in person.extras) * 0
+    collar = 500 + person.neckline - .42 * x
     face = np.flatnonzero(is_head & (material == 0))
     color = color.copy()
     color[face] = paint_face(person, places[face], color[face])
     color = _paint_hair(person, places, color, is_head)
     waist = 62 + person.hem * .3
-    if person.skirt == 0 or True: color = _wear(color, on_trunk & (z < waist) & (leg < person.legs) | (leg > .3) & (leg < person.legs), person.bottom, places) if not person.skirt else color
-    top = on_trunk & (z > waist - 70 + person.hem * (not person.skirt)) & (z < collar) | (arm > -.5) & (arm < person.sleeve)
+    if not person.skirt: color = _wear(color, on_trunk & (z < waist) & (leg < person.legs) | (leg > .3) & (leg < person.legs), person.bottom, places)
+    neck = (z > collar) & (np.hypot(x - 12, y) < 88 + .5 * person.neckline)
+    top = on_trunk & (z > waist - 70 + person.hem * (not person.skirt)) & ~neck | (arm > -.5) & (arm < person.sleeve)
     if person.sleeve < .1 and "straps" in person.extras: top &= ~((z > 455) & (np.abs(np.abs(y) - 75) > 28) & (x < 200)) | (z < 455)
     color = _wear(color, top, person.top, places)
     if "dress" in person.extras or person.skirt: color = _wear(color, on_trunk & (z < waist) & (leg < .2), person.bottom, places)
-    if "collar" in person.extras: color = np.where((top & (z > collar - 16) & on_trunk)[:, None], person.top.colors[0] * .65, color)
+    if "collar" in person.extras: color = np.where((top & (np.hypot(x - 12, y) < 106 + .5 * person.neckline) & (z > collar - 16) & on_trunk)[:, None], person.top.colors[0] * .65, color)
     if "open_jacket" in person.extras: color = np.where((top & on_trunk & (np.abs(y) < 45 - .05 * (z - 100)) & (x > 30))[:, None], person.top.colors[2], color)
     if "belt" in person.extras and not person.skirt: color = np.where((on_trunk & (np.abs(z - waist + 8) < 14) & ~top)[:, None], np.array([.12, .08, .06]), color)
     color = _paint_shoes(person, places, color)
@@ -296,7 +301,7 @@ def _paint_shoes(person, places, color):
     if "trainer_stripe" in person.extras: color = np.where((shoe & (np.mod(x + .5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22))[:, None], person.sole, color)
     return np.where((foot & (z < ground + 14))[:, None], person.sole, color)
 
-# %% ../nbs/07_rendering.ipynb #ac66e71b
+# %% ../nbs/07_rendering.ipynb #b5740dd9
 class Rendered(NamedTuple):
     "A picture and its ground truth: image (H,W,3) uint8 RGB, mask (H,W) bool, parts (H,W) uint8 (10: background), joints_3d (17,3) mm camera frame, joints_2d (17,2) px."
     image: np.ndarray
@@ -316,12 +321,12 @@ def _shade(person, posed, t, fragments, camera, light, shadows):
     "Colours (n,3) in 0..1 and parts (n,) of the fragments."
     mesh, vertices = posed.mesh, posed.vertices[t]
     attributes = np.concatenate([mesh.places, vertex_normals(vertices, mesh.faces), vertices, mesh.part_weights], 1)
-    values = (attributes[mesh.faces[fragments.face]] * fragments.weights[:, :, None].astype(np.float32)).sum(1)
+    corners, weights = mesh.faces[fragments.face], fragments.weights.astype(np.float32)
+    values = sum(attributes[corners[:, k]] * weights[:, k, None] for k in range(3))
     places, normals, points, parts = values[:, :5], values[:, 5:8], values[:, 8:11], values[:, 11:].argmax(1)
     material = mesh.material[fragments.face]
     view = points - camera.position
-    normals = np.where(((normals * view).sum(1) > 0)[:, None] & mesh.two_sided[fragments.face][:, None], -normals, normals)
-    inside = ((normals * view).sum(1) > 0) & (material == 1)
+    normals = np.where((np.einsum("ni,ni->n", normals, view) > 0)[:, None] & mesh.two_sided[fragments.face][:, None], -normals, normals)
     color = paint(person, places, parts == 1, material)
     bare = (parts == 1) | (places[:, 3] > person.sleeve)
     normals = _unit(normals + _bumps(places, person.seed) * np.where(bare, .15, 1 + .5 * person.looseness)[:, None])
@@ -330,7 +335,7 @@ def _shade(person, posed, t, fragments, camera, light, shadows):
     lit = direct[:, None] * light.strength * light.color + around[:, None] * light.sky
     return color ** 1.25 * lit, parts
 
-# %% ../nbs/07_rendering.ipynb #ea4a1a38
+# %% ../nbs/07_rendering.ipynb #31566211
 def render(person: Person,
            posed: PosedPerson,       # from `pose_person`
            t: int,                   # which of its frames
@@ -355,25 +360,28 @@ def render(person: Person,
     joints_2d, _ = project_points(posed.joints[t], camera, size)
     return Rendered(_develop(image, np.random.default_rng(seed)), mask, labels, joints_3d.astype(np.float32), joints_2d.astype(np.float32))
 
-def _samples(values, height, width): return values.reshape(height, 2, width, 2, *values.shape[1:]).swapaxes(1, 2).reshape(height, width, 4, *values.shape[1:])
+def _samples(values, height, width):
+    "The four samples of each pixel: list of (H,W,...)."
+    values = values.reshape(2 * height, 2 * width, *values.shape[1:])
+    return [values[i::2, j::2] for i in range(2) for j in range(2)]
 
 def _compose(behind, pixel, colors, parts, height, width):
     "Image (H,W,3) in 0..1, mask and labels from the samples of the person over a background picture."
-    picture, label = np.zeros((4 * height * width, 3), np.float32), np.full(4 * height * width, BACKGROUND)
+    picture, label = np.zeros((4 * height * width, 3), np.float32), np.full(4 * height * width, BACKGROUND, np.uint8)
     picture[pixel], label[pixel] = colors, parts
-    label = _samples(label, height, width)
-    hit = label != BACKGROUND
-    coverage = hit.mean(-1)
+    samples = _samples(label, height, width)
+    coverage = sum((s != BACKGROUND).astype(np.float32) for s in samples) / 4
+    votes = [sum(s == other for other in samples) * (s != BACKGROUND) for s in samples]
+    best, labels = votes[0], samples[0]
+    for v, s in zip(votes[1:], samples[1:]): best, labels = np.maximum(best, v), np.where(v > best, s, labels)
     mask = coverage > .5
-    votes = (label[..., :, None] == label[..., None, :]).sum(-1) * hit
-    labels = np.where(mask, np.take_along_axis(label, votes.argmax(-1)[..., None], -1)[..., 0], BACKGROUND).astype(np.uint8)
-    image = _samples(picture, height, width).mean(2) + (1 - coverage[..., None]) * behind
-    return image, mask, labels
+    image = sum(_samples(picture, height, width)) / 4 + (1 - coverage[..., None]) * behind
+    return image, mask, np.where(mask, labels, BACKGROUND).astype(np.uint8)
 
 def _develop(image, rng):
     "From light to bytes: tone curve, a touch of blur and noise."
     image = np.clip(image, 0, 1.6)
     image = np.where(image > .8, .8 + .2 * np.tanh((image - .8) / .2 * .9), image) ** .85
     image = cv2.GaussianBlur(image.astype(np.float32), (0, 0), rng.uniform(.3, .55))
-    grain = rng.normal(0, rng.uniform(.004, .014), image.shape[:2])[..., None] + rng.normal(0, .004, image.shape)
+    grain = rng.uniform(.002, .009) * rng.standard_normal((*image.shape[:2], 1), np.float32)
     return np.clip((image + grain) * 255 + .5, 0, 255).astype(np.uint8)
