@@ -8,7 +8,7 @@ __all__ = ['CLEARANCE', 'MASSES', 'SPLITS', 'KeyPoses', 'unit', 'canonical_direc
            'balanced', 'PosePrior', 'load_pose_prior', 'draw_components', 'mix_arms', 'draw_key_poses', 'sample_poses',
            'slerp', 'ease', 'on_ground', 'in_world', 'displacement', 'next_key', 'sample_motion']
 
-# %% ../nbs/08_motions.ipynb #27367740
+# %% ../nbs/08_motions.ipynb #6fbedff9
 from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import torch
 from .conventions import N_JOINTS, PARENTS, joint_index
 from .kinematics import LIMB_LENGTHS, canonicalise
 
-# %% ../nbs/08_motions.ipynb #5dfadb20
+# %% ../nbs/08_motions.ipynb #fa6351ff
 class KeyPoses(NamedTuple):
     "Poses as unit vectors in C: `directions` (...,16,3) of the limbs that end in joints 1..16, `up` (...,3) of the world's z axis."
     directions: np.ndarray
@@ -28,7 +28,7 @@ def unit(x: np.ndarray # (...,3)
     "Vectors of length 1."
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
 
-# %% ../nbs/08_motions.ipynb #8b0c9412
+# %% ../nbs/08_motions.ipynb #1702bb27
 def canonical_directions(
     joints: np.ndarray, # (N,17,3) any unit, world frame, z up
     ) -> KeyPoses: # directions (N,16,3) and up (N,3)
@@ -47,7 +47,7 @@ def place_joints(
     for j, parent in enumerate(PARENTS[1:], 1): p[..., j, :] = p[..., parent, :] + lengths[j] * directions[..., j - 1, :]
     return p
 
-# %% ../nbs/08_motions.ipynb #559ebcd7
+# %% ../nbs/08_motions.ipynb #ee27f75e
 def segment_distance(
     a: np.ndarray, b: np.ndarray, # (...,3) ends of the first segment
     c: np.ndarray, d: np.ndarray, # (...,3) ends of the second segment
@@ -61,7 +61,7 @@ def segment_distance(
     s = np.clip((uv * t - uw) / np.maximum(uu, 1e-6), 0, 1)
     return np.linalg.norm(w + s[..., None] * u - t[..., None] * v, axis=-1)
 
-# %% ../nbs/08_motions.ipynb #3109796f
+# %% ../nbs/08_motions.ipynb #21754768
 _LIMBS = {n: joint_index(*s.split()) for n, s in dict(trunk="pelvis thorax", head="nose head_top",
     l_upper="l_shoulder l_elbow", r_upper="r_shoulder r_elbow", l_fore="l_elbow l_wrist", r_fore="r_elbow r_wrist",
     l_thigh="l_hip l_knee", r_thigh="r_hip r_knee", l_shin="l_knee l_ankle", r_shin="r_knee r_ankle").items()}
@@ -81,27 +81,28 @@ def clear_of_itself(
     a, b, c, d = (p[..., i, :] for i in _PAIRS)
     return (segment_distance(a, b, c, d) > _GAPS).all(-1)
 
-# %% ../nbs/08_motions.ipynb #c141eec1
+# %% ../nbs/08_motions.ipynb #60166a79
 def swing_from_down(
     x: np.ndarray, # (...,3) unit vectors
     v: np.ndarray, # (3,) vector to carry along
     ) -> np.ndarray: # (...,3)
     "`v` turned by the smallest rotation that takes -z to `x`."
-    axis = np.cross(np.broadcast_to([0.0, 0, -1], x.shape), x)
-    return v + np.cross(axis, v) + np.cross(axis, np.cross(axis, v)) / np.maximum(1 - x[..., 2:], .05)
+    down = np.array([0.0, 0, -1])
+    both = x + down
+    return v + 2 * (down @ v) * x - (both @ v)[..., None] / np.maximum(1 - x[..., 2:], .05) * both
+
+_HINGES = [[f"{side}_{n}" for side in "lr"] for n in ("knee", "ankle", "elbow", "wrist")]
 
 def within_joint_limits(
     directions: np.ndarray, # (...,16,3) unit vectors in C
     ) -> np.ndarray: # (...) bool
     "Whether head, knees, elbows and thighs stay within their range."
-    d = lambda n: directions[..., joint_index(n)[0] - 1, :]
     dot, forward = lambda a, b: (a * b).sum(-1), np.array([1.0, 0, 0])
-    ok = dot(d("head_top"), d("thorax")) > .3
-    for s in "lr":
-        thigh, shin, upper, fore = (d(f"{s}_{n}") for n in ("knee", "ankle", "elbow", "wrist"))
-        ok &= (dot(thigh, shin) > -.87) & (dot(upper, fore) > -.8) & (thigh[..., 2] < .9)
-        ok &= (dot(shin, swing_from_down(thigh, forward)) < .25) & (dot(fore, swing_from_down(upper, forward)) > -.35)
-    return ok
+    head, thorax, *limbs = (directions[..., [j - 1 for j in joint_index(*names)], :] for names in (["head_top"], ["thorax"], *_HINGES))
+    knees, ankles, elbows, wrists = limbs
+    ok = (dot(knees, ankles) > -.87) & (dot(elbows, wrists) > -.8) & (knees[..., 2] < .9) & (dot(head, thorax) > .3)
+    ok &= (dot(ankles, swing_from_down(knees, forward)) < .25) & (dot(wrists, swing_from_down(elbows, forward)) > -.35)
+    return ok.all(-1)
 
 def plausible(
     directions: np.ndarray, # (...,16,3) unit vectors in C
@@ -109,7 +110,7 @@ def plausible(
     "Whether a body can take the pose: joint limits hold and no limb passes through another."
     return within_joint_limits(directions) & clear_of_itself(place_joints(directions))
 
-# %% ../nbs/08_motions.ipynb #6f190592
+# %% ../nbs/08_motions.ipynb #7c24017c
 MASSES = dict(pelvis=.28, thorax=.28, nose=.08, l_knee=.10, r_knee=.10, l_ankle=.03, r_ankle=.03, l_elbow=.05, r_elbow=.05)
 
 def centre_of_mass(
@@ -137,7 +138,7 @@ def balanced(
     off, pelvis_height = np.linalg.norm(com - a - t[..., None] * (b - a), axis=-1), -p[..., 2].min(-1)
     return off < 280 + .9 * np.clip(700 - pelvis_height, 0, None)
 
-# %% ../nbs/08_motions.ipynb #12703c9d
+# %% ../nbs/08_motions.ipynb #8072afb0
 class PosePrior(NamedTuple):
     "Mixture of K Gaussians over d principal components of the 51 direction coordinates."
     centre: np.ndarray # (51,)
@@ -161,7 +162,7 @@ def load_pose_prior(
     factors[(slice(None), *np.tril_indices(d))] = a["factors"]
     return PosePrior(**a | dict(factors=factors))
 
-# %% ../nbs/08_motions.ipynb #c42ee5de
+# %% ../nbs/08_motions.ipynb #3d7b70bb
 def draw_components(
     prior: PosePrior, # the mixture
     n: int, # how many
@@ -176,7 +177,7 @@ def draw_components(
     d = unit(x.reshape(n, N_JOINTS, 3))
     return KeyPoses(d[:, :-1], d[:, -1])
 
-# %% ../nbs/08_motions.ipynb #bf021b98
+# %% ../nbs/08_motions.ipynb #17e5208b
 _ARMS = [[j - 1 for j in joint_index(f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist")] for s in "lr"]
 
 def mix_arms(
@@ -209,7 +210,7 @@ def draw_key_poses(
         missing -= ok.sum()
     return KeyPoses(*(np.concatenate(x)[:n] for x in zip(*kept)))
 
-# %% ../nbs/08_motions.ipynb #8931789c
+# %% ../nbs/08_motions.ipynb #0a8d0d24
 def sample_poses(
     split: str, # train, val, test or unpaired (D_z)
     n: int, # how many
@@ -219,7 +220,7 @@ def sample_poses(
     p = place_joints(draw_key_poses(split, n, rng).directions)
     return canonicalise(torch.as_tensor(p))[0].numpy().astype(np.float32)
 
-# %% ../nbs/08_motions.ipynb #a6a29d3d
+# %% ../nbs/08_motions.ipynb #b3f31665
 def slerp(
     a: np.ndarray, # (...,3) unit vectors
     b: np.ndarray, # (...,3) unit vectors
@@ -238,7 +239,7 @@ def ease(n: int # steps
     t = np.linspace(0, 1, n)
     return t * t * (3 - 2 * t)
 
-# %% ../nbs/08_motions.ipynb #41b4e90b
+# %% ../nbs/08_motions.ipynb #5ea51d4d
 _REST_HEIGHT = np.array([110, 110, 70, 80, 110, 70, 80, 110, 110, 110, 100, 90, 60, 50, 90, 60, 50.0])
 
 def on_ground(
@@ -257,7 +258,7 @@ def in_world(
     turn = np.stack([c, -s, o, s, c, o, o, o, o + 1], -1).reshape(-1, 3, 3)
     return on_ground(place_joints(poses.directions) @ (turn @ to_upright(poses.up)).swapaxes(-1, -2))
 
-# %% ../nbs/08_motions.ipynb #dda7f65b
+# %% ../nbs/08_motions.ipynb #c509bb14
 def displacement(
     a: np.ndarray, # (...,17,3)
     b: np.ndarray, # (...,17,3)
@@ -282,7 +283,7 @@ def next_key(
             if plausible(way.directions).all(): return way
     return KeyPoses(*(np.repeat(x[None], steps, 0) for x in start))
 
-# %% ../nbs/08_motions.ipynb #e46194c0
+# %% ../nbs/08_motions.ipynb #14ee495f
 def sample_motion(
     split: str, # train, val, test or unpaired
     frames: int, # T
