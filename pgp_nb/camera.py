@@ -7,14 +7,14 @@ __all__ = ['FOCAL', 'Camera', 'to_camera', 'project', 'T_c', 'camera_rotation', 
            'CameraLimits', 'camera_from_raw', 'camera_of', 'raw_from_camera', 'depth_mirror', 'mirror_camera',
            'flip_camera']
 
-# %% ../nbs/03_camera.ipynb #6022842c
+# %% ../nbs/03_camera.ipynb #54c253af
 import math
 from typing import NamedTuple
 import torch
 from torch import Tensor
 from .kinematics import canonicalise, check_pose, mirror_pose, rotate, safe_unit
 
-# %% ../nbs/03_camera.ipynb #1f2ad5ab
+# %% ../nbs/03_camera.ipynb #f659ef88
 FOCAL = 2.5
 
 class Camera(NamedTuple):
@@ -22,7 +22,7 @@ class Camera(NamedTuple):
     rotation: Tensor     # (...,3,3) from the canonical (or any other) frame to the camera frame
     translation: Tensor  # (...,3) mm: where the pelvis is in the camera frame
 
-# %% ../nbs/03_camera.ipynb #8d7aa320
+# %% ../nbs/03_camera.ipynb #b58fd2a1
 def to_camera(
     p: Tensor, # (...,k,3) mm, canonical frame
     camera: Camera, # rotation (...,3,3), translation (...,3)
@@ -30,7 +30,7 @@ def to_camera(
     "Points in the camera frame."
     return rotate(p, camera.rotation) + camera.translation[..., None, :]
 
-# %% ../nbs/03_camera.ipynb #1f49061a
+# %% ../nbs/03_camera.ipynb #a5f4c256
 def project(
     x: Tensor, # (...,k,3) mm, camera frame
     size: int | tuple[int, int], # image side, or (H, W), pixels
@@ -40,7 +40,7 @@ def project(
     if h <= 0 or w <= 0: raise ValueError(f"image size must be positive, got {size}: pass the side or (H, W) in pixels")
     return min(h, w) * FOCAL * x[..., :2] / x[..., 2:].clamp(min=1.) + x.new_tensor([w / 2, h / 2])
 
-# %% ../nbs/03_camera.ipynb #1c3be8fd
+# %% ../nbs/03_camera.ipynb #372c5e77
 def T_c(
     p: Tensor, # (...,17,3) p^3D in mm, canonical frame
     camera: Camera, # c
@@ -50,7 +50,7 @@ def T_c(
     x = to_camera(check_pose(p), camera)
     return project(x, size), x[..., 2]
 
-# %% ../nbs/03_camera.ipynb #409a30b3
+# %% ../nbs/03_camera.ipynb #59997671
 def _rotation(cos, sin):
     "R (...,3,3) from cosines and sines (...,3) of azimuth, elevation, roll."
     (ca, ce, cr), (sa, se, sr) = cos.unbind(-1), sin.unbind(-1)
@@ -64,7 +64,7 @@ def camera_rotation(
     "R = R_z(roll) R_x(elevation) R_0 R_Z(azimuth); all zero: upright, facing the camera (Sec. 3.2a: 3 rotation angles)."
     return _rotation(angles.cos(), angles.sin())
 
-# %% ../nbs/03_camera.ipynb #0f0e4f49
+# %% ../nbs/03_camera.ipynb #ff2ccf69
 def rotation_to_angles(
     rotation: Tensor, # (...,3,3) from the canonical to the camera frame
     ) -> Tensor: # (...,3) radians: azimuth in [-pi, pi], elevation in [-pi/2, pi/2], roll in [-pi, pi]
@@ -79,7 +79,7 @@ def faces_camera(
     "True where the face-vector points towards the camera, that is where cos(azimuth) > 0."
     return rotation[..., 2, 0] < 0
 
-# %% ../nbs/03_camera.ipynb #83f7f80e
+# %% ../nbs/03_camera.ipynb #19d4d21f
 class CameraLimits(NamedTuple):
     "What the network's camera may do; with the defaults the joints can span 25 to 95 % of the image."
     margin: float = .025                # free border around the joints, share of the image side
@@ -88,7 +88,7 @@ class CameraLimits(NamedTuple):
     zoom: float = 5.                    # largest over smallest distance of the pelvis
     near: float = 200.                  # smallest depth of any joint, mm
 
-# %% ../nbs/03_camera.ipynb #8e003224
+# %% ../nbs/03_camera.ipynb #c9cc501e
 def _view_bounds(x, limits):
     "Smallest depth (...,1) of the pelvis that lets joints x (...,17,3) be in view, and a function from depth to bounds of tx, ty (...,2)."
     k = (.5 - limits.margin) / FOCAL
@@ -97,7 +97,7 @@ def _view_bounds(x, limits):
     nearest = torch.cat([(high + low) / (2 * k), limits.near - z.amin(-2)], -1).amax(-1, keepdim=True)
     return nearest, lambda tz: (low - k * tz, k * tz - high)
 
-# %% ../nbs/03_camera.ipynb #6d2bfe43
+# %% ../nbs/03_camera.ipynb #f2c1e960
 def camera_from_raw(
     raw: Tensor, # (...,7) any real numbers: azimuth cos, azimuth sin, elevation, roll, tx, ty, tz
     p: Tensor, # (...,17,3) p^3D in mm, canonical frame
@@ -114,7 +114,7 @@ def camera_from_raw(
     low, high = bounds(tz)
     return Camera(rotation, torch.cat([low + share[..., :2] * (high - low), tz], -1))
 
-# %% ../nbs/03_camera.ipynb #4d550788
+# %% ../nbs/03_camera.ipynb #b5f0d5f8
 def camera_of(
     p_cam: Tensor, # (...,17,3) mm, camera frame
     ) -> tuple[Tensor, Camera]: # canonical pose (...,17,3) mm, its camera
@@ -138,7 +138,7 @@ def raw_from_camera(
     share = ((camera.translation[..., :2] - low) / (high - low)).clamp(eps, 1 - eps)
     return torch.cat([angles[..., :1].cos(), angles[..., :1].sin(), tilt.atanh(), share.logit(), zoom.logit()], -1)
 
-# %% ../nbs/03_camera.ipynb #89757029
+# %% ../nbs/03_camera.ipynb #381a287a
 def depth_mirror(
     p_cam: Tensor, # (...,17,3) mm, camera frame
     ) -> Tensor: # (...,17,3) mm, camera frame

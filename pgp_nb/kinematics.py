@@ -7,19 +7,19 @@ __all__ = ['LIMB_LENGTHS', 'PARALLEL', 'TRUNK', 'LEVELS', 'check_pose', 'safe_un
            'face_vector', 'canonicalise', 'limb_frame', 'forward_kinematics', 'local_vectors', 'mirror_pose',
            'mirror_local_vectors']
 
-# %% ../nbs/02_kinematics.ipynb #57618855
+# %% ../nbs/02_kinematics.ipynb #9fd21b13
 import torch
 from torch import Tensor
 from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, PARENTS, joint_index
 
-# %% ../nbs/02_kinematics.ipynb #9b6b7c12
+# %% ../nbs/02_kinematics.ipynb #88992839
 _LENGTHS_MM = dict(
-    pelvis=0., spine=220., thorax=233., nose=175., head_top=92.,
-    r_hip=92., r_knee=428., r_ankle=409., l_hip=92., l_knee=428., l_ankle=409.,
-    r_shoulder=205., r_elbow=279., r_wrist=284., l_shoulder=205., l_elbow=279., l_wrist=284.)
+    pelvis=0., spine=249.8, thorax=276.0, nose=165.3, head_top=171.5,
+    r_hip=111.4, r_knee=390.3, r_ankle=427.6, l_hip=111.4, l_knee=390.3, l_ankle=427.6,
+    r_shoulder=181.1, r_elbow=263.9, r_wrist=236.8, l_shoulder=181.1, l_elbow=263.9, l_wrist=236.8)
 LIMB_LENGTHS = torch.tensor([_LENGTHS_MM[name] for name in JOINT_NAMES])
 
-# %% ../nbs/02_kinematics.ipynb #3a4692e5
+# %% ../nbs/02_kinematics.ipynb #78cb0d2a
 def check_pose(
     p: Tensor, # (...,17,3) joints or local vectors
     name: str = "pose", # what the message calls it
@@ -37,7 +37,7 @@ def check_pose(
                          "drop those frames or fill the missing joints first")
     return p
 
-# %% ../nbs/02_kinematics.ipynb #f5000c0d
+# %% ../nbs/02_kinematics.ipynb #43c4c8ed
 def safe_unit(
     x: Tensor, # (...,k) vectors
     default: Tensor, # (k,) or (...,k) unit vector that stands in where `x` is too short to have a direction
@@ -49,7 +49,7 @@ def safe_unit(
     x = torch.where(n2 < 1, x * .5 + default, x)
     return x / (x * x).sum(-1, keepdim=True).sqrt()
 
-# %% ../nbs/02_kinematics.ipynb #cf5be9f0
+# %% ../nbs/02_kinematics.ipynb #4795561b
 def rotate(
     x: Tensor, # (...,k,3) row vectors
     rotation: Tensor, # (...,3,3)
@@ -57,7 +57,7 @@ def rotate(
     "`x @ rotation.mT`, in the precision of its arguments even under autocast."
     return (x[..., None, :] * rotation[..., None, :, :]).sum(-1)
 
-# %% ../nbs/02_kinematics.ipynb #e576f2a1
+# %% ../nbs/02_kinematics.ipynb #5874d851
 def limb_lengths(
     p: Tensor, # (...,17,3) joints, any frame and unit
     ) -> Tensor: # (...,17) distance of each joint from its parent, 0 for the pelvis, unit of `p`
@@ -66,7 +66,7 @@ def limb_lengths(
     n2 = (bones * bones).sum(-1)
     return torch.where(n2 == 0, 0., torch.where(n2 == 0, 1., n2).sqrt())
 
-# %% ../nbs/02_kinematics.ipynb #24bea87d
+# %% ../nbs/02_kinematics.ipynb #b42902a2
 def _axes(r_hip, l_hip, thorax, hip_scale, trunk_scale):
     "Columns X, Y, Z (...,3,3) of C from pelvis-relative joints (...,3); the scales (...,1) are lengths to compare with."
     eye = torch.eye(3, dtype=r_hip.dtype, device=r_hip.device)
@@ -78,7 +78,7 @@ def _axes(r_hip, l_hip, thorax, hip_scale, trunk_scale):
     x = unless_short(torch.linalg.cross(y, up), spare)
     return torch.stack([x, y, torch.linalg.cross(x, y)], -1)
 
-# %% ../nbs/02_kinematics.ipynb #b2392a3c
+# %% ../nbs/02_kinematics.ipynb #fef5537f
 def body_axes(
     p: Tensor, # (...,17,3) joints, any frame and unit
     ) -> Tensor: # (...,3,3) rotation; its columns are X (face-vector), Y (to the person's left), Z (along the trunk)
@@ -88,14 +88,14 @@ def body_axes(
     return _axes(rel[..., r, :], rel[..., l, :], rel[..., thorax, :],
                  length[..., r, :] + length[..., l, :], length[..., spine, :] + length[..., thorax, :])
 
-# %% ../nbs/02_kinematics.ipynb #ccadee8b
+# %% ../nbs/02_kinematics.ipynb #1a70a2b9
 def face_vector(
     p: Tensor, # (...,17,3) joints, any frame and unit
     ) -> Tensor: # (...,3) unit vector, frame of `p`
     "The paper's face-vector: normal of the plane through neck (thorax), left and right hip, pointing forward (Sec. 3.2a)."
     return body_axes(p)[..., 0]
 
-# %% ../nbs/02_kinematics.ipynb #941f5320
+# %% ../nbs/02_kinematics.ipynb #a5944a1d
 def canonicalise(
     p: Tensor, # (...,17,3) joints in mm, any frame
     ) -> tuple[Tensor, Tensor, Tensor]: # canonical pose (...,17,3), rotation (...,3,3), translation (...,3)
@@ -103,7 +103,7 @@ def canonicalise(
     axes, origin = body_axes(check_pose(p, finite=True)), p[..., 0, :]
     return rotate(p - origin[..., None, :], axes.mT), axes, origin
 
-# %% ../nbs/02_kinematics.ipynb #25ada436
+# %% ../nbs/02_kinematics.ipynb #a512dcb6
 PARALLEL = .95
 
 def limb_frame(
@@ -117,7 +117,7 @@ def limb_frame(
     e2 = e2 / (e2 * e2).sum(-1, keepdim=True).sqrt()
     return torch.stack([u, e2, torch.linalg.cross(u, e2)], -1)
 
-# %% ../nbs/02_kinematics.ipynb #92fca1e8
+# %% ../nbs/02_kinematics.ipynb #a06fac6f
 TRUNK = tuple(joint_index("r_hip", "l_hip", "spine", "thorax"))
 LEVELS = (tuple(joint_index("r_knee", "l_knee", "nose", "l_shoulder", "r_shoulder")),
           tuple(joint_index("r_ankle", "l_ankle", "head_top", "l_elbow", "r_elbow")),
@@ -131,7 +131,7 @@ def _default_directions(v):
     upright = {"r_hip": (0, -1, 0), "l_hip": (0, 1, 0), "spine": (0, 0, 1), "thorax": (0, 0, 1)}
     return v.new_tensor([upright.get(name, (1, 0, 0)) for name in JOINT_NAMES])
 
-# %% ../nbs/02_kinematics.ipynb #0fda8919
+# %% ../nbs/02_kinematics.ipynb #1bb8c9fb
 def _canonical_trunk(u, length):
     "Bones and directions (...,4,3) of `TRUNK`, turned so that the face-vector is +X, from directions and lengths (...,4)."
     bones = u * length[..., None]
@@ -158,7 +158,7 @@ def forward_kinematics(
         joints.append(parent)
     return torch.cat(joints, -2)[..., _BACK, :]
 
-# %% ../nbs/02_kinematics.ipynb #3c303eb8
+# %% ../nbs/02_kinematics.ipynb #424512c6
 def local_vectors(
     p: Tensor, # (...,17,3) joints in mm, any frame
     ) -> tuple[Tensor, Tensor]: # v^3D (...,17,3), unit vectors (pelvis: zero), and limb lengths (...,17) in mm
@@ -172,7 +172,7 @@ def local_vectors(
         out.append((frame.mT * d[..., None, :]).sum(-1))
     return torch.cat(out, -2)[..., _BACK, :], limb_lengths(p)
 
-# %% ../nbs/02_kinematics.ipynb #ff1e72e5
+# %% ../nbs/02_kinematics.ipynb #5a41b28b
 def mirror_pose(
     p: Tensor, # (...,17,3) joints
     axis: int = 1, # coordinate that points left-right: 1 (Y) in the canonical frame, 0 (x) in the camera frame
@@ -182,7 +182,7 @@ def mirror_pose(
     sign[axis] = -1
     return check_pose(p)[..., MIRROR, :] * sign
 
-# %% ../nbs/02_kinematics.ipynb #19828c59
+# %% ../nbs/02_kinematics.ipynb #0c09ccf1
 def mirror_local_vectors(
     v: Tensor, # (...,17,3) v^3D
     ) -> Tensor: # (...,17,3)
