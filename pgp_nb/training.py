@@ -8,9 +8,9 @@ __all__ = ['TrainConfig', 'checked', 'from_dict', 'merge', 'load_config', 'check
            'supervised_loss', 'Source', 'source_appearance', 'energies', 'with_depths', 'consistency', 'step',
            'save_checkpoint', 'load_checkpoint', 'as_plain', 'Log', 'read_curve', 'fit', 'advance', 'picture_rows',
            'pictures', 'calibrate', 'predict_batches', 'RunData', 'load_data', 'mean_pose_prediction', 'held_out',
-           'poses_figure', 'train', 'parse_assignment', 'command_line', 'main']
+           'poses_figure', 'baseline_of', 'train', 'parse_assignment', 'command_line', 'main']
 
-# %% ../nbs/12_training.ipynb #3b3453f8
+# %% ../nbs/12_training.ipynb #d468a9d4
 import argparse, difflib, json, math, os, time, types, typing
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
@@ -29,7 +29,7 @@ from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, normalise
 from .segmentation import color_labels
 from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, zoom_raw
 
-# %% ../nbs/12_training.ipynb #d78f8677
+# %% ../nbs/12_training.ipynb #d7b89266
 @dataclass(frozen=True)
 class TrainConfig:
     "A training run. Every field can be set in a preset (YAML), on the command line and as a papermill parameter."
@@ -64,7 +64,7 @@ class TrainConfig:
         if small: raise ValueError(f"{', '.join(small)}: must be at least 1")
         if self.bootstrap + self.warmup > self.iterations: raise ValueError(f"bootstrap ({self.bootstrap}) and warmup ({self.warmup}) exceed iterations ({self.iterations})")
 
-# %% ../nbs/12_training.ipynb #a92cd9ea
+# %% ../nbs/12_training.ipynb #8fe2505c
 def checked(value: object, kind: object, name: str) -> object:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
     if is_dataclass(kind): return from_dict(kind, value, name + ".")
@@ -87,7 +87,7 @@ def from_dict(kind: type, values: dict, prefix: str = "") -> object:
             raise TypeError(f"unknown parameter {prefix}{name}" + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(types_)}"))
     return kind(**{k: checked(v, types_[k], prefix + k) for k, v in values.items()})
 
-# %% ../nbs/12_training.ipynb #0e45df0d
+# %% ../nbs/12_training.ipynb #0fcf82fa
 def merge(base: dict, over: dict) -> dict:
     "`over` laid over `base`, mappings merged."
     return base | {k: merge(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in over.items()}
@@ -106,7 +106,7 @@ def load_config(preset: str | Path, # a YAML file, or the name of one in `folder
     if not isinstance(values, dict): raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
     return from_dict(TrainConfig, merge(values, overrides or {}))
 
-# %% ../nbs/12_training.ipynb #b914da0f
+# %% ../nbs/12_training.ipynb #060a41f2
 def checked_options(given: dict, **kinds: type) -> dict:
     "The parameters of a notebook without its own options, whose types are checked. Raises `TypeError` naming the parameter."
     for name, kind in kinds.items(): checked(given[name], kind, name)
@@ -118,7 +118,7 @@ def checked_options(given: dict, **kinds: type) -> dict:
             raise TypeError(f"unknown parameter {k}" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"))
     return overrides
 
-# %% ../nbs/12_training.ipynb #ab1e14f0
+# %% ../nbs/12_training.ipynb #58cc43fc
 class TrainData(typing.NamedTuple):
     "What a run trains on. `joints_3d` is read by the supervised baseline only."
     images: Tensor      # (N,2,3,S,S) uint8: source and target
@@ -126,7 +126,7 @@ class TrainData(typing.NamedTuple):
     poses: Tensor       # (M,17,3) mm: unpaired poses D_z, upright frame
     joints_3d: Tensor   # (N,2,17,3) mm, camera frame: truth
 
-# %% ../nbs/12_training.ipynb #b140849f
+# %% ../nbs/12_training.ipynb #645105a0
 class Batch(typing.NamedTuple):
     "One batch as floats."
     source: Tensor      # (B,3,S,S) I_s in [0,1]
@@ -136,7 +136,7 @@ class Batch(typing.NamedTuple):
     poses: Tensor       # (B,17,3) mm unpaired
     joints_3d: Tensor   # (B,17,3) mm of I_s, for the supervised baseline
 
-# %% ../nbs/12_training.ipynb #ad9ed57b
+# %% ../nbs/12_training.ipynb #1c4a1c8f
 def generator(seed: int, iteration: int) -> torch.Generator:
     "The randomness of one iteration."
     return torch.Generator().manual_seed((seed * 1_000_003 + iteration) % 2**63)
@@ -149,7 +149,7 @@ def draw_batch(data: TrainData, n: int, g: torch.Generator, device="cpu") -> Bat
     return Batch(to_float(data.images[i, swap]), to_float(data.images[i, 1 - swap]), to_float(data.saliency[i, swap]), to_float(data.saliency[i, 1 - swap]),
                  poses.to(device), data.joints_3d[i, swap].to(device))
 
-# %% ../nbs/12_training.ipynb #f94e46cb
+# %% ../nbs/12_training.ipynb #e0ff2a8d
 @contextmanager
 def frozen(module: nn.Module):
     "Freeze a network inside the `with`: parameters get no gradient, running statistics stay."
@@ -160,24 +160,24 @@ def frozen(module: nn.Module):
         for m, mode in modes: m.training = mode
         for p, grad in grads: p.requires_grad_(grad)
 
-# %% ../nbs/12_training.ipynb #0284823a
+# %% ../nbs/12_training.ipynb #872a73ba
 class Diverged(FloatingPointError):
     "A loss or gradient is not a finite number."
 
-# %% ../nbs/12_training.ipynb #8de39515
+# %% ../nbs/12_training.ipynb #27bcfd0a
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
     if device.type == "cuda": return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
-# %% ../nbs/12_training.ipynb #da1eda82
+# %% ../nbs/12_training.ipynb #c246be0e
 class Trainer:
     "Algorithm 1 on a network and data."
     ON = dict(paint="E", supervised="E", energy_pose="E", energy_appearance="E", energy_pose_decoder="D", energy_appearance_decoder="D",
               image_u="ED", image_c="ED", seg="ED")
 
     def __init__(self, cfg: TrainConfig, data: TrainData, device: str | torch.device | None = None):
-        self.cfg, self.data, self.iteration = cfg, data, 0
+        self.cfg, self.data, self.iteration, self.seconds = cfg, data, 0, 0.
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(cfg.seed)
         self.net = PGPNet(cfg.network)
@@ -227,7 +227,7 @@ class Trainer:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-# %% ../nbs/12_training.ipynb #857f9352
+# %% ../nbs/12_training.ipynb #582cee8b
 def true_pose(joints_3d: Tensor, # (B,17,3) mm, camera frame
         size: int                # image side, px
     ) -> Pose:
@@ -251,7 +251,7 @@ def supervised_loss(trainer: Trainer, batch: Batch, g: torch.Generator) -> Tenso
     images = color_jitter(batch.source, g, trainer.cfg.paint.color_jitter)
     return known_pose_loss(trainer, trainer.net.encode(images), true_pose(batch.joints_3d, trainer.cfg.network.size))
 
-# %% ../nbs/12_training.ipynb #0b41aba7
+# %% ../nbs/12_training.ipynb #a979c944
 class Source(typing.NamedTuple):
     "The source frame, pose-augmented, and its appearance."
     image: Tensor   # (B,3,S,S)
@@ -265,7 +265,7 @@ def source_appearance(trainer: Trainer, batch: Batch, g: torch.Generator) -> Sou
     maps = trainer.net.maps(trainer.net.pose(code))
     return Source(both[:, :3], both[:, 3], trainer.net.appearance_codes(code.appearance, maps))
 
-# %% ../nbs/12_training.ipynb #ab86b8cc
+# %% ../nbs/12_training.ipynb #e840ab24
 def energies(trainer: Trainer, batch: Batch, pose_z: Pose, g: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
     "L_{p_z^3D} and L_{a_s} through the second encoder, for the half whose turn it is; and the joint depths of p-hat_z."
     net, cfg, source = trainer.net, trainer.cfg, source_appearance(trainer, batch, g)
@@ -277,7 +277,7 @@ def energies(trainer: Trainer, batch: Batch, pose_z: Pose, g: torch.Generator) -
     losses = {"energy_pose" + half: error, "energy_appearance" + half: appearance_loss(source.codes.detach(), net.appearance_codes(again.appearance, maps_z))}
     return losses, pose.joints_3d[..., 2].detach()
 
-# %% ../nbs/12_training.ipynb #53e7d032
+# %% ../nbs/12_training.ipynb #1bb70fcf
 def with_depths(trainer: Trainer, pose: Pose, depth: Tensor | None) -> PoseMaps:
     "Part maps of p_z, whose labels y^{p_z} take their limb order from the depths of p-hat_z (Sec. 3.3b)."
     maps = trainer.net.maps(pose)
@@ -297,7 +297,7 @@ def consistency(trainer: Trainer, batch: Batch, pose_z: Pose, depth_z: Tensor | 
             "image_c": image_c_loss(painted_z.image, maps_z, features, reference.detach(), sal(source.m_sal)),
             "seg": segmentation_loss(painted_z.logits, maps_z)}
 
-# %% ../nbs/12_training.ipynb #39d98412
+# %% ../nbs/12_training.ipynb #d95e2600
 def step(trainer: Trainer) -> dict[str, float]:
     "One iteration: the stage decides which updates are made. Returns the losses. Raises `Diverged`."
     trainer.iteration += 1
@@ -317,10 +317,10 @@ def step(trainer: Trainer) -> dict[str, float]:
     if not trainer.uses("image_u", "image_c", "seg"): return values
     with frozen(net.encoder) if warming else nullcontext(): return values | trainer.update(consistency(trainer, batch, pose_z, depth_z, g))
 
-# %% ../nbs/12_training.ipynb #bfc47e3c
+# %% ../nbs/12_training.ipynb #ecd1fea2
 def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
     "Weights, optimizers, iteration and configuration of a run."
-    state = dict(iteration=trainer.iteration, config=asdict(trainer.cfg), net=trainer.net.state_dict(), optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
+    state = dict(iteration=trainer.iteration, seconds=trainer.seconds, config=asdict(trainer.cfg), net=trainer.net.state_dict(), optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
     write_atomically(path, lambda temporary: torch.save(state, temporary))
 
 def load_checkpoint(trainer: Trainer, path: str | Path) -> None:
@@ -333,13 +333,13 @@ def load_checkpoint(trainer: Trainer, path: str | Path) -> None:
     if differ: raise ValueError(f"the run folder holds another configuration: {'; '.join(differ)}. Choose another run folder, or resume=False to start afresh")
     trainer.net.load_state_dict(state["net"])
     for k, o in trainer.optimizers.items(): o.load_state_dict(state["optimizers"][k])
-    trainer.iteration = state["iteration"]
+    trainer.iteration, trainer.seconds = state["iteration"], state["seconds"]
 
 def as_plain(value: object) -> object:
     "Tuples as lists, for comparing configurations."
     return {k: as_plain(v) for k, v in value.items()} if isinstance(value, dict) else [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-# %% ../nbs/12_training.ipynb #d931b840
+# %% ../nbs/12_training.ipynb #5c9c073e
 class Log:
     "Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures."
     def __init__(self, run: Path, iteration: int):
@@ -371,7 +371,7 @@ def read_curve(path: str | Path) -> list[dict]:
         except json.JSONDecodeError: break
     return rows
 
-# %% ../nbs/12_training.ipynb #4130f315
+# %% ../nbs/12_training.ipynb #18a0c858
 def fit(cfg: TrainConfig,           # what to train
         data: TrainData,            # on what
         run: str | Path,            # run folder: checkpoint.pt, curve.jsonl, tensorboard/
@@ -384,7 +384,7 @@ def fit(cfg: TrainConfig,           # what to train
     checkpoint = run / "checkpoint.pt"
     if resume and checkpoint.exists(): load_checkpoint(trainer, checkpoint)
     log = Log(run, trainer.iteration)
-    bar = tqdm(total=cfg.iterations, initial=trainer.iteration, desc=cfg.supervision == "full" and "supervised" or "training", disable=not progress, mininterval=1.)
+    bar = tqdm(total=cfg.iterations, initial=trainer.iteration, desc="supervised baseline" if cfg.supervision == "full" else "training", disable=not progress or trainer.iteration >= cfg.iterations, mininterval=1.)
     try:
         while trainer.iteration < cfg.iterations: advance(trainer, log, checkpoint, bar)
     except Diverged as e:
@@ -397,8 +397,10 @@ def fit(cfg: TrainConfig,           # what to train
 
 def advance(trainer: Trainer, log: Log, checkpoint: Path, bar: tqdm) -> None:
     "One iteration with its bookkeeping."
+    start = time.perf_counter()
     cfg, values = trainer.cfg, step(trainer)
     i = trainer.iteration
+    trainer.seconds += time.perf_counter() - start
     bar.update()
     if i % cfg.log_every == 0:
         log.scalars(i, values)
@@ -406,7 +408,7 @@ def advance(trainer: Trainer, log: Log, checkpoint: Path, bar: tqdm) -> None:
     if i % cfg.picture_every == 0 and log.board and cfg.supervision == "none": log.picture(i, pictures(trainer))
     if i % cfg.checkpoint_every == 0: save_checkpoint(trainer, checkpoint)
 
-# %% ../nbs/12_training.ipynb #57ada560
+# %% ../nbs/12_training.ipynb #713f084a
 @torch.no_grad()
 def picture_rows(net: PGPNet, # set to evaluation mode
         source: Tensor,       # (N,3,S,S) uint8, whose appearance is taken
@@ -429,7 +431,7 @@ def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
     trainer.net.train()
     return np.concatenate([torch.cat(list(source.permute(0, 2, 3, 1)), 1).numpy(), rows], 0)
 
-# %% ../nbs/12_training.ipynb #1453b0ec
+# %% ../nbs/12_training.ipynb #36bdb1ce
 @torch.no_grad()
 def calibrate(net: PGPNet,  # statistics replaced in place
         images: Tensor,     # (N,3,S,S) uint8, unlabelled training frames
@@ -444,7 +446,7 @@ def calibrate(net: PGPNet,  # statistics replaced in place
     for m in norms: m.momentum = 0.1
     net.eval()
 
-# %% ../nbs/12_training.ipynb #c8449ce2
+# %% ../nbs/12_training.ipynb #7dc5300a
 @torch.no_grad()
 def predict_batches(net: PGPNet, images: Tensor, batch: int = 64) -> dict[str, Tensor]:
     "joints_3d (N,17,3) mm, joints_2d (N,17,2) px and parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images."
@@ -458,7 +460,7 @@ def predict_batches(net: PGPNet, images: Tensor, batch: int = 64) -> dict[str, T
         out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical, "parts": logits.argmax(1), "puppet_parts": maps.labels})
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
-# %% ../nbs/12_training.ipynb #e97629ab
+# %% ../nbs/12_training.ipynb #95a2bd17
 class RunData(typing.NamedTuple):
     "Training data and the held-out people with their truth."
     train: TrainData
@@ -476,7 +478,7 @@ def load_data(cfg: TrainConfig, progress: bool = True) -> RunData:
     truth = {"joints_3d": flat(test.joints_3d), "joints_2d": flat(test.joints_2d), "parts": flat(test.parts).long()}
     return RunData(train, flat(test.images).permute(0, 3, 1, 2).contiguous(), truth)
 
-# %% ../nbs/12_training.ipynb #a3148d86
+# %% ../nbs/12_training.ipynb #f6563878
 def mean_pose_prediction(poses: Tensor, # (M,17,3) mm, unpaired poses
         truth: dict[str, Tensor],
         size: int
@@ -494,7 +496,7 @@ def held_out(net: PGPNet, data: RunData) -> dict[str, float]:
     puppet = evaluate({"parts": prediction["puppet_parts"]}, {"parts": data.truth["parts"]})
     return evaluate({k: prediction[k] for k in data.truth}, data.truth) | {f"{k}_puppet": v for k, v in puppet.items()}
 
-# %% ../nbs/12_training.ipynb #0ec86130
+# %% ../nbs/12_training.ipynb #454e9f65
 def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     "Columns are images; rows: the image, the predicted 3D pose, the true one, both as the camera sees them, then both from the person's side."
     import matplotlib.pyplot as plt
@@ -516,21 +518,25 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     figure.tight_layout(pad=0.1)
     return figure
 
-# %% ../nbs/12_training.ipynb #0d713346
+# %% ../nbs/12_training.ipynb #a0d77de2
+def baseline_of(cfg: TrainConfig) -> TrainConfig:
+    "The same encoder, fully supervised for as many steps."
+    return replace(cfg, supervision="full", bootstrap=0, warmup=0)
+
+# %% ../nbs/12_training.ipynb #81745dc5
 def train(cfg: TrainConfig, run: str | Path, data: RunData | None = None, resume: bool = True, device: str | None = None, progress: bool = True) -> tuple[Trainer, dict]:
     "A run from configuration to metrics; see the table of files above."
     run = Path(run)
     data = data or load_data(cfg, progress)
     write_text(run / "config.yaml", yaml.safe_dump(as_plain(asdict(cfg)), sort_keys=False))
-    start = time.perf_counter()
     trainer = fit(cfg, data.train, run, resume, device, progress)
     calibrate(trainer.net, data.train.images[:1000].flatten(0, 1))
     save_net(trainer.net, run / "weights.safetensors")
-    metrics = held_out(trainer.net, data) | {"iterations": trainer.iteration, "seconds": round(time.perf_counter() - start, 1)}
+    metrics = held_out(trainer.net, data) | {"iterations": trainer.iteration, "seconds": round(trainer.seconds, 1)}
     write_json(run / "metrics.json", metrics)
     return trainer, metrics
 
-# %% ../nbs/12_training.ipynb #b915784e
+# %% ../nbs/12_training.ipynb #7aa812ea
 def parse_assignment(text: str) -> dict:
     "`weights.seg=0.5` as a nested mapping; the value is read as YAML."
     name, sign, value = text.partition("=")
@@ -565,5 +571,5 @@ def main(args: list[str] | None = None) -> int:
     print(json.dumps(metrics, indent=1), f"written to {options.run}", sep="\n")
     return 0
 
-# %% ../nbs/12_training.ipynb #fa27e923
+# %% ../nbs/12_training.ipynb #41e01722
 if __name__ == "__main__" and "pgp_nb.training" in str(__spec__): raise SystemExit(main())

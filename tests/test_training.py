@@ -1,0 +1,109 @@
+"""Training from the outside: command line, killed runs, the papermill notebook, and mistakes people make."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[1]
+QUICK = ["--preset", str(ROOT / "experiments/presets/tiny.yaml"), "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    "One thread, and a data cache that the tests of this file share."
+    return os.environ | {"PGP_DATA": str(tmp_path_factory.mktemp("people")), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def command(environment, *arguments, **options):
+    return subprocess.run([sys.executable, "-m", "pgp_nb.training", *arguments], capture_output=True, text=True, env=environment, cwd=ROOT, **options)
+
+
+@pytest.fixture(scope="module")
+def whole(environment, tmp_path_factory):
+    "An uninterrupted run."
+    run = tmp_path_factory.mktemp("whole")
+    done = command(environment, *QUICK, "--run", str(run))
+    assert done.returncode == 0, done.stderr[-2000:]
+    return run
+
+
+def test_run_leaves_what_it_promises(whole):
+    assert {"config.yaml", "checkpoint.pt", "curve.jsonl", "weights.safetensors", "metrics.json", "tensorboard"} <= {p.name for p in whole.iterdir()}
+    metrics = json.loads((whole / "metrics.json").read_text())
+    assert metrics["iterations"] == 30 and 0 < metrics["pa_mpjpe"] < 400 and 0 <= metrics["f1_fg"] <= 1
+
+
+def test_killed_run_resumes_to_the_same_weights(environment, whole, tmp_path):
+    with subprocess.Popen([sys.executable, "-m", "pgp_nb.training", *QUICK, "--run", str(tmp_path)], env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.time() + 120
+        while not (tmp_path / "checkpoint.pt").exists() and process.poll() is None and time.time() < deadline: time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    reached = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["iteration"]
+    assert 0 < reached < 30, "the run was not killed half-way"
+    done = command(environment, *QUICK, "--run", str(tmp_path))
+    assert done.returncode == 0, done.stderr[-2000:]
+    ours, theirs = load_file(tmp_path / "weights.safetensors"), load_file(whole / "weights.safetensors")
+    assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--set", "lrr=1"], "did you mean lr?"),
+    (["--set", "lr=fast"], "lr: expected float"),
+    (["--set", "weights.segg=1"], "did you mean weights.seg?"),
+    (["--set", "iterations=5"], "exceed iterations"),
+    (["--preset", "none"], "known presets: demo"),
+])
+def test_mistakes_stop_before_any_work(environment, tmp_path, arguments, message):
+    done = command(environment, *QUICK, "--run", str(tmp_path / "run"), *arguments)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
+    from pgp_nb import training
+    cfg = training.load_config(QUICK[1])
+    trainer = training.Trainer(cfg, training.TrainData(torch.zeros(1, 2, 3, 64, 64, dtype=torch.uint8), torch.zeros(1, 2, 64, 64, dtype=torch.uint8),
+                                                       torch.randn(4, 17, 3) * 100, torch.randn(1, 2, 17, 3)), "cpu")
+    file = tmp_path / "checkpoint.pt"
+    training.save_checkpoint(trainer, file)
+    before = file.read_bytes()
+
+    def no_space(state, path):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(torch, "save", no_space)
+    with pytest.raises(OSError, match="free some disk space"): training.save_checkpoint(trainer, file)
+    assert file.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def papermill(environment, output, *parameters):
+    return subprocess.run([sys.executable, "-m", "papermill", "experiments/train.ipynb", str(output), *parameters], capture_output=True, text=True, env=environment, cwd=ROOT)
+
+
+def test_papermill_notebook_reports_a_run(environment, whole):
+    done = papermill(environment, whole / "train.ipynb", "-p", "preset", "tiny", "-p", "run", str(whole))
+    assert done.returncode == 0, done.stderr[-3000:]
+    metrics = json.loads((whole / "metrics.json").read_text())
+    assert all(metrics[row]["pa_mpjpe"] > 0 for row in ("mean_pose", "supervised")) and metrics["pa_mpjpe"] > 0
+    assert {"curves.png", "held_out.png", "poses.png"} <= {p.name for p in whole.iterdir()}
+    outputs = [o for c in nbformat.read(whole / "train.ipynb", 4).cells if c.cell_type == "code" for o in c.outputs]
+    assert sum("image/png" in o.get("data", {}) for o in outputs) >= 3
+
+
+@pytest.mark.parametrize("parameters, message", [
+    (["-p", "iteratoins", "5"], "did you mean iterations?"),
+    (["-p", "batch_size", "2.5"], "batch_size: expected int"),
+    (["-p", "resume", "maybe"], "resume: expected bool"),
+])
+def test_papermill_parameters_are_checked(environment, tmp_path, parameters, message):
+    done = papermill(environment, tmp_path / "out.ipynb", "-p", "run", str(tmp_path / "run"), *parameters)
+    assert done.returncode != 0 and message in done.stderr
+    assert not (tmp_path / "run").exists()

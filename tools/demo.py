@@ -1,0 +1,47 @@
+"""`make demo`: train a small network from scratch on the embedded people, evaluate it, write a report.
+
+The run goes to runs/demo. Interrupted, the same command goes on where it stopped; finished, it only writes the report again.
+"""
+import json
+import sys
+from pathlib import Path
+
+import papermill
+from nbconvert import HTMLExporter
+
+from pgp_nb import training
+from pgp_nb.evaluation import metrics_table
+from pgp_nb.files import write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+COLUMNS = ["pa_mpjpe", "n_mpjpe", "pck_3d", "pck_2d", "facing_error", "f1_fg", "f1_parts"]
+
+
+def report(preset: str, run: Path) -> Path:
+    "Execute the training notebook over a finished run, and render it."
+    notebook = run / "train.ipynb"
+    papermill.execute_notebook(str(ROOT / "experiments/train.ipynb"), str(notebook), dict(preset=preset, run=str(run)), cwd=str(ROOT), progress_bar=False)
+    html = run / "report.html"
+    write_text(html, HTMLExporter(exclude_input=True).from_filename(str(notebook))[0])
+    return html
+
+
+def main(preset: str = "demo") -> None:
+    run = Path("runs") / preset
+    cfg = training.load_config(preset, folder=ROOT / "experiments/presets")
+    print("== people: rendered on first use, then read from the cache", flush=True)
+    data = training.load_data(cfg)
+    print("== training without a single annotation", flush=True)
+    training.train(cfg, run, data)
+    print("== baseline: the same encoder, fully supervised for as many steps", flush=True)
+    training.train(training.baseline_of(cfg), run / "supervised", data)
+    print("== report", flush=True)
+    html = report(preset, run)
+    metrics = json.loads((run / "metrics.json").read_text())
+    rows = {"ours, no annotation": metrics, "mean pose": metrics["mean_pose"], "same encoder, fully supervised": metrics["supervised"]}
+    print("\nHeld-out people (mm; shares):\n" + metrics_table(rows, COLUMNS))
+    print(f"\nReport with pictures: {html.resolve()}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
