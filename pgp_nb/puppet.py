@@ -6,7 +6,7 @@
 __all__ = ['TEMPLATE_JOINTS', 'TEMPLATE_OUTLINES', 'template_joints', 'part_axis', 'smooth_polygon', 'part_outline', 'draw_masks',
            'canonical_maps', 'PartFrames', 'check_template', 'Puppet', 'check_joints', 'PuppetMaps', 'color_maps']
 
-# %% ../nbs/01_puppet.ipynb #01dd196b
+# %% ../nbs/01_puppet.ipynb #435a47a5
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, PART_MIRROR, PART_NAMES, PARTS, joint_index
 
-# %% ../nbs/01_puppet.ipynb #efce3dce
+# %% ../nbs/01_puppet.ipynb #baaedf0b
 TEMPLATE_JOINTS = {
     "head_top": (0, 170), "nose": (0, 340), "thorax": (0, 470), "spine": (0, 740), "pelvis": (0, 985),
     "r_shoulder": (-165, 492), "r_elbow": (-283, 746), "r_wrist": (-389, 973),
@@ -37,7 +37,7 @@ TEMPLATE_OUTLINES = {
     "shin": [(-55, 0), (-45, 28), (-10, 52), (50, 57), (120, 62), (190, 56), (290, 42), (365, 36), (400, 38), (440, 47),
              (475, 50), (500, 40), (515, 20), (518, 0)]}
 
-# %% ../nbs/01_puppet.ipynb #addbe8ae
+# %% ../nbs/01_puppet.ipynb #9807a28c
 def template_joints(
     joints: dict = TEMPLATE_JOINTS, # (x, y) in mm, x right from the body's axis, y down; right side and midline
     mm_per_px: float = 10., # size of a template pixel
@@ -50,7 +50,7 @@ def template_joints(
     if missing: raise ValueError(f"the drawing lacks the joints {missing}: give each as (x, y) in mm")
     return np.array([both[n] for n in JOINT_NAMES]) / mm_per_px + origin
 
-# %% ../nbs/01_puppet.ipynb #b2eef7bd
+# %% ../nbs/01_puppet.ipynb #bb17c09f
 def part_axis(
     part: int, # index in PARTS
     joints: np.ndarray, # (17,2)
@@ -60,7 +60,7 @@ def part_axis(
     half = len(anchors) // 2
     return anchors[:half].mean(0), anchors[half:].mean(0)
 
-# %% ../nbs/01_puppet.ipynb #71c5720b
+# %% ../nbs/01_puppet.ipynb #c2fa6fef
 def smooth_polygon(
     points: np.ndarray, # (n,2) corners of a closed polygon
     steps: int = 8, # points drawn between two corners
@@ -71,7 +71,7 @@ def smooth_polygon(
     curve = b + (c - a) * t / 2 + (a - 2.5*b + 2*c - d/2) * t**2 + (1.5*(b - c) + (d - a)/2) * t**3
     return curve.transpose(1, 0, 2).reshape(-1, 2)
 
-# %% ../nbs/01_puppet.ipynb #5dce7c9b
+# %% ../nbs/01_puppet.ipynb #57485c89
 def part_outline(
     part: int, # index in PARTS
     joints: np.ndarray, # (17,2) px
@@ -85,7 +85,7 @@ def part_outline(
     corners = np.concatenate([profile, profile[-2:0:-1] * [1, -1]])
     return smooth_polygon(start + corners[:, :1] * along + corners[:, 1:] * [-along[1], along[0]])
 
-# %% ../nbs/01_puppet.ipynb #b4691866
+# %% ../nbs/01_puppet.ipynb #baa4127d
 def draw_masks(
     joints: np.ndarray, # (17,2) px
     outlines: dict = TEMPLATE_OUTLINES, # see `part_outline`
@@ -99,7 +99,7 @@ def draw_masks(
         cv2.fillPoly(mask, [np.round(curve * 256).astype(np.int32)], 1, shift=8)
     return masks > 0
 
-# %% ../nbs/01_puppet.ipynb #18759b75
+# %% ../nbs/01_puppet.ipynb #6bb6ebc3
 def canonical_maps(
     masks: np.ndarray, # (10,H,W) bool
     erosion: float = 1.5, # px, how far inside the outline a pixel must lie to be sure
@@ -114,7 +114,7 @@ def canonical_maps(
     psi = [blur(np.abs(d) <= max(erosion, .5)) for d in depth]
     return np.stack([blur(d > erosion) for d in depth]), np.stack([p / max(p.max(), 1e-6) for p in psi])
 
-# %% ../nbs/01_puppet.ipynb #506165c8
+# %% ../nbs/01_puppet.ipynb #80f0e832
 class PartFrames(NamedTuple):
     "Where the parts of N puppets lie: template offset w (along + i across) goes to `centre + direction (along Re w + i across Im w)`."
     centre: Tensor # (N,10) complex px
@@ -122,7 +122,7 @@ class PartFrames(NamedTuple):
     along: Tensor # (N,10) image px per template px, along the limb
     across: Tensor # (N,10) the same across it; negative where the template is mirrored
 
-# %% ../nbs/01_puppet.ipynb #77df2f79
+# %% ../nbs/01_puppet.ipynb #d04eef38
 def _anchor_frames(
     joints: np.ndarray, # (17,2) px
     ) -> dict[str, Tensor]:
@@ -134,7 +134,7 @@ def _anchor_frames(
     centre = points[idx].mean(1)
     return dict(idx=idx, centre=centre, axis=axis, local=(points[idx] - centre[:, None]) * axis.conj().resolve_conj()[:, None])
 
-# %% ../nbs/01_puppet.ipynb #7db6f13c
+# %% ../nbs/01_puppet.ipynb #e5023f21
 def _part_windows(
     masks: np.ndarray, # (10,H,W) bool
     erosion: float, sigma: float, # px
@@ -148,7 +148,7 @@ def _part_windows(
     for o, m, (x0, y0, x1, y1) in zip(windows, maps, boxes): o[:, :y1-y0, :x1-x0] = m[:, y0:y1, x0:x1]
     return dict(windows=torch.tensor(windows), boxes=torch.tensor(boxes.astype(np.float64)))
 
-# %% ../nbs/01_puppet.ipynb #7d55a45f
+# %% ../nbs/01_puppet.ipynb #3cf28e67
 def check_template(
     masks: np.ndarray, # (10,H,W) bool
     joints: np.ndarray, # (17,2) px of the masks
@@ -164,7 +164,7 @@ def check_template(
         if np.ptp(joints[list(part.joints)], axis=0).max() < 1:
             raise ValueError(f"the anchors of {part.name} coincide: place them at least one pixel apart")
 
-# %% ../nbs/01_puppet.ipynb #a5aaf423
+# %% ../nbs/01_puppet.ipynb #d01a85d2
 class Puppet(nn.Module):
     "A template person that takes any 2D pose and gives $\\phi_p, \\psi_p, w_{fg}, w_{unc}$ of Sec. 3.1. It has buffers and no parameters; `to(device)` moves it."
     def __init__(self,
@@ -189,7 +189,7 @@ class Puppet(nn.Module):
         "A puppet from part masks (10,H,W) and the template's joints (17,2) px; settings as in `Puppet`."
         return cls(masks, joints, **settings)
 
-# %% ../nbs/01_puppet.ipynb #a36a7616
+# %% ../nbs/01_puppet.ipynb #4ed942dc
 def check_joints(
     q: Tensor, # (...,17,2) px
     ) -> Tensor: # (N,17,2) px, float32 or float64
@@ -198,7 +198,7 @@ def check_joints(
     if not q.is_cuda and not q.isfinite().all(): raise ValueError("2D joints hold NaN or infinity: drop or repair such poses first")
     return (q if q.dtype in (torch.float32, torch.float64) else q.float()).reshape(-1, N_JOINTS, 2)
 
-# %% ../nbs/01_puppet.ipynb #79590ab1
+# %% ../nbs/01_puppet.ipynb #89c4f0a7
 def _at_least(
     z: Tensor, # complex (N,10)
     least: Tensor, # (10,) > 0
@@ -208,7 +208,7 @@ def _at_least(
     unit = torch.where(d.abs() > 1e-12, d / d.abs().clamp(min=1e-12), torch.ones_like(d))
     return torch.where(d.abs() > least, z, unit * least)
 
-# %% ../nbs/01_puppet.ipynb #be504c95
+# %% ../nbs/01_puppet.ipynb #61a69a01
 @patch
 def part_frames(self: Puppet,
     q: Tensor, # (N,17,2) px
@@ -226,7 +226,7 @@ def part_frames(self: Puppet,
         along = torch.maximum(along, .3 * across)
     return PartFrames(centre, z / z.abs(), along, torch.where(flip, -across, across))
 
-# %% ../nbs/01_puppet.ipynb #42928b9b
+# %% ../nbs/01_puppet.ipynb #02f3898c
 def _stretch(w: Tensor, along: Tensor, across: Tensor) -> Tensor:
     "Scale the real part of `w` by `along` and the imaginary part by `across`."
     return torch.complex(w.real * along, w.imag * across)
@@ -243,7 +243,7 @@ def part_transforms(self: Puppet,
     columns = torch.stack([x, y, f.centre - x * u.real - y * u.imag], -1)
     return torch.view_as_real(columns).transpose(-1, -2).reshape(*q.shape[:-2], N_PARTS, 2, 3)
 
-# %% ../nbs/01_puppet.ipynb #2734d730
+# %% ../nbs/01_puppet.ipynb #b44c616d
 @patch
 def _sample(self: Puppet,
     f: PartFrames,
@@ -262,7 +262,7 @@ def _sample(self: Puppet,
     maps = F.grid_sample(self._windows.to(dx.dtype), grid, align_corners=False)
     return maps.unflatten(2, (dx.shape[1], -1))
 
-# %% ../nbs/01_puppet.ipynb #f5857f81
+# %% ../nbs/01_puppet.ipynb #531d5bfa
 @patch
 def _stacked(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]: # as `PuppetMaps`
     "Whole images (used on CUDA)."
@@ -270,7 +270,7 @@ def _stacked(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]:
     phi, psi = self._sample(f, x, y).permute(1, 2, 0, 3, 4).contiguous()
     return phi, psi, phi.amax(1), psi.amax(1)
 
-# %% ../nbs/01_puppet.ipynb #c2a78077
+# %% ../nbs/01_puppet.ipynb #30163389
 @patch
 @torch.no_grad()
 def _image_windows(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, Tensor]: # x (10,N,w), y (10,N,h) int64
@@ -286,7 +286,7 @@ def _image_windows(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor,
         out.append(lo.clamp(max=n - width).T.long()[..., None] + torch.arange(width, device=p.device))
     return out
 
-# %% ../nbs/01_puppet.ipynb #d3af9cab
+# %% ../nbs/01_puppet.ipynb #77ed2484
 class _Paste(torch.autograd.Function):
     "Maps (10,2,N,m) at the pixels index (10,N,m) of images with `area` pixels -> phi_p, psi_p (N,10,area), w_fg, w_unc (N,area)."
     @staticmethod
@@ -308,7 +308,7 @@ class _Paste(torch.autograd.Function):
             if gw is not None: o += gw.gather(1, flat).view_as(o) * (m == w.gather(1, flat).view_as(o))
         return out, None, None
 
-# %% ../nbs/01_puppet.ipynb #c27c6c0a
+# %% ../nbs/01_puppet.ipynb #ccbe76de
 @patch
 def _windowed(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]: # as `PuppetMaps`
     "Only a window around each part, pasted into empty images (used on the CPU)."
@@ -317,7 +317,7 @@ def _windowed(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]
     index = (y[..., None] * W + x[..., None, :]).flatten(2)
     return tuple(m.unflatten(-1, (H, W)) for m in _Paste.apply(maps, index, H * W))
 
-# %% ../nbs/01_puppet.ipynb #349865e2
+# %% ../nbs/01_puppet.ipynb #84118338
 class PuppetMaps(NamedTuple):
     "A posed puppet (Sec. 3.1): values in [0,1], differentiable in the joints."
     part_maps: Tensor # phi_p (...,10,H,W)
@@ -325,7 +325,7 @@ class PuppetMaps(NamedTuple):
     w_fg: Tensor # max over the parts of phi_p (...,H,W)
     w_unc: Tensor # max over the parts of psi_p (...,H,W)
 
-# %% ../nbs/01_puppet.ipynb #356132c7
+# %% ../nbs/01_puppet.ipynb #c1bb38e6
 @patch
 def forward(self: Puppet,
     q: Tensor, # (...,17,2) px
@@ -350,7 +350,7 @@ def uncertainty_maps(self: Puppet, q: Tensor, size: int | tuple[int, int]) -> Te
     "The part-wise shape-uncertainty maps $\\psi_p$ (...,10,H,W) alone."
     return self(q, size).uncertainty_maps
 
-# %% ../nbs/01_puppet.ipynb #933cf57b
+# %% ../nbs/01_puppet.ipynb #13a0c185
 def color_maps(
     maps: Tensor, # (...,10,H,W) in [0,1]
     background: tuple[int, int, int] = (255, 255, 255),
@@ -362,7 +362,7 @@ def color_maps(
     alpha = maps.amax(-3)[..., None]
     return (alpha * mixed + (1 - alpha) * maps.new_tensor(background)).round().byte()
 
-# %% ../nbs/01_puppet.ipynb #bf5d583e
+# %% ../nbs/01_puppet.ipynb #50e28cfe
 @patch
 def template_data(self: Puppet) -> dict: # what the file holds
     "The template and its settings: masks (10,H,W) bool, joints (17,2) px, erosion and sigma in px."
@@ -380,7 +380,7 @@ def save(self: Puppet,
         os.replace(temporary, path)
     finally: temporary.unlink(missing_ok=True)
 
-# %% ../nbs/01_puppet.ipynb #38136263
+# %% ../nbs/01_puppet.ipynb #6af2088c
 @patch(cls_method=True)
 def load(cls: Puppet,
     path: str | Path | None = None, # file written by `save`; None: the puppet shipped with the library
