@@ -4,16 +4,16 @@
 
 # %% auto #0
 __all__ = ['PATTERNS', 'HAIR_STYLES', 'skin_places', 'Cloth', 'Person', 'random_cloth', 'random_person', 'Dressed',
-           'vertex_normals', 'hairline', 'dress']
+           'vertex_normals', 'hairline', 'dress', 'paint_cloth', 'paint_face', 'paint_hair', 'paint']
 
-# %% ../nbs/06b_clothes.ipynb #a4b9da19
+# %% ../nbs/06b_clothes.ipynb #24d8635a
 from functools import cache
 from typing import NamedTuple
 import numpy as np
-from .bodies import Body, N_BODIES, N_BONES, BONE_NAMES, BONE_PARTS, _smoothstep, _unit, load_body, mean_body, topology
+from .bodies import Body, N_BODIES, N_BONES, BONE_NAMES, BONE_PARTS, smoothstep, unit, load_body, mean_body, topology
 from .conventions import N_PARTS, joint_index
 
-# %% ../nbs/06b_clothes.ipynb #85ea1517
+# %% ../nbs/06b_clothes.ipynb #ad65cdd5
 def _along(vertices, joints, chain, weights):
     "Coordinate of the vertices along a chain of joints: k + t at the share t of its k-th bone; -1 where `weights` (V, bones) are small."
     value, total = np.zeros(len(vertices)), weights.sum(1)
@@ -35,39 +35,40 @@ def skin_places() -> np.ndarray: # (V,5): x, y, z mm of the mean body at rest, a
         coordinates.append(np.maximum(*sides))
     return np.concatenate([body.vertices, np.stack(coordinates, 1)], 1).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #781a7820
+# %% ../nbs/06b_clothes.ipynb #a19dd8f3
 class Cloth(NamedTuple):
-    "A cloth: pattern and its three colours (3,) in 0..1, the size of the pattern in mm."
+    "A cloth: its pattern, three colours (3,3) in 0..1, and the size of the pattern in mm."
     pattern: str
     colors: np.ndarray
     period: float
 
+# %% ../nbs/06b_clothes.ipynb #9dc5332f
 class Person(NamedTuple):
-    "Who is rendered: a body and everything it wears. Lengths are template coordinates: sleeves in arm units, legs and skirt in leg units, hems in mm."
-    body: int
-    skin: np.ndarray
-    hair: str
+    "Who is rendered: a body and everything it wears."
+    body: int               # index of `load_body`
+    skin: np.ndarray        # (3,) colour in 0..1, as all colours here
+    hair: str               # one of HAIR_STYLES
     hair_color: np.ndarray
-    hair_length: float
+    hair_length: float      # 0..1 within the style
     top: Cloth
-    sleeve: float
-    neckline: float
-    hem: float
+    sleeve: float           # arm coordinate of its end
+    neckline: float         # mm above the usual one
+    hem: float              # mm above the usual one
     bottom: Cloth
-    legs: float
-    skirt: float
-    flare: float
+    legs: float             # leg coordinate of the trousers' end
+    skirt: float            # leg coordinate of the skirt's end; 0: trousers
+    flare: float            # mm the skirt widens per mm of length
     shoes: np.ndarray
     sole: np.ndarray
-    shoe_height: float
-    looseness: float
-    extras: frozenset
-    seed: int
+    shoe_height: float      # mm
+    looseness: float        # how far clothes stand off the skin
+    extras: frozenset       # of beard, glasses, belt, collar, socks, open_jacket, straps, trainer_stripe, dress
+    seed: int               # of wrinkles and strands
 
 PATTERNS = ("plain", "plain", "plain", "plain", "stripes", "stripes", "upright", "checks", "plaid", "dots", "block", "logo", "number")
 HAIR_STYLES = ("bald", "short", "crop", "afro", "bob", "long", "ponytail", "bun", "cap", "beanie")
 
-# %% ../nbs/06b_clothes.ipynb #e9c352df
+# %% ../nbs/06b_clothes.ipynb #9c8ff395
 _SKIN = np.array([[250, 218, 196], [240, 200, 172], [226, 182, 148], [205, 158, 122], [178, 128, 92], [146, 100, 70], [112, 74, 52], [82, 54, 40]]) / 255.
 _HAIR = np.array([[24, 20, 18], [38, 28, 22], [62, 42, 28], [92, 62, 38], [128, 88, 50], [172, 132, 78], [212, 178, 118], [132, 58, 30], [150, 148, 146], [204, 200, 196]]) / 255.
 _DULL = np.array([[28, 28, 32], [58, 60, 66], [110, 112, 116], [176, 178, 180], [232, 232, 228], [34, 44, 72], [52, 72, 112], [92, 116, 150], [122, 98, 72], [176, 156, 120],
@@ -77,6 +78,7 @@ _VIVID = np.array([[206, 40, 44], [232, 112, 40], [244, 196, 48], [70, 160, 74],
 
 def _jitter(color, rng, amount=.04): return np.clip(color * rng.uniform(.85, 1.12) + rng.normal(0, amount, 3), .02, 1).astype(np.float32)
 
+# %% ../nbs/06b_clothes.ipynb #57065794
 def random_cloth(rng: np.random.Generator, vivid: float = .5, patterns: tuple = PATTERNS) -> Cloth:
     "A cloth at random; `vivid` is the chance of a bright colour."
     pick = lambda p: _jitter((_VIVID if rng.random() < p else _DULL)[rng.integers(13)], rng)
@@ -84,29 +86,44 @@ def random_cloth(rng: np.random.Generator, vivid: float = .5, patterns: tuple = 
     if np.abs(colors[0] - colors[1]).sum() < .35: colors[1] = np.clip(colors[0] * .35 if colors[0].mean() > .45 else colors[0] * .4 + .6, 0, 1)
     return Cloth(str(rng.choice(patterns)), colors, float(np.exp(rng.uniform(np.log(45), np.log(150)))))
 
-# %% ../nbs/06b_clothes.ipynb #0c6f20ee
-def random_person(rng: np.random.Generator, bodies=range(N_BODIES)) -> Person: # bodies: indices to choose from
-    "A person at random: a body and what it wears. The same generator state gives the same person."
+# %% ../nbs/06b_clothes.ipynb #41149c44
+def _choose(rng, options, chances): return options[rng.choice(len(options), p=np.array(chances) / sum(chances))]
+
+def _random_hair(rng, female):
+    style = _choose(rng, HAIR_STYLES, (.3, 1, 1, .8, 2.5, 3, 2, 1.4, .5, .3) if female else (1, 4, 2.5, .8, .25, .4, .2, .15, 1, .6))
+    color = _HAIR[_choose(rng, range(10), (3, 3, 2.5, 2, 1.5, 1, 1, .7, .8, .4))]
+    return dict(hair=style, hair_color=_jitter(color, rng, .01), hair_length=float(rng.uniform()))
+
+def _random_shoes(rng, female):
+    color = (_DULL if rng.random() < .7 else _VIVID)[rng.integers(13)]
+    sole = np.array([.9, .9, .88]) if rng.random() < .6 else np.array([.15, .14, .13])
+    height = _choose(rng, (20., 60., 130., 260.), (5, 2, 1, .5 if female else .15))
+    return dict(shoes=_jitter(color, rng), sole=_jitter(sole, rng, .02), shoe_height=height)
+
+def _random_extras(rng, female):
+    chances = dict(beard=0 if female else .3, glasses=.15, belt=.35, collar=.2, socks=.6, open_jacket=.15, straps=.4, trainer_stripe=.5)
+    return {name for name, chance in chances.items() if rng.random() < chance}
+
+# %% ../nbs/06b_clothes.ipynb #73b93618
+def random_person(rng: np.random.Generator,
+                  bodies=range(N_BODIES) # indices of bodies to choose from
+    ) -> Person:
+    "A person at random: a body and what it wears. The same state of the generator gives the same person."
     body = int(rng.choice(np.asarray(list(bodies))))
     female = load_body(body).female
-    plain = PATTERNS[:5] + ("upright", "plaid")
-    choose = lambda options, p: options[rng.choice(len(options), p=np.array(p) / sum(p))]
-    style = choose(HAIR_STYLES, (.3, 1, 1, .8, 2.5, 3, 2, 1.4, .5, .3) if female else (1, 4, 2.5, .8, .25, .4, .2, .15, 1, .6))
-    skirt = female and rng.random() < .3
-    dress = skirt and rng.random() < .45
-    top, bottom = random_cloth(rng, .55), random_cloth(rng, .25, plain)
-    if rng.random() < .06: bottom = top
-    extras = {name for name, chance in (("beard", 0 if female else .3), ("glasses", .15), ("belt", .35), ("collar", .2), ("socks", .6), ("open_jacket", .15), ("straps", .4), ("trainer_stripe", .5)) if rng.random() < chance}
-    if dress: bottom, extras = top, extras - {"open_jacket"} | {"dress"}
-    dull = lambda: _jitter((_DULL if rng.random() < .7 else _VIVID)[rng.integers(13)], rng)
+    skirt, extras = female and rng.random() < .3, _random_extras(rng, female)
+    top, bottom = random_cloth(rng, .55), random_cloth(rng, .25, PATTERNS[:5] + ("upright", "plaid"))
+    if skirt and rng.random() < .45: bottom, extras = top, extras - {"open_jacket"} | {"dress"}
+    elif rng.random() < .06: bottom = top
     return Person(
-        body=body, skin=_jitter(_SKIN[rng.integers(len(_SKIN))], rng, .015), hair=style, hair_color=_jitter(_HAIR[choose(range(10), (3, 3, 2.5, 2, 1.5, 1, 1, .7, .8, .4))], rng, .01),
-        hair_length=float(rng.uniform(0, 1)), top=top, sleeve=float(choose((.04, .35, .5, .75, 1.3, 1.93), (.7, 1, 3, 1, .6, 4))), neckline=float(rng.uniform(-25, 25)),
-        hem=float(rng.uniform(-60, 60)), bottom=bottom, legs=float(choose((.42, .6, .85, 1.3, 1.9), (.5, .8, 1.2, .4, 5))), skirt=float(rng.uniform(.45, 1.75)) if skirt else 0.,
-        flare=float(rng.uniform(.05, .45)), shoes=dull(), sole=_jitter(np.array([.9, .9, .88]) if rng.random() < .6 else np.array([.15, .14, .13]), rng, .02),
-        shoe_height=float(choose((20., 60., 130., 260.), (5, 2, 1, .5 if female else .15))), looseness=float(rng.uniform(.4, 1.5)), extras=frozenset(extras), seed=int(rng.integers(2**31)))
+        body=body, skin=_jitter(_SKIN[rng.integers(len(_SKIN))], rng, .015), **_random_hair(rng, female), **_random_shoes(rng, female),
+        top=top, sleeve=_choose(rng, (.04, .35, .5, .75, 1.3, 1.93), (.7, 1, 3, 1, .6, 4)),
+        neckline=float(rng.uniform(-25, 25)), hem=float(rng.uniform(-60, 60)),
+        bottom=bottom, legs=_choose(rng, (.42, .6, .85, 1.3, 1.9), (.5, .8, 1.2, .4, 5)),
+        skirt=float(rng.uniform(.45, 1.75)) if skirt else 0., flare=float(rng.uniform(.05, .45)),
+        looseness=float(rng.uniform(.4, 1.5)), extras=frozenset(extras), seed=int(rng.integers(2**31)))
 
-# %% ../nbs/06b_clothes.ipynb #ca9a8b33
+# %% ../nbs/06b_clothes.ipynb #387f3584
 class Dressed(NamedTuple):
     "The mesh of a dressed person at rest: vertices (N,3) mm of this body, places (N,5), weights on bones (N,24) and parts (N,10), faces (F,3), material of each face (0 body, 1 hair, 2 skirt), whether seen from both sides (F,)."
     vertices: np.ndarray
@@ -122,9 +139,9 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray: # (V,
     a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
     normals, flat = np.cross(b - a, c - a), faces.ravel()
     total = np.stack([np.bincount(flat, np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)], 1)
-    return _unit(total).astype(np.float32)
+    return unit(total).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #3e2410cb
+# %% ../nbs/06b_clothes.ipynb #d136af43
 def hairline(places: np.ndarray) -> np.ndarray: # (...,5) -> (...,)
     "How far (mm) a place on the head lies above the edge of short hair: high at the forehead, low behind the ears and at the nape."
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
@@ -134,20 +151,22 @@ def hairline(places: np.ndarray) -> np.ndarray: # (...,5) -> (...,)
 
 _THICKNESS = dict(bald=0, short=9, crop=4, afro=48, bob=16, long=16, ponytail=9, bun=9, cap=13, beanie=15)
 
+# %% ../nbs/06b_clothes.ipynb #fe1b2a57
 def _swelling(person, places, part):
     "How far (mm) each vertex moves outwards under what the person wears there."
     x, y, z, arm, leg = places.T
     loose, head = person.looseness, part == 1
-    trunk = (part == 0) * (1 - _smoothstep(z, 470, 530))
+    trunk = (part == 0) * (1 - smoothstep(z, 470, 530))
     out = trunk * (3 + 7 * loose)
-    out += (arm > -.5) * (4 + 6 * loose) * (1 - _smoothstep(arm, person.sleeve - .05, person.sleeve + .12)) * (person.sleeve > .1)
-    if not person.skirt: out += (leg > -.9) * (3 + 9 * loose * np.clip(.3 + .4 * leg, .3, 1)) * (1 - _smoothstep(leg, person.legs - .05, person.legs + .1))
+    end = lambda coordinate, hem: 1 - smoothstep(coordinate, hem - .05, hem + .12)
+    out += (arm > -.5) * (4 + 6 * loose) * end(arm, person.sleeve) * (person.sleeve > .1)
+    if not person.skirt: out += (leg > -.9) * (3 + 9 * loose * np.clip(.3 + .4 * leg, .3, 1)) * end(leg, person.legs)
     out += 4 * (z < -827 + person.shoe_height) * (leg > 1.3)
     out = np.where(head, 0, out)
     size = _THICKNESS[person.hair] * (.7 + .6 * person.hair_length)
-    return out + head * (z > 600) * size * _smoothstep(hairline(places), -4, 10 + .5 * size)
+    return out + head * (z > 600) * size * smoothstep(hairline(places), -4, 10 + .5 * size)
 
-# %% ../nbs/06b_clothes.ipynb #beb6aaff
+# %% ../nbs/06b_clothes.ipynb #692515f5
 def _sheet(points, closed):
     "Vertices (R*C,3) and faces of a grid of points (R,C,3); `closed` joins the last column to the first."
     rows, columns = points.shape[:2]
@@ -163,6 +182,7 @@ def _head_shape(body):
     half = (high - low) / 2
     return np.array([(low[0] + high[0]) / 2, 0, high[2] - 1.02 * half[0]]), np.array([half[0], half[1], half[0] * 1.02])
 
+# %% ../nbs/06b_clothes.ipynb #0cc39991
 def _hanging_hair(person, body):
     "Long hair: over the skull, then down. Its length 0..1 goes from the chin to below the shoulder blades."
     center, half = _head_shape(body)
@@ -174,16 +194,17 @@ def _hanging_hair(person, body):
     for k, s in enumerate(np.linspace(.15, 1, 7)):
         ring = over[-1].copy()
         ring[:, 2] -= drop * s
-        ring[:, 0] = center[0] + (ring[:, 0] - center[0]) * (1 - .15 * s) - 22 * _smoothstep(drop * s, 60, 200)
+        ring[:, 0] = center[0] + (ring[:, 0] - center[0]) * (1 - .15 * s) - 22 * smoothstep(drop * s, 60, 200)
         ring[:, 1] *= 1 - .1 * s + .12 * np.sin(3.1 * s)
         ring[:, 0] = np.where(drop * s > 110, np.minimum(ring[:, 0], center[0] - 22), ring[:, 0])
         down.append(ring + 3 * np.sin(np.arange(17) * 2.1 + k)[:, None] * [1, 0, .8 * s])
     points = np.stack(over + down)
     weights = np.zeros((*points.shape[:2], N_BONES), np.float32)
-    low = _smoothstep(body.joints[8, 2] + 60 - points[..., 2], 0, 170) * .9
+    low = smoothstep(body.joints[8, 2] + 60 - points[..., 2], 0, 170) * .9
     weights[..., BONE_NAMES.index("chest")], weights[..., BONE_NAMES.index("head")] = low, 1 - low
     return (*_sheet(points, False), weights.reshape(-1, N_BONES))
 
+# %% ../nbs/06b_clothes.ipynb #bb5294d3
 def _tail(person, body):
     "A ponytail or a bun: a blob behind the head, drawn out downwards."
     center, half = _head_shape(body)
@@ -197,7 +218,7 @@ def _tail(person, body):
     weights[:, BONE_NAMES.index("head")] = 1
     return (*_sheet(points, True), weights)
 
-# %% ../nbs/06b_clothes.ipynb #322959f1
+# %% ../nbs/06b_clothes.ipynb #a150c226
 def _skirt(person, body):
     "A skirt from the waist to `person.skirt` (leg units)."
     places, hip, knee, ankle = skin_places(), *body.joints[joint_index("l_hip", "l_knee", "l_ankle")]
@@ -215,34 +236,158 @@ def _skirt(person, body):
         rings.append(np.stack([(low[0] + high[0]) / 2 + (half[0] + flare) * np.cos(phi), (half[1] + .8 * flare) * np.sin(phi), np.full_like(phi, z)], -1))
     points = np.stack(rings)
     weights = np.zeros((*points.shape[:2], N_BONES), np.float32)
-    legs, low = _smoothstep(hip[2] + 60 - points[..., 2], 0, 190), _smoothstep(knee[2] + 40 - points[..., 2], 0, 160) * .75
-    left = _smoothstep(points[..., 1], -110, 110)
+    legs, low = smoothstep(hip[2] + 60 - points[..., 2], 0, 190), smoothstep(knee[2] + 40 - points[..., 2], 0, 160) * .75
+    left = smoothstep(points[..., 1], -110, 110)
     weights[..., BONE_NAMES.index("pelvis")] = 1 - legs
     for s, share in (("l", left), ("r", 1 - left)):
         weights[..., BONE_NAMES.index(f"{s}_thigh_low")] = legs * share * (1 - low)
         weights[..., BONE_NAMES.index(f"{s}_shin")] = legs * share * low
     return (*_sheet(points, True), weights.reshape(-1, N_BONES))
 
-# %% ../nbs/06b_clothes.ipynb #c27c82cb
-def dress(person: Person) -> Dressed:
-    "The mesh of a person: the body swollen by the clothes, and meshes for hanging hair and skirts."
-    body, shared, places = load_body(person.body), topology(), skin_places()
-    part = shared.part_weights.argmax(1)
-    vertices = body.vertices + _swelling(person, places, part)[:, None] * vertex_normals(body.vertices, shared.faces)
-    faces = shared.faces
-    if person.skirt: faces = faces[~((places[faces, 4] < person.skirt - .12) & (places[faces, 4] > -.9) | (places[faces, 2] < 20) & (places[faces, 3] < -.5) & (places[faces, 4] < 0)).all(1)]
-    pieces = [(vertices.astype(np.float32), places, shared.bone_weights, faces, 0)]
-    if person.hair in ("bob", "long"): pieces.append(_piece(*_hanging_hair(person, body), 1))
-    if person.hair in ("ponytail", "bun"): pieces.append(_piece(*_tail(person, body), 1))
-    if person.skirt: pieces.append(_piece(*_skirt(person, body), 2))
-    starts = np.cumsum([0] + [len(p[0]) for p in pieces])
-    bones = np.concatenate([p[2] for p in pieces])
-    parts = bones @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)]
-    hair = np.repeat([p[4] == 1 for p in pieces], [len(p[0]) for p in pieces])
-    parts[hair] = np.eye(N_PARTS, dtype=np.float32)[1]
-    material = np.repeat([p[4] for p in pieces], [len(p[3]) for p in pieces])
-    return Dressed(np.concatenate([p[0] for p in pieces]), np.concatenate([p[1] for p in pieces]), bones, parts, np.concatenate([p[3] + s for p, s in zip(pieces, starts)]), material, material > 0)
-
+# %% ../nbs/06b_clothes.ipynb #ab8b35b0
 def _piece(points, faces, weights, material):
     places = np.concatenate([points, np.full((len(points), 2), -1.)], 1).astype(np.float32)
     return points.astype(np.float32), places, weights, faces, material
+
+def _uncovered(person, faces, places):
+    "The body's faces without those that a skirt hides: no knee can poke through."
+    x, y, z, arm, leg = places[faces].transpose(2, 0, 1)
+    thigh, bottom = (leg < person.skirt - .12) & (leg > -.9), (z < 20) & (arm < -.5) & (leg < 0)
+    return faces[~(thigh | bottom).all(1)] if person.skirt else faces
+
+def _joined(pieces):
+    points, places, bones, faces, material = zip(*pieces)
+    starts, bones = np.cumsum([0] + [len(p) for p in points]), np.concatenate(bones)
+    parts = bones @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)]
+    parts[np.repeat(np.array(material) == 1, [len(p) for p in points])] = np.eye(N_PARTS, dtype=np.float32)[1]
+    faces, of_face = np.concatenate([f + start for f, start in zip(faces, starts)]), np.repeat(material, [len(f) for f in faces])
+    return Dressed(np.concatenate(points), np.concatenate(places), bones, parts, faces, of_face, of_face > 0)
+
+# %% ../nbs/06b_clothes.ipynb #e8171846
+def dress(person: Person) -> Dressed:
+    "The mesh of a person: the body swollen by the clothes, and meshes for hanging hair and skirts."
+    body, shared, places = load_body(person.body), topology(), skin_places()
+    swelling = _swelling(person, places, shared.part_weights.argmax(1))
+    vertices = body.vertices + swelling[:, None] * vertex_normals(body.vertices, shared.faces)
+    pieces = [(vertices.astype(np.float32), places, shared.bone_weights, _uncovered(person, shared.faces, places), 0)]
+    if person.hair in ("bob", "long"): pieces.append(_piece(*_hanging_hair(person, body), 1))
+    if person.hair in ("ponytail", "bun"): pieces.append(_piece(*_tail(person, body), 1))
+    if person.skirt: pieces.append(_piece(*_skirt(person, body), 2))
+    return _joined(pieces)
+
+# %% ../nbs/06b_clothes.ipynb #ef89e6cb
+def _around(places):
+    "Coordinates (mm) across a limb or the trunk, and along it."
+    x, y, z, arm, leg = places.T
+    on_arm, on_leg = arm > -.5, leg > .05
+    across = np.where(on_leg, np.arctan2(np.abs(y) - 125 - 33 * np.clip(leg, 0, 2), x - 15) * 75, np.arctan2(y, x - 15) * 125)
+    across = np.where(on_arm, x * 1.4 + 8, across)
+    along = np.where(on_arm, 450 - 262 * arm, np.where(on_leg, -400 * leg, z))
+    return across, along
+
+def _pattern(cloth, places):
+    "Share of the second colour, 0..1, and where the third is (or None)."
+    x, y, z, arm, leg = places.T
+    across, along = _around(places)
+    s, t = across / cloth.period, along / cloth.period
+    band = lambda v, share=.5: np.mod(v, 1) < share
+    trunk, chest = arm < -.5, (arm < -.5) & (leg < -.5) & (x > 15)
+    if cloth.pattern == "stripes": return band(t), None
+    if cloth.pattern == "upright": return band(2 * s, .4), None
+    if cloth.pattern == "checks": return band(s) ^ band(t), None
+    if cloth.pattern == "plaid": return .4 * band(s, .45) + .4 * band(t, .45), band(s + .2, .07) | band(t + .2, .07)
+    if cloth.pattern == "dots": return (np.mod(s * 1.3, 1) - .5) ** 2 + (np.mod(t * 1.3, 1) - .5) ** 2 < .08, None
+    if cloth.pattern == "block": return z > 330, (np.abs(z - 318) < 14) & trunk
+    if cloth.pattern == "logo": return chest & (y**2 + 1.2 * (z - 345)**2 < (35 + .22 * cloth.period)**2), chest & (np.abs(y) < 20) & (np.abs(z - 345) < 14)
+    if cloth.pattern == "number": return (np.abs(np.abs(y) - 28) < 15) & (np.abs(z - 330) < 75) & trunk, (np.abs(z - 432) < 12) & trunk
+    return np.zeros(len(places), bool), None
+
+# %% ../nbs/06b_clothes.ipynb #7a34691e
+def paint_cloth(cloth: Cloth, places: np.ndarray) -> np.ndarray: # (n,5) -> (n,3) in 0..1
+    "The colour of a cloth at places of the skin."
+    a, b, c = np.asarray(cloth.colors, np.float32)
+    mix, third = _pattern(cloth, places)
+    mix = mix.astype(np.float32)[:, None]
+    color = a * (1 - mix) + b * mix
+    return color if third is None else np.where(third[:, None], c, color)
+
+# %% ../nbs/06b_clothes.ipynb #16992411
+def paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5), (n,3) -> (n,3)
+    "Skin with cheeks, eyes, brows, mouth, nostrils, and beard or glasses if the person has them."
+    x, y, z = places[:, 0], np.abs(places[:, 1]), places[:, 2]
+    front = (x > 92) & (z > 585)
+    near = lambda cy, cz, ry, rz: (front & (((y - cy) / ry) ** 2 + ((z - cz) / rz) ** 2 < 1))[:, None]
+    blush = np.exp(-((y - 42) / 18) ** 2 - ((z - 660) / 20) ** 2) * front
+    color = color * (1 - blush[:, None] * np.array([.0, .10, .08], np.float32))
+    color = np.where(near(30, 702, 23, 15), color * .78, color)
+    if "beard" in person.extras:
+        jaw = (x > 60) & (z < 652 - .25 * np.maximum(0, 110 - x)) & (z > 575)
+        color = np.where(jaw[:, None] & ~near(0, 632, 18, 7), color * .25 + .75 * person.hair_color, color)
+    color = np.where(near(30, 701, 15, 8), .45 + .45 * person.skin, color)
+    color = np.where(near(29, 701, 8, 8), np.float32(.08), color)
+    color = np.where(near(31, 727, 23, 6) | near(31, 712, 17, 3), .35 * color + .65 * np.minimum(person.hair_color, .4), color)
+    color = np.where(near(0, 632, 25, 8), color * np.array([.78, .48, .48], np.float32), color)
+    color = np.where(near(0, 632, 24, 2.2) | near(9, 656, 7, 5), color * .55, color)
+    return _glasses(color, x, y, z, front) if "glasses" in person.extras else color
+
+def _glasses(color, x, y, z, front):
+    rim = front & (np.abs(np.hypot((y - 32) / 26, (z - 700) / 19) - 1) < .16)
+    bridge, arms = front & (y < 8) & (np.abs(z - 704) < 4), (x > 30) & (y > 60) & (np.abs(z - 706) < 5)
+    return np.where((rim | bridge | arms)[:, None], np.float32(.07), color)
+
+# %% ../nbs/06b_clothes.ipynb #a251ec17
+def paint_hair(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5) on the head, (n,3) -> (n,3)
+    "The head's colours with hair above the hairline, a cap or a beanie."
+    x, y, z = places[:, 0], places[:, 1], places[:, 2]
+    strands = 1 + .13 * np.sin(y * .55 + 2 * np.sin(z * .07)) + .09 * np.sin(x * .4 + z * .13 + person.seed % 7)
+    if person.hair != "bald": color = np.where((hairline(places) > 0)[:, None], person.hair_color * strands[:, None], color)
+    if person.hair not in ("cap", "beanie"): return color
+    hat = person.top.colors[1] if person.seed % 2 else person.shoes
+    covered = z > (745 if person.hair == "cap" else 735) - .12 * (100 - x)
+    return np.where(covered[:, None], hat * np.where(np.abs(z - 752) < 9, .75, 1)[:, None], color)
+
+# %% ../nbs/06b_clothes.ipynb #4e27d9d3
+def _wear(color, where, cloth, places):
+    "Puts a cloth (or one colour) on, in place."
+    at = np.flatnonzero(where)
+    color[at] = paint_cloth(cloth, places[at]) if isinstance(cloth, Cloth) else cloth
+
+def _wear_clothes(person, places, is_head, color):
+    x, y, z, arm, leg = places.T
+    trunk, waist, collar = (arm < -.5) & ~is_head, 62 + person.hem * .3, 500 + person.neckline - .42 * x
+    opening = lambda radius: np.hypot(x - 12, y) < radius + .5 * person.neckline
+    _wear(color, trunk & (z < waist) & (leg < (.2 if person.skirt else person.legs)) | (leg > .3) & (leg < person.legs) & (not person.skirt), person.bottom, places)
+    top = trunk & (z > waist - 70 + person.hem * (not person.skirt)) & ~((z > collar) & opening(88)) | (arm > -.5) & (arm < person.sleeve)
+    if person.sleeve < .1 and "straps" in person.extras: top &= (z < 455) | (np.abs(np.abs(y) - 75) < 28)
+    _wear(color, top, person.top, places)
+    if person.skirt: _wear(color, trunk & (z < waist) & (leg < .2), person.bottom, places)
+    if "collar" in person.extras: _wear(color, top & trunk & opening(106) & (z > collar - 16), person.top.colors[0] * .65, places)
+    if "open_jacket" in person.extras: _wear(color, top & trunk & (np.abs(y) < 50 - .05 * z) & (x > 30), person.top.colors[2], places)
+    if "belt" in person.extras and not person.skirt: _wear(color, trunk & (np.abs(z - waist + 8) < 14) & ~top, np.array([.12, .08, .06]), places)
+
+def _wear_shoes(person, places, color, ground=-882):
+    x, y, z, arm, leg = places.T
+    foot = leg > 1.2
+    if "socks" in person.extras: _wear(color, foot & (z < -770) & (leg > person.legs), person.sole, places)
+    shoe = foot & (z < ground + 62 + person.shoe_height - .12 * np.clip(x, 0, 100))
+    _wear(color, shoe, person.shoes, places)
+    if "trainer_stripe" in person.extras: _wear(color, shoe & (np.mod(x + .5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22), person.sole, places)
+    _wear(color, foot & (z < ground + 14), person.sole, places)
+
+# %% ../nbs/06b_clothes.ipynb #917190eb
+def paint(person: Person,
+          places: np.ndarray,   # (n,5)
+          is_head: np.ndarray,  # (n,) bool
+          material: np.ndarray  # (n,) 0 body, 1 hair, 2 skirt
+    ) -> np.ndarray:            # (n,3) colours in 0..1
+    "Colours of a dressed person at places of the skin: skin, face, hair, clothes, shoes."
+    color = np.repeat(person.skin[None].astype(np.float32), len(places), 0)
+    body = material == 0
+    _wear_clothes(person, places, is_head, color)
+    _wear_shoes(person, places, color)
+    head = np.flatnonzero(is_head & body)
+    color[head] = paint_hair(person, places[head], paint_face(person, places[head], color[head]))
+    y, x, z = places[:, 1], places[:, 0], places[:, 2]
+    _wear(color, material == 2, person.bottom, places)
+    strands = 1 + .16 * np.sin(y * .35) + .1 * np.sin(x * .3 + z * .05)
+    return np.where((material == 1)[:, None], person.hair_color * strands[:, None], color).astype(np.float32)

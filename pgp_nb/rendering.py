@@ -4,19 +4,19 @@
 
 # %% auto #0
 __all__ = ['UP', 'PosedPerson', 'pose_person', 'camera_around', 'random_camera', 'Fragments', 'rasterize', 'Light', 'ShadowMap',
-           'shadow_map', 'shadowed', 'ground_shade', 'paint_cloth', 'paint_face', 'paint', 'Rendered', 'render']
+           'shadow_map', 'shadowed', 'ground_shade', 'Rendered', 'render']
 
-# %% ../nbs/07_rendering.ipynb #ed441e8c
+# %% ../nbs/07_rendering.ipynb #8ff21771
 from typing import NamedTuple
 import numpy as np
 import cv2
-from .bodies import N_BODIES, _smoothstep, _unit, load_body, pose_from_joints, posed_joints, skin
+from .bodies import N_BODIES, smoothstep, unit, load_body, pose_from_joints, posed_joints, skin
 from .camera import FOCAL
-from .clothes import Cloth, Dressed, Person, dress, hairline, random_person, vertex_normals
+from .clothes import Dressed, Person, dress, paint, random_person, vertex_normals
 from .conventions import BACKGROUND, N_JOINTS
 from .scenery import Background, PersonCamera, pixel_size, project_points, random_background, render_background
 
-# %% ../nbs/07_rendering.ipynb #a8795c62
+# %% ../nbs/07_rendering.ipynb #ed097bbf
 class PosedPerson(NamedTuple):
     "A dressed person in T poses: vertices (T,N,3) and joints (T,17,3), mm, world frame, standing on the ground z = 0; mesh is the dressed mesh at rest."
     vertices: np.ndarray
@@ -40,7 +40,7 @@ def pose_person(person: Person,
     posed = posed_joints(body, rotations, joints[:, 0])
     return PosedPerson((vertices + shift).astype(np.float32), (posed + shift).astype(np.float32), mesh)
 
-# %% ../nbs/07_rendering.ipynb #11146f1d
+# %% ../nbs/07_rendering.ipynb #a7301f8f
 def camera_around(joints: np.ndarray,       # (...,17,3) mm, world frame: all of them will be in view
                   azimuth: float,           # radians: the camera stands in the direction (cos, sin) of the world's x, y
                   elevation: float = .1,    # radians above the horizontal
@@ -69,7 +69,7 @@ def random_camera(rng: np.random.Generator, joints: np.ndarray) -> PersonCamera:
     margin = rng.uniform(.075, .17)
     return camera_around(joints, rng.uniform(-np.pi, np.pi), elevation, rng.normal(0, .025), margin, tuple(rng.uniform(-.6, .6, 2) * (margin - .06)))
 
-# %% ../nbs/07_rendering.ipynb #0286ae1e
+# %% ../nbs/07_rendering.ipynb #796d89d7
 class Fragments(NamedTuple):
     "The visible points of a mesh: pixel index (n,) row by row, face (n,), barycentric weights (n,3), depth (n,) mm."
     pixel: np.ndarray
@@ -117,7 +117,7 @@ def rasterize(points: np.ndarray,   # (N,2) px
     which, x, y = which[chosen], x[chosen], y[chosen]
     return Fragments(pixel, which, np.stack([at(k, which, x, y) for k in range(3)], 1), 1 / near[chosen])
 
-# %% ../nbs/07_rendering.ipynb #d129de8e
+# %% ../nbs/07_rendering.ipynb #616fa972
 class Light(NamedTuple):
     "Light: unit direction towards the lamp, world frame, its strength, and that of the light from all around; colour of both (3,)."
     direction: np.ndarray
@@ -127,7 +127,7 @@ class Light(NamedTuple):
     sky: np.ndarray
 
 def _light_frame(direction):
-    side = _unit(np.cross(UP, direction) + 1e-6)
+    side = unit(np.cross(UP, direction) + 1e-6)
     return np.stack([side, np.cross(side, -direction), -direction])
 
 class ShadowMap(NamedTuple):
@@ -189,119 +189,7 @@ def ground_shade(ground: np.ndarray,    # (H,W,3) mm, NaN where no ground is see
     touch = cv2.remap(grid, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return (1 - strength * cast) * (1 - .7 * touch)
 
-# %% ../nbs/07_rendering.ipynb #9dd313f7
-def _around(places):
-    "Angle-like coordinate (mm) across a limb or the trunk, and the coordinate (mm) along it."
-    x, y, z, arm, leg = places.T
-    on_arm, on_leg = arm > -.5, (leg > .05)
-    across = np.where(on_leg, np.arctan2(np.abs(y) - 125 - 33 * np.clip(leg, 0, 2), x - 15) * 75, np.arctan2(y, x - 15) * 125)
-    across = np.where(on_arm, x * 1.4 + 8, across)
-    along = np.where(on_arm, 450 - 262 * arm, np.where(on_leg, -400 * leg, z))
-    return across, along
-
-def paint_cloth(cloth: Cloth,        # what to paint
-                places: np.ndarray   # (n,5)
-    ) -> np.ndarray:                 # (n,3) colours in 0..1
-    "The colour of a cloth at places of the skin."
-    a, b, c = cloth.colors
-    across, along = _around(places)
-    s, t = across / cloth.period, along / cloth.period
-    band = lambda v, share=.5: np.mod(v, 1) < share
-    x, y, z, arm, leg = places.T
-    front = (arm < -.5) & (leg < -.5) & (x > 15)
-    if cloth.pattern == "plain": mix, second = np.zeros(len(places)), np.zeros(len(places), bool)
-    elif cloth.pattern == "stripes": mix, second = band(t), band(t, .0)
-    elif cloth.pattern == "upright": mix, second = band(2 * s, .4), band(2 * s, 0)
-    elif cloth.pattern == "checks": mix, second = band(s) ^ band(t), band(t, 0)
-    elif cloth.pattern == "plaid": mix, second = .4 * band(s, .45) + .4 * band(t, .45), band(s + .2, .07) | band(t + .2, .07)
-    elif cloth.pattern == "dots": mix, second = (np.mod(s * 1.3, 1) - .5) ** 2 + (np.mod(t * 1.3, 1) - .5) ** 2 < .08, band(t, 0)
-    elif cloth.pattern == "block": mix, second = z > 330, (np.abs(z - 318) < 14) & (arm < -.5)
-    elif cloth.pattern == "logo": mix, second = front & (y**2 + 1.2 * (z - 345)**2 < (35 + .22 * cloth.period)**2), front & (np.abs(y) < 20) & (np.abs(z - 345) < 14)
-    else: mix, second = (np.abs(np.abs(y) - 28) < 15) & (np.abs(z - 330) < 75) & (arm < -.5), (np.abs(z - 432) < 12) & (arm < -.5)
-    mix = np.asarray(mix, np.float32)[:, None]
-    return np.where(second[:, None], c, a * (1 - mix) + b * mix)
-
-# %% ../nbs/07_rendering.ipynb #9ac8f38a
-def paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5), (n,3) -> (n,3)
-    "Skin with brows, eyes, mouth, ears' shade, beard and glasses, larger than life so that they show in small pictures."
-    x, y, z = places[:, 0], np.abs(places[:, 1]), places[:, 2]
-    front = (x > 92) & (z > 585)
-    near = lambda cy, cz, ry, rz: front & (((y - cy) / ry) ** 2 + ((z - cz) / rz) ** 2 < 1)
-    blush = np.exp(-((y - 42) / 18) ** 2 - ((z - 660) / 20) ** 2) * front
-    color = color * (1 - blush[:, None] * np.array([.0, .10, .08]))
-    color = np.where(near(30, 702, 23, 15)[:, None], color * .78, color)
-    if "beard" in person.extras:
-        jaw = (x > 60) & (z < 652 - .25 * np.maximum(0, 110 - x)) & (z > 575) & ~near(0, 632, 18, 7)
-        color = np.where(jaw[:, None], color * .25 + .75 * person.hair_color, color)
-    color = np.where(near(30, 701, 15, 8)[:, None], .92, color)
-    color = np.where(near(29, 701, 8, 8)[:, None], np.array([.10, .08, .07]), color)
-    brow = near(31, 727, 23, 6) | near(31, 712, 17, 3)
-    color = np.where(brow[:, None], .35 * color + .65 * np.minimum(person.hair_color, .4), color)
-    color = np.where(near(0, 632, 25, 8)[:, None], color * np.array([.78, .48, .48]), color)
-    color = np.where(near(0, 632, 24, 2.2)[:, None], color * .5, color)
-    color = np.where(near(9, 656, 7, 5)[:, None], color * .6, color)
-    if "glasses" in person.extras:
-        r = np.hypot((y - 32) / 26, (z - 700) / 19)
-        color = np.where((front & (np.abs(r - 1) < .16) | front & (y < 8) & (np.abs(z - 704) < 4) | (x > 30) & (y > 60) & (np.abs(z - 706) < 5) & (z > 590))[:, None], .07, color)
-    return color
-
-# %% ../nbs/07_rendering.ipynb #5e91965c
-def _paint_hair(person, places, color, is_head):
-    x, y, z = places[:, 0], places[:, 1], places[:, 2]
-    grow = hairline(places)
-    strands = 1 + .13 * np.sin(y * .55 + 2 * np.sin(z * .07)) + .09 * np.sin(x * .4 + z * .13 + person.seed % 7)
-    if person.hair in ("cap", "beanie"):
-        hat = person.top.colors[1] if person.seed % 2 else person.shoes
-        covered = is_head & (z > (745 if person.hair == "cap" else 735) - .12 * (100 - x))
-        color = np.where((is_head & (grow > 0))[:, None], person.hair_color * strands[:, None], color)
-        return np.where(covered[:, None], hat * np.where(np.abs(z - 752) < 9, .75, 1)[:, None], color)
-    if person.hair == "bald": return color
-    return np.where((is_head & (grow > 0))[:, None], person.hair_color * strands[:, None], color)
-
-def paint(person: Person,
-          places: np.ndarray,   # (n,5)
-          is_head: np.ndarray,  # (n,)
-          material: np.ndarray  # (n,) 0 body, 1 hair, 2 skirt
-    ) -> np.ndarray:            # (n,3) colours in 0..1
-    "Colours of a dressed person at places of the skin: skin, face, hair, top, bottom, shoes."
-    x, y, z, arm, leg = places.T
-    color = np.broadcast_to(person.skin, (len(places), 3))
-    on_trunk = (arm < -.5) & ~is_head
-    collar = 500 + person.neckline - .42 * x
-    face = np.flatnonzero(is_head & (material == 0))
-    color = color.copy()
-    color[face] = paint_face(person, places[face], color[face])
-    color = _paint_hair(person, places, color, is_head)
-    waist = 62 + person.hem * .3
-    if not person.skirt: color = _wear(color, on_trunk & (z < waist) & (leg < person.legs) | (leg > .3) & (leg < person.legs), person.bottom, places)
-    neck = (z > collar) & (np.hypot(x - 12, y) < 88 + .5 * person.neckline)
-    top = on_trunk & (z > waist - 70 + person.hem * (not person.skirt)) & ~neck | (arm > -.5) & (arm < person.sleeve)
-    if person.sleeve < .1 and "straps" in person.extras: top &= ~((z > 455) & (np.abs(np.abs(y) - 75) > 28) & (x < 200)) | (z < 455)
-    color = _wear(color, top, person.top, places)
-    if "dress" in person.extras or person.skirt: color = _wear(color, on_trunk & (z < waist) & (leg < .2), person.bottom, places)
-    if "collar" in person.extras: color = np.where((top & (np.hypot(x - 12, y) < 106 + .5 * person.neckline) & (z > collar - 16) & on_trunk)[:, None], person.top.colors[0] * .65, color)
-    if "open_jacket" in person.extras: color = np.where((top & on_trunk & (np.abs(y) < 45 - .05 * (z - 100)) & (x > 30))[:, None], person.top.colors[2], color)
-    if "belt" in person.extras and not person.skirt: color = np.where((on_trunk & (np.abs(z - waist + 8) < 14) & ~top)[:, None], np.array([.12, .08, .06]), color)
-    color = _paint_shoes(person, places, color)
-    return np.where((material == 2)[:, None], paint_cloth(person.bottom, places), np.where((material == 1)[:, None], person.hair_color * (1 + .16 * np.sin(y * .35) + .1 * np.sin(x * .3 + z * .05))[:, None], color))
-
-def _wear(color, where, cloth, places):
-    at = np.flatnonzero(where)
-    color = np.array(color)
-    color[at] = paint_cloth(cloth, places[at])
-    return color
-
-def _paint_shoes(person, places, color):
-    x, y, z, arm, leg = places.T
-    foot = leg > 1.2
-    ground = -882
-    if "socks" in person.extras: color = np.where((foot & (z < -770) & (leg > person.legs))[:, None], person.sole, color)
-    shoe = foot & (z < ground + 62 + person.shoe_height - .12 * np.clip(x, 0, 100))
-    color = np.where(shoe[:, None], person.shoes, color)
-    if "trainer_stripe" in person.extras: color = np.where((shoe & (np.mod(x + .5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22))[:, None], person.sole, color)
-    return np.where((foot & (z < ground + 14))[:, None], person.sole, color)
-
-# %% ../nbs/07_rendering.ipynb #b5740dd9
+# %% ../nbs/07_rendering.ipynb #bf28c839
 class Rendered(NamedTuple):
     "A picture and its ground truth: image (H,W,3) uint8 RGB, mask (H,W) bool, parts (H,W) uint8 (10: background), joints_3d (17,3) mm camera frame, joints_2d (17,2) px."
     image: np.ndarray
@@ -329,13 +217,13 @@ def _shade(person, posed, t, fragments, camera, light, shadows):
     normals = np.where((np.einsum("ni,ni->n", normals, view) > 0)[:, None] & mesh.two_sided[fragments.face][:, None], -normals, normals)
     color = paint(person, places, parts == 1, material)
     bare = (parts == 1) | (places[:, 3] > person.sleeve)
-    normals = _unit(normals + _bumps(places, person.seed) * np.where(bare, .15, 1 + .5 * person.looseness)[:, None])
+    normals = unit(normals + _bumps(places, person.seed) * np.where(bare, .15, 1 + .5 * person.looseness)[:, None])
     direct = np.clip(normals @ light.direction * .85 + .15, 0, 1) * (1 - .85 * shadowed(points + 8 * normals, shadows))
-    around = light.ambient * (.72 + .28 * normals[:, 2]) * (.75 + .25 * _smoothstep(points[:, 2], 0, 500))
+    around = light.ambient * (.72 + .28 * normals[:, 2]) * (.75 + .25 * smoothstep(points[:, 2], 0, 500))
     lit = direct[:, None] * light.strength * light.color + around[:, None] * light.sky
     return color ** 1.25 * lit, parts
 
-# %% ../nbs/07_rendering.ipynb #31566211
+# %% ../nbs/07_rendering.ipynb #8ab0c06c
 def render(person: Person,
            posed: PosedPerson,       # from `pose_person`
            t: int,                   # which of its frames

@@ -6,15 +6,15 @@
 __all__ = ['PLACES', 'PersonCamera', 'pixel_size', 'project_points', 'pixel_rays', 'fractal_noise', 'noise_patch', 'Background',
            'random_background', 'Scene', 'render_background']
 
-# %% ../nbs/06c_scenery.ipynb #e16e8db7
+# %% ../nbs/06c_scenery.ipynb #5d95f6c3
 from functools import cache
 from typing import NamedTuple
 import numpy as np
 import cv2
-from .bodies import _smoothstep, _unit
+from .bodies import smoothstep, unit
 from .camera import FOCAL
 
-# %% ../nbs/06c_scenery.ipynb #a6634494
+# %% ../nbs/06c_scenery.ipynb #c251861a
 class PersonCamera(NamedTuple):
     "A camera in the world: x_cam = rotation @ x_world + translation, mm, x right, y down, z forward; `distance` mm to what it looks at."
     rotation: np.ndarray
@@ -46,7 +46,7 @@ def pixel_rays(rotation: np.ndarray, # (3,3) world (or any other frame) to camer
     x, y = (np.arange(width, dtype=np.float32) + .5 - width / 2) / f, (np.arange(height, dtype=np.float32) + .5 - height / 2) / f
     return (y[:, None] * r[1] + r[2])[:, None] + (x[:, None] * r[0])[None]
 
-# %% ../nbs/06c_scenery.ipynb #1e61932e
+# %% ../nbs/06c_scenery.ipynb #a8fa5416
 def fractal_noise(rng: np.random.Generator, height: int, width: int, octaves: int = 5, start: int = 2) -> np.ndarray: # (H,W) in about -1..1
     "Noise with detail at every scale: random grids, each twice as fine and half as strong as the one before."
     total = np.zeros((height, width), np.float32)
@@ -97,7 +97,7 @@ def _sample(texture, u, v, blur_at=None):
     color = cv2.remap(texture, np.clip(u, -2500, 2500), np.clip(v, -2500, 2500), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return color if blur_at is None else color + blur_at[..., None] * (texture[::7, ::7].mean((0, 1)) - color)
 
-# %% ../nbs/06c_scenery.ipynb #b011ec24
+# %% ../nbs/06c_scenery.ipynb #4c205964
 class Background(NamedTuple):
     "A place: its kind and the seed of all its details, how it is turned (radians) and moved (mm) under the people, and the light's share of the day."
     kind: str
@@ -125,7 +125,7 @@ class Scene(NamedTuple):
     light_color: np.ndarray
     sky_color: np.ndarray
 
-# %% ../nbs/06c_scenery.ipynb #826ab4d2
+# %% ../nbs/06c_scenery.ipynb #3775a0e8
 def _c(values): return np.asarray(values, np.float32)
 
 _WALLS = _c([[236, 232, 222], [214, 220, 224], [198, 208, 196], [226, 210, 186], [188, 200, 214], [160, 168, 176], [210, 190, 186], [240, 238, 236], [172, 150, 128], [140, 158, 150], [230, 214, 160], [120, 130, 148]]) / 255.
@@ -178,7 +178,7 @@ def _hang(rng, item, x, width, box, base):
             box(x + 40, 1960 - 390 * level, width - 80, 350, wood * .3)
             for b in np.arange(x + 50, x + width - 110, 55): box(b, 1960 - 390 * level - rng.uniform(60, 160), 48, 350 - 160, rng.uniform(.15, .85, 3) * rng.uniform(.5, 1))
 
-# %% ../nbs/06c_scenery.ipynb #d0b51a79
+# %% ../nbs/06c_scenery.ipynb #9cb5f6ac
 def _room(place, rng, rays, eye, indoor):
     "Colours (H,W,3), ground mask, and distance along the rays, of a room; `eye` and rays in the place's own frame."
     half = _c(rng.uniform(2600, 5200, 2) if indoor == "room" else rng.uniform(6000, 9000, 2))
@@ -197,7 +197,7 @@ def _room(place, rng, rays, eye, indoor):
     color = _surface(kind, _pick(_WOODS if kind == "planks" else _WALLS * .8 if kind == "carpet" else _STONES, rng), rng)
     base, style = _pick(_WALLS, rng), dict(room=str(rng.choice(["plain", "plain", "stripes", "brick", "panel"])), gym="pads", hall=str(rng.choice(["plain", "brick"])))[indoor]
     if style == "brick": base = _c([.62, .38, .3]) * rng.uniform(.8, 1.2)
-    image = _sample(color, points[..., 0] / 9.8, points[..., 1] / 9.8, _smoothstep(t, 6000, 14000)) * (1.05 - .25 * _smoothstep(t, 3000, 12000))[..., None]
+    image = _sample(color, points[..., 0] / 9.8, points[..., 1] / 9.8, smoothstep(t, 6000, 14000)) * (1.05 - .25 * smoothstep(t, 3000, 12000))[..., None]
     image = np.where(ceiling[..., None], .93, image)
     for k in range(4):
         a, sign, wall_rng = k // 2, 1 - 2 * (k % 2), np.random.default_rng([place.seed, k])
@@ -209,7 +209,7 @@ def _room(place, rng, rays, eye, indoor):
         image = np.where(on[..., None], seen * (.86 + .14 * a), image)
     if indoor == "gym": image = _court_lines(image, points, floor, rng)
     corner = np.minimum(np.abs(np.abs(points[..., 0]) - half[0]), np.abs(np.abs(points[..., 1]) - half[1]))
-    image = image * np.where(floor, .75 + .25 * _smoothstep(corner, 0, 500), .8 + .2 * _smoothstep(points[..., 2], 0, 300))[..., None]
+    image = image * np.where(floor, .75 + .25 * smoothstep(corner, 0, 500), .8 + .2 * smoothstep(points[..., 2], 0, 300))[..., None]
     return image, floor, t
 
 def _court_lines(image, points, floor, rng):
@@ -217,16 +217,16 @@ def _court_lines(image, points, floor, rng):
     line = (np.abs(x - 900) < 28) | (np.abs(np.hypot(x, y) - 1800) < 28) | (np.abs(y + 2400) < 28)
     return np.where((line & floor)[..., None], image * .2 + .8 * _c([.9, .9, .92]) * (1 if rng.random() < .6 else _c([.9, .3, .2])), image)
 
-# %% ../nbs/06c_scenery.ipynb #78948167
+# %% ../nbs/06c_scenery.ipynb #ed9b15f5
 def _sky(rng, rays, day):
     "Colours of the sky: a gradient to the horizon, and clouds."
     flat = np.hypot(rays[..., 0], rays[..., 1])
     up = np.clip(rays[..., 2] / flat, 0, 1)
     zenith, horizon = (_c([.30, .50, .82]), _c([.80, .87, .93])) if day else (_c([.62, .66, .70]), _c([.80, .81, .82]))
-    color = horizon + (zenith - horizon) * _smoothstep(up, -.05, .45)[..., None]
+    color = horizon + (zenith - horizon) * smoothstep(up, -.05, .45)[..., None]
     azimuth = np.arctan2(rays[..., 1], rays[..., 0])
     cloud = _sample(_noise(int(rng.integers(12))), azimuth * 200, up * 280)
-    return color + (_c([.96, .96, .97]) - color) * (_smoothstep(cloud, .0 if day else -.6, .9) * .85)[..., None]
+    return color + (_c([.96, .96, .97]) - color) * (smoothstep(cloud, .0 if day else -.6, .9) * .85)[..., None]
 
 def _skyline(rng, rays, low, high, rough):
     "Which rays pass below a rolling line of hills or tree tops, `low` to `high` above the horizon (tangent of the elevation)."
@@ -249,17 +249,17 @@ def _outdoors(place, rng, rays, eye, kind):
     t = np.where(below, -eye[2] / np.minimum(rays[..., 2], -1e-4), 1e7).astype(np.float32)
     points = eye + t[..., None] * rays
     floor = below & (t < 1.2e5)
-    color = _sample(_surface(ground, base.astype(np.float32) * rng.uniform(.85, 1.1), rng), points[..., 0] / 9.8, points[..., 1] / 9.8, _smoothstep(t, 7000, 18000))
+    color = _sample(_surface(ground, base.astype(np.float32) * rng.uniform(.85, 1.1), rng), points[..., 0] / 9.8, points[..., 1] / 9.8, smoothstep(t, 7000, 18000))
     patches = _sample(_noise(int(rng.integers(12))), points[..., 0] / 60, points[..., 1] / 60)
     color = color * (1 + .08 * patches)[..., None]
     if kind == "park": color = np.where((np.abs(points[..., 0] + 900 * np.sin(points[..., 1] / 5000)) < 1100)[..., None], _c([.66, .6, .5]) * (1 + .05 * patches)[..., None], color)
     if kind == "court": color = _court_lines(color, points, floor, rng)
-    fade = _smoothstep(t, 2e4, 1.5e5)[..., None] * .7
+    fade = smoothstep(t, 2e4, 1.5e5)[..., None] * .7
     image = np.where(below[..., None], color * (1 - fade) + haze * fade, image)
     if kind == "beach": image = np.where((below & (points[..., 0] * np.cos(place.seed) + points[..., 1] * np.sin(place.seed) > 9000) & (t > 7000))[..., None], _c([.25, .48, .58]) * (1 + .1 * patches)[..., None], image)
     return image, floor, t, day
 
-# %% ../nbs/06c_scenery.ipynb #d91febd1
+# %% ../nbs/06c_scenery.ipynb #731b6792
 def _box_faces(center, size, turn):
     "Corners (4,3) and outward normal of the visible faces of an upright box on the ground."
     c, s = np.cos(turn), np.sin(turn)
@@ -276,7 +276,7 @@ def _foliage(rng, lit, leaves=22, side=96):
     "A crown of leaves (side,side,2): shade, brighter above and on the lit side (-1 left .. 1 right), and opacity with ragged edges."
     x, y = np.meshgrid(*[np.linspace(-1, 1, side, dtype=np.float32)] * 2)
     coarse, fine = noise_patch(rng, side, side, 2.), cv2.resize(rng.uniform(-1, 1, (leaves, leaves)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
-    opacity = _smoothstep(.82 - np.hypot(x, y * 1.05) + .2 * coarse + .14 * fine, 0, .1)
+    opacity = smoothstep(.82 - np.hypot(x, y * 1.05) + .2 * coarse + .14 * fine, 0, .1)
     shade = .85 + .35 * coarse + .35 * fine - .35 * y + .25 * lit * x
     return np.stack([np.clip(shade, .15, 1.9), opacity], -1).astype(np.float32)
 
@@ -319,10 +319,10 @@ class _Easel:
 def _furnish(easel, place, rng, light, to_world, target):
     "Furniture behind the people."
     forward = easel.camera.rotation[2] * [1, 1, 0]
-    side = _unit(np.cross(forward, [0, 0, 1.]))
+    side = unit(np.cross(forward, [0, 0, 1.]))
     things = []
     for _ in range(rng.integers(1, 5)):
-        center = target * [1, 1, 0] + _unit(forward) * rng.uniform(1300, 3200) + side * rng.uniform(-1700, 1700)
+        center = target * [1, 1, 0] + unit(forward) * rng.uniform(1300, 3200) + side * rng.uniform(-1700, 1700)
         things.append((center, rng))
     for center, _ in sorted(things, key=lambda c: -((c[0] - easel.camera.position) ** 2).sum()):
         kind, color, turn = rng.choice(["cabinet", "sofa", "table", "plant", "stool"]), _pick(_WOODS if rng.random() < .6 else _WALLS * .8, rng, .06), place.turn
@@ -330,7 +330,7 @@ def _furnish(easel, place, rng, light, to_world, target):
             size = rng.uniform([700, 380, 600], [1500, 500, 1500]); easel.box(center, size, turn, color, light)
         elif kind == "sofa":
             cloth = _pick(_WALLS * .6, rng, .1)
-            easel.box(center - 0, (900, 1900, 430), turn, cloth, light); easel.box(center + _unit(forward) * 330, (250, 1900, 850), turn, cloth * .95, light)
+            easel.box(center - 0, (900, 1900, 430), turn, cloth, light); easel.box(center + unit(forward) * 330, (250, 1900, 850), turn, cloth * .95, light)
         elif kind == "table":
             for i, j in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
                 c, s = np.cos(turn), np.sin(turn)
@@ -343,7 +343,7 @@ def _furnish(easel, place, rng, light, to_world, target):
 
 def _landscape(easel, place, rng, light, kind, target):
     "Trees, houses and fences in the distance."
-    forward = _unit(easel.camera.rotation[2] * [1, 1, 0])
+    forward = unit(easel.camera.rotation[2] * [1, 1, 0])
     side = np.cross(forward, [0, 0, 1.])
     n = dict(meadow=3, park=9, beach=1, street=0, court=4)[kind]
     spots = sorted(((rng.uniform(6000, 45000), rng.uniform(-.33, .33)) for _ in range(n)), reverse=True)
@@ -363,7 +363,7 @@ def _landscape(easel, place, rng, light, kind, target):
         green = _c([.22, .36, .14]) * rng.uniform(.7, 1.4)
         easel.sprite(foliage, foot + [0, 0, size * .68], size * .85, green / .3 * .36, haze)
 
-# %% ../nbs/06c_scenery.ipynb #3ba80c5e
+# %% ../nbs/06c_scenery.ipynb #8b9edf19
 def render_background(background: Background, camera: PersonCamera, size: int | tuple[int, int]) -> Scene:
     "A place as the camera sees it, rendered finer by half and averaged."
     height, width = pixel_size(size)
@@ -375,7 +375,7 @@ def render_background(background: Background, camera: PersonCamera, size: int | 
     rays = pixel_rays(camera.rotation @ to_place.T, h, w)
     eye = ((camera.position - target) @ to_place.T + [*background.offset, 0]).astype(np.float32)
     indoor = background.kind in ("room", "gym", "hall", "studio")
-    light = _unit(np.array([*rng.normal(0, 1, 2), rng.uniform(1.2, 2.5) if indoor else rng.uniform(.7, 1.8)]))
+    light = unit(np.array([*rng.normal(0, 1, 2), rng.uniform(1.2, 2.5) if indoor else rng.uniform(.7, 1.8)]))
     day = True
     if background.kind == "studio": image, floor, t = _studio(rng, rays, eye)
     elif indoor: image, floor, t = _room(background, rng, rays, eye, background.kind)
@@ -401,7 +401,7 @@ def _studio(rng, rays, eye):
     t = np.where(rays[..., 2] < -1e-4, -eye[2] / np.minimum(rays[..., 2], -1e-4), 1e7).astype(np.float32)
     points = eye + np.minimum(t, 3e4)[..., None] * rays
     far = np.hypot(points[..., 0], points[..., 1])
-    bright = 1.06 - .2 * _smoothstep(t, 4500, 9000) + .12 * np.clip(rays[..., 2] * 3, -.3, 1)
+    bright = 1.06 - .2 * smoothstep(t, 4500, 9000) + .12 * np.clip(rays[..., 2] * 3, -.3, 1)
     offset = rays - rays[len(rays) // 2, rays.shape[1] // 2]
     spot = np.exp(-np.einsum("hwi,hwi->hw", offset, offset) / .03)
     image = base * (bright * (.88 + .16 * spot) * (1 + .02 * noise_patch(rng, *rays.shape[:2])))[..., None]
