@@ -8,11 +8,12 @@ __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion',
            'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path', 'make_shard', 'serve_jobs',
            'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
 
-# %% ../nbs/09_people.ipynb #31acf570
+# %% ../nbs/09_people.ipynb #16bf53cd
 import ast, json, os, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from io import BytesIO
@@ -27,11 +28,11 @@ from .clothes import Person, random_person
 from .conventions import BACKGROUND, N_JOINTS, draw_skeleton_2d, paint_labels
 from .files import write_atomically
 from .kinematics import canonicalise
-from .motions import displacement, sample_motion, sample_poses
+from .motions import displacement, draw_key_poses, place_joints, sample_motion, to_upright
 from .rendering import camera_around, pose_person, render
 from .scenery import Background, PersonCamera, random_background
 
-# %% ../nbs/09_people.ipynb #0b773487
+# %% ../nbs/09_people.ipynb #83313f04
 class Film(NamedTuple):
     "Frames of one person with the truth about them; T frames of H x W pixels."
     images: np.ndarray # (T,H,W,3) uint8 RGB
@@ -53,7 +54,7 @@ def check_joints(
     if len(bad): raise ValueError(f"joints of frame {bad[0, 0]}, joint {bad[0, 1]} are not finite ({len(bad)} in all): drop those frames or fill them in first")
     return p
 
-# %% ../nbs/09_people.ipynb #c13d3589
+# %% ../nbs/09_people.ipynb #80905964
 def render_motion(
     joints: np.ndarray, # (T,17,3) mm, world frame, z up
     person: Person | None = None, # who; at random if None
@@ -71,7 +72,7 @@ def render_motion(
     frames = [render(person, posed, t, camera, background, size, seed) for t in range(len(joints))]
     return Film(*(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")), camera)
 
-# %% ../nbs/09_people.ipynb #3a2b69e7
+# %% ../nbs/09_people.ipynb #aad26d97
 SPLITS = ("train", "val", "test")
 
 def check_split(split: str) -> str:
@@ -86,7 +87,7 @@ def bodies_of(
     kind = SPLITS.index(check_split(split))
     return [i for i in range(N_BODIES) if (0, 0, 2, 0, 0, 1, 0, 2)[i % 8] == kind]
 
-# %% ../nbs/09_people.ipynb #905e984c
+# %% ../nbs/09_people.ipynb #736c6b01
 class Filming(NamedTuple):
     "How pairs are filmed."
     same_place: float = .6 # probability that both frames show the same (moved) place
@@ -117,7 +118,7 @@ def crop_camera(
     elevation, roll = np.radians(rng.uniform(*filming.elevation)), np.radians(rng.normal(0, 2))
     return camera_around(points, azimuth, elevation, roll, margin=free, shift=tuple(rng.uniform(-.7, .7, 2) * free))
 
-# %% ../nbs/09_people.ipynb #9dc5b89e
+# %% ../nbs/09_people.ipynb #ba9c0bb4
 class Pair(NamedTuple):
     "Source and target frame of one person with the truth; the first axis of each array is source, target."
     images: np.ndarray # (2,H,W,3) uint8 RGB
@@ -135,8 +136,8 @@ def film_pair(
     filming: Filming = Filming(), # how it is filmed
     ) -> dict: # images, parts, joints_3d, joints_2d as in `Pair`, and the body's index
     "Film pair number `index`: the same for the same arguments, whatever was made before."
-    rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    motion = sample_motion(split, 25, rng, least=filming.moved_mm)
+    rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index])
+    motion = sample_motion(split, 24, rng, least=filming.moved_mm)
     person, place = random_person(rng, bodies_of(split)), random_background(rng)
     places = place, place.moved(rng) if rng.random() < filming.same_place else random_background(rng)
     posed = pose_person(person, motion[pick_frames(motion, filming.moved_mm, rng)])
@@ -146,7 +147,7 @@ def film_pair(
     stack = lambda k: np.stack([getattr(f, k) for f in frames])
     return dict(images=stack("image"), parts=stack("parts"), joints_3d=stack("joints_3d"), joints_2d=stack("joints_2d"), bodies=person.body)
 
-# %% ../nbs/09_people.ipynb #673f98d7
+# %% ../nbs/09_people.ipynb #57720174
 def _blob(m, centre, radius, value, rng):
     "Fill an ellipse of the float map in place."
     axes = np.maximum(1, rng.uniform(.5, 1.5, 2) * radius).astype(int)
@@ -165,7 +166,7 @@ def _shaken(m, s, rng):
     y, x = np.mgrid[:h, :w].astype(np.float32)
     return cv2.remap(m, x + _waves((h, w), s * w / 40, rng) + np.float32(shift[0]), y + _waves((h, w), s * h / 40, rng) + np.float32(shift[1]), cv2.INTER_LINEAR)
 
-# %% ../nbs/09_people.ipynb #afea157d
+# %% ../nbs/09_people.ipynb #646b7052
 def noisy_saliency(
     mask: np.ndarray, # (H,W) bool, the person
     quality: float, # 0 (hardly any use) to 1 (the mask itself)
@@ -182,7 +183,7 @@ def noisy_saliency(
     m = m * rng.uniform(1 - .4 * s, 1) + _waves((h, w), .2 * s, rng)
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
-# %% ../nbs/09_people.ipynb #c2c6b7bf
+# %% ../nbs/09_people.ipynb #79a6f2a5
 PAIRS_PER_SHARD = 16
 _MAGIC = b"pgp_nb people 1\n"
 
@@ -217,7 +218,7 @@ def unpack_shard(
     parts = _decode(a.pop("png"), a.pop("png_lengths"), cv2.IMREAD_GRAYSCALE)
     return a | dict(images=images.reshape(-1, 2, *images.shape[1:]), parts=parts.reshape(-1, 2, *parts.shape[1:]))
 
-# %% ../nbs/09_people.ipynb #6739efa6
+# %% ../nbs/09_people.ipynb #5c36b869
 def write_shard(
     path: Path, # where it goes
     data: bytes, # from `pack_shard`
@@ -232,7 +233,8 @@ def default_root() -> Path: # folder of the cache
     "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
     return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
 
-# %% ../nbs/09_people.ipynb #e482c9f9
+# %% ../nbs/09_people.ipynb #87b37c1c
+@cache
 def fingerprint() -> str: # 8 hexadecimal digits
     "Changes with the data files and the code (comments aside) that the pictures depend on."
     package, h = files("pgp_nb"), sha256()
@@ -257,7 +259,7 @@ def make_shard(
     numbers = range(shard * PAIRS_PER_SHARD, (shard + 1) * PAIRS_PER_SHARD)
     write_shard(shard_path(Path(folder), shard), pack_shard([film_pair(split, i, size, seed, Filming(*filming)) for i in numbers]))
 
-# %% ../nbs/09_people.ipynb #0fb5ffd3
+# %% ../nbs/09_people.ipynb #c39a87f9
 def serve_jobs() -> None:
     "What a worker process does: read jobs of `make_shard` as JSON lines, answer each with a JSON line."
     cv2.setNumThreads(1)
@@ -280,7 +282,7 @@ def _ask(worker, job):
     if answer.get("errno"): raise OSError(answer["errno"], answer["message"])
     if answer: raise RuntimeError(f"shard {job['shard']}: {answer['kind']}: {answer['message']}")
 
-# %% ../nbs/09_people.ipynb #8e8d1a5b
+# %% ../nbs/09_people.ipynb #75e178b1
 def _drain(jobs, done, stop):
     "Work through the shared iterator of jobs with one worker process."
     worker = _start_worker()
@@ -318,7 +320,7 @@ def run_jobs(
         try: [f.result() for f in futures]
         finally: stop.set()
 
-# %% ../nbs/09_people.ipynb #ee52a7d3
+# %% ../nbs/09_people.ipynb #bf667b4a
 @dataclass(frozen=True, repr=False)
 class People:
     "N pairs of frames in memory; axis 1 is source, target. `people.pair(i)` is one, `people[:10]` some of them."
@@ -349,7 +351,7 @@ class People:
         "See `show_people`."
         return show_people(self, n, **layout)
 
-# %% ../nbs/09_people.ipynb #530d96bf
+# %% ../nbs/09_people.ipynb #89a5ceef
 def _read_shards(folder, numbers):
     "Shards that are there and whole {number: arrays}; damaged ones are announced and left out."
     found = {}
@@ -378,7 +380,7 @@ def _saliency_of(masks, quality, key):
     maps = [noisy_saliency(m, quality, np.random.default_rng([*key, i, t])) for i, pair in enumerate(masks) for t, m in enumerate(pair)]
     return np.stack(maps).reshape(masks.shape)
 
-# %% ../nbs/09_people.ipynb #b8dc14ee
+# %% ../nbs/09_people.ipynb #da020fe5
 def load_people(
     split: str, # train, val or test: other bodies, clothes, places and motions
     n: int = 5000, # number of pairs
@@ -406,16 +408,18 @@ def load_people(
     masks = a["parts"] != BACKGROUND
     return People(masks=masks, saliency=_saliency_of(masks, saliency_quality, (seed, SPLITS.index(split))), split=split, seed=seed, **a)
 
-# %% ../nbs/09_people.ipynb #00e59ce4
+# %% ../nbs/09_people.ipynb #cb81a773
 def unpaired_poses(
     n: int, # how many
     seed: int = 0, # the same seed gives the same poses
-    ) -> np.ndarray: # (n,17,3) float32 mm, canonical frame
+    upright: bool = False, # keep the lean against gravity: z up, pelvis at the origin, face-vector above +x
+    ) -> np.ndarray: # (n,17,3) float32 mm, canonical frame, or upright
     "Poses of D_z on the mean body: motions of other clips than any split's (Sec. 3.3, q_z ~ D_z)."
-    p = retarget(sample_poses("unpaired", n, np.random.default_rng([seed, len(SPLITS)])))
-    return canonicalise(torch.as_tensor(np.asarray(p, np.float64)))[0].numpy().astype(np.float32)
+    keys = draw_key_poses("unpaired", n, np.random.default_rng([seed, len(SPLITS)]))
+    p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
+    return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
-# %% ../nbs/09_people.ipynb #1317d829
+# %% ../nbs/09_people.ipynb #9cce4b06
 def _show_frame(row, pair, t, size):
     pictures = pair.images[t], paint_labels(pair.parts[t], pair.images[t], .5), pair.saliency[t]
     for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
