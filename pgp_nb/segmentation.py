@@ -6,14 +6,14 @@
 __all__ = ['limb_depths', 'relative_depth', 'depth_ordered_maps', 'DepthMaps', 'depth_aware_maps', 'part_labels', 'one_hot',
            'coarse_labels', 'color_labels']
 
-# %% ../nbs/04_segmentation.ipynb #4b850905
+# %% ../nbs/04_segmentation.ipynb #e09b657a
 from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .conventions import BACKGROUND, COARSE_PARTS, N_JOINTS, N_PARTS, PARTS, PART_NAMES
 
-# %% ../nbs/04_segmentation.ipynb #005b20a0
+# %% ../nbs/04_segmentation.ipynb #2d26fc96
 def limb_depths(
     depth: Tensor, # (...,17) mm, distance of the joints along the camera's axis
     ) -> Tensor: # d^(l) (...,10) mm
@@ -22,7 +22,7 @@ def limb_depths(
     idx = torch.tensor([(p.joints * 2)[:4] for p in PARTS], device=depth.device)
     return depth[..., idx].mean(-1)
 
-# %% ../nbs/04_segmentation.ipynb #85832d88
+# %% ../nbs/04_segmentation.ipynb #26471093
 def relative_depth(
     limb_depth: Tensor, # d^(l) (...,10) mm
     root_depth: Tensor | float, # (...) mm, depth of the pelvis
@@ -34,7 +34,7 @@ def relative_depth(
     root = torch.as_tensor(root_depth, dtype=limb_depth.dtype, device=limb_depth.device)[..., None]
     return (1 + strength * (limb_depth - root) / 1000).clamp(least, most)
 
-# %% ../nbs/04_segmentation.ipynb #7163aac2
+# %% ../nbs/04_segmentation.ipynb #370ced1d
 def depth_ordered_maps(
     part_maps: Tensor, # phi_p (...,10,H,W)
     limb_depth: Tensor, # d^(l) (...,10) mm, see `limb_depths`
@@ -47,13 +47,13 @@ def depth_ordered_maps(
         raise ValueError(f"part maps {tuple(part_maps.shape)} and limb depths {tuple(limb_depth.shape)}: need (...,{N_PARTS},H,W) and (...,{N_PARTS})")
     return (part_maps / (tau * relative_depth(limb_depth, root_depth, strength))[..., None, None]).softmax(-3)
 
-# %% ../nbs/04_segmentation.ipynb #6ebfca31
+# %% ../nbs/04_segmentation.ipynb #da76e37b
 class DepthMaps(NamedTuple):
     "The depth-aware maps of Sec. 3.1."
     phi_d: Tensor # (...,10,H,W), adds up to 1 over the parts; 0.1 each at empty pixels
     phi_d_bar: Tensor # (...,11,H,W), the last channel is the background; adds up to 1
 
-# %% ../nbs/04_segmentation.ipynb #9e83d00c
+# %% ../nbs/04_segmentation.ipynb #0391cffd
 def depth_aware_maps(
     part_maps: Tensor, # phi_p (...,10,H,W)
     limb_depth: Tensor, # d^(l) (...,10) mm, see `limb_depths`
@@ -66,7 +66,7 @@ def depth_aware_maps(
     background = 1 - phi_d.amax(-3, keepdim=True)
     return DepthMaps(phi_d, torch.cat([phi_d, background], -3).softmax(-3))
 
-# %% ../nbs/04_segmentation.ipynb #a061f145
+# %% ../nbs/04_segmentation.ipynb #024e66c7
 @torch.no_grad()
 def part_labels(
     maps: Tensor, # phi_d_bar (...,11,H,W), or phi_d (...,10,H,W)
@@ -77,14 +77,14 @@ def part_labels(
     top, labels = maps.max(-3) # on the CPU four times as fast as argmax
     return labels if maps.shape[-3] > N_PARTS else torch.where(top > .5, labels, BACKGROUND)
 
-# %% ../nbs/04_segmentation.ipynb #be884357
+# %% ../nbs/04_segmentation.ipynb #2f18fd67
 def one_hot(
     labels: Tensor, # (...,H,W) 0..10
     ) -> Tensor: # (...,11,H,W) float32
     "Labels as the indicator $y^p(u,l)$ of the paper."
     return F.one_hot(labels.long(), N_PARTS + 1).movedim(-1, -3).float()
 
-# %% ../nbs/04_segmentation.ipynb #d96af13b
+# %% ../nbs/04_segmentation.ipynb #aa09cfc6
 def coarse_labels(
     labels: Tensor, # (...) 0..10
     ) -> Tensor: # (...) int64: 0..5 in the order of `COARSE_PARTS`, 6 background
