@@ -6,14 +6,14 @@
 __all__ = ['PATTERNS', 'HAIR_STYLES', 'skin_places', 'Cloth', 'Person', 'random_cloth', 'random_person', 'Dressed',
            'vertex_normals', 'hairline', 'dress', 'paint_cloth', 'paint_face', 'paint_hair', 'paint']
 
-# %% ../nbs/06b_clothes.ipynb #24d8635a
+# %% ../nbs/06b_clothes.ipynb #3e001c03
 from functools import cache
 from typing import NamedTuple
 import numpy as np
 from .bodies import Body, N_BODIES, N_BONES, BONE_NAMES, BONE_PARTS, smoothstep, unit, load_body, mean_body, topology
 from .conventions import N_PARTS, joint_index
 
-# %% ../nbs/06b_clothes.ipynb #ad65cdd5
+# %% ../nbs/06b_clothes.ipynb #4226925a
 def _along(vertices, joints, chain, weights):
     "Coordinate of the vertices along a chain of joints: k + t at the share t of its k-th bone; -1 where `weights` (V, bones) are small."
     value, total = np.zeros(len(vertices)), weights.sum(1)
@@ -35,14 +35,14 @@ def skin_places() -> np.ndarray: # (V,5): x, y, z mm of the mean body at rest, a
         coordinates.append(np.maximum(*sides))
     return np.concatenate([body.vertices, np.stack(coordinates, 1)], 1).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #a19dd8f3
+# %% ../nbs/06b_clothes.ipynb #4dc164e1
 class Cloth(NamedTuple):
     "A cloth: its pattern, three colours (3,3) in 0..1, and the size of the pattern in mm."
     pattern: str
     colors: np.ndarray
     period: float
 
-# %% ../nbs/06b_clothes.ipynb #9dc5332f
+# %% ../nbs/06b_clothes.ipynb #81151eac
 class Person(NamedTuple):
     "Who is rendered: a body and everything it wears."
     body: int               # index of `load_body`
@@ -68,8 +68,8 @@ class Person(NamedTuple):
 PATTERNS = ("plain", "plain", "plain", "plain", "stripes", "stripes", "upright", "checks", "plaid", "dots", "block", "logo", "number")
 HAIR_STYLES = ("bald", "short", "crop", "afro", "bob", "long", "ponytail", "bun", "cap", "beanie")
 
-# %% ../nbs/06b_clothes.ipynb #9c8ff395
-_SKIN = np.array([[250, 218, 196], [240, 200, 172], [226, 182, 148], [205, 158, 122], [178, 128, 92], [146, 100, 70], [112, 74, 52], [82, 54, 40]]) / 255.
+# %% ../nbs/06b_clothes.ipynb #c009c454
+_SKIN = np.array([[250, 218, 196], [240, 200, 172], [226, 182, 148], [205, 158, 122], [178, 128, 92], [152, 106, 76], [124, 84, 60], [100, 68, 50]]) / 255.
 _HAIR = np.array([[24, 20, 18], [38, 28, 22], [62, 42, 28], [92, 62, 38], [128, 88, 50], [172, 132, 78], [212, 178, 118], [132, 58, 30], [150, 148, 146], [204, 200, 196]]) / 255.
 _DULL = np.array([[28, 28, 32], [58, 60, 66], [110, 112, 116], [176, 178, 180], [232, 232, 228], [34, 44, 72], [52, 72, 112], [92, 116, 150], [122, 98, 72], [176, 156, 120],
                   [86, 92, 62], [70, 44, 40], [120, 36, 42], [44, 74, 60], [214, 204, 182], [72, 56, 84]]) / 255.
@@ -78,7 +78,7 @@ _VIVID = np.array([[206, 40, 44], [232, 112, 40], [244, 196, 48], [70, 160, 74],
 
 def _jitter(color, rng, amount=.04): return np.clip(color * rng.uniform(.85, 1.12) + rng.normal(0, amount, 3), .02, 1).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #57065794
+# %% ../nbs/06b_clothes.ipynb #b3238653
 def random_cloth(rng: np.random.Generator, vivid: float = .5, patterns: tuple = PATTERNS) -> Cloth:
     "A cloth at random; `vivid` is the chance of a bright colour."
     pick = lambda p: _jitter((_VIVID if rng.random() < p else _DULL)[rng.integers(13)], rng)
@@ -86,7 +86,7 @@ def random_cloth(rng: np.random.Generator, vivid: float = .5, patterns: tuple = 
     if np.abs(colors[0] - colors[1]).sum() < .35: colors[1] = np.clip(colors[0] * .35 if colors[0].mean() > .45 else colors[0] * .4 + .6, 0, 1)
     return Cloth(str(rng.choice(patterns)), colors, float(np.exp(rng.uniform(np.log(45), np.log(150)))))
 
-# %% ../nbs/06b_clothes.ipynb #41149c44
+# %% ../nbs/06b_clothes.ipynb #ec8d0eac
 def _choose(rng, options, chances): return options[rng.choice(len(options), p=np.array(chances) / sum(chances))]
 
 def _random_hair(rng, female):
@@ -104,7 +104,7 @@ def _random_extras(rng, female):
     chances = dict(beard=0 if female else .3, glasses=.15, belt=.35, collar=.2, socks=.6, open_jacket=.15, straps=.4, trainer_stripe=.5)
     return {name for name, chance in chances.items() if rng.random() < chance}
 
-# %% ../nbs/06b_clothes.ipynb #73b93618
+# %% ../nbs/06b_clothes.ipynb #282e2856
 def random_person(rng: np.random.Generator,
                   bodies=range(N_BODIES) # indices of bodies to choose from
     ) -> Person:
@@ -123,7 +123,7 @@ def random_person(rng: np.random.Generator,
         skirt=float(rng.uniform(.45, 1.75)) if skirt else 0., flare=float(rng.uniform(.05, .45)),
         looseness=float(rng.uniform(.4, 1.5)), extras=frozenset(extras), seed=int(rng.integers(2**31)))
 
-# %% ../nbs/06b_clothes.ipynb #387f3584
+# %% ../nbs/06b_clothes.ipynb #90a42248
 class Dressed(NamedTuple):
     "The mesh of a dressed person at rest: vertices (N,3) mm of this body, places (N,5), weights on bones (N,24) and parts (N,10), faces (F,3), material of each face (0 body, 1 hair, 2 skirt), whether seen from both sides (F,)."
     vertices: np.ndarray
@@ -141,7 +141,7 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray: # (V,
     total = np.stack([np.bincount(flat, np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)], 1)
     return unit(total).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #d136af43
+# %% ../nbs/06b_clothes.ipynb #092fde81
 def hairline(places: np.ndarray) -> np.ndarray: # (...,5) -> (...,)
     "How far (mm) a place on the head lies above the edge of short hair: high at the forehead, low behind the ears and at the nape."
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
@@ -151,7 +151,7 @@ def hairline(places: np.ndarray) -> np.ndarray: # (...,5) -> (...,)
 
 _THICKNESS = dict(bald=0, short=9, crop=4, afro=48, bob=16, long=16, ponytail=9, bun=9, cap=13, beanie=15)
 
-# %% ../nbs/06b_clothes.ipynb #fe1b2a57
+# %% ../nbs/06b_clothes.ipynb #e910ca31
 def _swelling(person, places, part):
     "How far (mm) each vertex moves outwards under what the person wears there."
     x, y, z, arm, leg = places.T
@@ -166,7 +166,7 @@ def _swelling(person, places, part):
     size = _THICKNESS[person.hair] * (.7 + .6 * person.hair_length)
     return out + head * (z > 600) * size * smoothstep(hairline(places), -4, 10 + .5 * size)
 
-# %% ../nbs/06b_clothes.ipynb #692515f5
+# %% ../nbs/06b_clothes.ipynb #3a7241bc
 def _sheet(points, closed):
     "Vertices (R*C,3) and faces of a grid of points (R,C,3); `closed` joins the last column to the first."
     rows, columns = points.shape[:2]
@@ -182,7 +182,7 @@ def _head_shape(body):
     half = (high - low) / 2
     return np.array([(low[0] + high[0]) / 2, 0, high[2] - 1.02 * half[0]]), np.array([half[0], half[1], half[0] * 1.02])
 
-# %% ../nbs/06b_clothes.ipynb #0cc39991
+# %% ../nbs/06b_clothes.ipynb #eda91bc9
 def _hanging_hair(person, body):
     "Long hair: over the skull, then down. Its length 0..1 goes from the chin to below the shoulder blades."
     center, half = _head_shape(body)
@@ -204,7 +204,7 @@ def _hanging_hair(person, body):
     weights[..., BONE_NAMES.index("chest")], weights[..., BONE_NAMES.index("head")] = low, 1 - low
     return (*_sheet(points, False), weights.reshape(-1, N_BONES))
 
-# %% ../nbs/06b_clothes.ipynb #bb5294d3
+# %% ../nbs/06b_clothes.ipynb #598ca357
 def _tail(person, body):
     "A ponytail or a bun: a blob behind the head, drawn out downwards."
     center, half = _head_shape(body)
@@ -218,7 +218,7 @@ def _tail(person, body):
     weights[:, BONE_NAMES.index("head")] = 1
     return (*_sheet(points, True), weights)
 
-# %% ../nbs/06b_clothes.ipynb #a150c226
+# %% ../nbs/06b_clothes.ipynb #69714dfe
 def _skirt(person, body):
     "A skirt from the waist to `person.skirt` (leg units)."
     places, hip, knee, ankle = skin_places(), *body.joints[joint_index("l_hip", "l_knee", "l_ankle")]
@@ -244,7 +244,7 @@ def _skirt(person, body):
         weights[..., BONE_NAMES.index(f"{s}_shin")] = legs * share * low
     return (*_sheet(points, True), weights.reshape(-1, N_BONES))
 
-# %% ../nbs/06b_clothes.ipynb #ab8b35b0
+# %% ../nbs/06b_clothes.ipynb #afc3179f
 def _piece(points, faces, weights, material):
     places = np.concatenate([points, np.full((len(points), 2), -1.)], 1).astype(np.float32)
     return points.astype(np.float32), places, weights, faces, material
@@ -263,7 +263,7 @@ def _joined(pieces):
     faces, of_face = np.concatenate([f + start for f, start in zip(faces, starts)]), np.repeat(material, [len(f) for f in faces])
     return Dressed(np.concatenate(points), np.concatenate(places), bones, parts, faces, of_face, of_face > 0)
 
-# %% ../nbs/06b_clothes.ipynb #e8171846
+# %% ../nbs/06b_clothes.ipynb #85ae0d4d
 def dress(person: Person) -> Dressed:
     "The mesh of a person: the body swollen by the clothes, and meshes for hanging hair and skirts."
     body, shared, places = load_body(person.body), topology(), skin_places()
@@ -275,7 +275,7 @@ def dress(person: Person) -> Dressed:
     if person.skirt: pieces.append(_piece(*_skirt(person, body), 2))
     return _joined(pieces)
 
-# %% ../nbs/06b_clothes.ipynb #ef89e6cb
+# %% ../nbs/06b_clothes.ipynb #358c825f
 def _around(places):
     "Coordinates (mm) across a limb or the trunk, and along it."
     x, y, z, arm, leg = places.T
@@ -302,7 +302,7 @@ def _pattern(cloth, places):
     if cloth.pattern == "number": return (np.abs(np.abs(y) - 28) < 15) & (np.abs(z - 330) < 75) & trunk, (np.abs(z - 432) < 12) & trunk
     return np.zeros(len(places), bool), None
 
-# %% ../nbs/06b_clothes.ipynb #7a34691e
+# %% ../nbs/06b_clothes.ipynb #0fa8ea3b
 def paint_cloth(cloth: Cloth, places: np.ndarray) -> np.ndarray: # (n,5) -> (n,3) in 0..1
     "The colour of a cloth at places of the skin."
     a, b, c = np.asarray(cloth.colors, np.float32)
@@ -311,7 +311,7 @@ def paint_cloth(cloth: Cloth, places: np.ndarray) -> np.ndarray: # (n,5) -> (n,3
     color = a * (1 - mix) + b * mix
     return color if third is None else np.where(third[:, None], c, color)
 
-# %% ../nbs/06b_clothes.ipynb #16992411
+# %% ../nbs/06b_clothes.ipynb #e67c38f7
 def paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5), (n,3) -> (n,3)
     "Skin with cheeks, eyes, brows, mouth, nostrils, and beard or glasses if the person has them."
     x, y, z = places[:, 0], np.abs(places[:, 1]), places[:, 2]
@@ -335,7 +335,7 @@ def _glasses(color, x, y, z, front):
     bridge, arms = front & (y < 8) & (np.abs(z - 704) < 4), (x > 30) & (y > 60) & (np.abs(z - 706) < 5)
     return np.where((rim | bridge | arms)[:, None], np.float32(.07), color)
 
-# %% ../nbs/06b_clothes.ipynb #a251ec17
+# %% ../nbs/06b_clothes.ipynb #19897466
 def paint_hair(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5) on the head, (n,3) -> (n,3)
     "The head's colours with hair above the hairline, a cap or a beanie."
     x, y, z = places[:, 0], places[:, 1], places[:, 2]
@@ -346,7 +346,7 @@ def paint_hair(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndar
     covered = z > (745 if person.hair == "cap" else 735) - .12 * (100 - x)
     return np.where(covered[:, None], hat * np.where(np.abs(z - 752) < 9, .75, 1)[:, None], color)
 
-# %% ../nbs/06b_clothes.ipynb #4e27d9d3
+# %% ../nbs/06b_clothes.ipynb #fa8473a2
 def _wear(color, where, cloth, places):
     "Puts a cloth (or one colour) on, in place."
     at = np.flatnonzero(where)
@@ -374,7 +374,7 @@ def _wear_shoes(person, places, color, ground=-882):
     if "trainer_stripe" in person.extras: _wear(color, shoe & (np.mod(x + .5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22), person.sole, places)
     _wear(color, foot & (z < ground + 14), person.sole, places)
 
-# %% ../nbs/06b_clothes.ipynb #917190eb
+# %% ../nbs/06b_clothes.ipynb #93e0ab39
 def paint(person: Person,
           places: np.ndarray,   # (n,5)
           is_head: np.ndarray,  # (n,) bool
