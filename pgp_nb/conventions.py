@@ -9,11 +9,11 @@ __all__ = ['JOINTS', 'JOINT_NAMES', 'PARENTS', 'MIRROR', 'N_JOINTS', 'EXAMPLE_PO
            'draw_skeleton_3d', 'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder', 'convert_joints',
            'convert_visible']
 
-# %% ../nbs/00_conventions.ipynb #6c9aa7c4
+# %% ../nbs/00_conventions.ipynb #7ee4861d
 from typing import NamedTuple
 import numpy as np
 
-# %% ../nbs/00_conventions.ipynb #61ed571e
+# %% ../nbs/00_conventions.ipynb #f51cf5d7
 class Joint(NamedTuple):
     "One joint of the skeleton: its name, the index of its parent (-1 for the root) and of its left-right partner."
     name: str
@@ -32,7 +32,7 @@ PARENTS = tuple(j.parent for j in JOINTS)
 MIRROR = tuple(j.mirror for j in JOINTS)
 N_JOINTS = len(JOINTS)
 
-# %% ../nbs/00_conventions.ipynb #85d43f5c
+# %% ../nbs/00_conventions.ipynb #c8b124a1
 def joint_index(*names: str # joint names, e.g. "l_hip"
     ) -> list[int]: # their indices in the 17-joint order
     "Indices of the named joints. Raises `KeyError` naming the unknown joint and the known ones."
@@ -40,14 +40,14 @@ def joint_index(*names: str # joint names, e.g. "l_hip"
     if unknown: raise KeyError(f"unknown joints {unknown}: the skeleton has {', '.join(JOINT_NAMES)}")
     return [JOINT_NAMES.index(n) for n in names]
 
-# %% ../nbs/00_conventions.ipynb #57eda932
+# %% ../nbs/00_conventions.ipynb #8e216c49
 # (17,3) mm, canonical frame: a person who waves with the right hand, for pictures and examples
 EXAMPLE_POSE = np.array([
     (0, 0, 0), (0, -130, 0), (30, -140, -440), (-20, -150, -875), (0, 130, 0), (40, 150, -440), (-10, 165, -875),
     (-15, 0, 235), (0, 0, 485), (60, 0, 590), (10, 0, 725),
     (0, 160, 440), (-20, 290, 205), (50, 340, -40), (0, -160, 445), (20, -410, 470), (60, -500, 705)], dtype=np.float32)
 
-# %% ../nbs/00_conventions.ipynb #7de9e520
+# %% ../nbs/00_conventions.ipynb #fec9ccb9
 SIDE_COLORS = {"l": "#1f77d0", "r": "#d8432f", "c": "#555555"}
 
 def joint_side(i: int # joint index
@@ -56,7 +56,7 @@ def joint_side(i: int # joint index
     name = JOINT_NAMES[i]
     return name[0] if name[:2] in ("l_", "r_") else "c"
 
-# %% ../nbs/00_conventions.ipynb #79b62b1f
+# %% ../nbs/00_conventions.ipynb #33430000
 def _check_drawn(x, dims: int) -> np.ndarray:
     "One pose as an array (17,dims); `ValueError` otherwise."
     x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x, dtype=float)
@@ -71,7 +71,7 @@ def _draw_limbs(ax, points, shown, color, style):
         at = [i for i in range(N_JOINTS) if joint_side(i) == side and shown[i]]
         ax.plot(*points[at].T, ls="", marker="o", ms=1.6*style["lw"], color=color or SIDE_COLORS[side])
 
-# %% ../nbs/00_conventions.ipynb #f85a56c3
+# %% ../nbs/00_conventions.ipynb #29189e0c
 def draw_skeleton_2d(ax, # matplotlib axes
                      q, # (17,2) px, x right, y down
                      size: int | tuple[int, int] | None = None, # image side or (H,W): sets the limits of the axes
@@ -94,7 +94,7 @@ def draw_skeleton_2d(ax, # matplotlib axes
         ax.set(xlim=(0, w), ylim=(h, 0))
     elif ax.get_ylim()[0] < ax.get_ylim()[1]: ax.invert_yaxis()
 
-# %% ../nbs/00_conventions.ipynb #2b0b7d1c
+# %% ../nbs/00_conventions.ipynb #8f129fa6
 class Frame(NamedTuple):
     "A coordinate frame: where its axes point and where its origin is; right-handed, in millimetres."
     x: str
@@ -107,7 +107,7 @@ FRAMES = {
     "camera": Frame("right in the image", "down in the image", "forward, away from the viewer", "centre of projection"),
     "world": Frame("horizontal", "horizontal", "up", "on the floor")}
 
-# %% ../nbs/00_conventions.ipynb #d6457d60
+# %% ../nbs/00_conventions.ipynb #78bae833
 _PLOTTED = {"camera": ((0, 1), (2, 1), (1, -1)), "canonical": ((0, 1), (1, 1), (2, 1)), "world": ((0, 1), (1, 1), (2, 1))}
 _AXIS_NAMES = {"camera": "xyz", "canonical": "XYZ", "world": "xyz"}
 
@@ -127,7 +127,7 @@ def _ticks(n: int):
     from matplotlib.ticker import MaxNLocator
     return MaxNLocator(n)
 
-# %% ../nbs/00_conventions.ipynb #16308fb3
+# %% ../nbs/00_conventions.ipynb #9bf2349e
 def draw_skeleton_3d(ax, # matplotlib axes with projection="3d"
                      p, # (17,3) mm
                      frame: str = "camera", # frame of p: "camera", "canonical" or "world"
@@ -147,14 +147,14 @@ def draw_skeleton_3d(ax, # matplotlib axes with projection="3d"
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis): axis.set_major_locator(_ticks(4))
     if axes: draw_axes_3d(ax, frame, p[0])
 
-# %% ../nbs/00_conventions.ipynb #1b1551a8
+# %% ../nbs/00_conventions.ipynb #65d9c9d6
 def pixel_centres(size: int | tuple[int, int], # image side, or (H,W)
                   ) -> np.ndarray: # (H,W,2) px, (u,v) of every pixel's centre
     "The index space U of Sec. 3.1: coordinates of all pixel centres, starting with (0.5, 0.5)."
     h, w = (size, size) if np.isscalar(size) else size
     return np.stack(np.meshgrid(np.arange(w) + 0.5, np.arange(h) + 0.5), -1)
 
-# %% ../nbs/00_conventions.ipynb #870f55c6
+# %% ../nbs/00_conventions.ipynb #df0151c3
 class Part(NamedTuple):
     "One part of the puppet: the joints it is anchored to, its left-right partner, its place among six coarse parts, and the colour it is drawn in."
     name: str
@@ -182,7 +182,7 @@ N_PARTS = len(PARTS)
 BACKGROUND = N_PARTS
 COARSE_PARTS = ("head", "torso", "l_arm", "r_arm", "l_leg", "r_leg")
 
-# %% ../nbs/00_conventions.ipynb #193020a2
+# %% ../nbs/00_conventions.ipynb #43c50276
 # (11,3) uint8 RGB: the parts' colours, then white for the background
 PART_COLORS = np.array([*(p.color for p in PARTS), (255, 255, 255)], dtype=np.uint8)
 
@@ -199,13 +199,14 @@ def paint_labels(labels, # (...,H,W) integers 0..10
     strength = np.where(labels == BACKGROUND, 0, opacity)[..., None]
     return (strength*painted + (1 - strength)*np.asarray(image) + 0.5).astype(np.uint8)
 
-# %% ../nbs/00_conventions.ipynb #b460c918
+# %% ../nbs/00_conventions.ipynb #9efced4c
 def _as_picture(image) -> np.ndarray:
     "An array matplotlib can show, from (H,W), (H,W,3) or (3,H,W), array or tensor."
     a = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
     if a.ndim == 3 and a.shape[-1] not in (3, 4): a = a.transpose(1, 2, 0) if a.shape[0] in (1, 3) else a
     if a.ndim == 3 and a.shape[-1] == 1: a = a[..., 0]
-    if a.ndim not in (2, 3) or (a.ndim == 3 and a.shape[-1] not in (3, 4)): raise ValueError(f"cannot show shape {a.shape}: expected (H, W), (H, W, 3) or (3, H, W)")
+    if a.ndim not in (2, 3) or (a.ndim == 3 and a.shape[-1] not in (3, 4)):
+        raise ValueError(f"cannot show shape {a.shape}: expected (H, W), (H, W, 3) or (3, H, W)")
     return a.clip(0, 1) if a.ndim == 3 and a.dtype.kind == "f" else a
 
 def show_images(images, # sequence of (H,W), (H,W,3) or (3,H,W); floats in [0,1] or uint8
@@ -226,9 +227,9 @@ def show_images(images, # sequence of (H,W), (H,W,3) or (3,H,W); floats in [0,1]
     plt.close(fig)
     return fig
 
-# %% ../nbs/00_conventions.ipynb #76032a55
+# %% ../nbs/00_conventions.ipynb #e971c4a2
 class JointOrder(NamedTuple):
-    "The joints of a data set: their names in its order, the recipe that gives our joints from them, and a note on each joint that is only approximated."
+    "A data set's joints: their names in its order, the recipe for ours, and a note on each of ours that is only approximated."
     joints: tuple[str, ...]
     recipe: dict[str, dict[str, float]]
     notes: dict[str, str]
@@ -246,7 +247,7 @@ class JointOrder(NamedTuple):
         "(17,) bool: joints that the data set has itself."
         return np.array([name not in self.notes for name in JOINT_NAMES])
 
-# %% ../nbs/00_conventions.ipynb #3820d9ef
+# %% ../nbs/00_conventions.ipynb #ab5eefa8
 def _order(joints: str, notes: dict | None = None, **recipe) -> JointOrder:
     "A joint order from a space-separated list of names; recipes are names or weighted sums."
     recipe = {k: {v: 1.} if isinstance(v, str) else v for k, v in recipe.items()}
@@ -261,7 +262,7 @@ JOINT_ORDERS = {
                       "l_shoulder l_elbow l_wrist l_hand_20 l_hand_21 l_hand_22 l_hand_23 center_24 "
                       "r_shoulder r_elbow r_wrist r_hand_28 r_hand_29 r_hand_30 r_hand_31")}
 
-# %% ../nbs/00_conventions.ipynb #36c0ab57
+# %% ../nbs/00_conventions.ipynb #9fed8d95
 JOINT_ORDERS |= {
     "mpi_inf_3dhp": _order("spine_3 spine_4 spine_2 spine pelvis neck head head_top l_clavicle l_shoulder l_elbow l_wrist l_hand r_clavicle r_shoulder "
                            "r_elbow r_wrist r_hand l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe", thorax="neck", nose="head",
@@ -272,7 +273,7 @@ JOINT_ORDERS |= {
                   pelvis=_HIPS, thorax="neck", spine={"l_hip": 0.26, "r_hip": 0.26, "neck": 0.48}, nose={"neck": 0.5, "head_top": 0.5},
                   notes={"pelvis": _MIDDLE, "spine": "0.48 of the way from mid-hips to neck", "nose": "middle of neck and head top"})}
 
-# %% ../nbs/00_conventions.ipynb #0e062e59
+# %% ../nbs/00_conventions.ipynb #19e443d6
 JOINT_ORDERS |= {
     "coco": _order("nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle", pelvis=_HIPS,
                    thorax={"l_shoulder": 0.55, "r_shoulder": 0.55, "l_hip": -0.05, "r_hip": -0.05},
@@ -290,7 +291,7 @@ CMU_BONES = ("root", "lhipjoint", "lfemur", "ltibia", "lfoot", "ltoes", "rhipjoi
              "lowerneck", "upperneck", "head", "lclavicle", "lhumerus", "lradius", "lwrist", "lhand", "lfingers", "lthumb", "rclavicle", "rhumerus",
              "rradius", "rwrist", "rhand", "rfingers", "rthumb")
 
-# %% ../nbs/00_conventions.ipynb #267570d0
+# %% ../nbs/00_conventions.ipynb #4d087d5b
 def _find_order(source: str) -> JointOrder:
     if source not in JOINT_ORDERS: raise ValueError(f"unknown joint order {source!r}: expected one of {', '.join(JOINT_ORDERS)}")
     return JOINT_ORDERS[source]
@@ -304,16 +305,21 @@ def convert_joints(x, # (...,N,D) joints in the order of `source`, array or tens
     order = _find_order(source)
     if not hasattr(x, "new_tensor"): x = np.asarray(x)
     if x.ndim < 2 or x.shape[-2] != len(order.joints):
-        raise ValueError(f"shape {tuple(x.shape)} does not fit the order {source!r}: expected (..., {len(order.joints)}, D) with the joints {', '.join(order.joints)}")
-    if (x != x).any(): raise ValueError(f"NaN among the joints: give joints that are not labelled any finite place, and ask convert_visible which of ours they spoil ({source!r})")
+        raise ValueError(f"shape {tuple(x.shape)} does not fit the order {source!r}: "
+                         f"expected (..., {len(order.joints)}, D) with the joints {', '.join(order.joints)}")
+    if (x != x).any():
+        raise ValueError(f"NaN among the joints of {source!r}: put joints that are not labelled at any finite place, "
+                         "and ask convert_visible which of ours they spoil")
     if isinstance(x, np.ndarray): return order.weights.astype(np.result_type(x.dtype, np.float32)) @ x
     x = x if x.is_floating_point() else x.float()
     return x.new_tensor(order.weights) @ x
 
+# %% ../nbs/00_conventions.ipynb #0d2eca0d
 def convert_visible(visible, # (...,N) bool: which of the source's joints are labelled
                     source: str, # as for `convert_joints`
                     ) -> np.ndarray: # (...,17) bool
     "Which of our joints are known: those whose every ingredient is labelled. Raises `ValueError` for an unknown source or a wrong number of joints."
     order, seen = _find_order(source), np.asarray(visible, dtype=bool)
-    if seen.shape[-1:] != (len(order.joints),): raise ValueError(f"shape {seen.shape} does not fit the order {source!r}: expected (..., {len(order.joints)})")
+    if seen.shape[-1:] != (len(order.joints),):
+        raise ValueError(f"shape {seen.shape} does not fit the order {source!r}: expected (..., {len(order.joints)})")
     return ~((order.weights != 0) & ~seen[..., None, :]).any(-1)

@@ -6,7 +6,7 @@
 __all__ = ['PANELS', 'FRONT_VIEW', 'LIMBS', 'CONTROLS', 'puppet_panels', 'png_strip', 'LiveWidget', 'PuppetWidget',
            'direction_from_angles', 'angles_from_direction', 'Control', 'camera_from_controls', 'PoseWidget']
 
-# %% ../nbs/16_widgets.ipynb #efcf261b
+# %% ../nbs/16_widgets.ipynb #0ad68963
 import base64
 import math
 from typing import NamedTuple
@@ -15,19 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor
 from .camera import CameraLimits, camera_from_raw, project, to_camera, Camera
-from .conventions import EXAMPLE_POSE, JOINT_NAMES, N_JOINTS, N_PARTS, PARENTS, PARTS, SIDE_COLORS, draw_skeleton_2d, draw_skeleton_3d, joint_index, joint_side, paint_labels
+from .conventions import EXAMPLE_POSE, JOINT_NAMES, N_JOINTS, PARENTS, PARTS, SIDE_COLORS, draw_skeleton_2d, draw_skeleton_3d, joint_side, paint_labels
 from .kinematics import forward_kinematics, local_vectors
 from .puppet import Puppet
 from .segmentation import depth_aware_maps, limb_depths, part_labels
 
-# %% ../nbs/16_widgets.ipynb #e4fc4135
+# %% ../nbs/16_widgets.ipynb #89b2bd17
 try:
     import anywidget
     import traitlets
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the widgets need anywidget, which is not installed: pip install 'pgp_nb[widgets]'", name=error.name) from error
 
-# %% ../nbs/16_widgets.ipynb #d4ef336a
+# %% ../nbs/16_widgets.ipynb #2baeca47
 PANELS = ("parts y^p", "part maps φ_p", "w_fg", "w_unc")
 
 def puppet_panels(puppet: Puppet,
@@ -45,7 +45,7 @@ def puppet_panels(puppet: Puppet,
     soft = [(p + 0.5).clamp(0, 255).byte().numpy() for p in (ink.prod(0)*255, *gray)]
     return [paint_labels(labels), *soft]
 
-# %% ../nbs/16_widgets.ipynb #5fe64b6c
+# %% ../nbs/16_widgets.ipynb #9940fe07
 FRONT_VIEW = Camera(torch.tensor([[0., 1, 0], [0, 0, -1], [-1, 0, 0]]), torch.tensor([60., 40, 5600]))
 
 def _front_view(size: int) -> tuple[Tensor, Tensor]:
@@ -53,7 +53,7 @@ def _front_view(size: int) -> tuple[Tensor, Tensor]:
     x = to_camera(torch.tensor(EXAMPLE_POSE), FRONT_VIEW)
     return project(x, size), x[..., 2]
 
-# %% ../nbs/16_widgets.ipynb #c6166af7
+# %% ../nbs/16_widgets.ipynb #af37401b
 def png_strip(pictures: list[np.ndarray], # (H,W,3) uint8 RGB each, of one height
               ) -> bytes: # PNG
     "Pictures side by side as the bytes of one PNG."
@@ -61,7 +61,7 @@ def png_strip(pictures: list[np.ndarray], # (H,W,3) uint8 RGB each, of one heigh
     if not ok: raise ValueError(f"OpenCV cannot encode {len(pictures)} pictures of shape {pictures[0].shape}")
     return data.tobytes()
 
-# %% ../nbs/16_widgets.ipynb #90616f81
+# %% ../nbs/16_widgets.ipynb #637098d2
 def _number(content: dict, key: str, low: float, high: float) -> float:
     "A finite number from a message, between bounds."
     value = content.get(key)
@@ -82,7 +82,8 @@ class LiveWidget(anywidget.AnyWidget):
         try:
             if not isinstance(content, dict): raise ValueError(f"message is a {type(content).__name__}, expected a dictionary")
             kind = content.get("kind")
-            if not isinstance(kind, str) or kind not in self.actions(): raise ValueError(f"kind is {kind!r}, expected one of {', '.join(self.actions())}")
+            if not isinstance(kind, str) or kind not in self.actions():
+                raise ValueError(f"kind is {kind!r}, expected one of {', '.join(self.actions())}")
             self.actions()[kind](content)
             self.note = ""
         except ValueError as error: self.note = f"ignored a message: {error}"
@@ -97,7 +98,7 @@ class LiveWidget(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**data, "image/png": base64.b64encode(self.picture).decode()}, metadata
 
-# %% ../nbs/16_widgets.ipynb #43ab1492
+# %% ../nbs/16_widgets.ipynb #51668ec3
 _COMMON_JS = """
 const NS = "http://www.w3.org/2000/svg";
 function el(parent, tag, attributes = {}, text = "") {
@@ -122,6 +123,10 @@ function sender(model) {
   const send = (key, message) => { pending.set(key, message); flush(); };
   return { send, idle: () => !waiting && !pending.size };
 }
+"""
+
+# %% ../nbs/16_widgets.ipynb #02f0c03f
+_PICTURES_JS = """
 function picturePanels(model, root, width) {
   const canvases = model.get("panels").map((name, k) => {
     const box = el(root, "figure", { class: "pgp-panel", style: `width:${k ? width * 0.6 : width}px` });
@@ -143,7 +148,7 @@ function picturePanels(model, root, width) {
 }
 """
 
-# %% ../nbs/16_widgets.ipynb #2b489ee4
+# %% ../nbs/16_widgets.ipynb #4a578386
 _CSS = """
 .pgp { display: flex; flex-wrap: wrap; gap: 8px; outline: none; font: 12px sans-serif; align-items: flex-start; user-select: none; }
 .pgp-panel { margin: 0; } .pgp-panel figcaption { text-align: center; color: #555; }
@@ -155,7 +160,7 @@ _CSS = """
 .pgp-controls input, .pgp-controls select { width: 130px; margin: 0; }
 """
 
-# %% ../nbs/16_widgets.ipynb #1064cda5
+# %% ../nbs/16_widgets.ipynb #8f9e8ccb
 _SKELETON_JS = """
 function skeleton(model, svg, radius) {
   const sides = model.get("sides"), parents = model.get("parents");
@@ -182,7 +187,7 @@ function showNote(model, root, text) {
 }
 """
 
-# %% ../nbs/16_widgets.ipynb #a393a026
+# %% ../nbs/16_widgets.ipynb #15c3fb4c
 _PUPPET_JS = """
 function render({ model, el: host }) {
   const root = el(host, "div", { class: "pgp pgp-puppet", tabindex: 0, "data-lm-suppress-shortcuts": "true" });
@@ -197,7 +202,9 @@ function render({ model, el: host }) {
     place(q);
     send("move" + i, { kind: "move", joint: i, u: q[i][0], v: q[i][1] });
   };
-  circles.forEach((c, i) => c.addEventListener("pointerdown", (e) => { held = i; choose(i); svg.setPointerCapture(e.pointerId); root.focus(); e.preventDefault(); }));
+  circles.forEach((c, i) => c.addEventListener("pointerdown", (e) => {
+    held = i; choose(i); svg.setPointerCapture(e.pointerId); root.focus(); e.preventDefault();
+  }));
   svg.addEventListener("pointermove", (e) => {
     if (held < 0) return;
     const box = svg.getBoundingClientRect();
@@ -221,14 +228,14 @@ function render({ model, el: host }) {
 export default { render };
 """
 
-# %% ../nbs/16_widgets.ipynb #44c6745b
+# %% ../nbs/16_widgets.ipynb #a3b2583e
 def _skeleton_traits() -> dict:
     "Names, parents and colours of the joints, for the browser."
     return dict(names=list(JOINT_NAMES), parents=list(PARENTS), sides=[SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)])
 
 class PuppetWidget(LiveWidget):
     "The puppet of Sec. 3.1 in JupyterLab: drag its 2D joints, and parts, part maps, w_fg and w_unc follow."
-    _esm = _COMMON_JS + _SKELETON_JS + _PUPPET_JS
+    _esm = _COMMON_JS + _PICTURES_JS + _SKELETON_JS + _PUPPET_JS
     _css = _CSS
     joints = traitlets.List().tag(sync=True)
     depths = traitlets.List().tag(sync=True)
@@ -241,17 +248,20 @@ class PuppetWidget(LiveWidget):
                  size: int = 128, # px, side of the maps that are computed
                  ):
         super().__init__(size=size, panels=list(PANELS), **_skeleton_traits())
-        start, start_depth = _front_view(size)
-        self.puppet = puppet or Puppet.load()
-        self._start = (start if q is None else torch.as_tensor(q).float(), start_depth if q is None and depth is None else torch.zeros(N_JOINTS) if depth is None else torch.as_tensor(depth).float())
-        if self._start[0].shape != (N_JOINTS, 2) or self._start[1].shape != (N_JOINTS,): raise ValueError(f"q has shape {tuple(self._start[0].shape)} and depth {tuple(self._start[1].shape)}, expected (17, 2) px and (17,) mm")
+        if q is None: q, view_depth = _front_view(size)
+        else: q, view_depth = torch.as_tensor(q).float().cpu(), torch.zeros(N_JOINTS)
+        depth = view_depth if depth is None else torch.as_tensor(depth).float().cpu()
+        if q.shape != (N_JOINTS, 2) or depth.shape != (N_JOINTS,):
+            raise ValueError(f"q has shape {tuple(q.shape)} and depth {tuple(depth.shape)}, expected (17, 2) px and (17,) mm")
+        if not (torch.isfinite(q).all() and torch.isfinite(depth).all()): raise ValueError("q or depth holds NaN or infinity: give every joint a place")
+        self.puppet, self._start = puppet or Puppet.load(), (q, depth)
         self.reset()
         self._listen()
 
-# %% ../nbs/16_widgets.ipynb #dd5ea303
+# %% ../nbs/16_widgets.ipynb #707e1712
 from fastcore.basics import patch
 
-# %% ../nbs/16_widgets.ipynb #2f6712fc
+# %% ../nbs/16_widgets.ipynb #3f38e97b
 @patch
 def actions(self: PuppetWidget) -> dict:
     "What the browser may ask for."
@@ -271,12 +281,12 @@ def reset(self: PuppetWidget) -> None:
     self.q, self.depth = (x.clone() for x in self._start)
     self.update()
 
-# %% ../nbs/16_widgets.ipynb #de8fe61e
+# %% ../nbs/16_widgets.ipynb #3fda4557
 def _joint(i) -> int:
     "A joint index or name as an index. Raises `ValueError` for anything else."
     if isinstance(i, str) and i in JOINT_NAMES: return JOINT_NAMES.index(i)
-    if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < N_JOINTS: raise ValueError(f"joint is {i!r}, expected 0..{N_JOINTS - 1} or one of {', '.join(JOINT_NAMES)}")
-    return i
+    if isinstance(i, int) and not isinstance(i, bool) and 0 <= i < N_JOINTS: return i
+    raise ValueError(f"joint is {i!r}, expected 0..{N_JOINTS - 1} or one of {', '.join(JOINT_NAMES)}")
 
 @patch
 def move(self: PuppetWidget,
@@ -297,7 +307,7 @@ def nearer(self: PuppetWidget,
     self.depth[_joint(joint)] -= mm
     self.update()
 
-# %% ../nbs/16_widgets.ipynb #2b17f0a7
+# %% ../nbs/16_widgets.ipynb #f114791c
 @patch
 def figure(self: PuppetWidget):
     "The state as a still matplotlib figure."
@@ -309,7 +319,7 @@ def figure(self: PuppetWidget):
     plt.close(fig)
     return fig
 
-# %% ../nbs/16_widgets.ipynb #83b252f5
+# %% ../nbs/16_widgets.ipynb #3e02fe77
 LIMBS = ("l_knee", "l_ankle", "r_knee", "r_ankle", "nose", "head_top", "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist")
 
 def direction_from_angles(bend: float, # degrees away from the parent's direction
@@ -326,7 +336,7 @@ def angles_from_direction(v: Tensor, # (3,) in the parent-relative frame
     side = math.hypot(y, z)
     return math.degrees(math.atan2(side, x)), math.degrees(math.atan2(z, y)) if side > 1e-6 else 0.
 
-# %% ../nbs/16_widgets.ipynb #7c88987c
+# %% ../nbs/16_widgets.ipynb #0d2f6da4
 class Control(NamedTuple):
     "A slider: its name, its text, its range and step."
     name: str
@@ -339,19 +349,20 @@ _LIMITS = CameraLimits()
 _TILT = math.degrees(_LIMITS.elevation) - 1
 CONTROLS = (
     Control("bend", "limb: bend", 0, 180, 1), Control("turn", "limb: turn", -180, 180, 1),
-    Control("azimuth", "camera: azimuth", -180, 180, 1), Control("elevation", "camera: elevation", -_TILT, _TILT, 1), Control("roll", "camera: roll", -_TILT, _TILT, 1),
-    Control("left_right", "place: left to right", 0, 1, 0.01), Control("up_down", "place: up to down", 0, 1, 0.01), Control("distance", "place: near to far", 0, 1, 0.01))
+    Control("azimuth", "camera: azimuth", -180, 180, 1), Control("elevation", "camera: elevation", -_TILT, _TILT, 1),
+    Control("roll", "camera: roll", -_TILT, _TILT, 1), Control("left_right", "place: left to right", 0, 1, 0.01),
+    Control("up_down", "place: up to down", 0, 1, 0.01), Control("distance", "place: near to far", 0, 1, 0.01))
 
 def camera_from_controls(values: dict, # azimuth, elevation, roll in degrees; left_right, up_down, distance as shares
                          p: Tensor, # (17,3) mm, canonical frame
                          ) -> Camera: # with every joint of p in view
     "The camera of Sec. 3.2a from slider positions, through the numbers a network would give (`camera_from_raw`)."
-    logit = lambda share: math.log(min(max(share, 1e-3), 1 - 1e-3)/(1 - min(max(share, 1e-3), 1 - 1e-3)))
     a, e, r = (math.radians(values[k]) for k in ("azimuth", "elevation", "roll"))
-    raw = [math.cos(a), math.sin(a), math.atanh(e/_LIMITS.elevation), math.atanh(r/_LIMITS.roll), *(logit(values[k]) for k in ("left_right", "up_down", "distance"))]
-    return camera_from_raw(torch.tensor(raw), p)
+    shares = torch.tensor([values[k] for k in ("left_right", "up_down", "distance")]).logit(eps=1e-3)
+    raw = torch.tensor([math.cos(a), math.sin(a), math.atanh(e/_LIMITS.elevation), math.atanh(r/_LIMITS.roll)])
+    return camera_from_raw(torch.cat([raw, shares]), p)
 
-# %% ../nbs/16_widgets.ipynb #6acaa2eb
+# %% ../nbs/16_widgets.ipynb #80e90b2a
 _VIEW_JS = """
 function orbit(model, root, choose) {
   const box = el(root, "figure", { class: "pgp-panel", style: "width:300px" });
@@ -391,7 +402,19 @@ function orbit(model, root, choose) {
 }
 """
 
-# %% ../nbs/16_widgets.ipynb #982630a7
+# %% ../nbs/16_widgets.ipynb #7be67801
+_SLIDERS_JS = """
+function sliderRows(model, box, send) {
+  return model.get("controls").map(([name, text, low, high, step]) => {
+    el(box, "label", {}, text);
+    const input = el(box, "input", { type: "range", min: low, max: high, step, name });
+    const shown = el(box, "output");
+    input.addEventListener("input", () => { shown.textContent = input.value; send(name, { kind: "set", name, value: Number(input.value) }); });
+    return { name, input, shown, digits: step < 1 ? 2 : 0 };
+  });
+}
+"""
+
 _POSE_JS = """
 function render({ model, el: host }) {
   const root = el(host, "div", { class: "pgp pgp-pose", tabindex: 0, "data-lm-suppress-shortcuts": "true" });
@@ -406,13 +429,7 @@ function render({ model, el: host }) {
   for (const name of model.get("limbs")) el(limb, "option", { value: name }, name);
   limb.addEventListener("change", () => choose(limb.value));
   el(box, "span");
-  const sliders = model.get("controls").map(([name, text, low, high, step]) => {
-    el(box, "label", {}, text);
-    const input = el(box, "input", { type: "range", min: low, max: high, step, name });
-    const shown = el(box, "output");
-    input.addEventListener("input", () => { shown.textContent = input.value; send(name, { kind: "set", name, value: Number(input.value) }); });
-    return { name, input, shown, digits: step < 1 ? 2 : 0 };
-  });
+  const sliders = sliderRows(model, box, send);
   const reset = el(box, "button", { type: "button" }, "reset");
   reset.addEventListener("click", () => send("reset", { kind: "reset" }));
   const show = () => {
@@ -438,10 +455,10 @@ function render({ model, el: host }) {
 export default { render };
 """
 
-# %% ../nbs/16_widgets.ipynb #f0e048be
+# %% ../nbs/16_widgets.ipynb #3c222618
 class PoseWidget(LiveWidget):
     "A 3D pose in JupyterLab with sliders for its limbs' angles and the camera, beside its puppet (T = T_s ∘ T_c ∘ T_fk of Sec. 3.2a)."
-    _esm = _COMMON_JS + _SKELETON_JS + _VIEW_JS + _POSE_JS
+    _esm = _COMMON_JS + _PICTURES_JS + _SKELETON_JS + _VIEW_JS + _SLIDERS_JS + _POSE_JS
     _css = _CSS
     pose, joints, limbs, controls = (traitlets.List().tag(sync=True) for _ in range(4))
     names, parents, sides = (traitlets.List().tag(sync=True) for _ in range(3))
@@ -461,7 +478,7 @@ class PoseWidget(LiveWidget):
         self.reset()
         self._listen()
 
-# %% ../nbs/16_widgets.ipynb #df595def
+# %% ../nbs/16_widgets.ipynb #35de3c91
 @patch
 def actions(self: PoseWidget) -> dict:
     "What the browser may ask for."
@@ -485,7 +502,7 @@ def reset(self: PoseWidget) -> None:
     self.choose(self.limb)
     self.update()
 
-# %% ../nbs/16_widgets.ipynb #9003cb3c
+# %% ../nbs/16_widgets.ipynb #72c7a93e
 @patch
 def choose(self: PoseWidget,
            name: str): # the joint the limb ends at, one of `LIMBS`
@@ -505,7 +522,7 @@ def set(self: PoseWidget,
     if name in ("bend", "turn"): self.v[JOINT_NAMES.index(self.limb)] = direction_from_angles(self.values["bend"], self.values["turn"])
     self.update()
 
-# %% ../nbs/16_widgets.ipynb #183fdc29
+# %% ../nbs/16_widgets.ipynb #6a8ee458
 @patch
 def figure(self: PoseWidget):
     "The state as a still matplotlib figure."
