@@ -7,7 +7,7 @@ __all__ = ['SIZES', 'NetworkConfig', 'Block', 'ResNet', 'load_imagenet', 'Encodi
            'resolve_facing', 'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'pool_parts', 'paint_parts',
            'Painted', 'Decoder', 'resize', 'PGPNet', 'save_net', 'load_net']
 
-# %% ../nbs/05_networks.ipynb #efd74725
+# %% ../nbs/05_networks.ipynb #2d892821
 from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ from .files import write_atomically
 from .puppet import Puppet, PuppetMaps
 from .segmentation import depth_aware_maps, limb_depths, part_labels
 
-# %% ../nbs/05_networks.ipynb #a48a34ee
+# %% ../nbs/05_networks.ipynb #238ac842
 @dataclass(frozen=True)
 class NetworkConfig:
     "Sizes and variants of the encoder and the decoder."
@@ -44,12 +44,12 @@ class NetworkConfig:
         if self.backbone not in ("resnet18", "resnet50"): raise ValueError(f"backbone {self.backbone!r}: choose 'resnet18' or 'resnet50'")
         if self.size < 32 or self.size % 32: raise ValueError(f"size {self.size}: the image side must be a multiple of 32")
 
-# %% ../nbs/05_networks.ipynb #a7911ad5
+# %% ../nbs/05_networks.ipynb #46a161fa
 SIZES = {"tiny": NetworkConfig(),
          "small": NetworkConfig(size=128, width=48, pose_features=512, appearance_channels=32, decoder_width=32),
          "paper": NetworkConfig(size=224, backbone="resnet50", width=64, stem_pool=True, pose_features=1024, appearance_channels=64, decoder_width=32)}
 
-# %% ../nbs/05_networks.ipynb #725f14be
+# %% ../nbs/05_networks.ipynb #0a93266c
 class Block(nn.Module):
     "A residual block: two 3x3 convolutions, or with `expansion=4` the 1x1-3x3-1x1 bottleneck."
     def __init__(self, c_in: int, width: int, stride: int, expansion: int):
@@ -70,7 +70,7 @@ class Block(nn.Module):
             if i < self.depth: y = F.relu(y, inplace=True)
         return F.relu(y + (x if self.downsample is None else self.downsample(x)), inplace=True)
 
-# %% ../nbs/05_networks.ipynb #08fd63c4
+# %% ../nbs/05_networks.ipynb #fd8f30ef
 class ResNet(nn.Module):
     "The convolutional part of ResNet-18 or ResNet-50; returns the outputs of its four stages (strides 2, 4, 8, 16, twice that with `pool`)."
     def __init__(self, name: str = "resnet18", width: int = 64, pool: bool = True):
@@ -90,7 +90,7 @@ class ResNet(nn.Module):
         x = self.pool(F.relu(self.bn1(self.conv1(x)), inplace=True))
         return [x := getattr(self, f"layer{i}")(x) for i in range(1, stages + 1)]
 
-# %% ../nbs/05_networks.ipynb #c26f6795
+# %% ../nbs/05_networks.ipynb #fce50dac
 def load_imagenet(net: ResNet, # receives the weights in place
         path: str | Path       # a published checkpoint, e.g. resnet50-0676ba61.pth
     ) -> None:
@@ -101,7 +101,7 @@ def load_imagenet(net: ResNet, # receives the weights in place
     missing = net.load_state_dict({k: v for k, v in state.items() if not k.startswith("fc.")}, strict=False).missing_keys
     if missing: raise ValueError(f"{path.name} is not a checkpoint of this backbone: {len(missing)} tensors are missing, the first is {missing[0]}")
 
-# %% ../nbs/05_networks.ipynb #cffa97f8
+# %% ../nbs/05_networks.ipynb #f174edbf
 class Encoding(NamedTuple):
     "What the encoder says of a batch of images."
     v: Tensor             # (B,17,3) local limb vectors v^3D; only their directions count
@@ -109,7 +109,7 @@ class Encoding(NamedTuple):
     facing_logit: Tensor  # (B,) positive: the person faces the camera
     appearance: Tensor    # (B,Ch,h,w) appearance map a
 
-# %% ../nbs/05_networks.ipynb #def5f417
+# %% ../nbs/05_networks.ipynb #01d93b44
 def mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     "Two hidden layers; the last layer starts small, so that training begins at the bias."
     net = nn.Sequential(nn.Linear(c_in, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, c_out))
@@ -117,12 +117,12 @@ def mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     nn.init.zeros_(net[-1].bias)
     return net
 
-# %% ../nbs/05_networks.ipynb #eba3b8fc
+# %% ../nbs/05_networks.ipynb #ed65013d
 def normalise(images: Tensor) -> Tensor:
     "Images in [0,1] to about zero mean and unit variance, as the backbone expects."
     return (images - 0.45) / 0.225
 
-# %% ../nbs/05_networks.ipynb #5b7f2b9d
+# %% ../nbs/05_networks.ipynb #2e81dea4
 class Encoder(nn.Module):
     "E: an image to local limb vectors v^3D, camera parameters c and appearance a (Sec. 3.2a)."
     def __init__(self, cfg: NetworkConfig = SIZES["tiny"]):
@@ -145,7 +145,7 @@ class Encoder(nn.Module):
         camera = self.camera(x)
         return Encoding(self.pose(x).unflatten(1, (N_JOINTS, 3)), camera[:, :7], camera[:, 7], self.appearance(first))
 
-# %% ../nbs/05_networks.ipynb #a239a3dc
+# %% ../nbs/05_networks.ipynb #a2c183a2
 class Pose(NamedTuple):
     "A pose at every stage of T_c after T_fk."
     canonical: Tensor   # (...,17,3) mm, canonical frame: p^3D
@@ -153,7 +153,7 @@ class Pose(NamedTuple):
     joints_3d: Tensor   # (...,17,3) mm, camera frame; its last coordinate is the depth q_d
     joints_2d: Tensor   # (...,17,2) px: q
 
-# %% ../nbs/05_networks.ipynb #ddae8802
+# %% ../nbs/05_networks.ipynb #d70002c0
 def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
         camera_raw: Tensor,           # (B,7) unbounded camera parameters
         faces: Tensor                 # (B,) bool: keep the pose where True, take its twin where False
@@ -163,7 +163,7 @@ def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
     return (torch.where(keep[..., None], canonical, mirror_pose(canonical)),
             torch.where(keep, camera_raw, camera_raw * camera_raw.new_tensor([-1, 1, -1, 1, 1, 1, 1])))
 
-# %% ../nbs/05_networks.ipynb #22215101
+# %% ../nbs/05_networks.ipynb #6c6968d7
 def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already turned into the camera's axes
         raw: Tensor        # (...,3) unbounded translation
     ) -> Tensor:           # (...,3) mm
@@ -171,7 +171,7 @@ def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already tur
     upright = raw.new_tensor([1., 0, 0, 0]).expand(*raw.shape[:-1], 4)
     return camera_from_raw(torch.cat([upright, raw], -1), rotated @ camera_rotation(raw.new_zeros(3))).translation
 
-# %% ../nbs/05_networks.ipynb #582bfbc3
+# %% ../nbs/05_networks.ipynb #3e225c7d
 def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
         camera: Camera,                 # rotation and translation
         size: int                       # image side, px
@@ -180,7 +180,7 @@ def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
     joints_3d = to_camera(canonical, camera)
     return Pose(canonical, camera, joints_3d, project(joints_3d, size))
 
-# %% ../nbs/05_networks.ipynb #d56957a8
+# %% ../nbs/05_networks.ipynb #222e1c44
 class PoseMaps(NamedTuple):
     "Everything the puppet says of a pose."
     p: Tensor       # (B,10,H,W) depth-aware part maps phi_d, times w_fg
@@ -188,7 +188,7 @@ class PoseMaps(NamedTuple):
     w_unc: Tensor   # (B,H,W) shape uncertainty map
     labels: Tensor  # (B,H,W) y^p, 10 where background
 
-# %% ../nbs/05_networks.ipynb #e970cafe
+# %% ../nbs/05_networks.ipynb #c01783e2
 def pose_maps(puppet: Puppet, # the template
         joints_2d: Tensor,    # (B,17,2) px of `size`
         depth: Tensor,        # (B,17) mm
@@ -199,7 +199,7 @@ def pose_maps(puppet: Puppet, # the template
     d = depth_aware_maps(maps.part_maps, limb_depths(depth), depth[..., 0])
     return PoseMaps(d.phi_d * maps.w_fg.unsqueeze(-3), maps.w_fg, maps.w_unc, part_labels(d.phi_d_bar))
 
-# %% ../nbs/05_networks.ipynb #e24f454c
+# %% ../nbs/05_networks.ipynb #6515e99b
 def pool_parts(appearance: Tensor, # (B,Ch,h,w)
         p: Tensor                  # (B,10,h,w) part maps of the same image
     ) -> Tensor:                   # (B,10,Ch) one appearance code per part
@@ -215,13 +215,13 @@ def paint_parts(codes: Tensor, # (B,10,Ch) one code per part
     "The codes spread under the part maps; zero where no part is."
     return torch.einsum("blc,blhw->bchw", codes, p)
 
-# %% ../nbs/05_networks.ipynb #7d3c0724
+# %% ../nbs/05_networks.ipynb #9fd0ae69
 class Painted(NamedTuple):
     "The decoder's two outputs."
     image: Tensor   # (B,3,H,W) in [0,1]: I-hat
     logits: Tensor  # (B,11,H,W) of the part segmentation y-hat, background last
 
-# %% ../nbs/05_networks.ipynb #d098fb7e
+# %% ../nbs/05_networks.ipynb #219e9a78
 class Decoder(nn.Module):
     "D with its heads D_I and D_seg: appearance and part maps to an image and a part segmentation (Sec. 3.2b)."
     def __init__(self, cfg: NetworkConfig = SIZES["tiny"]):
@@ -242,7 +242,7 @@ class Decoder(nn.Module):
         x = torch.cat([x, condition], 1)
         return Painted(torch.sigmoid(self.image(x)), self.segmentation(x))
 
-# %% ../nbs/05_networks.ipynb #34572760
+# %% ../nbs/05_networks.ipynb #efe11f87
 def resize(x: Tensor,      # (B,C,H,W)
         size: list[int]    # H, W to go to
     ) -> Tensor:
@@ -251,7 +251,7 @@ def resize(x: Tensor,      # (B,C,H,W)
     if x.shape[-1] % size[-1] == 0: return F.avg_pool2d(x, x.shape[-1] // size[-1])
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
-# %% ../nbs/05_networks.ipynb #4d575947
+# %% ../nbs/05_networks.ipynb #e1a69685
 class PGPNet(nn.Module):
     "Encoder, decoder and puppet, with the transformations between them."
     def __init__(self, cfg: NetworkConfig = SIZES["tiny"]):
@@ -305,7 +305,7 @@ class PGPNet(nn.Module):
         with self.low_precision(appearance.device): painted = self.decoder(appearance, maps.p)
         return Painted(*(t.float() for t in painted))
 
-# %% ../nbs/05_networks.ipynb #4b07971b
+# %% ../nbs/05_networks.ipynb #9ece7fa6
 def save_net(net: PGPNet,     # trained network
         path: str | Path,     # e.g. "runs/demo/weights.safetensors"
         about: dict[str, str] | None = None # further text to keep in the file
