@@ -6,7 +6,7 @@
 __all__ = ['TEMPLATE_JOINTS', 'TEMPLATE_OUTLINES', 'template_joints', 'part_axis', 'smooth_polygon', 'part_outline', 'draw_masks',
            'canonical_maps', 'PartFrames', 'check_template', 'Puppet', 'check_joints', 'PuppetMaps', 'color_maps']
 
-# %% ../nbs/01_puppet.ipynb #ecaa8633
+# %% ../nbs/01_puppet.ipynb #78e91d6f
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, PART_MIRROR, PART_NAMES, PARTS, joint_index
 
-# %% ../nbs/01_puppet.ipynb #fad5d673
+# %% ../nbs/01_puppet.ipynb #7fb3970f
 TEMPLATE_JOINTS = {
     "head_top": (0, 170), "nose": (0, 340), "thorax": (0, 470), "spine": (0, 740), "pelvis": (0, 985),
     "r_shoulder": (-165, 492), "r_elbow": (-283, 746), "r_wrist": (-389, 973),
@@ -37,7 +37,7 @@ TEMPLATE_OUTLINES = {
     "shin": [(-55, 0), (-45, 28), (-10, 52), (50, 57), (120, 62), (190, 56), (290, 42), (365, 36), (400, 38), (440, 47),
              (475, 50), (500, 40), (515, 20), (518, 0)]}
 
-# %% ../nbs/01_puppet.ipynb #23d7e394
+# %% ../nbs/01_puppet.ipynb #f852e518
 def template_joints(
     joints: dict = TEMPLATE_JOINTS, # (x, y) in mm, x right from the body's axis, y down; right side and midline
     mm_per_px: float = 10., # size of a template pixel
@@ -50,7 +50,7 @@ def template_joints(
     if missing: raise ValueError(f"the drawing lacks the joints {missing}: give each as (x, y) in mm")
     return np.array([both[n] for n in JOINT_NAMES]) / mm_per_px + origin
 
-# %% ../nbs/01_puppet.ipynb #4f6943ec
+# %% ../nbs/01_puppet.ipynb #25fe5114
 def part_axis(
     part: int, # index in PARTS
     joints: np.ndarray, # (17,2)
@@ -60,7 +60,7 @@ def part_axis(
     half = len(anchors) // 2
     return anchors[:half].mean(0), anchors[half:].mean(0)
 
-# %% ../nbs/01_puppet.ipynb #f1a82fd6
+# %% ../nbs/01_puppet.ipynb #8a59d42c
 def smooth_polygon(
     points: np.ndarray, # (n,2) corners of a closed polygon
     steps: int = 8, # points drawn between two corners
@@ -71,7 +71,7 @@ def smooth_polygon(
     curve = b + (c - a) * t / 2 + (a - 2.5*b + 2*c - d/2) * t**2 + (1.5*(b - c) + (d - a)/2) * t**3
     return curve.transpose(1, 0, 2).reshape(-1, 2)
 
-# %% ../nbs/01_puppet.ipynb #d3f352f7
+# %% ../nbs/01_puppet.ipynb #98e4f325
 def part_outline(
     part: int, # index in PARTS
     joints: np.ndarray, # (17,2) px
@@ -85,7 +85,7 @@ def part_outline(
     corners = np.concatenate([profile, profile[-2:0:-1] * [1, -1]])
     return smooth_polygon(start + corners[:, :1] * along + corners[:, 1:] * [-along[1], along[0]])
 
-# %% ../nbs/01_puppet.ipynb #90cd8573
+# %% ../nbs/01_puppet.ipynb #04172340
 def draw_masks(
     joints: np.ndarray, # (17,2) px
     outlines: dict = TEMPLATE_OUTLINES, # see `part_outline`
@@ -99,7 +99,7 @@ def draw_masks(
         cv2.fillPoly(mask, [np.round(curve * 256).astype(np.int32)], 1, shift=8)
     return masks > 0
 
-# %% ../nbs/01_puppet.ipynb #2b13542f
+# %% ../nbs/01_puppet.ipynb #54f56d28
 def _depth_inside(
     mask: np.ndarray, # (H,W) bool
     ) -> np.ndarray: # (H,W) px
@@ -107,7 +107,7 @@ def _depth_inside(
     m = mask.astype(np.uint8)
     return np.where(mask, cv2.distanceTransform(m, cv2.DIST_L2, 5) - .5, .5 - cv2.distanceTransform(1 - m, cv2.DIST_L2, 5))
 
-# %% ../nbs/01_puppet.ipynb #142c5c70
+# %% ../nbs/01_puppet.ipynb #50529115
 def canonical_maps(
     masks: np.ndarray, # (10,H,W) bool
     erosion: float = 1.4, # px, how far inside the outline a pixel must lie to be sure
@@ -121,7 +121,7 @@ def canonical_maps(
     psi = [blur(np.clip(.5 + max(erosion, .5) - np.abs(d), 0, 1)) for d in depth]
     return np.stack([blur(np.clip(.5 + d - erosion, 0, 1)) for d in depth]), np.stack([p / max(p.max(), 1e-6) for p in psi])
 
-# %% ../nbs/01_puppet.ipynb #c5cad3b0
+# %% ../nbs/01_puppet.ipynb #fdd119a2
 class PartFrames(NamedTuple):
     "Where the parts of N puppets lie: template offset w (along + i across) goes to `centre + direction (along Re w + i across Im w)`."
     centre: Tensor # (N,10) complex px
@@ -129,7 +129,7 @@ class PartFrames(NamedTuple):
     along: Tensor # (N,10) image px per template px, along the limb
     across: Tensor # (N,10) the same across it; negative where the template is mirrored
 
-# %% ../nbs/01_puppet.ipynb #c7c92bfd
+# %% ../nbs/01_puppet.ipynb #8caee271
 def _anchor_frames(
     joints: np.ndarray, # (17,2) px
     ) -> dict[str, Tensor]:
@@ -141,7 +141,7 @@ def _anchor_frames(
     centre = points[idx].mean(1)
     return dict(idx=idx, centre=centre, axis=axis, local=(points[idx] - centre[:, None]) * axis.conj().resolve_conj()[:, None])
 
-# %% ../nbs/01_puppet.ipynb #a9c88735
+# %% ../nbs/01_puppet.ipynb #5ac30fe5
 def _part_windows(
     masks: np.ndarray, # (10,H,W) bool
     erosion: float, sigma: float, # px
@@ -155,7 +155,7 @@ def _part_windows(
     for o, m, (x0, y0, x1, y1) in zip(windows, maps, boxes): o[:, :y1-y0, :x1-x0] = m[:, y0:y1, x0:x1]
     return dict(windows=torch.tensor(windows), boxes=torch.tensor(boxes.astype(np.float64)))
 
-# %% ../nbs/01_puppet.ipynb #6195820b
+# %% ../nbs/01_puppet.ipynb #f961abc7
 def check_template(
     masks: np.ndarray, # (10,H,W) bool
     joints: np.ndarray, # (17,2) px of the masks
@@ -171,7 +171,7 @@ def check_template(
         if np.linalg.norm(np.subtract(*part_axis(l, joints))) < 1:
             raise ValueError(f"the anchors of {part.name} coincide: place them at least one pixel apart")
 
-# %% ../nbs/01_puppet.ipynb #49ac6cd5
+# %% ../nbs/01_puppet.ipynb #81145301
 class Puppet(nn.Module):
     "A template person that takes any 2D pose and gives $\\phi_p, \\psi_p, w_{fg}, w_{unc}$ of Sec. 3.1. It has buffers and no parameters; `to(device)` moves it."
     def __init__(self,
@@ -202,7 +202,7 @@ class Puppet(nn.Module):
         for name, b in self._buffers.items(): self._buffers[name] = b.to(device)
         return self
 
-# %% ../nbs/01_puppet.ipynb #b07a49af
+# %% ../nbs/01_puppet.ipynb #38aeb1dc
 def check_joints(
     q: Tensor, # (...,17,2) px
     ) -> Tensor: # (N,17,2) px, float32 or float64
@@ -211,7 +211,7 @@ def check_joints(
     if not q.is_cuda and not q.isfinite().all(): raise ValueError("2D joints hold NaN or infinity: drop or repair such poses first")
     return (q if q.dtype in (torch.float32, torch.float64) else q.float()).reshape(-1, N_JOINTS, 2)
 
-# %% ../nbs/01_puppet.ipynb #55f7299f
+# %% ../nbs/01_puppet.ipynb #7b70c41e
 def _at_least(
     z: Tensor, # complex (N,10)
     least: Tensor, # (10,) > 0
@@ -221,7 +221,7 @@ def _at_least(
     unit = torch.where(d.abs() > 1e-12, d / d.abs().clamp(min=1e-12), torch.ones_like(d))
     return torch.where(d.abs() > least, z, unit * least)
 
-# %% ../nbs/01_puppet.ipynb #04a2e074
+# %% ../nbs/01_puppet.ipynb #73f46aba
 def _similarities(
     w: Tensor, # (10,4) complex, anchors
     offset: Tensor, # (N,10,4) complex px, joints about their centre
@@ -249,7 +249,7 @@ def _stretches(
     across = torch.cat([torso, size.expand(-1, N_PARTS - 1)], 1)
     return z, torch.maximum(along, .3 * across.abs()), across
 
-# %% ../nbs/01_puppet.ipynb #5727e530
+# %% ../nbs/01_puppet.ipynb #1bb6d806
 @patch
 def part_frames(self: Puppet,
     q: Tensor, # (N,17,2) px
@@ -262,7 +262,7 @@ def part_frames(self: Puppet,
     z, along, across = form(w, y - centre[..., None], least)
     return PartFrames(centre, z / z.abs(), along, across)
 
-# %% ../nbs/01_puppet.ipynb #3625a208
+# %% ../nbs/01_puppet.ipynb #0cd8ea9f
 def _stretch(w: Tensor, along: Tensor, across: Tensor) -> Tensor:
     "Scale the real part of `w` by `along` and the imaginary part by `across`."
     return torch.complex(w.real * along, w.imag * across)
@@ -279,7 +279,7 @@ def part_transforms(self: Puppet,
     columns = torch.stack([x, y, f.centre - x * u.real - y * u.imag], -1)
     return torch.view_as_real(columns).transpose(-1, -2).reshape(*q.shape[:-2], N_PARTS, 2, 3)
 
-# %% ../nbs/01_puppet.ipynb #6f6cab48
+# %% ../nbs/01_puppet.ipynb #f6305966
 @patch
 def _sample(self: Puppet,
     f: PartFrames,
@@ -298,7 +298,7 @@ def _sample(self: Puppet,
     maps = F.grid_sample(self._windows.to(dx.dtype), grid, align_corners=False)
     return maps.unflatten(2, (dx.shape[1], -1))
 
-# %% ../nbs/01_puppet.ipynb #3d95d068
+# %% ../nbs/01_puppet.ipynb #be6bd9c0
 @patch
 def _stacked(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]: # as `PuppetMaps`
     "Whole images (used on CUDA)."
@@ -306,7 +306,7 @@ def _stacked(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]:
     phi, psi = self._sample(f, x, y).permute(1, 2, 0, 3, 4).contiguous()
     return phi, psi, phi.amax(1), psi.amax(1)
 
-# %% ../nbs/01_puppet.ipynb #fa01162a
+# %% ../nbs/01_puppet.ipynb #d728d8e0
 @patch
 @torch.no_grad()
 def _image_windows(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, Tensor]: # x (10,N,w), y (10,N,h) int64
@@ -322,7 +322,7 @@ def _image_windows(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor,
         out.append(lo.clamp(max=n - width).T.long()[..., None] + torch.arange(width, device=p.device))
     return out
 
-# %% ../nbs/01_puppet.ipynb #ecbed4e2
+# %% ../nbs/01_puppet.ipynb #ecd14aba
 class _Paste(torch.autograd.Function):
     "Maps (10,2,N,m) at the pixels index (10,N,m) of images with `area` pixels -> phi_p, psi_p (N,10,area), w_fg, w_unc (N,area)."
     @staticmethod
@@ -344,7 +344,7 @@ class _Paste(torch.autograd.Function):
             if gw is not None: o += gw.gather(1, flat).view_as(o) * (m == w.gather(1, flat).view_as(o))
         return out, None, None
 
-# %% ../nbs/01_puppet.ipynb #843dff56
+# %% ../nbs/01_puppet.ipynb #efd74f0e
 @patch
 def _windowed(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]: # as `PuppetMaps`
     "Only a window around each part, pasted into empty images (used on the CPU)."
@@ -353,7 +353,7 @@ def _windowed(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]
     index = (y[..., None] * W + x[..., None, :]).flatten(2)
     return tuple(m.unflatten(-1, (H, W)) for m in _Paste.apply(maps, index, H * W))
 
-# %% ../nbs/01_puppet.ipynb #48b8c3b9
+# %% ../nbs/01_puppet.ipynb #db6fdb96
 class PuppetMaps(NamedTuple):
     "A posed puppet (Sec. 3.1): values in [0,1], differentiable in the joints."
     part_maps: Tensor # phi_p (...,10,H,W)
@@ -361,7 +361,7 @@ class PuppetMaps(NamedTuple):
     w_fg: Tensor # max over the parts of phi_p (...,H,W)
     w_unc: Tensor # max over the parts of psi_p (...,H,W)
 
-# %% ../nbs/01_puppet.ipynb #7d7552fc
+# %% ../nbs/01_puppet.ipynb #85459a78
 @patch
 def forward(self: Puppet,
     q: Tensor, # (...,17,2) px
@@ -386,7 +386,7 @@ def uncertainty_maps(self: Puppet, q: Tensor, size: int | tuple[int, int]) -> Te
     "The part-wise shape-uncertainty maps $\\psi_p$ (...,10,H,W) alone."
     return self(q, size).uncertainty_maps
 
-# %% ../nbs/01_puppet.ipynb #5d45e248
+# %% ../nbs/01_puppet.ipynb #ae9592d2
 def color_maps(
     maps: Tensor, # (...,10,H,W) in [0,1]
     background: tuple[int, int, int] = (255, 255, 255),
@@ -398,7 +398,7 @@ def color_maps(
     alpha = maps.amax(-3)[..., None]
     return (alpha * mixed + (1 - alpha) * maps.new_tensor(background)).round().byte()
 
-# %% ../nbs/01_puppet.ipynb #15b79365
+# %% ../nbs/01_puppet.ipynb #edc5783a
 @patch
 def template_data(self: Puppet) -> dict: # what the file holds
     "The template and its settings: masks (10,H,W) bool, joints (17,2) px, erosion and sigma in px."
@@ -416,7 +416,7 @@ def save(self: Puppet,
         os.replace(temporary, path)
     finally: temporary.unlink(missing_ok=True)
 
-# %% ../nbs/01_puppet.ipynb #2c29d27f
+# %% ../nbs/01_puppet.ipynb #d45f99ef
 @patch(cls_method=True)
 def load(cls: Puppet,
     path: str | Path | None = None, # file written by `save`; None: the puppet shipped with the library
