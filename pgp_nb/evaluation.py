@@ -8,7 +8,7 @@ __all__ = ['PCK_JOINTS', 'METRICS', 'root_align', 'joint_errors', 'mpjpe', 'n_mp
            'merge_labels', 'fg_f1', 'part_f1', 'Metric', 'part_scores', 'evaluate', 'mean_pose', 'facing_camera',
            'bootstrap_ci', 'metrics_table', 'write_metrics']
 
-# %% ../nbs/14_evaluation.ipynb #703f0801
+# %% ../nbs/14_evaluation.ipynb #559eb1e5
 import json
 import os
 import tempfile
@@ -20,7 +20,7 @@ from torch import Tensor
 from .conventions import BACKGROUND, COARSE_PARTS, N_JOINTS, N_PARTS, PARTS, joint_index
 from .camera import depth_mirror
 
-# %% ../nbs/14_evaluation.ipynb #baa611b3
+# %% ../nbs/14_evaluation.ipynb #fa70584b
 def _check_poses(prediction, truth, dims: int) -> tuple[Tensor, Tensor]:
     "Both as tensors (...,17,dims) of one floating type and one shape; `ValueError` for wrong shapes, NaN and infinities."
     pair = {"prediction": torch.as_tensor(prediction), "truth": torch.as_tensor(truth)}
@@ -37,14 +37,14 @@ def _check_poses(prediction, truth, dims: int) -> tuple[Tensor, Tensor]:
     try: return tuple(torch.broadcast_tensors(p.to(dtype), t.to(dtype)))
     except RuntimeError: raise ValueError(f"prediction {tuple(p.shape)} and truth {tuple(t.shape)} have different numbers of samples") from None
 
-# %% ../nbs/14_evaluation.ipynb #d5292f0c
+# %% ../nbs/14_evaluation.ipynb #3512209c
 def root_align(p: Tensor, # (...,17,D) joints, any unit
                root: int = 0, # index of the joint put at the origin
                ) -> Tensor: # (...,17,D) the same pose with that joint at the origin
     "Move a pose so that its root (by default the pelvis) is the origin."
     return p - p[..., root:root + 1, :]
 
-# %% ../nbs/14_evaluation.ipynb #eaa29c88
+# %% ../nbs/14_evaluation.ipynb #7760b7ff
 def joint_errors(prediction: Tensor, # (...,17,3) mm, camera frame
                  truth: Tensor, # (...,17,3) mm, camera frame
                  ) -> Tensor: # (...,17) mm
@@ -58,7 +58,7 @@ def mpjpe(prediction: Tensor, # (...,17,3) mm, camera frame
     "Mean per-joint position error with the pelves aligned (Table 4). Raises `ValueError` for wrong shapes or NaN."
     return joint_errors(prediction, truth).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #abe21bf4
+# %% ../nbs/14_evaluation.ipynb #6cee0993
 def n_mpjpe(prediction: Tensor, # (...,17,3), camera frame, any scale
             truth: Tensor, # (...,17,3) mm, camera frame
             ) -> Tensor: # (...) mm
@@ -68,7 +68,7 @@ def n_mpjpe(prediction: Tensor, # (...,17,3), camera frame, any scale
     scale = ((p*t).sum((-2, -1), keepdim=True)/square.clamp_min(torch.finfo(p.dtype).tiny)).clamp_min(0)
     return (scale*p - t).norm(dim=-1).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #1b4af420
+# %% ../nbs/14_evaluation.ipynb #8d3dfc55
 def procrustes_align(prediction: Tensor, # (...,17,3), any frame and scale
                      truth: Tensor, # (...,17,3) mm
                      ) -> Tensor: # (...,17,3) mm, in the frame of the truth
@@ -92,7 +92,7 @@ def pa_mpjpe(prediction: Tensor, # (...,17,3), any frame and scale
     p, t = _check_poses(prediction, truth, 3)
     return (procrustes_align(p, t) - t).norm(dim=-1).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #e0ba3b63
+# %% ../nbs/14_evaluation.ipynb #bb360bbb
 PCK_JOINTS = tuple(joint_index("head_top", "thorax", "r_shoulder", "r_elbow", "r_wrist", "l_shoulder", "l_elbow", "l_wrist",
                                "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle"))
 
@@ -104,7 +104,7 @@ def pck_3d(prediction: Tensor, # (...,17,3) mm, camera frame
     "3DPCK: share of the joints nearer than `threshold` once the pelves coincide (Table 4). Raises `ValueError` for wrong shapes or NaN."
     return (joint_errors(prediction, truth)[..., list(joints)] < threshold).float().mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #59a055cd
+# %% ../nbs/14_evaluation.ipynb #8e572a98
 def auc_3d(prediction: Tensor, # (...,17,3) mm, camera frame
            truth: Tensor, # (...,17,3) mm, camera frame
            joints: tuple[int, ...] = PCK_JOINTS, # as for `pck_3d`
@@ -113,7 +113,7 @@ def auc_3d(prediction: Tensor, # (...,17,3) mm, camera frame
     errors = joint_errors(prediction, truth)[..., list(joints), None]
     return (errors < torch.arange(0, 151, 5).to(errors)).float().mean((-2, -1))
 
-# %% ../nbs/14_evaluation.ipynb #92638fdb
+# %% ../nbs/14_evaluation.ipynb #d741d617
 def pck_2d(prediction: Tensor, # (...,17,2) px
            truth: Tensor, # (...,17,2) px
            alpha: float = 0.2, # threshold as a share of the true torso diameter
@@ -127,7 +127,7 @@ def pck_2d(prediction: Tensor, # (...,17,2) px
     counts = torch.ones_like(correct) if visible is None else torch.as_tensor(visible, device=t.device).bool().expand_as(correct)
     return (correct & counts).sum(-1)/counts.sum(-1)
 
-# %% ../nbs/14_evaluation.ipynb #bfddd320
+# %% ../nbs/14_evaluation.ipynb #cb19b35a
 def faces_camera(p: Tensor, # (...,17,3) camera frame (x right, y down, z forward)
                  ) -> Tensor: # (...) bool
     "Whether the face-vector, the forward normal of the plane through neck and hips, has a component towards the camera (z below 0)."
@@ -141,7 +141,7 @@ def facing_error(prediction: Tensor, # (...,17,3) camera frame
     p, t = _check_poses(prediction, truth, 3)
     return (faces_camera(p) != faces_camera(t)).float()
 
-# %% ../nbs/14_evaluation.ipynb #665b717c
+# %% ../nbs/14_evaluation.ipynb #a394940e
 def pa_mpjpe_oracle_facing(prediction: Tensor, # (...,17,3) camera frame, any scale
                            truth: Tensor, # (...,17,3) mm, camera frame
                            ) -> Tensor: # (...) mm
@@ -149,7 +149,7 @@ def pa_mpjpe_oracle_facing(prediction: Tensor, # (...,17,3) camera frame, any sc
     p, t = _check_poses(prediction, truth, 3)
     return torch.minimum(pa_mpjpe(p, t), pa_mpjpe(depth_mirror(p), t))
 
-# %% ../nbs/14_evaluation.ipynb #65ddb074
+# %% ../nbs/14_evaluation.ipynb #501026c1
 def _check_labels(prediction, truth) -> tuple[Tensor, Tensor]:
     "Both as int64 label maps of one shape; `ValueError` for different shapes, non-integers and labels outside 0..10."
     p, t = torch.as_tensor(prediction), torch.as_tensor(truth)
@@ -173,13 +173,13 @@ def confusion(prediction: Tensor, # (...,H,W) integer labels
     cell = (torch.arange(len(p), device=p.device)[:, None]*k + t)*k + p
     return torch.bincount(cell.flatten(), minlength=len(p)*k*k).view(*lead, k, k)
 
-# %% ../nbs/14_evaluation.ipynb #bc21c6ab
+# %% ../nbs/14_evaluation.ipynb #6a030def
 def f1_scores(matrix: Tensor, # (...,K,K) confusion, rows true, columns predicted
               ) -> Tensor: # (...,K) in [0,1]; NaN for a label found in neither
     "F1 = 2 TP / (2 TP + FP + FN) of every label of a confusion matrix; sum matrices over images first for the pooled score."
     return 2*torch.diagonal(matrix, dim1=-2, dim2=-1)/(matrix.sum(-1) + matrix.sum(-2))
 
-# %% ../nbs/14_evaluation.ipynb #5e26bfb9
+# %% ../nbs/14_evaluation.ipynb #abe1ce87
 _COARSE = [part.coarse for part in PARTS] + [len(COARSE_PARTS)]
 _FOREGROUND = [0]*N_PARTS + [1]
 
@@ -204,7 +204,7 @@ def part_f1(prediction: Tensor, # (...,H,W) integer labels
     matrix = confusion(prediction, truth)
     return f1_scores(merge_labels(matrix, _COARSE) if coarse else matrix)[..., :-1]
 
-# %% ../nbs/14_evaluation.ipynb #4df33d81
+# %% ../nbs/14_evaluation.ipynb #4fe674e4
 class Metric(NamedTuple):
     "One number of the tables: its key, its unit, whether lower or higher is better, and what it is."
     name: str
@@ -229,7 +229,7 @@ METRICS = (
 
 _POSE_METRICS = {"joints_3d": (mpjpe, n_mpjpe, pa_mpjpe, pa_mpjpe_oracle_facing, pck_3d, auc_3d, facing_error), "joints_2d": (pck_2d,)}
 
-# %% ../nbs/14_evaluation.ipynb #84f6e00c
+# %% ../nbs/14_evaluation.ipynb #f050cd22
 def part_scores(prediction: Tensor, # (N,H,W) integer labels
                 truth: Tensor, # (N,H,W) integer labels
                 chunk: int = 256, # images counted at a time
@@ -243,7 +243,7 @@ def part_scores(prediction: Tensor, # (N,H,W) integer labels
               "f1_fg_bg": fg.nanmean(), "f1_parts_coarse_bg": coarse.nanmean()}
     return {k: float(v) for k, v in scores.items()}
 
-# %% ../nbs/14_evaluation.ipynb #b3977086
+# %% ../nbs/14_evaluation.ipynb #f9d5c1bd
 def evaluate(prediction: dict, # joints_3d (N,17,3) mm camera frame, joints_2d (N,17,2) px, parts (N,H,W) labels; any of them
              truth: dict, # the same; arrays or tensors
              ) -> dict[str, float]: # means over the samples, by the names of `METRICS`
@@ -259,7 +259,7 @@ def evaluate(prediction: dict, # joints_3d (N,17,3) mm camera frame, joints_2d (
     out = {f.__name__: float(f(prediction[k], truth[k]).mean()) for k in common if k != "parts" for f in _POSE_METRICS[k]}
     return out | (part_scores(prediction["parts"], truth["parts"]) if "parts" in common else {})
 
-# %% ../nbs/14_evaluation.ipynb #3fe60efd
+# %% ../nbs/14_evaluation.ipynb #78c9ccbb
 def mean_pose(poses: Tensor, # (N,17,3) mm, canonical frame
               iterations: int = 10, # rounds of aligning and averaging
               ) -> Tensor: # (17,3) mm, canonical frame, pelvis at the origin
@@ -277,13 +277,13 @@ def mean_pose(poses: Tensor, # (N,17,3) mm, canonical frame
     spread = (aligned - aligned.mean(0)).square().sum().sqrt().clamp_min(torch.finfo(mean.dtype).tiny)
     return aligned*size/spread
 
-# %% ../nbs/14_evaluation.ipynb #3567d40b
+# %% ../nbs/14_evaluation.ipynb #530b6b05
 def facing_camera(p: Tensor, # (...,17,3) mm, canonical frame (X forward, Y left, Z up)
                   ) -> Tensor: # (...,17,3) mm, root-relative camera frame (x right, y down, z forward)
     "Turn a canonical pose to look straight into the camera: x = +Y, y = -Z, z = -X."
     return p[..., [1, 2, 0]]*p.new_tensor([1., -1., -1.])
 
-# %% ../nbs/14_evaluation.ipynb #63c5366e
+# %% ../nbs/14_evaluation.ipynb #9dd2d987
 def bootstrap_ci(values, # (N,) one value per independent sample
                  seed: int = 0, # same seed, same interval
                  n: int = 1000, # number of resamples
@@ -297,7 +297,7 @@ def bootstrap_ci(values, # (N,) one value per independent sample
     means = [x[rng.integers(0, x.size, x.size)].mean() for _ in range(n)]
     return tuple(float(q) for q in np.quantile(means, [(1 - level)/2, (1 + level)/2]))
 
-# %% ../nbs/14_evaluation.ipynb #3a5c324e
+# %% ../nbs/14_evaluation.ipynb #4c0f3ce5
 _BY_NAME = {m.name: m for m in METRICS}
 
 def _heading(key: str) -> str:
@@ -320,7 +320,7 @@ def metrics_table(rows: dict[str, dict], # metrics of each row, by its title
     rule = "|" + "|".join(["-"*(widths[0] + 2), *("-"*(w + 1) + ":" for w in widths[1:])]) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
-# %% ../nbs/14_evaluation.ipynb #64873a1f
+# %% ../nbs/14_evaluation.ipynb #27e32dae
 def _plain(key: str, value):
     "A metric as JSON can hold it: nested dictionaries, numbers, text; NaN and infinity as None."
     if isinstance(value, dict): return {str(k): _plain(f"{key}.{k}" if key else str(k), v) for k, v in value.items()}

@@ -1,0 +1,112 @@
+"Properties of the metrics on poses nobody thought of, and of the widgets on messages nobody would send."
+import math
+
+import pytest
+import torch
+
+hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is not installed: properties are not tried on generated input")
+from hypothesis import given, settings, strategies as st
+
+from pgp_nb import evaluation as ev
+from pgp_nb.conventions import JOINT_ORDERS, MIRROR, N_JOINTS, convert_joints
+
+quick = settings(max_examples=60, deadline=None, derandomize=True)
+
+mm = st.floats(-3000, 3000, allow_nan=False, width=32)
+poses = st.lists(mm, min_size=51, max_size=51).map(lambda x: torch.tensor(x, dtype=torch.float64).view(17, 3))
+angle = st.floats(-math.pi, math.pi)
+
+
+def rotation(a, b, c):
+    "Rotation matrix from three angles."
+    x = torch.tensor([[0, -c, b], [c, 0, -a], [-b, a, 0]], dtype=torch.float64)
+    return torch.matrix_exp(x)
+
+
+@quick
+@given(poses, poses, st.floats(0.01, 100), angle, angle, angle, mm, mm, mm)
+def test_pa_mpjpe_forgives_similarities(p, t, scale, a, b, c, x, y, z):
+    moved = scale*p @ rotation(a, b, c).mT + torch.tensor([x, y, z])
+    assert abs(ev.pa_mpjpe(moved, t) - ev.pa_mpjpe(p, t)) < 1e-3 or spread(p) < 1e-3
+
+
+def spread(p): return float((p - p.mean(-2, keepdim=True)).norm())
+
+
+@quick
+@given(poses, poses)
+def test_errors_are_finite_and_ordered(p, t):
+    errors = [float(f(p, t)) for f in (ev.mpjpe, ev.n_mpjpe, ev.pa_mpjpe, ev.pa_mpjpe_oracle_facing)]
+    assert all(math.isfinite(e) and e >= 0 for e in errors)
+    assert errors[3] <= errors[2] + 1e-9
+    rms = lambda q: float((q - t).square().sum(-1).mean().sqrt())
+    assert rms(ev.procrustes_align(p, t)) <= rms(p) + 1e-6, "the best similarity is no worse than none"
+    for share in (ev.pck_3d, ev.auc_3d, ev.facing_error): assert 0 <= float(share(p, t)) <= 1
+    assert ev.auc_3d(p, t) <= ev.pck_3d(p, t) + 1e-6
+
+
+@quick
+@given(poses, poses, st.floats(0.01, 100), mm, mm, mm)
+def test_root_alignment_and_scale(p, t, scale, x, y, z):
+    shift = torch.tensor([x, y, z])
+    assert abs(ev.mpjpe(p + shift, t) - ev.mpjpe(p, t)) < 1e-6
+    assert abs(ev.n_mpjpe(scale*p, t) - ev.n_mpjpe(p, t)) < 1e-6
+    assert abs(ev.mpjpe(scale*p, scale*t) - scale*ev.mpjpe(p, t)) < 1e-4
+
+
+@quick
+@given(poses)
+def test_a_twin_has_the_other_facing(p):
+    twin = ev.depth_mirror(p)
+    assert float(ev.pa_mpjpe_oracle_facing(twin, p)) < 1e-3
+    assert torch.allclose(twin[list(MIRROR), :2], p[:, :2])
+
+
+labels = st.lists(st.integers(0, 10), min_size=12, max_size=12).map(lambda x: torch.tensor(x).view(3, 4))
+
+
+@quick
+@given(labels, labels)
+def test_f1_is_symmetric_and_a_share(a, b):
+    assert torch.equal(ev.part_f1(a, b).nan_to_num(-1), ev.part_f1(b, a).nan_to_num(-1))
+    for key, value in ev.part_scores(a[None], b[None]).items(): assert math.isnan(value) or 0 <= value <= 1, key
+    assert int(ev.confusion(a, b).sum()) == a.numel()
+
+
+@quick
+@given(poses, st.integers(0, 50), st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_one_bad_number_is_refused(p, i, bad):
+    broken = p.flatten().clone()
+    broken[i] = bad
+    with pytest.raises(ValueError, match="NaN or infinite joints in 1 of 1 samples"): ev.mpjpe(broken.view(17, 3), p)
+
+
+@quick
+@given(st.sampled_from(sorted(JOINT_ORDERS)), st.integers(1, 40))
+def test_only_the_right_number_of_joints_converts(source, n):
+    x = torch.zeros(n, 2)
+    if n == len(JOINT_ORDERS[source].joints): assert convert_joints(x, source).shape == (N_JOINTS, 2)
+    else:
+        with pytest.raises(ValueError, match=source): convert_joints(x, source)
+
+
+number = st.one_of(st.floats(), st.integers(), st.none(), st.booleans(), st.text(max_size=3))
+message = st.dictionaries(st.sampled_from(["kind", "joint", "u", "v", "mm", "name", "value", "number"]),
+                          st.one_of(number, st.sampled_from(["move", "nearer", "reset", "set", "limb", "bend", "roll", "l_wrist"]), st.lists(number, max_size=2)))
+
+
+@pytest.mark.parametrize("name", ["PuppetWidget", "PoseWidget"])
+def test_no_message_hurts_a_widget(name):
+    pytest.importorskip("anywidget", reason="anywidget is not installed: the widgets are not tried")
+    from pgp_nb import widgets
+    widget = getattr(widgets, name)(size=32)
+
+    @quick
+    @given(message)
+    def tried(content):
+        before = widget.joints
+        widget.receive(content)
+        assert all(math.isfinite(x) for q in widget.joints for x in q)
+        if widget.note: assert widget.joints == before
+
+    tried()
