@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion', 'check_split', 'bodies_of', 'Filming',
-           'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'noisy_saliency', 'pack_shard', 'unpack_shard',
-           'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path', 'make_shard', 'serve_jobs',
-           'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
+           'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'noisy_saliency', 'pack_shard', 'check_shard',
+           'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path', 'make_shard',
+           'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
 
-# %% ../nbs/09_people.ipynb #16bf53cd
-import ast, json, os, subprocess, sys, threading, time, warnings
+# %% ../nbs/09_people.ipynb #9cb99999
+import ast, json, os, signal, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from .motions import displacement, draw_key_poses, place_joints, sample_motion, 
 from .rendering import camera_around, pose_person, render
 from .scenery import Background, PersonCamera, random_background
 
-# %% ../nbs/09_people.ipynb #83313f04
+# %% ../nbs/09_people.ipynb #094a7a7f
 class Film(NamedTuple):
     "Frames of one person with the truth about them; T frames of H x W pixels."
     images: np.ndarray # (T,H,W,3) uint8 RGB
@@ -40,7 +40,7 @@ class Film(NamedTuple):
     parts: np.ndarray # (T,H,W) uint8, index into PARTS, 10 for the background
     joints_3d: np.ndarray # (T,17,3) float32 mm, camera frame
     joints_2d: np.ndarray # (T,17,2) float32 pixels
-    camera: PersonCamera # world to camera; one for all frames
+    camera: PersonCamera # world to camera: rotation (3,3); translation (3,), or (T,3) mm of a camera that follows
 
 def check_joints(
     joints, # array-like (T,17,3)
@@ -54,7 +54,14 @@ def check_joints(
     if len(bad): raise ValueError(f"joints of frame {bad[0, 0]}, joint {bad[0, 1]} are not finite ({len(bad)} in all): drop those frames or fill them in first")
     return p
 
-# %% ../nbs/09_people.ipynb #80905964
+def _film_camera(posed, azimuth, elevation, follow):
+    "A camera that sees all frames: from one place, or moving along with the pelvis (translations (T,3))."
+    way = posed.joints[:, :1] * [1, 1, 0] if follow else np.zeros((1, 1, 3))
+    camera = camera_around(posed.vertices - way, azimuth, elevation, margin=.06)
+    moved = camera.translation - way[:, 0] @ camera.rotation.T
+    return camera._replace(translation=(moved if follow else moved[0]).astype(np.float32))
+
+# %% ../nbs/09_people.ipynb #d21f5047
 def render_motion(
     joints: np.ndarray, # (T,17,3) mm, world frame, z up
     person: Person | None = None, # who; at random if None
@@ -62,17 +69,20 @@ def render_motion(
     background: Background | None = None, # before what; at random if None
     size: int = 128, # side of the square frames, pixels
     seed: int = 0, # of whatever is drawn at random
+    follow: bool = False, # the camera moves along with the person, instead of seeing all frames from one place
+    flight: bool = False, # keep the heights of jumps, instead of putting each frame on the ground
     ) -> Film:
     "Film a motion given as 17 joints. Raises `ValueError` for a wrong shape or NaN."
     joints, rng = check_joints(joints), np.random.default_rng(seed)
     person, background = person or random_person(rng), background or random_background(rng)
-    posed = pose_person(person, joints)
+    posed = pose_person(person, joints, flight)
     azimuth, elevation = rng.uniform(-np.pi, np.pi), np.radians(rng.uniform(0, 20))
-    camera = camera or camera_around(posed.vertices, azimuth, elevation, margin=.06)
-    frames = [render(person, posed, t, camera, background, size, seed) for t in range(len(joints))]
+    camera = camera or _film_camera(posed, azimuth, elevation, follow)
+    moves = np.broadcast_to(camera.translation, (len(joints), 3))
+    frames = [render(person, posed, t, camera._replace(translation=moves[t]), background, size, seed) for t in range(len(joints))]
     return Film(*(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")), camera)
 
-# %% ../nbs/09_people.ipynb #aad26d97
+# %% ../nbs/09_people.ipynb #54ef40d4
 SPLITS = ("train", "val", "test")
 
 def check_split(split: str) -> str:
@@ -87,7 +97,7 @@ def bodies_of(
     kind = SPLITS.index(check_split(split))
     return [i for i in range(N_BODIES) if (0, 0, 2, 0, 0, 1, 0, 2)[i % 8] == kind]
 
-# %% ../nbs/09_people.ipynb #736c6b01
+# %% ../nbs/09_people.ipynb #75925b1f
 class Filming(NamedTuple):
     "How pairs are filmed."
     same_place: float = .6 # probability that both frames show the same (moved) place
@@ -118,7 +128,7 @@ def crop_camera(
     elevation, roll = np.radians(rng.uniform(*filming.elevation)), np.radians(rng.normal(0, 2))
     return camera_around(points, azimuth, elevation, roll, margin=free, shift=tuple(rng.uniform(-.7, .7, 2) * free))
 
-# %% ../nbs/09_people.ipynb #ba9c0bb4
+# %% ../nbs/09_people.ipynb #1fa961dd
 class Pair(NamedTuple):
     "Source and target frame of one person with the truth; the first axis of each array is source, target."
     images: np.ndarray # (2,H,W,3) uint8 RGB
@@ -147,7 +157,7 @@ def film_pair(
     stack = lambda k: np.stack([getattr(f, k) for f in frames])
     return dict(images=stack("image"), parts=stack("parts"), joints_3d=stack("joints_3d"), joints_2d=stack("joints_2d"), bodies=person.body)
 
-# %% ../nbs/09_people.ipynb #57720174
+# %% ../nbs/09_people.ipynb #c34b3768
 def _blob(m, centre, radius, value, rng):
     "Fill an ellipse of the float map in place."
     axes = np.maximum(1, rng.uniform(.5, 1.5, 2) * radius).astype(int)
@@ -166,7 +176,7 @@ def _shaken(m, s, rng):
     y, x = np.mgrid[:h, :w].astype(np.float32)
     return cv2.remap(m, x + _waves((h, w), s * w / 40, rng) + np.float32(shift[0]), y + _waves((h, w), s * h / 40, rng) + np.float32(shift[1]), cv2.INTER_LINEAR)
 
-# %% ../nbs/09_people.ipynb #646b7052
+# %% ../nbs/09_people.ipynb #0072a3a3
 def noisy_saliency(
     mask: np.ndarray, # (H,W) bool, the person
     quality: float, # 0 (hardly any use) to 1 (the mask itself)
@@ -183,7 +193,7 @@ def noisy_saliency(
     m = m * rng.uniform(1 - .4 * s, 1) + _waves((h, w), .2 * s, rng)
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
-# %% ../nbs/09_people.ipynb #79a6f2a5
+# %% ../nbs/09_people.ipynb #b35938a1
 PAIRS_PER_SHARD = 16
 _MAGIC = b"pgp_nb people 1\n"
 
@@ -207,18 +217,24 @@ def pack_shard(
     np.savez(buffer, jpeg=jpeg, jpeg_lengths=jpeg_lengths, png=png, png_lengths=png_lengths, **joined)
     return _MAGIC + sha256(buffer.getvalue()).digest() + buffer.getvalue()
 
+def check_shard(
+    raw: bytes, # contents of a shard file
+    ) -> bytes: # its `.npz`
+    "What follows the checksum. Raises `ValueError` if that does not hold."
+    head = len(_MAGIC) + 32
+    if raw[:head] != _MAGIC + sha256(raw[head:]).digest(): raise ValueError("the checksum does not hold: the file was cut or changed")
+    return raw[head:]
+
 def unpack_shard(
     raw: bytes, # contents of a shard file
     ) -> dict: # arrays with the pairs along the first axis
     "The pairs of a shard. Raises `ValueError` if its checksum does not hold."
-    head = len(_MAGIC) + 32
-    if raw[:head] != _MAGIC + sha256(raw[head:]).digest(): raise ValueError("the checksum does not hold: the file was cut or changed")
-    with np.load(BytesIO(raw[head:])) as z: a = dict(z)
+    with np.load(BytesIO(check_shard(raw))) as z: a = dict(z)
     images = _decode(a.pop("jpeg"), a.pop("jpeg_lengths"), cv2.IMREAD_COLOR)[..., ::-1]
     parts = _decode(a.pop("png"), a.pop("png_lengths"), cv2.IMREAD_GRAYSCALE)
     return a | dict(images=images.reshape(-1, 2, *images.shape[1:]), parts=parts.reshape(-1, 2, *parts.shape[1:]))
 
-# %% ../nbs/09_people.ipynb #5c36b869
+# %% ../nbs/09_people.ipynb #d0be0f3d
 def write_shard(
     path: Path, # where it goes
     data: bytes, # from `pack_shard`
@@ -233,7 +249,7 @@ def default_root() -> Path: # folder of the cache
     "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
     return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
 
-# %% ../nbs/09_people.ipynb #87b37c1c
+# %% ../nbs/09_people.ipynb #7d0bb72b
 @cache
 def fingerprint() -> str: # 8 hexadecimal digits
     "Changes with the data files and the code (comments aside) that the pictures depend on."
@@ -259,10 +275,11 @@ def make_shard(
     numbers = range(shard * PAIRS_PER_SHARD, (shard + 1) * PAIRS_PER_SHARD)
     write_shard(shard_path(Path(folder), shard), pack_shard([film_pair(split, i, size, seed, Filming(*filming)) for i in numbers]))
 
-# %% ../nbs/09_people.ipynb #c39a87f9
+# %% ../nbs/09_people.ipynb #d7ed3197
 def serve_jobs() -> None:
     "What a worker process does: read jobs of `make_shard` as JSON lines, answer each with a JSON line."
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for line in sys.stdin:
         try: make_shard(**json.loads(line)); answer = {}
         except Exception as e: answer = dict(kind=type(e).__name__, errno=getattr(e, "errno", None), message=str(getattr(e, "strerror", None) or e))
@@ -282,7 +299,7 @@ def _ask(worker, job):
     if answer.get("errno"): raise OSError(answer["errno"], answer["message"])
     if answer: raise RuntimeError(f"shard {job['shard']}: {answer['kind']}: {answer['message']}")
 
-# %% ../nbs/09_people.ipynb #75e178b1
+# %% ../nbs/09_people.ipynb #380ef2ca
 def _drain(jobs, done, stop):
     "Work through the shared iterator of jobs with one worker process."
     worker = _start_worker()
@@ -320,7 +337,7 @@ def run_jobs(
         try: [f.result() for f in futures]
         finally: stop.set()
 
-# %% ../nbs/09_people.ipynb #bf667b4a
+# %% ../nbs/09_people.ipynb #5e305709
 @dataclass(frozen=True, repr=False)
 class People:
     "N pairs of frames in memory; axis 1 is source, target. `people.pair(i)` is one, `people[:10]` some of them."
@@ -351,16 +368,24 @@ class People:
         "See `show_people`."
         return show_people(self, n, **layout)
 
-# %% ../nbs/09_people.ipynb #89a5ceef
+# %% ../nbs/09_people.ipynb #e2925722
 def _read_shards(folder, numbers):
-    "Shards that are there and whole {number: arrays}; damaged ones are announced and left out."
+    "Shards that are there and whole {number: bytes}; damaged ones are announced and left out."
     found = {}
     for i in numbers:
         path = shard_path(folder, i)
         if not path.exists(): continue
-        try: found[i] = unpack_shard(path.read_bytes())
+        try: check_shard(raw := path.read_bytes()); found[i] = raw
         except ValueError as e: warnings.warn(f"{path} is damaged ({e}). It is made again now", stacklevel=3)
     return found
+
+def _assemble(raws, n):
+    "The first n pairs of shards, decoded one after the other into arrays made once."
+    for i, raw in enumerate(raws):
+        shard = unpack_shard(raw)
+        if not i: out = {k: np.empty((len(raws) * PAIRS_PER_SHARD, *v.shape[1:]), v.dtype) for k, v in shard.items()}
+        for k, v in shard.items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
+    return {k: v[:n] for k, v in out.items()}
 
 def _sweep(folder, older_than=3600):
     "Remove temporary files that killed processes left behind an hour ago or more."
@@ -380,7 +405,7 @@ def _saliency_of(masks, quality, key):
     maps = [noisy_saliency(m, quality, np.random.default_rng([*key, i, t])) for i, pair in enumerate(masks) for t, m in enumerate(pair)]
     return np.stack(maps).reshape(masks.shape)
 
-# %% ../nbs/09_people.ipynb #da020fe5
+# %% ../nbs/09_people.ipynb #39215434
 def load_people(
     split: str, # train, val or test: other bodies, clothes, places and motions
     n: int = 5000, # number of pairs
@@ -404,11 +429,11 @@ def load_people(
         with tqdm(total=len(numbers) * PAIRS_PER_SHARD, initial=len(shards) * PAIRS_PER_SHARD, desc=f"people/{split}", unit=" pairs", disable=not progress) as bar:
             run_jobs(missing, workers or _cores(), lambda _: bar.update(PAIRS_PER_SHARD))
         shards |= _read_shards(folder, [job["shard"] for job in missing])
-    a = {k: np.concatenate([shards[i][k] for i in numbers])[:n] for k in ("images", "parts", "joints_3d", "joints_2d", "bodies")}
+    a = _assemble([shards[i] for i in numbers], n)
     masks = a["parts"] != BACKGROUND
     return People(masks=masks, saliency=_saliency_of(masks, saliency_quality, (seed, SPLITS.index(split))), split=split, seed=seed, **a)
 
-# %% ../nbs/09_people.ipynb #cb81a773
+# %% ../nbs/09_people.ipynb #e90e914a
 def unpaired_poses(
     n: int, # how many
     seed: int = 0, # the same seed gives the same poses
@@ -419,7 +444,7 @@ def unpaired_poses(
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
-# %% ../nbs/09_people.ipynb #9cce4b06
+# %% ../nbs/09_people.ipynb #e901519e
 def _show_frame(row, pair, t, size):
     pictures = pair.images[t], paint_labels(pair.parts[t], pair.images[t], .5), pair.saliency[t]
     for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
