@@ -7,7 +7,7 @@ __all__ = ['BONE_NAMES', 'BONE_PIVOTS', 'BONE_PARTS', 'N_BONES', 'JOINT_BONES', 
            'Body', 'limb_lengths', 'topology', 'load_body', 'mean_body', 'pose_from_joints', 'posed_joints', 'skin',
            'retarget']
 
-# %% ../nbs/06_bodies.ipynb #aca3df24
+# %% ../nbs/06_bodies.ipynb #d9a1232c
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, joint_index
 
-# %% ../nbs/06_bodies.ipynb #92cefd6c
+# %% ../nbs/06_bodies.ipynb #e7500d99
 def unit(v: np.ndarray) -> np.ndarray: # (...,n) -> (...,n)
     "Vectors scaled to length 1; zero stays zero."
     return v / np.maximum(np.sqrt(np.einsum("...i,...i->...", v, v)), 1e-9)[..., None]
@@ -25,22 +25,26 @@ def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
-# %% ../nbs/06_bodies.ipynb #d9098afc
+# %% ../nbs/06_bodies.ipynb #42e7e745
 _BONES = (  # name, joint it turns about, part it belongs to
     ("pelvis", "pelvis", 0), ("belly", "pelvis", 0), ("chest", "spine", 0), ("head", "thorax", 1),
-    ("l_clavicle", "thorax", 0), ("l_upper_arm", "l_shoulder", 2), ("l_upper_arm_low", "l_shoulder", 2), ("l_forearm", "l_elbow", 3), ("l_forearm_low", "l_elbow", 3), ("l_hand", "l_wrist", 3),
-    ("r_clavicle", "thorax", 0), ("r_upper_arm", "r_shoulder", 4), ("r_upper_arm_low", "r_shoulder", 4), ("r_forearm", "r_elbow", 5), ("r_forearm_low", "r_elbow", 5), ("r_hand", "r_wrist", 5),
+    ("l_clavicle", "thorax", 0), ("l_upper_arm", "l_shoulder", 2), ("l_upper_arm_low", "l_shoulder", 2),
+    ("l_forearm", "l_elbow", 3), ("l_forearm_low", "l_elbow", 3), ("l_hand", "l_wrist", 3),
+    ("r_clavicle", "thorax", 0), ("r_upper_arm", "r_shoulder", 4), ("r_upper_arm_low", "r_shoulder", 4),
+    ("r_forearm", "r_elbow", 5), ("r_forearm_low", "r_elbow", 5), ("r_hand", "r_wrist", 5),
     ("l_thigh", "l_hip", 6), ("l_thigh_low", "l_hip", 6), ("l_shin", "l_knee", 7), ("l_foot", "l_ankle", 7),
     ("r_thigh", "r_hip", 8), ("r_thigh_low", "r_hip", 8), ("r_shin", "r_knee", 9), ("r_foot", "r_ankle", 9))
 BONE_NAMES = tuple(name for name, _, _ in _BONES)
 BONE_PIVOTS = tuple(joint_index(*(joint for _, joint, _ in _BONES)))
 BONE_PARTS = tuple(part for _, _, part in _BONES)
 N_BONES = len(_BONES)
-_CARRIED_BY = dict(spine="belly", thorax="chest", nose="head", head_top="head")  # the bone that moves a joint
-for _s in "lr": _CARRIED_BY.update({f"{_s}_{j}": f"{_s}_{b}" for j, b in dict(hip="", knee="thigh_low", ankle="shin", shoulder="clavicle", elbow="upper_arm_low", wrist="forearm").items() if b})
-JOINT_BONES = tuple(BONE_NAMES.index(_CARRIED_BY.get(j, "pelvis")) for j in JOINT_NAMES)
+_CARRIED_BY = dict(  # the bone that moves a joint
+    pelvis="pelvis", spine="belly", thorax="chest", nose="head", head_top="head",
+    r_hip="pelvis", r_knee="r_thigh_low", r_ankle="r_shin", r_shoulder="r_clavicle", r_elbow="r_upper_arm_low", r_wrist="r_forearm",
+    l_hip="pelvis", l_knee="l_thigh_low", l_ankle="l_shin", l_shoulder="l_clavicle", l_elbow="l_upper_arm_low", l_wrist="l_forearm")
+JOINT_BONES = tuple(BONE_NAMES.index(_CARRIED_BY[joint]) for joint in JOINT_NAMES)
 
-# %% ../nbs/06_bodies.ipynb #352e10c3
+# %% ../nbs/06_bodies.ipynb #94cfaaa0
 class Topology(NamedTuple):
     "What all bodies share: faces (F,3), each vertex's weights on the bones (V,24) and on the parts (V,10), both with rows of sum 1."
     faces: np.ndarray
@@ -60,7 +64,7 @@ class Body(NamedTuple):
     @property
     def height(self) -> float: return float(np.ptp(self.vertices[:, 2]))
 
-# %% ../nbs/06_bodies.ipynb #202bcad3
+# %% ../nbs/06_bodies.ipynb #daa0ed19
 @cache
 def _baked() -> dict:
     path = Path(str(files("pgp_nb"))) / "data" / "bodies.npz"
@@ -80,7 +84,7 @@ def topology() -> Topology:
     weights /= weights.sum(1, keepdims=True)
     return Topology(baked["faces"].astype(np.int64), weights, weights @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)])
 
-# %% ../nbs/06_bodies.ipynb #201bdfd1
+# %% ../nbs/06_bodies.ipynb #d54782e6
 N_BODIES = 96
 
 @cache
@@ -96,7 +100,7 @@ def mean_body() -> Body:
     baked = _baked()
     return Body(baked["vertices"].mean(0, dtype=np.float32) / 10, baked["joints"].mean(0), baked["eyes"].mean(0), False, -1)
 
-# %% ../nbs/06_bodies.ipynb #26f2fb6c
+# %% ../nbs/06_bodies.ipynb #4318afe1
 def _apply(rotation, v): return (rotation @ v[..., None])[..., 0]
 
 def _basis(first, second):
@@ -123,7 +127,7 @@ def _about(axis, angle):
     k, angle = _cross_matrix(unit(axis)), angle[..., None, None]
     return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
 
-# %% ../nbs/06_bodies.ipynb #46e97b9a
+# %% ../nbs/06_bodies.ipynb #22437cd4
 def _trunk(d, rest):
     "Rotations of pelvis, belly, chest and head from the limb vectors d(a, b) of the pose and rest(a, b) of the body."
     turn = lambda first, second: _basis(d(*first), d(*second)) @ _basis(rest(*first), rest(*second)).swapaxes(-1, -2)
@@ -145,7 +149,7 @@ def _clavicle(chest, arm, side):
     rise = _apply(chest.swapaxes(-1, -2), unit(arm))[..., 2]
     return chest @ _about(np.array([1., 0, 0]), side * np.radians(28) * smoothstep(rise, -.3, 1.))
 
-# %% ../nbs/06_bodies.ipynb #d2846679
+# %% ../nbs/06_bodies.ipynb #6450a393
 def _limb(parent, upper, lower, rest_upper, rest_lower, hinge, limit):
     "Rotations (half twisted upper bone, upper bone, lower bone) of a limb with the directions `upper`, `lower` (...,3), below a bone rotated by `parent`."
     swing = _between(_apply(parent, rest_upper), upper) @ parent
@@ -166,26 +170,18 @@ def _foot(shin, ankle_height, up):
     turn = np.clip(-pitch * near + np.radians(18) * (1 - near), -np.radians(35), np.radians(50))
     return _about(shin[..., :, 1], turn) @ shin
 
-# %% ../nbs/06_bodies.ipynb #a6a26bd3
-def pose_from_joints(joints: np.ndarray,        # (T,17,3) mm, any frame, any skeleton
-                     body: Body | None = None,  # the body that will take the pose; the mean body if None
-                     up: np.ndarray | None = None # (3,) the frame's up direction: with it, feet near the lowest ankle are laid flat
-    ) -> np.ndarray:                            # (T,24,3,3) rotations of the bones, from the canonical frame to the frame of the joints
-    "Rotations of the bones that give a body the pose of the joints. Raises `ValueError` for a wrong shape or values that are not finite."
-    joints = _check_joints(joints)
-    rest_joints = (body or mean_body()).joints.astype(float)
-    d = lambda a, b: joints[:, joint_index(b)[0]] - joints[:, joint_index(a)[0]]
-    rest = lambda a, b: rest_joints[joint_index(b)[0]] - rest_joints[joint_index(a)[0]]
-    bones = _trunk(d, rest)
-    for s, side in (("l", 1), ("r", -1)):
-        upper, lower = (f"{s}_shoulder", f"{s}_elbow"), (f"{s}_elbow", f"{s}_wrist")
-        bones[f"{s}_clavicle"] = clavicle = _clavicle(bones["chest"], d(*upper), side)
-        bones[f"{s}_upper_arm"], bones[f"{s}_upper_arm_low"], fore = _limb(clavicle, d(*upper), d(*lower), rest(*upper), rest(*lower), np.cross(rest(*upper), rest(*lower)), 2.)
-        bones[f"{s}_forearm"] = bones[f"{s}_forearm_low"] = bones[f"{s}_hand"] = fore
-        thigh, shin = (f"{s}_hip", f"{s}_knee"), (f"{s}_knee", f"{s}_ankle")
-        bones[f"{s}_thigh"], bones[f"{s}_thigh_low"], bones[f"{s}_shin"] = _limb(bones["pelvis"], d(*thigh), d(*shin), rest(*thigh), rest(*shin), np.array([0., 1, 0]), .8)
-    bones.update(_feet(joints, bones, up))
-    return np.stack([bones[name] for name in BONE_NAMES], 1).astype(np.float32)
+# %% ../nbs/06_bodies.ipynb #a6862a0e
+def _arm(chest, d, rest, s):
+    upper, lower = (f"{s}_shoulder", f"{s}_elbow"), (f"{s}_elbow", f"{s}_wrist")
+    clavicle = _clavicle(chest, d(*upper), 1 if s == "l" else -1)
+    hinge = np.cross(rest(*upper), rest(*lower))
+    high, low, fore = _limb(clavicle, d(*upper), d(*lower), rest(*upper), rest(*lower), hinge, limit=2.)
+    return {f"{s}_clavicle": clavicle, f"{s}_upper_arm": high, f"{s}_upper_arm_low": low, f"{s}_forearm": fore, f"{s}_forearm_low": fore, f"{s}_hand": fore}
+
+def _leg(pelvis, d, rest, s):
+    thigh, shin = (f"{s}_hip", f"{s}_knee"), (f"{s}_knee", f"{s}_ankle")
+    high, low, lower = _limb(pelvis, d(*thigh), d(*shin), rest(*thigh), rest(*shin), np.array([0., 1, 0]), limit=.8)
+    return {f"{s}_thigh": high, f"{s}_thigh_low": low, f"{s}_shin": lower}
 
 def _feet(joints, bones, up):
     if up is None: return {f"{s}_foot": bones[f"{s}_shin"] for s in "lr"}
@@ -199,7 +195,22 @@ def _check_joints(joints):
     if not np.isfinite(joints).all(): raise ValueError(f"joints hold NaN or infinite values in frames {np.flatnonzero(~np.isfinite(joints).all((1, 2)))[:5].tolist()}: leave these frames out")
     return joints
 
-# %% ../nbs/06_bodies.ipynb #43f4e6cb
+# %% ../nbs/06_bodies.ipynb #04a42f71
+def pose_from_joints(joints: np.ndarray,        # (T,17,3) mm, any frame, any skeleton
+                     body: Body | None = None,  # the body that will take the pose; the mean body if None
+                     up: np.ndarray | None = None # (3,) the frame's up direction: with it, feet near the lowest ankle are laid flat
+    ) -> np.ndarray:                            # (T,24,3,3) rotations of the bones, from the canonical frame to the frame of the joints
+    "Rotations of the bones that give a body the pose of the joints. Raises `ValueError` for a wrong shape or values that are not finite."
+    joints = _check_joints(joints)
+    rest_joints = (body or mean_body()).joints.astype(float)
+    d = lambda a, b: joints[:, joint_index(b)[0]] - joints[:, joint_index(a)[0]]
+    rest = lambda a, b: rest_joints[joint_index(b)[0]] - rest_joints[joint_index(a)[0]]
+    bones = _trunk(d, rest)
+    for side in "lr": bones.update(_arm(bones["chest"], d, rest, side) | _leg(bones["pelvis"], d, rest, side))
+    bones.update(_feet(joints, bones, up))
+    return np.stack([bones[name] for name in BONE_NAMES], 1).astype(np.float32)
+
+# %% ../nbs/06_bodies.ipynb #d455db3f
 def posed_joints(body: Body,
                  rotations: np.ndarray,                 # (T,24,3,3) from `pose_from_joints`
                  translation: np.ndarray | None = None  # (T,3) mm, where the pelvis goes; the origin if None

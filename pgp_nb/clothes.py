@@ -6,14 +6,14 @@
 __all__ = ['PATTERNS', 'HAIR_STYLES', 'skin_places', 'Cloth', 'Person', 'random_cloth', 'random_person', 'Dressed',
            'vertex_normals', 'hairline', 'dress', 'paint_cloth', 'paint_face', 'paint_hair', 'paint']
 
-# %% ../nbs/06b_clothes.ipynb #3e001c03
+# %% ../nbs/06b_clothes.ipynb #1f49cb82
 from functools import cache
 from typing import NamedTuple
 import numpy as np
 from .bodies import Body, N_BODIES, N_BONES, BONE_NAMES, BONE_PARTS, smoothstep, unit, load_body, mean_body, topology
 from .conventions import N_PARTS, joint_index
 
-# %% ../nbs/06b_clothes.ipynb #4226925a
+# %% ../nbs/06b_clothes.ipynb #fee7cfb0
 def _along(vertices, joints, chain, weights):
     "Coordinate of the vertices along a chain of joints: k + t at the share t of its k-th bone; -1 where `weights` (V, bones) are small."
     value, total = np.zeros(len(vertices)), weights.sum(1)
@@ -31,18 +31,18 @@ def skin_places() -> np.ndarray: # (V,5): x, y, z mm of the mean body at rest, a
     coordinates = []
     for joints, bones in ((("shoulder", "elbow", "wrist"), (("upper_arm", "upper_arm_low"), ("forearm", "forearm_low", "hand"))),
                           (("hip", "knee", "ankle"), (("thigh", "thigh_low"), ("shin", "foot")))):
-        sides = [_along(body.vertices, body.joints, joint_index(*(f"{s}_{j}" for j in joints)), np.stack([group(*(f"{s}_{b}" for b in names)) for names in bones], 1)) for s in "lr"]
-        coordinates.append(np.maximum(*sides))
+        named = lambda side: (joint_index(*(f"{side}_{j}" for j in joints)), np.stack([group(*(f"{side}_{b}" for b in names)) for names in bones], 1))
+        coordinates.append(np.maximum(*(_along(body.vertices, body.joints, *named(side)) for side in "lr")))
     return np.concatenate([body.vertices, np.stack(coordinates, 1)], 1).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #4dc164e1
+# %% ../nbs/06b_clothes.ipynb #7dc82635
 class Cloth(NamedTuple):
     "A cloth: its pattern, three colours (3,3) in 0..1, and the size of the pattern in mm."
     pattern: str
     colors: np.ndarray
     period: float
 
-# %% ../nbs/06b_clothes.ipynb #81151eac
+# %% ../nbs/06b_clothes.ipynb #46a68887
 class Person(NamedTuple):
     "Who is rendered: a body and everything it wears."
     body: int               # index of `load_body`
@@ -68,7 +68,7 @@ class Person(NamedTuple):
 PATTERNS = ("plain", "plain", "plain", "plain", "stripes", "stripes", "upright", "checks", "plaid", "dots", "block", "logo", "number")
 HAIR_STYLES = ("bald", "short", "crop", "afro", "bob", "long", "ponytail", "bun", "cap", "beanie")
 
-# %% ../nbs/06b_clothes.ipynb #c009c454
+# %% ../nbs/06b_clothes.ipynb #6948c4fd
 _SKIN = np.array([[250, 218, 196], [240, 200, 172], [226, 182, 148], [205, 158, 122], [178, 128, 92], [152, 106, 76], [124, 84, 60], [100, 68, 50]]) / 255.
 _HAIR = np.array([[24, 20, 18], [38, 28, 22], [62, 42, 28], [92, 62, 38], [128, 88, 50], [172, 132, 78], [212, 178, 118], [132, 58, 30], [150, 148, 146], [204, 200, 196]]) / 255.
 _DULL = np.array([[28, 28, 32], [58, 60, 66], [110, 112, 116], [176, 178, 180], [232, 232, 228], [34, 44, 72], [52, 72, 112], [92, 116, 150], [122, 98, 72], [176, 156, 120],
@@ -78,7 +78,7 @@ _VIVID = np.array([[206, 40, 44], [232, 112, 40], [244, 196, 48], [70, 160, 74],
 
 def _jitter(color, rng, amount=.04): return np.clip(color * rng.uniform(.85, 1.12) + rng.normal(0, amount, 3), .02, 1).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #b3238653
+# %% ../nbs/06b_clothes.ipynb #ba1f5852
 def random_cloth(rng: np.random.Generator, vivid: float = .5, patterns: tuple = PATTERNS) -> Cloth:
     "A cloth at random; `vivid` is the chance of a bright colour."
     pick = lambda p: _jitter((_VIVID if rng.random() < p else _DULL)[rng.integers(13)], rng)
@@ -86,7 +86,7 @@ def random_cloth(rng: np.random.Generator, vivid: float = .5, patterns: tuple = 
     if np.abs(colors[0] - colors[1]).sum() < .35: colors[1] = np.clip(colors[0] * .35 if colors[0].mean() > .45 else colors[0] * .4 + .6, 0, 1)
     return Cloth(str(rng.choice(patterns)), colors, float(np.exp(rng.uniform(np.log(45), np.log(150)))))
 
-# %% ../nbs/06b_clothes.ipynb #ec8d0eac
+# %% ../nbs/06b_clothes.ipynb #abb8b5d4
 def _choose(rng, options, chances): return options[rng.choice(len(options), p=np.array(chances) / sum(chances))]
 
 def _random_hair(rng, female):
@@ -104,7 +104,7 @@ def _random_extras(rng, female):
     chances = dict(beard=0 if female else .3, glasses=.15, belt=.35, collar=.2, socks=.6, open_jacket=.15, straps=.4, trainer_stripe=.5)
     return {name for name, chance in chances.items() if rng.random() < chance}
 
-# %% ../nbs/06b_clothes.ipynb #282e2856
+# %% ../nbs/06b_clothes.ipynb #f711526a
 def random_person(rng: np.random.Generator,
                   bodies=range(N_BODIES) # indices of bodies to choose from
     ) -> Person:
@@ -118,21 +118,21 @@ def random_person(rng: np.random.Generator,
     return Person(
         body=body, skin=_jitter(_SKIN[rng.integers(len(_SKIN))], rng, .015), **_random_hair(rng, female), **_random_shoes(rng, female),
         top=top, sleeve=_choose(rng, (.04, .35, .5, .75, 1.3, 1.93), (.7, 1, 3, 1, .6, 4)),
-        neckline=float(rng.uniform(-25, 25)), hem=float(rng.uniform(-60, 60)),
+        neckline=float(rng.uniform(-25, 25)), hem=float(rng.uniform(-30, 60)),
         bottom=bottom, legs=_choose(rng, (.42, .6, .85, 1.3, 1.9), (.5, .8, 1.2, .4, 5)),
         skirt=float(rng.uniform(.45, 1.75)) if skirt else 0., flare=float(rng.uniform(.05, .45)),
         looseness=float(rng.uniform(.4, 1.5)), extras=frozenset(extras), seed=int(rng.integers(2**31)))
 
-# %% ../nbs/06b_clothes.ipynb #90a42248
+# %% ../nbs/06b_clothes.ipynb #caf0cec6
 class Dressed(NamedTuple):
-    "The mesh of a dressed person at rest: vertices (N,3) mm of this body, places (N,5), weights on bones (N,24) and parts (N,10), faces (F,3), material of each face (0 body, 1 hair, 2 skirt), whether seen from both sides (F,)."
-    vertices: np.ndarray
-    places: np.ndarray
-    bone_weights: np.ndarray
-    part_weights: np.ndarray
-    faces: np.ndarray
-    material: np.ndarray
-    two_sided: np.ndarray
+    "The mesh of a dressed person at rest."
+    vertices: np.ndarray        # (N,3) mm, this body's canonical frame
+    places: np.ndarray          # (N,5) template coordinates
+    bone_weights: np.ndarray    # (N,24)
+    part_weights: np.ndarray    # (N,10)
+    faces: np.ndarray           # (F,3)
+    material: np.ndarray        # (F,) 0 body, 1 hair, 2 skirt
+    two_sided: np.ndarray       # (F,) bool
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray: # (V,3), (F,3) -> (V,3)
     "Unit normals of the vertices: the mean of their faces' normals, weighted with area."
@@ -141,7 +141,7 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray: # (V,
     total = np.stack([np.bincount(flat, np.repeat(normals[:, k], 3), len(vertices)) for k in range(3)], 1)
     return unit(total).astype(np.float32)
 
-# %% ../nbs/06b_clothes.ipynb #092fde81
+# %% ../nbs/06b_clothes.ipynb #e90ae6d8
 def hairline(places: np.ndarray) -> np.ndarray: # (...,5) -> (...,)
     "How far (mm) a place on the head lies above the edge of short hair: high at the forehead, low behind the ears and at the nape."
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
@@ -151,7 +151,7 @@ def hairline(places: np.ndarray) -> np.ndarray: # (...,5) -> (...,)
 
 _THICKNESS = dict(bald=0, short=9, crop=4, afro=48, bob=16, long=16, ponytail=9, bun=9, cap=13, beanie=15)
 
-# %% ../nbs/06b_clothes.ipynb #e910ca31
+# %% ../nbs/06b_clothes.ipynb #9173bff4
 def _swelling(person, places, part):
     "How far (mm) each vertex moves outwards under what the person wears there."
     x, y, z, arm, leg = places.T
@@ -166,7 +166,7 @@ def _swelling(person, places, part):
     size = _THICKNESS[person.hair] * (.7 + .6 * person.hair_length)
     return out + head * (z > 600) * size * smoothstep(hairline(places), -4, 10 + .5 * size)
 
-# %% ../nbs/06b_clothes.ipynb #3a7241bc
+# %% ../nbs/06b_clothes.ipynb #6067410f
 def _sheet(points, closed):
     "Vertices (R*C,3) and faces of a grid of points (R,C,3); `closed` joins the last column to the first."
     rows, columns = points.shape[:2]
@@ -182,14 +182,15 @@ def _head_shape(body):
     half = (high - low) / 2
     return np.array([(low[0] + high[0]) / 2, 0, high[2] - 1.02 * half[0]]), np.array([half[0], half[1], half[0] * 1.02])
 
-# %% ../nbs/06b_clothes.ipynb #eda91bc9
+# %% ../nbs/06b_clothes.ipynb #53e7d4fd
 def _hanging_hair(person, body):
     "Long hair: over the skull, then down. Its length 0..1 goes from the chin to below the shoulder blades."
     center, half = _head_shape(body)
     drop = {"bob": 60 + 60 * person.hair_length, "long": 150 + 190 * person.hair_length}[person.hair]
     polar = np.radians([28, 48, 68, 88])
     phi = np.radians(np.linspace(-122, 122, 17))
-    over = [np.stack([-np.sin(t) * np.cos(phi) * (half[0] + 15) + center[0], np.sin(t) * np.sin(phi) * (half[1] + 13), np.full_like(phi, np.cos(t) * (half[2] + 12) + center[2])], -1) for t in polar]
+    dome = np.array([-np.cos(phi), np.sin(phi), 0 * phi]).T
+    over = [center + (np.sin(t) * dome + np.cos(t) * np.array([0, 0, 1])) * (half + [15, 13, 12]) for t in polar]
     down = []
     for k, s in enumerate(np.linspace(.15, 1, 7)):
         ring = over[-1].copy()
@@ -204,7 +205,7 @@ def _hanging_hair(person, body):
     weights[..., BONE_NAMES.index("chest")], weights[..., BONE_NAMES.index("head")] = low, 1 - low
     return (*_sheet(points, False), weights.reshape(-1, N_BONES))
 
-# %% ../nbs/06b_clothes.ipynb #598ca357
+# %% ../nbs/06b_clothes.ipynb #3dbf6c89
 def _tail(person, body):
     "A ponytail or a bun: a blob behind the head, drawn out downwards."
     center, half = _head_shape(body)
@@ -218,7 +219,7 @@ def _tail(person, body):
     weights[:, BONE_NAMES.index("head")] = 1
     return (*_sheet(points, True), weights)
 
-# %% ../nbs/06b_clothes.ipynb #69714dfe
+# %% ../nbs/06b_clothes.ipynb #ec5325a2
 def _skirt(person, body):
     "A skirt from the waist to `person.skirt` (leg units)."
     places, hip, knee, ankle = skin_places(), *body.joints[joint_index("l_hip", "l_knee", "l_ankle")]
@@ -244,7 +245,7 @@ def _skirt(person, body):
         weights[..., BONE_NAMES.index(f"{s}_shin")] = legs * share * low
     return (*_sheet(points, True), weights.reshape(-1, N_BONES))
 
-# %% ../nbs/06b_clothes.ipynb #afc3179f
+# %% ../nbs/06b_clothes.ipynb #3b40d3fc
 def _piece(points, faces, weights, material):
     places = np.concatenate([points, np.full((len(points), 2), -1.)], 1).astype(np.float32)
     return points.astype(np.float32), places, weights, faces, material
@@ -263,7 +264,7 @@ def _joined(pieces):
     faces, of_face = np.concatenate([f + start for f, start in zip(faces, starts)]), np.repeat(material, [len(f) for f in faces])
     return Dressed(np.concatenate(points), np.concatenate(places), bones, parts, faces, of_face, of_face > 0)
 
-# %% ../nbs/06b_clothes.ipynb #85ae0d4d
+# %% ../nbs/06b_clothes.ipynb #d2ba0adc
 def dress(person: Person) -> Dressed:
     "The mesh of a person: the body swollen by the clothes, and meshes for hanging hair and skirts."
     body, shared, places = load_body(person.body), topology(), skin_places()
@@ -275,7 +276,7 @@ def dress(person: Person) -> Dressed:
     if person.skirt: pieces.append(_piece(*_skirt(person, body), 2))
     return _joined(pieces)
 
-# %% ../nbs/06b_clothes.ipynb #358c825f
+# %% ../nbs/06b_clothes.ipynb #23a5c01c
 def _around(places):
     "Coordinates (mm) across a limb or the trunk, and along it."
     x, y, z, arm, leg = places.T
@@ -302,7 +303,7 @@ def _pattern(cloth, places):
     if cloth.pattern == "number": return (np.abs(np.abs(y) - 28) < 15) & (np.abs(z - 330) < 75) & trunk, (np.abs(z - 432) < 12) & trunk
     return np.zeros(len(places), bool), None
 
-# %% ../nbs/06b_clothes.ipynb #0fa8ea3b
+# %% ../nbs/06b_clothes.ipynb #3a8ccadb
 def paint_cloth(cloth: Cloth, places: np.ndarray) -> np.ndarray: # (n,5) -> (n,3) in 0..1
     "The colour of a cloth at places of the skin."
     a, b, c = np.asarray(cloth.colors, np.float32)
@@ -311,7 +312,7 @@ def paint_cloth(cloth: Cloth, places: np.ndarray) -> np.ndarray: # (n,5) -> (n,3
     color = a * (1 - mix) + b * mix
     return color if third is None else np.where(third[:, None], c, color)
 
-# %% ../nbs/06b_clothes.ipynb #e67c38f7
+# %% ../nbs/06b_clothes.ipynb #68afda4e
 def paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5), (n,3) -> (n,3)
     "Skin with cheeks, eyes, brows, mouth, nostrils, and beard or glasses if the person has them."
     x, y, z = places[:, 0], np.abs(places[:, 1]), places[:, 2]
@@ -335,7 +336,7 @@ def _glasses(color, x, y, z, front):
     bridge, arms = front & (y < 8) & (np.abs(z - 704) < 4), (x > 30) & (y > 60) & (np.abs(z - 706) < 5)
     return np.where((rim | bridge | arms)[:, None], np.float32(.07), color)
 
-# %% ../nbs/06b_clothes.ipynb #19897466
+# %% ../nbs/06b_clothes.ipynb #eec14c8e
 def paint_hair(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5) on the head, (n,3) -> (n,3)
     "The head's colours with hair above the hairline, a cap or a beanie."
     x, y, z = places[:, 0], places[:, 1], places[:, 2]
@@ -346,7 +347,7 @@ def paint_hair(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndar
     covered = z > (745 if person.hair == "cap" else 735) - .12 * (100 - x)
     return np.where(covered[:, None], hat * np.where(np.abs(z - 752) < 9, .75, 1)[:, None], color)
 
-# %% ../nbs/06b_clothes.ipynb #fa8473a2
+# %% ../nbs/06b_clothes.ipynb #b04cf5f9
 def _wear(color, where, cloth, places):
     "Puts a cloth (or one colour) on, in place."
     at = np.flatnonzero(where)
@@ -374,7 +375,7 @@ def _wear_shoes(person, places, color, ground=-882):
     if "trainer_stripe" in person.extras: _wear(color, shoe & (np.mod(x + .5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22), person.sole, places)
     _wear(color, foot & (z < ground + 14), person.sole, places)
 
-# %% ../nbs/06b_clothes.ipynb #93e0ab39
+# %% ../nbs/06b_clothes.ipynb #b4c514d4
 def paint(person: Person,
           places: np.ndarray,   # (n,5)
           is_head: np.ndarray,  # (n,) bool

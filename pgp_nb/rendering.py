@@ -6,7 +6,7 @@
 __all__ = ['UP', 'PosedPerson', 'pose_person', 'camera_around', 'random_camera', 'Fragments', 'rasterize', 'ShadowMap',
            'shadow_map', 'shadowed', 'ground_shade', 'Rendered', 'render']
 
-# %% ../nbs/07_rendering.ipynb #cd5d3c3f
+# %% ../nbs/07_rendering.ipynb #ed2582de
 from typing import NamedTuple
 import numpy as np
 import cv2
@@ -16,7 +16,7 @@ from .clothes import Dressed, Person, dress, paint, random_person, vertex_normal
 from .conventions import BACKGROUND
 from .scenery import Background, PersonCamera, pixel_size, project_points, random_background, render_background
 
-# %% ../nbs/07_rendering.ipynb #0c38964e
+# %% ../nbs/07_rendering.ipynb #46ff286e
 class PosedPerson(NamedTuple):
     "A dressed person in T poses, standing on the ground z = 0 of the world."
     vertices: np.ndarray    # (T,N,3) mm, world frame
@@ -40,7 +40,7 @@ def pose_person(person: Person,
     posed = posed_joints(body, rotations, joints[:, 0])
     return PosedPerson((vertices + shift).astype(np.float32), (posed + shift).astype(np.float32), mesh)
 
-# %% ../nbs/07_rendering.ipynb #6af0b9a6
+# %% ../nbs/07_rendering.ipynb #3e0c3224
 def camera_around(joints: np.ndarray,       # (...,17,3) mm, world frame: all of them will be in view
                   azimuth: float,           # radians: the camera stands in the direction (cos, sin) of the world's x, y
                   elevation: float = .1,    # radians above the horizontal
@@ -48,7 +48,7 @@ def camera_around(joints: np.ndarray,       # (...,17,3) mm, world frame: all of
                   margin: float = .1,       # free share of the image at each side
                   shift: tuple = (0., 0.)   # moves the person in the image, in image sides
     ) -> PersonCamera:
-    "The camera that looks at people from a direction, far enough to have all joints in view with a margin, and never below the ground."
+    "The camera that looks at people from a direction, far enough to have all joints in view with a margin. Raises `ValueError` if it would stand below the ground."
     points = np.asarray(joints, float).reshape(-1, 3)
     center = (points.min(0) + points.max(0)) / 2
     ca, sa, ce, se = np.cos(azimuth), np.sin(azimuth), np.cos(elevation), np.sin(elevation)
@@ -61,16 +61,18 @@ def camera_around(joints: np.ndarray,       # (...,17,3) mm, world frame: all of
     free = .5 - margin
     distance = (FOCAL * np.abs(local[:, :2]) / free - local[:, 2:]).max()
     offset = np.array([*shift, 0]) * distance / FOCAL + [0, 0, distance]
-    return PersonCamera(rotation.astype(np.float32), (offset - rotation @ center).astype(np.float32), float(distance))
+    camera = PersonCamera(rotation.astype(np.float32), (offset - rotation @ center).astype(np.float32), float(distance))
+    if camera.position[2] <= 0: raise ValueError(f"elevation {elevation:.2f} puts the camera {-camera.position[2]:.0f} mm below the ground: give a larger one")
+    return camera
 
-# %% ../nbs/07_rendering.ipynb #70471b0b
+# %% ../nbs/07_rendering.ipynb #f17b1aa5
 def random_camera(rng: np.random.Generator, joints: np.ndarray) -> PersonCamera:
     "A camera at random around people: any side, mostly near eye level, sometimes higher, a little roll; people fill 60 to 85 % of the image."
     elevation = abs(rng.normal(.08, .12)) if rng.random() < .85 else rng.uniform(.2, .6)
     margin = rng.uniform(.075, .17)
     return camera_around(joints, rng.uniform(-np.pi, np.pi), elevation, rng.normal(0, .025), margin, tuple(rng.uniform(-.6, .6, 2) * (margin - .06)))
 
-# %% ../nbs/07_rendering.ipynb #7a344aa3
+# %% ../nbs/07_rendering.ipynb #38fa5cba
 class Fragments(NamedTuple):
     "The visible points of a mesh: pixel index (n,) row by row, face (n,), barycentric weights (n,3), depth (n,) mm."
     pixel: np.ndarray
@@ -86,6 +88,7 @@ def _edges(points, depth, faces):
     b = np.stack([np.stack([ya - yb, xb - xa, xa * yb - xb * ya], 1) * inverse[:, None] for xa, ya, xb, yb in ((x1, y1, x2, y2), (x2, y2, x0, y0), (x0, y0, x1, y1))], 1)
     return np.concatenate([b, (b / depth[faces][:, :, None]).sum(1, keepdims=True)], 1), area
 
+# %% ../nbs/07_rendering.ipynb #b7c1c72e
 def rasterize(points: np.ndarray,   # (N,2) px
               depth: np.ndarray,    # (N,) mm, positive
               faces: np.ndarray,    # (F,3), outside seen counter-clockwise in the world
@@ -118,7 +121,7 @@ def rasterize(points: np.ndarray,   # (N,2) px
     which, x, y = which[chosen], x[chosen], y[chosen]
     return Fragments(pixel, which, np.stack([at(k, which, x, y) for k in range(3)], 1), 1 / near[chosen])
 
-# %% ../nbs/07_rendering.ipynb #a0566214
+# %% ../nbs/07_rendering.ipynb #ae2a7d9d
 def _light_frame(direction):
     side = unit(np.cross(UP, direction) + 1e-6)
     return np.stack([side, np.cross(side, -direction), -direction])
@@ -130,7 +133,7 @@ class ShadowMap(NamedTuple):
     low: np.ndarray
     scale: float
 
-# %% ../nbs/07_rendering.ipynb #49a52149
+# %% ../nbs/07_rendering.ipynb #ffc515e9
 def shadow_map(vertices: np.ndarray,    # (N,3) mm
                faces: np.ndarray,       # (F,3)
                direction: np.ndarray,   # (3,) towards the light
@@ -145,7 +148,7 @@ def shadow_map(vertices: np.ndarray,    # (N,3) mm
     depth[f.pixel] = f.depth
     return ShadowMap(depth.reshape(side, side), frame, low, scale)
 
-# %% ../nbs/07_rendering.ipynb #3837bafc
+# %% ../nbs/07_rendering.ipynb #26ebf53d
 def shadowed(points: np.ndarray, # (n,3) mm
              shadows: ShadowMap,
              bias: float = 35.   # mm a point must lie behind the mesh
@@ -161,7 +164,7 @@ def shadowed(points: np.ndarray, # (n,3) mm
     hidden = lambda du, dv: shadows.depth[iv + dv, iu + du] < z
     return np.where(outside, 0, hidden(0, 0) * (1 - u) * (1 - v) + hidden(1, 0) * u * (1 - v) + hidden(0, 1) * (1 - u) * v + hidden(1, 1) * u * v)
 
-# %% ../nbs/07_rendering.ipynb #8286ec22
+# %% ../nbs/07_rendering.ipynb #37d290e8
 def _touch(ground, vertices, cells=96, low=170.):
     "How dark (0..1) each point of the ground (H,W,3) is for the nearness of vertices less than `low` mm above it."
     near = vertices[vertices[:, 2] < low]
@@ -189,7 +192,7 @@ def ground_shade(ground: np.ndarray,    # (H,W,3) mm, NaN where no ground is see
     touch = _touch(ground, vertices) if vertices[:, 2].min() < 170 else 0
     return (1 - strength * cast) * (1 - .7 * touch)
 
-# %% ../nbs/07_rendering.ipynb #f02d4743
+# %% ../nbs/07_rendering.ipynb #6ecf9655
 class Rendered(NamedTuple):
     "A picture and its ground truth."
     image: np.ndarray       # (H,W,3) uint8 RGB
@@ -223,7 +226,7 @@ def _shade(person, posed, t, fragments, camera, scene, shadows):
     lit = direct[:, None] * scene.strength * scene.light_color + around[:, None] * scene.sky_color
     return color ** 1.18 * lit, parts
 
-# %% ../nbs/07_rendering.ipynb #1667abfb
+# %% ../nbs/07_rendering.ipynb #a07336e2
 def _samples(values, height, width):
     "The four samples of each pixel: list of (H,W,...)."
     values = values.reshape(2 * height, 2 * width, *values.shape[1:])
@@ -242,7 +245,7 @@ def _compose(behind, pixel, colors, parts, height, width):
     image = sum(_samples(picture, height, width)) / 4 + (1 - coverage[..., None]) * behind
     return image, mask, np.where(mask, labels, BACKGROUND).astype(np.uint8)
 
-# %% ../nbs/07_rendering.ipynb #1ee4d7cc
+# %% ../nbs/07_rendering.ipynb #0c957051
 def _develop(image, rng):
     "From light to bytes: tone curve, a touch of blur and noise."
     image = np.clip(image, 0, 1.6)
@@ -251,7 +254,7 @@ def _develop(image, rng):
     grain = rng.uniform(.002, .009) * rng.standard_normal((*image.shape[:2], 1), np.float32)
     return np.clip((image + grain) * 255 + .5, 0, 255).astype(np.uint8)
 
-# %% ../nbs/07_rendering.ipynb #9afa673a
+# %% ../nbs/07_rendering.ipynb #0aa42431
 def render(person: Person,
            posed: PosedPerson,       # from `pose_person`
            t: int,                   # which of its frames

@@ -6,7 +6,7 @@
 __all__ = ['INDOORS', 'OUTDOORS', 'PersonCamera', 'pixel_size', 'project_points', 'pixel_rays', 'fractal_noise', 'noise_patch',
            'Background', 'random_background', 'Scene', 'render_background']
 
-# %% ../nbs/06c_scenery.ipynb #80b889da
+# %% ../nbs/06c_scenery.ipynb #018d4dc2
 from functools import cache
 from typing import NamedTuple
 import numpy as np
@@ -14,10 +14,10 @@ import cv2
 from .bodies import smoothstep, unit
 from .camera import FOCAL
 
-# %% ../nbs/06c_scenery.ipynb #3aaf1e77
+# %% ../nbs/06c_scenery.ipynb #d05fb90a
 def _c(values): return np.asarray(values, np.float32)
 
-# %% ../nbs/06c_scenery.ipynb #f0ac57a2
+# %% ../nbs/06c_scenery.ipynb #d46e659a
 class PersonCamera(NamedTuple):
     "A camera in the world: x_cam = rotation @ x_world + translation, mm, x right, y down, z forward; `distance` mm to what it looks at."
     rotation: np.ndarray
@@ -29,7 +29,7 @@ class PersonCamera(NamedTuple):
     @property
     def target(self) -> np.ndarray: return self.position + self.distance * self.rotation[2]
 
-# %% ../nbs/06c_scenery.ipynb #57b65696
+# %% ../nbs/06c_scenery.ipynb #56fdeb13
 def pixel_size(size: int | tuple[int, int]) -> tuple[int, int]:
     "(H, W) of an image size given as one side or as (H, W). Raises `ValueError` for others."
     height, width = (size, size) if np.isscalar(size) else size
@@ -42,7 +42,7 @@ def project_points(points: np.ndarray, camera: PersonCamera, size: int | tuple[i
     x = points @ camera.rotation.T + camera.translation
     return x[:, :2] * (min(height, width) * FOCAL / np.maximum(x[:, 2:], 1)) + np.array([width / 2, height / 2], x.dtype), x[:, 2]
 
-# %% ../nbs/06c_scenery.ipynb #5695a816
+# %% ../nbs/06c_scenery.ipynb #abf41f2d
 def pixel_rays(rotation: np.ndarray, # (3,3) world (or any other frame) to camera
                height: int, width: int
     ) -> np.ndarray:                 # (H,W,3)
@@ -51,7 +51,7 @@ def pixel_rays(rotation: np.ndarray, # (3,3) world (or any other frame) to camer
     x, y = (np.arange(width, dtype=np.float32) + .5 - width / 2) / f, (np.arange(height, dtype=np.float32) + .5 - height / 2) / f
     return (y[:, None] * r[1] + r[2])[:, None] + (x[:, None] * r[0])[None]
 
-# %% ../nbs/06c_scenery.ipynb #4b2e7f12
+# %% ../nbs/06c_scenery.ipynb #e74a8922
 def fractal_noise(rng: np.random.Generator, height: int, width: int, octaves: int = 5, start: int = 2) -> np.ndarray: # (H,W) in about -1..1
     "Noise with detail at every scale: random grids, each twice as fine and half as strong as the one before."
     total = np.zeros((height, width), np.float32)
@@ -70,7 +70,7 @@ def noise_patch(rng: np.random.Generator, height: int, width: int, zoom: float =
     patch = np.rot90(_noise(int(rng.integers(12))), rng.integers(4))[:side, :side]
     return cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR)
 
-# %% ../nbs/06c_scenery.ipynb #3eba84fc
+# %% ../nbs/06c_scenery.ipynb #ecf66181
 def _planks(rng, variant, side, n):
     u, width = np.arange(side), side // (8, 12, 16, 12)[variant]
     row = u // width
@@ -96,7 +96,7 @@ def _surface_shade(kind, variant, side=256):
         shade = 1 + rough * n + grain * rng.standard_normal((side, side))
     return shade.astype(np.float32)
 
-# %% ../nbs/06c_scenery.ipynb #19e3397b
+# %% ../nbs/06c_scenery.ipynb #8245200c
 _MM_PER_TEXEL = 9.8
 
 def _surface(kind, color, rng):
@@ -112,7 +112,7 @@ def _sample(texture, u, v, blur_at=None):
 def _floor(texture, points, t, near, far):
     return _sample(texture, points[..., 0] / _MM_PER_TEXEL, points[..., 1] / _MM_PER_TEXEL, smoothstep(t, near, far))
 
-# %% ../nbs/06c_scenery.ipynb #02e1c0b1
+# %% ../nbs/06c_scenery.ipynb #915e43c8
 INDOORS, OUTDOORS = ("room", "gym", "hall", "studio"), ("meadow", "park", "street", "beach", "court")
 
 class Background(NamedTuple):
@@ -131,7 +131,7 @@ def random_background(rng: np.random.Generator) -> Background:
     kinds = ("room",) * 3 + ("gym", "hall", "studio", "meadow", "park", "street", "street", "beach", "court")
     return Background(kinds[rng.integers(len(kinds))], int(rng.integers(2**31)), float(rng.uniform(-np.pi, np.pi)))
 
-# %% ../nbs/06c_scenery.ipynb #c40f6cb2
+# %% ../nbs/06c_scenery.ipynb #cd548a9f
 class Scene(NamedTuple):
     "What a camera sees of a place."
     image: np.ndarray       # (H,W,3) in 0..1
@@ -142,7 +142,7 @@ class Scene(NamedTuple):
     light_color: np.ndarray # (3,) around 1
     sky_color: np.ndarray   # (3,) around 1
 
-# %% ../nbs/06c_scenery.ipynb #76b49492
+# %% ../nbs/06c_scenery.ipynb #98f4fc00
 _WALLS = _c([[236, 232, 222], [214, 220, 224], [198, 208, 196], [226, 210, 186], [188, 200, 214], [160, 168, 176],
              [210, 190, 186], [240, 238, 236], [172, 150, 128], [140, 158, 150], [230, 214, 160], [120, 130, 148]]) / 255
 _WOODS = _c([[170, 120, 76], [198, 156, 108], [120, 80, 50], [150, 110, 80], [96, 66, 46], [212, 184, 146]]) / 255
@@ -167,7 +167,7 @@ class _Wall:
         tint = rng.normal(0, .06, (self.rows // course + 1, shift.max() // brick + 1)).astype(np.float32)
         self.canvas *= np.where((r % course == 0) | (shift % brick == 0), np.float32(1.22), 1 + tint[r // course, shift // brick])[..., None]
 
-# %% ../nbs/06c_scenery.ipynb #1cf493b1
+# %% ../nbs/06c_scenery.ipynb #879b0e53
 def _hang_window(wall, rng, x, width, color):
     frame = _c([.92, .92, .9]) if rng.random() < .6 else _pick(_WOODS, rng)
     wall.box(x - 60, 2160, width + 120, 1320, frame * .95)
@@ -202,7 +202,7 @@ def _stand_shelf(wall, rng, x, width, color):
             height = rng.uniform(190, 290)
             wall.box(book, top - 350 + height, 48, height, rng.uniform(.15, .85, 3) * rng.uniform(.5, 1))
 
-# %% ../nbs/06c_scenery.ipynb #bb7cff01
+# %% ../nbs/06c_scenery.ipynb #ff68ec0a
 def _paint_wall(rng, color, pads, width, height, style, scale=.04):
     "A wall's picture (h,w,3), `scale` px per mm: its surface, a skirting board, and what hangs on it."
     wall = _Wall(rng, color, width, height, scale)
@@ -219,7 +219,7 @@ def _paint_wall(rng, color, pads, width, height, style, scale=.04):
     wall.box(0, 90, width, 90, np.clip(color * rng.choice([.6, 1.1]), 0, 1))
     return cv2.GaussianBlur(np.clip(wall.canvas, 0, 1), (0, 0), .6)
 
-# %% ../nbs/06c_scenery.ipynb #ab1ff4cc
+# %% ../nbs/06c_scenery.ipynb #2d4b22ac
 def _leave_box(rays, eye, half, height):
     "Where rays from `eye` leave a room of half sides `half` (2,): distance, axis (0 x, 1 y) of the wall, and masks of floor and ceiling."
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -250,7 +250,7 @@ def _room(place, rng, rays, eye):
     shade = np.where(floor, .75 + .25 * smoothstep(corner, 0, 500), .8 + .2 * smoothstep(points[..., 2], 0, 300))
     return image * shade[..., None], floor
 
-# %% ../nbs/06c_scenery.ipynb #c3b54c51
+# %% ../nbs/06c_scenery.ipynb #4c8b0c7c
 def _room_walls(image, place, rays, points, on_wall, axis, half, height, color, style, scale=.04):
     for k in range(4):
         a, sign = k // 2, 1 - 2 * (k % 2)
@@ -277,7 +277,7 @@ def _studio(place, rng, rays, eye):
     bright = 1.06 - .2 * smoothstep(t, 4500, 9000) + .12 * np.clip(rays[..., 2] * 3, -.3, 1)
     return color * (bright * (.88 + .16 * spot) * (1 + .02 * noise_patch(rng, *rays.shape[:2])))[..., None], (rays[..., 2] < -1e-4) & (t < 1.2e4)
 
-# %% ../nbs/06c_scenery.ipynb #8ce6c244
+# %% ../nbs/06c_scenery.ipynb #2557d999
 _HAZE = _c([.74, .80, .86])
 
 def _sky(rng, rays, day):
@@ -296,7 +296,7 @@ def _below_skyline(rng, rays, high, rough):
     azimuth = np.degrees(np.arctan2(rays[..., 1], rays[..., 0])) * 2 + 360
     return rays[..., 2] < np.interp(azimuth, np.arange(720), line) * np.hypot(rays[..., 0], rays[..., 1])
 
-# %% ../nbs/06c_scenery.ipynb #17e0c6ee
+# %% ../nbs/06c_scenery.ipynb #431dde67
 def _ground_color(kind, rng):
     cover = dict(meadow="grass", park="grass", beach="sand", street=("asphalt", "paving")[rng.integers(2)], court=("asphalt", "dirt")[rng.integers(2)])[kind]
     color = dict(grass=_c([.36, .46, .20]), sand=_c([.82, .74, .58]), asphalt=_c([.42, .42, .43]), paving=_pick(_STONES, rng), dirt=_c([.62, .38, .26]))[cover]
@@ -321,7 +321,7 @@ def _outdoors(place, rng, rays, eye, day):
     haze = smoothstep(t, 2e4, 1.5e5)[..., None] * .7
     return np.where(below[..., None], color * patches * (1 - haze) + _HAZE * haze, image), below & (t < 1.2e5)
 
-# %% ../nbs/06c_scenery.ipynb #a98af187
+# %% ../nbs/06c_scenery.ipynb #e88bb5cd
 def _box_faces(center, size, turn):
     "Corners (4,3) and outward normal of the faces of an upright box that stands on `center` (3,), the bottom left out."
     c, s = np.cos(turn), np.sin(turn)
@@ -340,7 +340,7 @@ def _foliage(rng, lit, leaves=22, side=96):
     shade = .85 + .35 * coarse + .35 * fine - .35 * y + .25 * lit * x
     return np.stack([np.clip(shade, .15, 1.9), opacity], -1).astype(np.float32)
 
-# %% ../nbs/06c_scenery.ipynb #5964d7a8
+# %% ../nbs/06c_scenery.ipynb #fa1f1606
 class _Easel:
     "Draws things of a place into its picture, and takes what they hide out of the ground's mask."
     def __init__(self, image, ground, camera, light, middle):
@@ -369,32 +369,33 @@ class _Easel:
             if (corners[0] - self.camera.position) @ out >= 0: continue
             shade = .62 + .38 * max(out @ self.light, 0) + .1 * (out[2] > .5)
             self.fill(corners, np.clip(color * shade, 0, 1))
-            if windows is not None and out[2] < .5: self.windows(corners, windows * shade)
+            if windows is not None and out[2] < .5: _windows(self, corners, windows * shade)
 
-    def windows(self, corners, color):
-        a, b, _, d = corners
-        n, m = (max(int(np.linalg.norm(v) // mm), 1) for v, mm in ((b - a, 2200), (d - a, 2900)))
-        i, j = (x.reshape(-1, 1) for x in np.meshgrid(np.arange(n), np.arange(m)))
-        u, v = (i + [.28, .72, .72, .28]) / n, (j + [.3, .3, .8, .8]) / m
-        q, z = self.pixels((a + (b - a) * u[..., None] + (d - a) * v[..., None]).reshape(-1, 3))
-        if z.min() < 300: return
-        q = np.round(np.clip(q, -4e3, 4e3) * 16).astype(np.int32).reshape(-1, 4, 2)
-        cv2.fillPoly(self.image, q, tuple(map(float, color)), cv2.LINE_AA, 4)
+# %% ../nbs/06c_scenery.ipynb #1313585a
+def _windows(easel, corners, color):
+    a, b, _, d = corners
+    n, m = (max(int(np.linalg.norm(v) // mm), 1) for v, mm in ((b - a, 2200), (d - a, 2900)))
+    i, j = (x.reshape(-1, 1) for x in np.meshgrid(np.arange(n), np.arange(m)))
+    u, v = (i + [.28, .72, .72, .28]) / n, (j + [.3, .3, .8, .8]) / m
+    q, z = easel.pixels((a + (b - a) * u[..., None] + (d - a) * v[..., None]).reshape(-1, 3))
+    if z.min() < 300: return
+    q = np.round(np.clip(q, -4e3, 4e3) * 16).astype(np.int32).reshape(-1, 4, 2)
+    cv2.fillPoly(easel.image, q, tuple(map(float, color)), cv2.LINE_AA, 4)
 
-    def sprite(self, picture, center, width, color, haze=0.):
-        "A round picture (shade and opacity in 0..1) that faces the camera, `width` mm wide, in one colour."
-        (q,), (z,) = self.pixels([center])
-        side = int(width * FOCAL * min(self.image.shape[:2]) / z)
-        if z < 300 or not 2 <= side < 4000: return
-        (x, y), (h, w) = (q - side / 2).astype(int), self.image.shape[:2]
-        rows, columns = slice(max(y, 0), max(min(y + side, h), 0)), slice(max(x, 0), max(min(x + side, w), 0))
-        if rows.start >= rows.stop or columns.start >= columns.stop: return
-        picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)[rows.start - y:rows.stop - y, columns.start - x:columns.stop - x]
-        paint = color * picture[..., :1] * (1 - haze) + haze * _HAZE
-        self.image[rows, columns] += picture[..., 1:] * (paint - self.image[rows, columns])
-        self.ground[rows, columns][picture[..., 1] > .3] = 0
+def _sprite(easel, picture, center, width, color, haze=0.):
+    "A round picture (shade and opacity in 0..1) that faces the camera, `width` mm wide, in one colour."
+    (q,), (z,) = easel.pixels([center])
+    side = int(width * FOCAL * min(easel.image.shape[:2]) / z)
+    if z < 300 or not 2 <= side < 4000: return
+    (x, y), (h, w) = (q - side / 2).astype(int), easel.image.shape[:2]
+    rows, columns = slice(max(y, 0), max(min(y + side, h), 0)), slice(max(x, 0), max(min(x + side, w), 0))
+    if rows.start >= rows.stop or columns.start >= columns.stop: return
+    picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)[rows.start - y:rows.stop - y, columns.start - x:columns.stop - x]
+    paint = color * picture[..., :1] * (1 - haze) + haze * _HAZE
+    easel.image[rows, columns] += picture[..., 1:] * (paint - easel.image[rows, columns])
+    easel.ground[rows, columns][picture[..., 1] > .3] = 0
 
-# %% ../nbs/06c_scenery.ipynb #57a5cf67
+# %% ../nbs/06c_scenery.ipynb #ae1dc7af
 def _cabinet(easel, rng, at, turn, color): easel.box(at, rng.uniform([700, 380, 600], [1500, 500, 1500]), turn, color)
 def _stool(easel, rng, at, turn, color): easel.box(at, (400, 400, 450), turn, color)
 
@@ -412,7 +413,7 @@ def _table(easel, rng, at, turn, color):
 
 def _plant(easel, rng, at, turn, color):
     easel.box(at, (330, 330, 350), turn, _pick(_WALLS * .7, rng))
-    easel.sprite(_foliage(rng, .3, leaves=30), at + [0, 0, 700], rng.uniform(800, 1150), _c([.3, .55, .25]) * rng.uniform(.7, 1.2))
+    _sprite(easel, _foliage(rng, .3, leaves=30), at + [0, 0, 700], rng.uniform(800, 1150), _c([.3, .55, .25]) * rng.uniform(.7, 1.2))
 
 def _furnish(easel, place, rng):
     "Furniture around the middle of a room, standing square to its walls."
@@ -422,7 +423,7 @@ def _furnish(easel, place, rng):
         color = _pick(_WOODS if own.random() < .6 else _WALLS * .8, own, .06)
         things[own.integers(5)](easel, own, at, own.integers(4) * np.pi / 2, color)
 
-# %% ../nbs/06c_scenery.ipynb #83b555bc
+# %% ../nbs/06c_scenery.ipynb #9ad71128
 def _houses(easel, place, rng):
     "A ring of houses with gaps between them."
     radius, n = rng.uniform(15000, 32000), 14
@@ -437,9 +438,9 @@ def _fence(easel, place, rng):
     "A wooden fence along a square around the place."
     half = rng.uniform(5000, 8000)
     steps = np.arange(-half, half, 1400)
-    ends = [(np.array([a, b]), step) for a, b, step in [(u, -half, (1400, 0)) for u in steps] + [(u, half, (1400, 0)) for u in steps] + [(-half, u, (0, 1400)) for u in steps] + [(half, u, (0, 1400)) for u in steps]]
-    for at, i in easel.behind(np.array([e[0] for e in ends]), 2200):
-        along, up = np.array([*ends[i][1], 0]), np.array([0, 0, 1.])
+    rows = [np.stack(np.broadcast_arrays(*ab), 1) for ab in ((steps, -half), (steps, half), (-half, steps), (half, steps))]
+    for at, i in easel.behind(np.concatenate(rows), 2200):
+        along, up = np.array([1400., 0, 0] if i < 2 * len(steps) else [0, 1400., 0]), np.array([0, 0, 1.])
         for z in (300, 700, 1100): easel.fill([at + z * up, at + along + z * up, at + along + (z + 90) * up, at + (z + 90) * up], (.4, .36, .3))
         easel.fill([at, at + .07 * along, at + .07 * along + 1300 * up, at + 1300 * up], (.36, .32, .27))
 
@@ -451,9 +452,9 @@ def _trees(easel, place, rng, n):
         own = np.random.default_rng([place.seed, 300 + i])
         size, haze, side, up = own.uniform(4500, 9000), min(depth[i] / 9e4, .5), easel.side * 170, np.array([0, 0, 1.])
         easel.fill([at - side, at + side, at + .7 * side + .6 * size * up, at - .7 * side + .6 * size * up], _c([.3, .23, .17]) * (1 - haze) + haze * .75)
-        easel.sprite(foliage, at + .68 * size * up, size * .85, _c([.26, .43, .17]) * own.uniform(.7, 1.4), haze)
+        _sprite(easel, foliage, at + .68 * size * up, size * .85, _c([.26, .43, .17]) * own.uniform(.7, 1.4), haze)
 
-# %% ../nbs/06c_scenery.ipynb #325ac952
+# %% ../nbs/06c_scenery.ipynb #86a3513f
 def _camera_in_place(background, camera):
     "The camera in the frame of the place, the rotation world -> place, and the people's spot in the place (3,)."
     c, s = np.cos(background.turn), np.sin(background.turn)
@@ -475,11 +476,11 @@ def _paint_place(background, camera, spot, light, day, rng, height, width):
     return easel.image, easel.ground
 
 def _lights(rng, indoors, day):
-    strength, ambient = (rng.uniform(.35, .7), rng.uniform(.6, .8)) if indoors else (rng.uniform(.7, 1.), rng.uniform(.45, .6)) if day else (rng.uniform(.1, .25), rng.uniform(.8, .95))
-    warm = rng.uniform(-1, 1)
+    lamp, around = ((.35, .7), (.6, .8)) if indoors else ((.7, 1.), (.45, .6)) if day else ((.1, .25), (.8, .95))
+    strength, ambient, warm = rng.uniform(*lamp), rng.uniform(*around), rng.uniform(-1, 1)
     return strength, ambient, 1 + warm * _c([.06, 0, -.08]), 1 + (.3 if indoors else -.4) * warm * _c([.04, 0, -.06])
 
-# %% ../nbs/06c_scenery.ipynb #119bd5e5
+# %% ../nbs/06c_scenery.ipynb #dfacf46e
 def render_background(background: Background, camera: PersonCamera, size: int | tuple[int, int]) -> Scene:
     "A place as the camera sees it, drawn finer by half and averaged. Raises `ValueError` for an unknown kind of place."
     if background.kind not in INDOORS + OUTDOORS: raise ValueError(f"unknown kind of place {background.kind!r}: there are {', '.join(INDOORS + OUTDOORS)}")
