@@ -8,7 +8,7 @@ __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion',
            'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path', 'make_shard',
            'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
 
-# %% ../nbs/09_people.ipynb #9cb99999
+# %% ../nbs/09_people.ipynb #8c82f543
 import ast, json, os, signal, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,7 +32,7 @@ from .motions import displacement, draw_key_poses, place_joints, sample_motion, 
 from .rendering import camera_around, pose_person, render
 from .scenery import Background, PersonCamera, random_background
 
-# %% ../nbs/09_people.ipynb #094a7a7f
+# %% ../nbs/09_people.ipynb #fb571a7b
 class Film(NamedTuple):
     "Frames of one person with the truth about them; T frames of H x W pixels."
     images: np.ndarray # (T,H,W,3) uint8 RGB
@@ -61,7 +61,7 @@ def _film_camera(posed, azimuth, elevation, follow):
     moved = camera.translation - way[:, 0] @ camera.rotation.T
     return camera._replace(translation=(moved if follow else moved[0]).astype(np.float32))
 
-# %% ../nbs/09_people.ipynb #d21f5047
+# %% ../nbs/09_people.ipynb #a2477b84
 def render_motion(
     joints: np.ndarray, # (T,17,3) mm, world frame, z up
     person: Person | None = None, # who; at random if None
@@ -82,7 +82,7 @@ def render_motion(
     frames = [render(person, posed, t, camera._replace(translation=moves[t]), background, size, seed) for t in range(len(joints))]
     return Film(*(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")), camera)
 
-# %% ../nbs/09_people.ipynb #54ef40d4
+# %% ../nbs/09_people.ipynb #eccb27f8
 SPLITS = ("train", "val", "test")
 
 def check_split(split: str) -> str:
@@ -97,7 +97,7 @@ def bodies_of(
     kind = SPLITS.index(check_split(split))
     return [i for i in range(N_BODIES) if (0, 0, 2, 0, 0, 1, 0, 2)[i % 8] == kind]
 
-# %% ../nbs/09_people.ipynb #75925b1f
+# %% ../nbs/09_people.ipynb #1b0b2372
 class Filming(NamedTuple):
     "How pairs are filmed."
     same_place: float = .6 # probability that both frames show the same (moved) place
@@ -128,7 +128,7 @@ def crop_camera(
     elevation, roll = np.radians(rng.uniform(*filming.elevation)), np.radians(rng.normal(0, 2))
     return camera_around(points, azimuth, elevation, roll, margin=free, shift=tuple(rng.uniform(-.7, .7, 2) * free))
 
-# %% ../nbs/09_people.ipynb #1fa961dd
+# %% ../nbs/09_people.ipynb #fc1c83c1
 class Pair(NamedTuple):
     "Source and target frame of one person with the truth; the first axis of each array is source, target."
     images: np.ndarray # (2,H,W,3) uint8 RGB
@@ -157,7 +157,7 @@ def film_pair(
     stack = lambda k: np.stack([getattr(f, k) for f in frames])
     return dict(images=stack("image"), parts=stack("parts"), joints_3d=stack("joints_3d"), joints_2d=stack("joints_2d"), bodies=person.body)
 
-# %% ../nbs/09_people.ipynb #c34b3768
+# %% ../nbs/09_people.ipynb #deb301be
 def _blob(m, centre, radius, value, rng):
     "Fill an ellipse of the float map in place."
     axes = np.maximum(1, rng.uniform(.5, 1.5, 2) * radius).astype(int)
@@ -176,7 +176,7 @@ def _shaken(m, s, rng):
     y, x = np.mgrid[:h, :w].astype(np.float32)
     return cv2.remap(m, x + _waves((h, w), s * w / 40, rng) + np.float32(shift[0]), y + _waves((h, w), s * h / 40, rng) + np.float32(shift[1]), cv2.INTER_LINEAR)
 
-# %% ../nbs/09_people.ipynb #0072a3a3
+# %% ../nbs/09_people.ipynb #6563589f
 def noisy_saliency(
     mask: np.ndarray, # (H,W) bool, the person
     quality: float, # 0 (hardly any use) to 1 (the mask itself)
@@ -193,7 +193,7 @@ def noisy_saliency(
     m = m * rng.uniform(1 - .4 * s, 1) + _waves((h, w), .2 * s, rng)
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
-# %% ../nbs/09_people.ipynb #b35938a1
+# %% ../nbs/09_people.ipynb #4d01c367
 PAIRS_PER_SHARD = 16
 _MAGIC = b"pgp_nb people 1\n"
 
@@ -234,7 +234,7 @@ def unpack_shard(
     parts = _decode(a.pop("png"), a.pop("png_lengths"), cv2.IMREAD_GRAYSCALE)
     return a | dict(images=images.reshape(-1, 2, *images.shape[1:]), parts=parts.reshape(-1, 2, *parts.shape[1:]))
 
-# %% ../nbs/09_people.ipynb #d0be0f3d
+# %% ../nbs/09_people.ipynb #aafbb71e
 def write_shard(
     path: Path, # where it goes
     data: bytes, # from `pack_shard`
@@ -249,7 +249,7 @@ def default_root() -> Path: # folder of the cache
     "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
     return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
 
-# %% ../nbs/09_people.ipynb #7d0bb72b
+# %% ../nbs/09_people.ipynb #fc656e7e
 @cache
 def fingerprint() -> str: # 8 hexadecimal digits
     "Changes with the data files and the code (comments aside) that the pictures depend on."
@@ -270,12 +270,14 @@ def make_shard(
     shard: int, # number of the shard
     split: str, size: int, seed: int, # as for `film_pair`
     filming: tuple, # fields of `Filming`
+    code: str, # `fingerprint` of the code that asks
     ) -> None:
-    "Film the pairs of one shard and write them."
+    "Film the pairs of one shard and write them. Raises `RuntimeError` if this process runs other code than the one that asks."
+    if code != fingerprint(): raise RuntimeError("pgp_nb was changed while pairs were being made: restart Python and call again")
     numbers = range(shard * PAIRS_PER_SHARD, (shard + 1) * PAIRS_PER_SHARD)
     write_shard(shard_path(Path(folder), shard), pack_shard([film_pair(split, i, size, seed, Filming(*filming)) for i in numbers]))
 
-# %% ../nbs/09_people.ipynb #d7ed3197
+# %% ../nbs/09_people.ipynb #182a256d
 def serve_jobs() -> None:
     "What a worker process does: read jobs of `make_shard` as JSON lines, answer each with a JSON line."
     cv2.setNumThreads(1)
@@ -299,7 +301,7 @@ def _ask(worker, job):
     if answer.get("errno"): raise OSError(answer["errno"], answer["message"])
     if answer: raise RuntimeError(f"shard {job['shard']}: {answer['kind']}: {answer['message']}")
 
-# %% ../nbs/09_people.ipynb #380ef2ca
+# %% ../nbs/09_people.ipynb #2f5089c3
 def _drain(jobs, done, stop):
     "Work through the shared iterator of jobs with one worker process."
     worker = _start_worker()
@@ -337,7 +339,7 @@ def run_jobs(
         try: [f.result() for f in futures]
         finally: stop.set()
 
-# %% ../nbs/09_people.ipynb #5e305709
+# %% ../nbs/09_people.ipynb #b77985df
 @dataclass(frozen=True, repr=False)
 class People:
     "N pairs of frames in memory; axis 1 is source, target. `people.pair(i)` is one, `people[:10]` some of them."
@@ -368,7 +370,7 @@ class People:
         "See `show_people`."
         return show_people(self, n, **layout)
 
-# %% ../nbs/09_people.ipynb #e2925722
+# %% ../nbs/09_people.ipynb #2879157e
 def _read_shards(folder, numbers):
     "Shards that are there and whole {number: bytes}; damaged ones are announced and left out."
     found = {}
@@ -405,7 +407,7 @@ def _saliency_of(masks, quality, key):
     maps = [noisy_saliency(m, quality, np.random.default_rng([*key, i, t])) for i, pair in enumerate(masks) for t, m in enumerate(pair)]
     return np.stack(maps).reshape(masks.shape)
 
-# %% ../nbs/09_people.ipynb #39215434
+# %% ../nbs/09_people.ipynb #7b18999d
 def load_people(
     split: str, # train, val or test: other bodies, clothes, places and motions
     n: int = 5000, # number of pairs
@@ -424,7 +426,7 @@ def load_people(
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     shards = _read_shards(folder, numbers)
-    missing = [dict(folder=str(folder), shard=i, split=split, size=size, seed=seed, filming=filming) for i in numbers if i not in shards]
+    missing = [dict(folder=str(folder), shard=i, split=split, size=size, seed=seed, filming=filming, code=fingerprint()) for i in numbers if i not in shards]
     if missing:
         with tqdm(total=len(numbers) * PAIRS_PER_SHARD, initial=len(shards) * PAIRS_PER_SHARD, desc=f"people/{split}", unit=" pairs", disable=not progress) as bar:
             run_jobs(missing, workers or _cores(), lambda _: bar.update(PAIRS_PER_SHARD))
@@ -433,7 +435,7 @@ def load_people(
     masks = a["parts"] != BACKGROUND
     return People(masks=masks, saliency=_saliency_of(masks, saliency_quality, (seed, SPLITS.index(split))), split=split, seed=seed, **a)
 
-# %% ../nbs/09_people.ipynb #e90e914a
+# %% ../nbs/09_people.ipynb #ec4b0a9f
 def unpaired_poses(
     n: int, # how many
     seed: int = 0, # the same seed gives the same poses
@@ -444,7 +446,7 @@ def unpaired_poses(
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
-# %% ../nbs/09_people.ipynb #e901519e
+# %% ../nbs/09_people.ipynb #c7dcc0fc
 def _show_frame(row, pair, t, size):
     pictures = pair.images[t], paint_labels(pair.parts[t], pair.images[t], .5), pair.saliency[t]
     for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))

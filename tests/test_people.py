@@ -75,10 +75,12 @@ def test_full_disk_names_the_file_and_keeps_what_was_written(reference, tmp_path
 
 def test_error_in_a_worker_process_arrives_here(tmp_path):
     (tmp_path / "file").write_text("")
-    job = dict(folder=str(tmp_path / "file"), split="train", size=SIZE, seed=0, filming=P.Filming())
+    job = dict(folder=str(tmp_path / "file"), split="train", size=SIZE, seed=0, filming=P.Filming(), code=P.fingerprint())
     with pytest.raises(OSError, match=r"0000.\.shard belongs into the cache"): P.run_jobs([job | dict(shard=i) for i in range(2)], workers=2)
     with pytest.raises(RuntimeError, match="shard 0: ValueError: unknown split"):
-        P.run_jobs([job | dict(shard=0, split="dev"), job | dict(shard=0, split="dev")], workers=2)
+        P.run_jobs([job | dict(shard=0, split="dev")] * 2, workers=2)
+    with pytest.raises(RuntimeError, match="pgp_nb was changed.*call again"):
+        P.run_jobs([job | dict(shard=0, code="older")] * 2, workers=2)
 
 def test_dead_worker_says_what_to_do(tmp_path, monkeypatch):
     start = P._start_worker
