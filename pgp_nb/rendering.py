@@ -6,7 +6,7 @@
 __all__ = ['UP', 'PosedPerson', 'pose_person', 'camera_around', 'random_camera', 'Fragments', 'rasterize', 'ShadowMap',
            'shadow_map', 'shadowed', 'ground_shade', 'Rendered', 'render']
 
-# %% ../nbs/07_rendering.ipynb #ed2582de
+# %% ../nbs/07_rendering.ipynb #d63e88f4
 from typing import NamedTuple
 import numpy as np
 import cv2
@@ -16,7 +16,7 @@ from .clothes import Dressed, Person, dress, paint, random_person, vertex_normal
 from .conventions import BACKGROUND
 from .scenery import Background, PersonCamera, pixel_size, project_points, random_background, render_background
 
-# %% ../nbs/07_rendering.ipynb #46ff286e
+# %% ../nbs/07_rendering.ipynb #9f809158
 class PosedPerson(NamedTuple):
     "A dressed person in T poses, standing on the ground z = 0 of the world."
     vertices: np.ndarray    # (T,N,3) mm, world frame
@@ -40,7 +40,7 @@ def pose_person(person: Person,
     posed = posed_joints(body, rotations, joints[:, 0])
     return PosedPerson((vertices + shift).astype(np.float32), (posed + shift).astype(np.float32), mesh)
 
-# %% ../nbs/07_rendering.ipynb #3e0c3224
+# %% ../nbs/07_rendering.ipynb #99649a52
 def camera_around(joints: np.ndarray,       # (...,17,3) mm, world frame: all of them will be in view
                   azimuth: float,           # radians: the camera stands in the direction (cos, sin) of the world's x, y
                   elevation: float = .1,    # radians above the horizontal
@@ -65,14 +65,14 @@ def camera_around(joints: np.ndarray,       # (...,17,3) mm, world frame: all of
     if camera.position[2] <= 0: raise ValueError(f"elevation {elevation:.2f} puts the camera {-camera.position[2]:.0f} mm below the ground: give a larger one")
     return camera
 
-# %% ../nbs/07_rendering.ipynb #f17b1aa5
+# %% ../nbs/07_rendering.ipynb #90a7fb7e
 def random_camera(rng: np.random.Generator, joints: np.ndarray) -> PersonCamera:
     "A camera at random around people: any side, mostly near eye level, sometimes higher, a little roll; people fill 60 to 85 % of the image."
     elevation = abs(rng.normal(.08, .12)) if rng.random() < .85 else rng.uniform(.2, .6)
     margin = rng.uniform(.075, .17)
     return camera_around(joints, rng.uniform(-np.pi, np.pi), elevation, rng.normal(0, .025), margin, tuple(rng.uniform(-.6, .6, 2) * (margin - .06)))
 
-# %% ../nbs/07_rendering.ipynb #38fa5cba
+# %% ../nbs/07_rendering.ipynb #a8dfb4db
 class Fragments(NamedTuple):
     "The visible points of a mesh: pixel index (n,) row by row, face (n,), barycentric weights (n,3), depth (n,) mm."
     pixel: np.ndarray
@@ -81,14 +81,15 @@ class Fragments(NamedTuple):
     depth: np.ndarray
 
 def _edges(points, depth, faces):
-    "Affine functions of the pixel position, (F,4,3): the three barycentric weights and the inverse depth; and the signed areas."
+    "Affine functions of the pixel position, (4,3,F): the three barycentric weights and the inverse depth; and the signed areas (F,)."
     (x0, y0), (x1, y1), (x2, y2) = (points[faces[:, k]].T for k in range(3))
     area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
     inverse = 1 / np.where(np.abs(area) < 1e-9, 1, area)
-    b = np.stack([np.stack([ya - yb, xb - xa, xa * yb - xb * ya], 1) * inverse[:, None] for xa, ya, xb, yb in ((x1, y1, x2, y2), (x2, y2, x0, y0), (x0, y0, x1, y1))], 1)
-    return np.concatenate([b, (b / depth[faces][:, :, None]).sum(1, keepdims=True)], 1), area
+    sides = (x1, y1, x2, y2), (x2, y2, x0, y0), (x0, y0, x1, y1)
+    b = np.stack([np.stack([ya - yb, xb - xa, xa * yb - xb * ya]) * inverse for xa, ya, xb, yb in sides])
+    return np.concatenate([b, (b / depth[faces].T[:, None]).sum(0, keepdims=True)]), area
 
-# %% ../nbs/07_rendering.ipynb #b7c1c72e
+# %% ../nbs/07_rendering.ipynb #6de49e1c
 def rasterize(points: np.ndarray,   # (N,2) px
               depth: np.ndarray,    # (N,) mm, positive
               faces: np.ndarray,    # (F,3), outside seen counter-clockwise in the world
@@ -107,7 +108,7 @@ def rasterize(points: np.ndarray,   # (N,2) px
     rank = np.arange(len(which), dtype=np.int32) - np.repeat((np.cumsum(count) - count).astype(np.int32), count)
     row, column = np.divmod(rank, extent[which, 0])
     x, y = column + low[which, 0], row + low[which, 1]
-    at = lambda k, w, x, y: affine[w, k, 0] * (x + .5) + affine[w, k, 1] * (y + .5) + affine[w, k, 2]
+    at = lambda k, w, x, y: affine[k, 0].take(w) * (x + .5) + affine[k, 1].take(w) * (y + .5) + affine[k, 2].take(w)
     inside = np.arange(len(which))
     for k in range(3): inside = inside[at(k, which[inside], x[inside], y[inside]) >= 0]
     which, x, y = which[inside], x[inside], y[inside]
@@ -121,10 +122,10 @@ def rasterize(points: np.ndarray,   # (N,2) px
     which, x, y = which[chosen], x[chosen], y[chosen]
     return Fragments(pixel, which, np.stack([at(k, which, x, y) for k in range(3)], 1), 1 / near[chosen])
 
-# %% ../nbs/07_rendering.ipynb #ae2a7d9d
+# %% ../nbs/07_rendering.ipynb #5354bc17
 def _light_frame(direction):
     side = unit(np.cross(UP, direction) + 1e-6)
-    return np.stack([side, np.cross(side, -direction), -direction])
+    return np.stack([side, np.cross(-direction, side), -direction])
 
 class ShadowMap(NamedTuple):
     "What the light sees of a mesh: depths (side,side) mm in the frame of the light, and how points (mm) become its pixels."
@@ -133,22 +134,23 @@ class ShadowMap(NamedTuple):
     low: np.ndarray
     scale: float
 
-# %% ../nbs/07_rendering.ipynb #ffc515e9
+# %% ../nbs/07_rendering.ipynb #4dadfc54
 def shadow_map(vertices: np.ndarray,    # (N,3) mm
                faces: np.ndarray,       # (F,3)
                direction: np.ndarray,   # (3,) towards the light
+               two_sided: np.ndarray | None = None, # (F,) faces that have no back
                side: int = 112          # pixels
     ) -> ShadowMap:
     "The depths of a mesh seen from the light."
     frame = _light_frame(direction)
     local = vertices @ frame.T
     low, scale = local.min(0), (side - 2) / (np.ptp(local[:, :2], 0).max() + 1)
-    f = rasterize((local[:, :2] - low[:2]) * scale + 1, local[:, 2] - low[2] + 100, faces, side, side, np.ones(len(faces), bool))
+    f = rasterize((local[:, :2] - low[:2]) * scale + 1, local[:, 2] - low[2] + 100, faces, side, side, two_sided)
     depth = np.full(side * side, 1e6, np.float32)
     depth[f.pixel] = f.depth
     return ShadowMap(depth.reshape(side, side), frame, low, scale)
 
-# %% ../nbs/07_rendering.ipynb #26ebf53d
+# %% ../nbs/07_rendering.ipynb #63088c50
 def shadowed(points: np.ndarray, # (n,3) mm
              shadows: ShadowMap,
              bias: float = 35.   # mm a point must lie behind the mesh
@@ -164,7 +166,7 @@ def shadowed(points: np.ndarray, # (n,3) mm
     hidden = lambda du, dv: shadows.depth[iv + dv, iu + du] < z
     return np.where(outside, 0, hidden(0, 0) * (1 - u) * (1 - v) + hidden(1, 0) * u * (1 - v) + hidden(0, 1) * (1 - u) * v + hidden(1, 1) * u * v)
 
-# %% ../nbs/07_rendering.ipynb #37d290e8
+# %% ../nbs/07_rendering.ipynb #1b260053
 def _touch(ground, vertices, cells=96, low=170.):
     "How dark (0..1) each point of the ground (H,W,3) is for the nearness of vertices less than `low` mm above it."
     near = vertices[vertices[:, 2] < low]
@@ -192,7 +194,7 @@ def ground_shade(ground: np.ndarray,    # (H,W,3) mm, NaN where no ground is see
     touch = _touch(ground, vertices) if vertices[:, 2].min() < 170 else 0
     return (1 - strength * cast) * (1 - .7 * touch)
 
-# %% ../nbs/07_rendering.ipynb #6ecf9655
+# %% ../nbs/07_rendering.ipynb #3aa49118
 class Rendered(NamedTuple):
     "A picture and its ground truth."
     image: np.ndarray       # (H,W,3) uint8 RGB
@@ -226,7 +228,7 @@ def _shade(person, posed, t, fragments, camera, scene, shadows):
     lit = direct[:, None] * scene.strength * scene.light_color + around[:, None] * scene.sky_color
     return color ** 1.18 * lit, parts
 
-# %% ../nbs/07_rendering.ipynb #a07336e2
+# %% ../nbs/07_rendering.ipynb #eb703f57
 def _samples(values, height, width):
     "The four samples of each pixel: list of (H,W,...)."
     values = values.reshape(2 * height, 2 * width, *values.shape[1:])
@@ -245,7 +247,7 @@ def _compose(behind, pixel, colors, parts, height, width):
     image = sum(_samples(picture, height, width)) / 4 + (1 - coverage[..., None]) * behind
     return image, mask, np.where(mask, labels, BACKGROUND).astype(np.uint8)
 
-# %% ../nbs/07_rendering.ipynb #0c957051
+# %% ../nbs/07_rendering.ipynb #749c7c2e
 def _develop(image, rng):
     "From light to bytes: tone curve, a touch of blur and noise."
     image = np.clip(image, 0, 1.6)
@@ -254,7 +256,7 @@ def _develop(image, rng):
     grain = rng.uniform(.002, .009) * rng.standard_normal((*image.shape[:2], 1), np.float32)
     return np.clip((image + grain) * 255 + .5, 0, 255).astype(np.uint8)
 
-# %% ../nbs/07_rendering.ipynb #0aa42431
+# %% ../nbs/07_rendering.ipynb #aafed61d
 def render(person: Person,
            posed: PosedPerson,       # from `pose_person`
            t: int,                   # which of its frames
@@ -270,7 +272,7 @@ def render(person: Person,
     if z.min() < 100: raise ValueError("the person reaches behind the camera: move the camera back (camera_around does)")
     f = rasterize(q, z, posed.mesh.faces, 2 * height, 2 * width, posed.mesh.two_sided)
     scene = render_background(background, camera, size)
-    shadows = shadow_map(vertices, posed.mesh.faces, scene.light)
+    shadows = shadow_map(vertices, posed.mesh.faces, scene.light, posed.mesh.two_sided)
     colors, parts = _shade(person, posed, t, f, camera, scene, shadows)
     shade = ground_shade(scene.ground, vertices, shadows, .6 * scene.strength / (scene.strength + .5 * scene.ambient))
     image, mask, labels = _compose(scene.image ** 1.18 * shade[..., None], f.pixel, colors, parts, height, width)
