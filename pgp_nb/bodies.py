@@ -7,7 +7,7 @@ __all__ = ['BONE_NAMES', 'BONE_PIVOTS', 'BONE_PARTS', 'N_BONES', 'JOINT_BONES', 
            'Body', 'limb_lengths', 'topology', 'load_body', 'mean_body', 'pose_from_joints', 'posed_joints', 'skin',
            'retarget']
 
-# %% ../nbs/06_bodies.ipynb #d9a1232c
+# %% ../nbs/06_bodies.ipynb #8028cb86
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, joint_index
 
-# %% ../nbs/06_bodies.ipynb #e7500d99
+# %% ../nbs/06_bodies.ipynb #7e78f0dc
 def unit(v: np.ndarray) -> np.ndarray: # (...,n) -> (...,n)
     "Vectors scaled to length 1; zero stays zero."
     return v / np.maximum(np.sqrt(np.einsum("...i,...i->...", v, v)), 1e-9)[..., None]
@@ -25,7 +25,7 @@ def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
-# %% ../nbs/06_bodies.ipynb #42e7e745
+# %% ../nbs/06_bodies.ipynb #19d81183
 _BONES = (  # name, joint it turns about, part it belongs to
     ("pelvis", "pelvis", 0), ("belly", "pelvis", 0), ("chest", "spine", 0), ("head", "thorax", 1),
     ("l_clavicle", "thorax", 0), ("l_upper_arm", "l_shoulder", 2), ("l_upper_arm_low", "l_shoulder", 2),
@@ -44,7 +44,7 @@ _CARRIED_BY = dict(  # the bone that moves a joint
     l_hip="pelvis", l_knee="l_thigh_low", l_ankle="l_shin", l_shoulder="l_clavicle", l_elbow="l_upper_arm_low", l_wrist="l_forearm")
 JOINT_BONES = tuple(BONE_NAMES.index(_CARRIED_BY[joint]) for joint in JOINT_NAMES)
 
-# %% ../nbs/06_bodies.ipynb #94cfaaa0
+# %% ../nbs/06_bodies.ipynb #08d5cec8
 class Topology(NamedTuple):
     "What all bodies share: faces (F,3), each vertex's weights on the bones (V,24) and on the parts (V,10), both with rows of sum 1."
     faces: np.ndarray
@@ -64,7 +64,7 @@ class Body(NamedTuple):
     @property
     def height(self) -> float: return float(np.ptp(self.vertices[:, 2]))
 
-# %% ../nbs/06_bodies.ipynb #daa0ed19
+# %% ../nbs/06_bodies.ipynb #d990c4ae
 @cache
 def _baked() -> dict:
     path = Path(str(files("pgp_nb"))) / "data" / "bodies.npz"
@@ -84,7 +84,7 @@ def topology() -> Topology:
     weights /= weights.sum(1, keepdims=True)
     return Topology(baked["faces"].astype(np.int64), weights, weights @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)])
 
-# %% ../nbs/06_bodies.ipynb #d54782e6
+# %% ../nbs/06_bodies.ipynb #05a2cf92
 N_BODIES = 96
 
 @cache
@@ -100,7 +100,7 @@ def mean_body() -> Body:
     baked = _baked()
     return Body(baked["vertices"].mean(0, dtype=np.float32) / 10, baked["joints"].mean(0), baked["eyes"].mean(0), False, -1)
 
-# %% ../nbs/06_bodies.ipynb #4318afe1
+# %% ../nbs/06_bodies.ipynb #163761f9
 def _apply(rotation, v): return (rotation @ v[..., None])[..., 0]
 
 def _basis(first, second):
@@ -127,7 +127,7 @@ def _about(axis, angle):
     k, angle = _cross_matrix(unit(axis)), angle[..., None, None]
     return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
 
-# %% ../nbs/06_bodies.ipynb #22437cd4
+# %% ../nbs/06_bodies.ipynb #0264525e
 def _trunk(d, rest):
     "Rotations of pelvis, belly, chest and head from the limb vectors d(a, b) of the pose and rest(a, b) of the body."
     turn = lambda first, second: _basis(d(*first), d(*second)) @ _basis(rest(*first), rest(*second)).swapaxes(-1, -2)
@@ -149,7 +149,7 @@ def _clavicle(chest, arm, side):
     rise = _apply(chest.swapaxes(-1, -2), unit(arm))[..., 2]
     return chest @ _about(np.array([1., 0, 0]), side * np.radians(28) * smoothstep(rise, -.3, 1.))
 
-# %% ../nbs/06_bodies.ipynb #6450a393
+# %% ../nbs/06_bodies.ipynb #591544cb
 def _limb(parent, upper, lower, rest_upper, rest_lower, hinge, limit):
     "Rotations (half twisted upper bone, upper bone, lower bone) of a limb with the directions `upper`, `lower` (...,3), below a bone rotated by `parent`."
     swing = _between(_apply(parent, rest_upper), upper) @ parent
@@ -170,7 +170,7 @@ def _foot(shin, ankle_height, up):
     turn = np.clip(-pitch * near + np.radians(18) * (1 - near), -np.radians(35), np.radians(50))
     return _about(shin[..., :, 1], turn) @ shin
 
-# %% ../nbs/06_bodies.ipynb #a6862a0e
+# %% ../nbs/06_bodies.ipynb #85c919bf
 def _arm(chest, d, rest, s):
     upper, lower = (f"{s}_shoulder", f"{s}_elbow"), (f"{s}_elbow", f"{s}_wrist")
     clavicle = _clavicle(chest, d(*upper), 1 if s == "l" else -1)
@@ -195,7 +195,7 @@ def _check_joints(joints):
     if not np.isfinite(joints).all(): raise ValueError(f"joints hold NaN or infinite values in frames {np.flatnonzero(~np.isfinite(joints).all((1, 2)))[:5].tolist()}: leave these frames out")
     return joints
 
-# %% ../nbs/06_bodies.ipynb #04a42f71
+# %% ../nbs/06_bodies.ipynb #b76bc980
 def pose_from_joints(joints: np.ndarray,        # (T,17,3) mm, any frame, any skeleton
                      body: Body | None = None,  # the body that will take the pose; the mean body if None
                      up: np.ndarray | None = None # (3,) the frame's up direction: with it, feet near the lowest ankle are laid flat
@@ -210,7 +210,7 @@ def pose_from_joints(joints: np.ndarray,        # (T,17,3) mm, any frame, any sk
     bones.update(_feet(joints, bones, up))
     return np.stack([bones[name] for name in BONE_NAMES], 1).astype(np.float32)
 
-# %% ../nbs/06_bodies.ipynb #d455db3f
+# %% ../nbs/06_bodies.ipynb #a06ef6e7
 def posed_joints(body: Body,
                  rotations: np.ndarray,                 # (T,24,3,3) from `pose_from_joints`
                  translation: np.ndarray | None = None  # (T,3) mm, where the pelvis goes; the origin if None
