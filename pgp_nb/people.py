@@ -8,7 +8,7 @@ __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion',
            'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path', 'make_shard',
            'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
 
-# %% ../nbs/09_people.ipynb #8c82f543
+# %% ../nbs/09_people.ipynb #26b25c5a
 import ast, json, os, signal, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,7 +32,7 @@ from .motions import displacement, draw_key_poses, place_joints, sample_motion, 
 from .rendering import camera_around, pose_person, render
 from .scenery import Background, PersonCamera, random_background
 
-# %% ../nbs/09_people.ipynb #fb571a7b
+# %% ../nbs/09_people.ipynb #dca22c9f
 class Film(NamedTuple):
     "Frames of one person with the truth about them; T frames of H x W pixels."
     images: np.ndarray # (T,H,W,3) uint8 RGB
@@ -42,6 +42,7 @@ class Film(NamedTuple):
     joints_2d: np.ndarray # (T,17,2) float32 pixels
     camera: PersonCamera # world to camera: rotation (3,3); translation (3,), or (T,3) mm of a camera that follows
 
+# %% ../nbs/09_people.ipynb #91136ac3
 def check_joints(
     joints, # array-like (T,17,3)
     ) -> np.ndarray: # (T,17,3) float32
@@ -51,9 +52,11 @@ def check_joints(
         raise ValueError(f"joints must have shape (T, {N_JOINTS}, 3) in mm, got {p.shape}: see pgp_nb.conventions for other joint sets")
     if not len(p): raise ValueError("joints hold no frame: give at least one")
     bad = np.argwhere(~np.isfinite(p).all(-1))
-    if len(bad): raise ValueError(f"joints of frame {bad[0, 0]}, joint {bad[0, 1]} are not finite ({len(bad)} in all): drop those frames or fill them in first")
+    if len(bad): raise ValueError(f"joints of frame {bad[0, 0]}, joint {bad[0, 1]} are not finite ({len(bad)} in all): "
+                                  "drop those frames or fill them in first")
     return p
 
+# %% ../nbs/09_people.ipynb #0d6fe993
 def _film_camera(posed, azimuth, elevation, follow):
     "A camera that sees all frames: from one place, or moving along with the pelvis (translations (T,3))."
     way = posed.joints[:, :1] * [1, 1, 0] if follow else np.zeros((1, 1, 3))
@@ -61,7 +64,7 @@ def _film_camera(posed, azimuth, elevation, follow):
     moved = camera.translation - way[:, 0] @ camera.rotation.T
     return camera._replace(translation=(moved if follow else moved[0]).astype(np.float32))
 
-# %% ../nbs/09_people.ipynb #a2477b84
+# %% ../nbs/09_people.ipynb #e4a00f16
 def render_motion(
     joints: np.ndarray, # (T,17,3) mm, world frame, z up
     person: Person | None = None, # who; at random if None
@@ -82,7 +85,7 @@ def render_motion(
     frames = [render(person, posed, t, camera._replace(translation=moves[t]), background, size, seed) for t in range(len(joints))]
     return Film(*(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")), camera)
 
-# %% ../nbs/09_people.ipynb #eccb27f8
+# %% ../nbs/09_people.ipynb #62ecf118
 SPLITS = ("train", "val", "test")
 
 def check_split(split: str) -> str:
@@ -97,7 +100,7 @@ def bodies_of(
     kind = SPLITS.index(check_split(split))
     return [i for i in range(N_BODIES) if (0, 0, 2, 0, 0, 1, 0, 2)[i % 8] == kind]
 
-# %% ../nbs/09_people.ipynb #1b0b2372
+# %% ../nbs/09_people.ipynb #0c00b684
 class Filming(NamedTuple):
     "How pairs are filmed."
     same_place: float = .6 # probability that both frames show the same (moved) place
@@ -105,6 +108,7 @@ class Filming(NamedTuple):
     elevation: tuple[float, float] = (-5., 25.) # degrees, of the camera above the horizon
     moved_mm: float = 230. # least mean joint displacement between the frames where there are such, canonical frame
 
+# %% ../nbs/09_people.ipynb #b996c04a
 def pick_frames(
     motion: np.ndarray, # (T,17,3) mm
     least: float, # mm
@@ -117,6 +121,7 @@ def pick_frames(
     far = np.flatnonzero(moved > least)
     return [s, int(rng.choice(far)) if len(far) else int(moved.argmax())]
 
+# %% ../nbs/09_people.ipynb #99bd9a26
 def crop_camera(
     points: np.ndarray, # (...,3) mm, world: what must be seen
     azimuth: float, # radians
@@ -128,7 +133,7 @@ def crop_camera(
     elevation, roll = np.radians(rng.uniform(*filming.elevation)), np.radians(rng.normal(0, 2))
     return camera_around(points, azimuth, elevation, roll, margin=free, shift=tuple(rng.uniform(-.7, .7, 2) * free))
 
-# %% ../nbs/09_people.ipynb #fc1c83c1
+# %% ../nbs/09_people.ipynb #15bbf9a4
 class Pair(NamedTuple):
     "Source and target frame of one person with the truth; the first axis of each array is source, target."
     images: np.ndarray # (2,H,W,3) uint8 RGB
@@ -138,6 +143,7 @@ class Pair(NamedTuple):
     joints_3d: np.ndarray # (2,17,3) float32 mm, camera frame
     joints_2d: np.ndarray # (2,17,2) float32 pixels
 
+# %% ../nbs/09_people.ipynb #fac08a38
 def film_pair(
     split: str, # train, val or test
     index: int, # number of the pair
@@ -157,7 +163,7 @@ def film_pair(
     stack = lambda k: np.stack([getattr(f, k) for f in frames])
     return dict(images=stack("image"), parts=stack("parts"), joints_3d=stack("joints_3d"), joints_2d=stack("joints_2d"), bodies=person.body)
 
-# %% ../nbs/09_people.ipynb #deb301be
+# %% ../nbs/09_people.ipynb #685a42f4
 def _blob(m, centre, radius, value, rng):
     "Fill an ellipse of the float map in place."
     axes = np.maximum(1, rng.uniform(.5, 1.5, 2) * radius).astype(int)
@@ -174,9 +180,11 @@ def _shaken(m, s, rng):
     if r: m = (cv2.dilate if r > 0 else cv2.erode)(m, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(r) + 1,) * 2))
     shift = rng.normal(0, .25 * h, 2) if rng.random() < .12 * s else np.zeros(2)
     y, x = np.mgrid[:h, :w].astype(np.float32)
-    return cv2.remap(m, x + _waves((h, w), s * w / 40, rng) + np.float32(shift[0]), y + _waves((h, w), s * h / 40, rng) + np.float32(shift[1]), cv2.INTER_LINEAR)
+    x += _waves((h, w), s * w / 40, rng) + np.float32(shift[0])
+    y += _waves((h, w), s * h / 40, rng) + np.float32(shift[1])
+    return cv2.remap(m, x, y, cv2.INTER_LINEAR)
 
-# %% ../nbs/09_people.ipynb #6563589f
+# %% ../nbs/09_people.ipynb #57de3a62
 def noisy_saliency(
     mask: np.ndarray, # (H,W) bool, the person
     quality: float, # 0 (hardly any use) to 1 (the mask itself)
@@ -193,7 +201,7 @@ def noisy_saliency(
     m = m * rng.uniform(1 - .4 * s, 1) + _waves((h, w), .2 * s, rng)
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
-# %% ../nbs/09_people.ipynb #4d01c367
+# %% ../nbs/09_people.ipynb #fb365333
 PAIRS_PER_SHARD = 16
 _MAGIC = b"pgp_nb people 1\n"
 
@@ -205,18 +213,21 @@ def _encode(images, extension, *options):
 def _decode(blob, lengths, flag):
     return np.stack([cv2.imdecode(b, flag) for b in np.split(blob, np.cumsum(lengths)[:-1])])
 
+# %% ../nbs/09_people.ipynb #42fccd41
 def pack_shard(
     pairs: list[dict], # from `film_pair`
     ) -> bytes: # contents of a shard file
     "Pairs as the bytes of a shard, checksum first."
     joined = {k: np.stack([p[k] for p in pairs]) for k in pairs[0]}
     images, parts = joined.pop("images"), joined.pop("parts")
-    jpeg, jpeg_lengths = _encode([cv2.cvtColor(x, cv2.COLOR_RGB2BGR) for x in images.reshape(-1, *images.shape[2:])], ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95)
+    bgr = [cv2.cvtColor(x, cv2.COLOR_RGB2BGR) for x in images.reshape(-1, *images.shape[2:])]
+    jpeg, jpeg_lengths = _encode(bgr, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95)
     png, png_lengths = _encode(parts.reshape(-1, *parts.shape[2:]), ".png", cv2.IMWRITE_PNG_COMPRESSION, 9)
     buffer = BytesIO()
     np.savez(buffer, jpeg=jpeg, jpeg_lengths=jpeg_lengths, png=png, png_lengths=png_lengths, **joined)
     return _MAGIC + sha256(buffer.getvalue()).digest() + buffer.getvalue()
 
+# %% ../nbs/09_people.ipynb #8d4efb3b
 def check_shard(
     raw: bytes, # contents of a shard file
     ) -> bytes: # its `.npz`
@@ -234,7 +245,7 @@ def unpack_shard(
     parts = _decode(a.pop("png"), a.pop("png_lengths"), cv2.IMREAD_GRAYSCALE)
     return a | dict(images=images.reshape(-1, 2, *images.shape[1:]), parts=parts.reshape(-1, 2, *parts.shape[1:]))
 
-# %% ../nbs/09_people.ipynb #aafbb71e
+# %% ../nbs/09_people.ipynb #19abd077
 def write_shard(
     path: Path, # where it goes
     data: bytes, # from `pack_shard`
@@ -242,20 +253,21 @@ def write_shard(
     "Write a shard atomically. Raises `OSError` naming the file and the remedy; nothing incomplete is left."
     try: write_atomically(path, lambda temporary: temporary.write_bytes(data))
     except OSError as e:
-        raise OSError(e.errno, f"{e.strerror}. {path.name} belongs into the cache {path.parent}: set PGP_DATA (or root=) to a folder on another disk if need be, "
-                      "and call again; shards written before are kept and not made again") from e
+        raise OSError(e.errno, f"{e.strerror}. {path.name} belongs into the cache {path.parent}: set PGP_DATA (or root=) "
+                      "to a folder on another disk if need be, and call again; shards written before are kept and not made again") from e
 
 def default_root() -> Path: # folder of the cache
     "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
     return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
 
-# %% ../nbs/09_people.ipynb #fc656e7e
+# %% ../nbs/09_people.ipynb #e9a0c512
 @cache
 def fingerprint() -> str: # 8 hexadecimal digits
     "Changes with the data files and the code (comments aside) that the pictures depend on."
     package, h = files("pgp_nb"), sha256()
     for name in ("data/bodies.npz", "data/pose_prior.npz"): h.update((package / name).read_bytes())
-    for name in ("bodies.py", "clothes.py", "scenery.py", "rendering.py", "motions.py"): h.update(ast.dump(ast.parse((package / name).read_text(encoding="utf8"))).encode())
+    for name in ("camera", "kinematics", "bodies", "clothes", "scenery", "rendering", "motions"):
+        h.update(ast.dump(ast.parse((package / f"{name}.py").read_text(encoding="utf8"))).encode())
     return h.hexdigest()[:8]
 
 def cache_folder(root, split, size, seed, filming) -> Path:
@@ -277,7 +289,7 @@ def make_shard(
     numbers = range(shard * PAIRS_PER_SHARD, (shard + 1) * PAIRS_PER_SHARD)
     write_shard(shard_path(Path(folder), shard), pack_shard([film_pair(split, i, size, seed, Filming(*filming)) for i in numbers]))
 
-# %% ../nbs/09_people.ipynb #182a256d
+# %% ../nbs/09_people.ipynb #10b1a645
 def serve_jobs() -> None:
     "What a worker process does: read jobs of `make_shard` as JSON lines, answer each with a JSON line."
     cv2.setNumThreads(1)
@@ -296,12 +308,13 @@ def _ask(worker, job):
     "Have a worker do a job; raise here what went wrong there."
     try: worker.stdin.write(json.dumps(job) + "\n"); worker.stdin.flush(); line = worker.stdout.readline()
     except BrokenPipeError: line = ""
-    if not line: raise RuntimeError(f"a worker process died at shard {job['shard']} (out of memory?): call again to go on, with a smaller number of workers")
+    if not line: raise RuntimeError(f"a worker process died at shard {job['shard']} (out of memory?): "
+                                    "call again to go on, with a smaller number of workers")
     answer = json.loads(line)
     if answer.get("errno"): raise OSError(answer["errno"], answer["message"])
     if answer: raise RuntimeError(f"shard {job['shard']}: {answer['kind']}: {answer['message']}")
 
-# %% ../nbs/09_people.ipynb #2f5089c3
+# %% ../nbs/09_people.ipynb #2f97d566
 def _drain(jobs, done, stop):
     "Work through the shared iterator of jobs with one worker process."
     worker = _start_worker()
@@ -315,6 +328,7 @@ def _drain(jobs, done, stop):
         with suppress(BrokenPipeError): worker.stdin.close()
         worker.stdout.close()
 
+# %% ../nbs/09_people.ipynb #9960b38c
 class _Shared:
     "An iterator that threads may share."
     def __init__(self, items): self.items, self.lock = iter(items), threading.Lock()
@@ -322,6 +336,7 @@ class _Shared:
     def __next__(self):
         with self.lock: return next(self.items)
 
+# %% ../nbs/09_people.ipynb #38a9ab03
 def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 def run_jobs(
@@ -339,7 +354,7 @@ def run_jobs(
         try: [f.result() for f in futures]
         finally: stop.set()
 
-# %% ../nbs/09_people.ipynb #b77985df
+# %% ../nbs/09_people.ipynb #97ddd6df
 @dataclass(frozen=True, repr=False)
 class People:
     "N pairs of frames in memory; axis 1 is source, target. `people.pair(i)` is one, `people[:10]` some of them."
@@ -356,7 +371,8 @@ class People:
     def __len__(self) -> int: return len(self.images)
     def __repr__(self) -> str: return f"People({len(self)} pairs of {self.split}, {self.size} x {self.size}, seed {self.seed})"
     def __getitem__(self, i) -> "People":
-        if not isinstance(i, (slice, list, np.ndarray)): raise TypeError(f"index people with a slice or an array of numbers, got {type(i).__name__}; one pair is people.pair(i)")
+        if not isinstance(i, (slice, list, np.ndarray)):
+            raise TypeError(f"index people with a slice or an array of numbers, got {type(i).__name__}; one pair is people.pair(i)")
         return People(*(getattr(self, k)[i] for k in (*Pair._fields, "bodies")), self.split, self.seed)
     @property
     def size(self) -> int: return self.images.shape[2]
@@ -370,7 +386,7 @@ class People:
         "See `show_people`."
         return show_people(self, n, **layout)
 
-# %% ../nbs/09_people.ipynb #2879157e
+# %% ../nbs/09_people.ipynb #596c5e0e
 def _read_shards(folder, numbers):
     "Shards that are there and whole {number: bytes}; damaged ones are announced and left out."
     found = {}
@@ -381,6 +397,7 @@ def _read_shards(folder, numbers):
         except ValueError as e: warnings.warn(f"{path} is damaged ({e}). It is made again now", stacklevel=3)
     return found
 
+# %% ../nbs/09_people.ipynb #ab6f74f7
 def _assemble(raws, n):
     "The first n pairs of shards, decoded one after the other into arrays made once."
     for i, raw in enumerate(raws):
@@ -389,6 +406,7 @@ def _assemble(raws, n):
         for k, v in shard.items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
     return {k: v[:n] for k, v in out.items()}
 
+# %% ../nbs/09_people.ipynb #fb0bea0e
 def _sweep(folder, older_than=3600):
     "Remove temporary files that killed processes left behind an hour ago or more."
     for path in folder.glob(".*.tmp.*"):
@@ -399,15 +417,17 @@ def _sweep(folder, older_than=3600):
 def _check_request(split, n, size, root):
     check_split(split)
     if n < 1: raise ValueError(f"n is the number of pairs and must be at least 1, got {n}")
-    if not isinstance(size, int) or size < 16: raise ValueError(f"size is the side of the square images in pixels, an int of at least 16, got {size!r}")
+    if not isinstance(size, int) or size < 16:
+        raise ValueError(f"size is the side of the square images in pixels, an int of at least 16, got {size!r}")
     if Path(root).exists() and not Path(root).is_dir(): raise NotADirectoryError(f"{root} is a file: the cache (root= or PGP_DATA) must be a folder")
 
+# %% ../nbs/09_people.ipynb #1369e15b
 def _saliency_of(masks, quality, key):
     "(N,2,H,W) uint8; each map from its own seed."
     maps = [noisy_saliency(m, quality, np.random.default_rng([*key, i, t])) for i, pair in enumerate(masks) for t, m in enumerate(pair)]
     return np.stack(maps).reshape(masks.shape)
 
-# %% ../nbs/09_people.ipynb #7b18999d
+# %% ../nbs/09_people.ipynb #65595791
 def load_people(
     split: str, # train, val or test: other bodies, clothes, places and motions
     n: int = 5000, # number of pairs
@@ -426,16 +446,18 @@ def load_people(
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     shards = _read_shards(folder, numbers)
-    missing = [dict(folder=str(folder), shard=i, split=split, size=size, seed=seed, filming=filming, code=fingerprint()) for i in numbers if i not in shards]
+    job = dict(folder=str(folder), split=split, size=size, seed=seed, filming=filming, code=fingerprint())
+    missing = [job | dict(shard=i) for i in numbers if i not in shards]
     if missing:
-        with tqdm(total=len(numbers) * PAIRS_PER_SHARD, initial=len(shards) * PAIRS_PER_SHARD, desc=f"people/{split}", unit=" pairs", disable=not progress) as bar:
+        total, there = (len(x) * PAIRS_PER_SHARD for x in (numbers, shards))
+        with tqdm(total=total, initial=there, desc=f"people/{split}", unit=" pairs", disable=not progress) as bar:
             run_jobs(missing, workers or _cores(), lambda _: bar.update(PAIRS_PER_SHARD))
         shards |= _read_shards(folder, [job["shard"] for job in missing])
     a = _assemble([shards[i] for i in numbers], n)
     masks = a["parts"] != BACKGROUND
     return People(masks=masks, saliency=_saliency_of(masks, saliency_quality, (seed, SPLITS.index(split))), split=split, seed=seed, **a)
 
-# %% ../nbs/09_people.ipynb #ec4b0a9f
+# %% ../nbs/09_people.ipynb #4471428a
 def unpaired_poses(
     n: int, # how many
     seed: int = 0, # the same seed gives the same poses
@@ -446,7 +468,7 @@ def unpaired_poses(
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
-# %% ../nbs/09_people.ipynb #c7dcc0fc
+# %% ../nbs/09_people.ipynb #958ec829
 def _show_frame(row, pair, t, size):
     pictures = pair.images[t], paint_labels(pair.parts[t], pair.images[t], .5), pair.saliency[t]
     for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
