@@ -10,7 +10,7 @@ __all__ = ['TrainConfig', 'checked', 'from_dict', 'merge', 'load_config', 'check
            'pictures', 'calibrate', 'predict_batches', 'RunData', 'load_data', 'mean_pose_prediction', 'held_out',
            'poses_figure', 'baseline_of', 'train', 'parse_assignment', 'command_line', 'main']
 
-# %% ../nbs/12_training.ipynb #7d088cd4
+# %% ../nbs/12_training.ipynb #4bf49ebc
 import argparse, difflib, json, math, os, time, types, typing
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
@@ -22,14 +22,14 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .files import write_atomically, write_json, write_text
 from .evaluation import evaluate, faces_camera, mean_pose
-from .kinematics import canonicalise
+from .kinematics import canonicalise, mirror_pose
 from .camera import Camera, camera_from_raw
 from .losses import (LossWeights, appearance_loss, canonical_loss, facing_loss, image_c_loss, image_u_loss, keypoint_loss, pose_loss, segmentation_loss)
 from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, normalise, pose_from_camera, pose_maps, save_net
 from .segmentation import color_labels
 from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, zoom_raw
 
-# %% ../nbs/12_training.ipynb #e9f6c919
+# %% ../nbs/12_training.ipynb #eef1ddfe
 @dataclass(frozen=True)
 class TrainConfig:
     "A training run. Every field can be set in a preset (YAML), on the command line and as a papermill parameter."
@@ -64,7 +64,7 @@ class TrainConfig:
         if small: raise ValueError(f"{', '.join(small)}: must be at least 1")
         if self.bootstrap + self.warmup > self.iterations: raise ValueError(f"bootstrap ({self.bootstrap}) and warmup ({self.warmup}) exceed iterations ({self.iterations})")
 
-# %% ../nbs/12_training.ipynb #d7bb3b38
+# %% ../nbs/12_training.ipynb #0dff2a16
 def checked(value: object, kind: object, name: str) -> object:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
     if is_dataclass(kind): return from_dict(kind, value, name + ".")
@@ -87,7 +87,7 @@ def from_dict(kind: type, values: dict, prefix: str = "") -> object:
             raise TypeError(f"unknown parameter {prefix}{name}" + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(types_)}"))
     return kind(**{k: checked(v, types_[k], prefix + k) for k, v in values.items()})
 
-# %% ../nbs/12_training.ipynb #2020f515
+# %% ../nbs/12_training.ipynb #adf6b027
 def merge(base: dict, over: dict) -> dict:
     "`over` laid over `base`, mappings merged."
     return base | {k: merge(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in over.items()}
@@ -106,7 +106,7 @@ def load_config(preset: str | Path, # a YAML file, or the name of one in `folder
     if not isinstance(values, dict): raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
     return from_dict(TrainConfig, merge(values, overrides or {}))
 
-# %% ../nbs/12_training.ipynb #ce1ced0a
+# %% ../nbs/12_training.ipynb #6aa4b8c1
 def checked_options(given: dict, **kinds: type) -> dict:
     "The parameters of a notebook without its own options, whose types are checked. Raises `TypeError` naming the parameter."
     for name, kind in kinds.items(): checked(given[name], kind, name)
@@ -118,7 +118,7 @@ def checked_options(given: dict, **kinds: type) -> dict:
             raise TypeError(f"unknown parameter {k}" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"))
     return overrides
 
-# %% ../nbs/12_training.ipynb #9989aff2
+# %% ../nbs/12_training.ipynb #1cd6fb92
 class TrainData(typing.NamedTuple):
     "What a run trains on. `joints_3d` is read by the supervised baseline only."
     images: Tensor      # (N,2,3,S,S) uint8: source and target
@@ -126,7 +126,7 @@ class TrainData(typing.NamedTuple):
     poses: Tensor       # (M,17,3) mm: unpaired poses D_z, upright frame
     joints_3d: Tensor   # (N,2,17,3) mm, camera frame: truth
 
-# %% ../nbs/12_training.ipynb #4e690d0a
+# %% ../nbs/12_training.ipynb #da42d068
 class Batch(typing.NamedTuple):
     "One batch as floats."
     source: Tensor      # (B,3,S,S) I_s in [0,1]
@@ -136,7 +136,7 @@ class Batch(typing.NamedTuple):
     poses: Tensor       # (B,17,3) mm unpaired
     joints_3d: Tensor   # (B,17,3) mm of I_s, for the supervised baseline
 
-# %% ../nbs/12_training.ipynb #19ff8272
+# %% ../nbs/12_training.ipynb #c3f0496e
 def generator(seed: int, iteration: int) -> torch.Generator:
     "The randomness of one iteration."
     return torch.Generator().manual_seed((seed * 1_000_003 + iteration) % 2**63)
@@ -149,7 +149,7 @@ def draw_batch(data: TrainData, n: int, g: torch.Generator, device="cpu") -> Bat
     return Batch(to_float(data.images[i, swap]), to_float(data.images[i, 1 - swap]), to_float(data.saliency[i, swap]), to_float(data.saliency[i, 1 - swap]),
                  poses.to(device), data.joints_3d[i, swap].to(device))
 
-# %% ../nbs/12_training.ipynb #071ece11
+# %% ../nbs/12_training.ipynb #0d853233
 @contextmanager
 def frozen(module: nn.Module):
     "Freeze a network inside the `with`: parameters get no gradient, running statistics stay."
@@ -160,17 +160,17 @@ def frozen(module: nn.Module):
         for m, mode in modes: m.training = mode
         for p, grad in grads: p.requires_grad_(grad)
 
-# %% ../nbs/12_training.ipynb #a8924f84
+# %% ../nbs/12_training.ipynb #6c15b1f2
 class Diverged(FloatingPointError):
     "A loss or gradient is not a finite number."
 
-# %% ../nbs/12_training.ipynb #fd5543c6
+# %% ../nbs/12_training.ipynb #3d9993fc
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
     if device.type == "cuda": return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
-# %% ../nbs/12_training.ipynb #2cc9ed36
+# %% ../nbs/12_training.ipynb #75701873
 class Trainer:
     "Algorithm 1 on a network and data."
     ON = dict(paint="E", supervised="E", energy_pose="E", energy_appearance="E", energy_pose_decoder="D", energy_appearance_decoder="D",
@@ -227,7 +227,7 @@ class Trainer:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-# %% ../nbs/12_training.ipynb #72358191
+# %% ../nbs/12_training.ipynb #f7ce161c
 def true_pose(joints_3d: Tensor, # (B,17,3) mm, camera frame
         size: int                # image side, px
     ) -> Pose:
@@ -248,11 +248,13 @@ def paint_loss(trainer: Trainer, batch: Batch, g: torch.Generator) -> Tensor:
     return known_pose_loss(trainer, trainer.net.encode(painting.images), painting.pose)
 
 def supervised_loss(trainer: Trainer, batch: Batch, g: torch.Generator) -> Tensor:
-    "The baseline: the same encoder on true poses."
-    images = color_jitter(batch.source, g, trainer.cfg.paint.color_jitter)
-    return known_pose_loss(trainer, trainer.net.encode(images), true_pose(batch.joints_3d, trainer.cfg.network.size))
+    "The baseline: the same encoder on true poses, with colours jittered and half of the images mirrored."
+    flip = (torch.rand(len(batch.source), generator=g) < 0.5).to(trainer.device)
+    images = color_jitter(torch.where(flip[:, None, None, None], batch.source.flip(-1), batch.source), g, trainer.cfg.paint.color_jitter)
+    joints_3d = torch.where(flip[:, None, None], mirror_pose(batch.joints_3d, axis=0), batch.joints_3d)
+    return known_pose_loss(trainer, trainer.net.encode(images), true_pose(joints_3d, trainer.cfg.network.size))
 
-# %% ../nbs/12_training.ipynb #829a87df
+# %% ../nbs/12_training.ipynb #56957c9d
 class Source(typing.NamedTuple):
     "The source frame, pose-augmented, and its appearance."
     image: Tensor   # (B,3,S,S)
@@ -266,7 +268,7 @@ def source_appearance(trainer: Trainer, batch: Batch, g: torch.Generator) -> Sou
     maps = trainer.net.maps(trainer.net.pose(code))
     return Source(both[:, :3], both[:, 3], trainer.net.appearance_codes(code.appearance, maps))
 
-# %% ../nbs/12_training.ipynb #20b50b7b
+# %% ../nbs/12_training.ipynb #20a07d64
 def energies(trainer: Trainer, batch: Batch, pose_z: Pose, g: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
     "L_{p_z^3D} and L_{a_s} through the second encoder, for the half whose turn it is; and the joint depths of p-hat_z."
     net, cfg, source = trainer.net, trainer.cfg, source_appearance(trainer, batch, g)
@@ -278,7 +280,7 @@ def energies(trainer: Trainer, batch: Batch, pose_z: Pose, g: torch.Generator) -
     losses = {"energy_pose" + half: error, "energy_appearance" + half: appearance_loss(source.codes.detach(), net.appearance_codes(again.appearance, maps_z))}
     return losses, pose.joints_3d[..., 2].detach()
 
-# %% ../nbs/12_training.ipynb #a2b99230
+# %% ../nbs/12_training.ipynb #c724d896
 def with_depths(trainer: Trainer, pose: Pose, depth: Tensor | None) -> PoseMaps:
     "Part maps of p_z, whose labels y^{p_z} take their limb order from the depths of p-hat_z (Sec. 3.3b)."
     maps = trainer.net.maps(pose)
@@ -298,7 +300,7 @@ def consistency(trainer: Trainer, batch: Batch, pose_z: Pose, depth_z: Tensor | 
             "image_c": image_c_loss(painted_z.image, maps_z, features, reference.detach(), sal(source.m_sal)),
             "seg": segmentation_loss(painted_z.logits, maps_z)}
 
-# %% ../nbs/12_training.ipynb #629ab991
+# %% ../nbs/12_training.ipynb #faf86c9f
 def step(trainer: Trainer) -> dict[str, float]:
     "One iteration: the stage decides which updates are made. Returns the losses. Raises `Diverged`."
     trainer.iteration += 1
@@ -318,7 +320,7 @@ def step(trainer: Trainer) -> dict[str, float]:
     if not trainer.uses("image_u", "image_c", "seg"): return values
     with frozen(net.encoder) if warming else nullcontext(): return values | trainer.update(consistency(trainer, batch, pose_z, depth_z, g))
 
-# %% ../nbs/12_training.ipynb #fc8c41a8
+# %% ../nbs/12_training.ipynb #31247e09
 def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
     "Weights, optimizers, iteration and configuration of a run."
     state = dict(iteration=trainer.iteration, seconds=trainer.seconds, config=asdict(trainer.cfg), net=trainer.net.state_dict(), optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
@@ -340,7 +342,7 @@ def as_plain(value: object) -> object:
     "Tuples as lists, for comparing configurations."
     return {k: as_plain(v) for k, v in value.items()} if isinstance(value, dict) else [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-# %% ../nbs/12_training.ipynb #ffa5e62b
+# %% ../nbs/12_training.ipynb #c37a836e
 class Log:
     "Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures."
     def __init__(self, run: Path, iteration: int):
@@ -372,7 +374,7 @@ def read_curve(path: str | Path) -> list[dict]:
         except json.JSONDecodeError: break
     return rows
 
-# %% ../nbs/12_training.ipynb #efad2a65
+# %% ../nbs/12_training.ipynb #ecab97cd
 def fit(cfg: TrainConfig,           # what to train
         data: TrainData,            # on what
         run: str | Path,            # run folder: checkpoint.pt, curve.jsonl, tensorboard/
@@ -409,7 +411,7 @@ def advance(trainer: Trainer, log: Log, checkpoint: Path, bar: tqdm) -> None:
     if i % cfg.picture_every == 0 and log.board and cfg.supervision == "none": log.picture(i, pictures(trainer))
     if i % cfg.checkpoint_every == 0: save_checkpoint(trainer, checkpoint)
 
-# %% ../nbs/12_training.ipynb #d28fdf95
+# %% ../nbs/12_training.ipynb #5d7f6cd0
 @torch.no_grad()
 def picture_rows(net: PGPNet, # set to evaluation mode
         source: Tensor,       # (N,3,S,S) uint8, whose appearance is taken
@@ -432,7 +434,7 @@ def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
     trainer.net.train()
     return np.concatenate([torch.cat(list(source.permute(0, 2, 3, 1)), 1).numpy(), rows], 0)
 
-# %% ../nbs/12_training.ipynb #dde32527
+# %% ../nbs/12_training.ipynb #0bdb036f
 @torch.no_grad()
 def calibrate(net: PGPNet,  # statistics replaced in place
         images: Tensor,     # (N,3,S,S) uint8, unlabelled training frames
@@ -447,7 +449,7 @@ def calibrate(net: PGPNet,  # statistics replaced in place
     for m in norms: m.momentum = 0.1
     net.eval()
 
-# %% ../nbs/12_training.ipynb #542910d6
+# %% ../nbs/12_training.ipynb #6a1020cf
 @torch.no_grad()
 def predict_batches(net: PGPNet, images: Tensor, batch: int = 64) -> dict[str, Tensor]:
     "joints_3d (N,17,3) mm, joints_2d (N,17,2) px and parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images."
@@ -461,7 +463,7 @@ def predict_batches(net: PGPNet, images: Tensor, batch: int = 64) -> dict[str, T
         out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical, "parts": logits.argmax(1), "puppet_parts": maps.labels})
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
-# %% ../nbs/12_training.ipynb #928032b1
+# %% ../nbs/12_training.ipynb #c9abe0f7
 class RunData(typing.NamedTuple):
     "Training data and the held-out people with their truth."
     train: TrainData
@@ -479,7 +481,7 @@ def load_data(cfg: TrainConfig, progress: bool = True) -> RunData:
     truth = {"joints_3d": flat(test.joints_3d), "joints_2d": flat(test.joints_2d), "parts": flat(test.parts).long()}
     return RunData(train, flat(test.images).permute(0, 3, 1, 2).contiguous(), truth)
 
-# %% ../nbs/12_training.ipynb #daeb234d
+# %% ../nbs/12_training.ipynb #431398e9
 def mean_pose_prediction(poses: Tensor, # (M,17,3) mm, unpaired poses
         truth: dict[str, Tensor],
         size: int
@@ -497,7 +499,7 @@ def held_out(net: PGPNet, data: RunData) -> dict[str, float]:
     puppet = evaluate({"parts": prediction["puppet_parts"]}, {"parts": data.truth["parts"]})
     return evaluate({k: prediction[k] for k in data.truth}, data.truth) | {f"{k}_puppet": v for k, v in puppet.items()}
 
-# %% ../nbs/12_training.ipynb #4b5f24a0
+# %% ../nbs/12_training.ipynb #c434bed0
 def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     "Columns are images; rows: the image, the predicted 3D pose, the true one, both as the camera sees them, then both from the person's side."
     import matplotlib.pyplot as plt
@@ -519,12 +521,12 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     figure.tight_layout(pad=0.1)
     return figure
 
-# %% ../nbs/12_training.ipynb #da2b7622
+# %% ../nbs/12_training.ipynb #df34029d
 def baseline_of(cfg: TrainConfig) -> TrainConfig:
     "The same encoder, fully supervised for as many steps."
     return replace(cfg, supervision="full", bootstrap=0, warmup=0)
 
-# %% ../nbs/12_training.ipynb #dd11d62c
+# %% ../nbs/12_training.ipynb #5881eb44
 def train(cfg: TrainConfig, run: str | Path, data: RunData | None = None, resume: bool = True, device: str | None = None, progress: bool = True) -> tuple[Trainer, dict]:
     "A run from configuration to metrics; see the table of files above."
     run = Path(run)
@@ -537,7 +539,7 @@ def train(cfg: TrainConfig, run: str | Path, data: RunData | None = None, resume
     write_json(run / "metrics.json", metrics)
     return trainer, metrics
 
-# %% ../nbs/12_training.ipynb #d8202923
+# %% ../nbs/12_training.ipynb #faac1d49
 def parse_assignment(text: str) -> dict:
     "`weights.seg=0.5` as a nested mapping; the value is read as YAML."
     name, sign, value = text.partition("=")
@@ -572,5 +574,5 @@ def main(args: list[str] | None = None) -> int:
     print(json.dumps(metrics, indent=1), f"written to {options.run}", sep="\n")
     return 0
 
-# %% ../nbs/12_training.ipynb #5dce739b
+# %% ../nbs/12_training.ipynb #dd110397
 if __name__ == "__main__" and "pgp_nb.training" in str(__spec__): raise SystemExit(main())
