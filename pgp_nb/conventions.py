@@ -9,11 +9,11 @@ __all__ = ['JOINTS', 'JOINT_NAMES', 'PARENTS', 'MIRROR', 'N_JOINTS', 'EXAMPLE_PO
            'draw_skeleton_3d', 'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder', 'convert_joints',
            'convert_visible']
 
-# %% ../nbs/00_conventions.ipynb #7ee4861d
+# %% ../nbs/00_conventions.ipynb #9cee4ba6
 from typing import NamedTuple
 import numpy as np
 
-# %% ../nbs/00_conventions.ipynb #f51cf5d7
+# %% ../nbs/00_conventions.ipynb #a2fc6528
 class Joint(NamedTuple):
     "One joint of the skeleton: its name, the index of its parent (-1 for the root) and of its left-right partner."
     name: str
@@ -32,7 +32,7 @@ PARENTS = tuple(j.parent for j in JOINTS)
 MIRROR = tuple(j.mirror for j in JOINTS)
 N_JOINTS = len(JOINTS)
 
-# %% ../nbs/00_conventions.ipynb #c8b124a1
+# %% ../nbs/00_conventions.ipynb #be9d0e44
 def joint_index(*names: str # joint names, e.g. "l_hip"
     ) -> list[int]: # their indices in the 17-joint order
     "Indices of the named joints. Raises `KeyError` naming the unknown joint and the known ones."
@@ -40,14 +40,14 @@ def joint_index(*names: str # joint names, e.g. "l_hip"
     if unknown: raise KeyError(f"unknown joints {unknown}: the skeleton has {', '.join(JOINT_NAMES)}")
     return [JOINT_NAMES.index(n) for n in names]
 
-# %% ../nbs/00_conventions.ipynb #8e216c49
+# %% ../nbs/00_conventions.ipynb #af69c8cd
 # (17,3) mm, canonical frame: a person who waves with the right hand, for pictures and examples
 EXAMPLE_POSE = np.array([
     (0, 0, 0), (0, -130, 0), (30, -140, -440), (-20, -150, -875), (0, 130, 0), (40, 150, -440), (-10, 165, -875),
     (-15, 0, 235), (0, 0, 485), (60, 0, 590), (10, 0, 725),
     (0, 160, 440), (-20, 290, 205), (50, 340, -40), (0, -160, 445), (20, -410, 470), (60, -500, 705)], dtype=np.float32)
 
-# %% ../nbs/00_conventions.ipynb #fec9ccb9
+# %% ../nbs/00_conventions.ipynb #770cb978
 SIDE_COLORS = {"l": "#1f77d0", "r": "#d8432f", "c": "#555555"}
 
 def joint_side(i: int # joint index
@@ -56,7 +56,7 @@ def joint_side(i: int # joint index
     name = JOINT_NAMES[i]
     return name[0] if name[:2] in ("l_", "r_") else "c"
 
-# %% ../nbs/00_conventions.ipynb #33430000
+# %% ../nbs/00_conventions.ipynb #3f152328
 def _check_drawn(x, dims: int) -> np.ndarray:
     "One pose as an array (17,dims); `ValueError` otherwise."
     x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x, dtype=float)
@@ -71,7 +71,7 @@ def _draw_limbs(ax, points, shown, color, style):
         at = [i for i in range(N_JOINTS) if joint_side(i) == side and shown[i]]
         ax.plot(*points[at].T, ls="", marker="o", ms=1.6*style["lw"], color=color or SIDE_COLORS[side])
 
-# %% ../nbs/00_conventions.ipynb #29189e0c
+# %% ../nbs/00_conventions.ipynb #f81c7a16
 def draw_skeleton_2d(ax, # matplotlib axes
                      q, # (17,2) px, x right, y down
                      size: int | tuple[int, int] | None = None, # image side or (H,W): sets the limits of the axes
@@ -94,7 +94,7 @@ def draw_skeleton_2d(ax, # matplotlib axes
         ax.set(xlim=(0, w), ylim=(h, 0))
     elif ax.get_ylim()[0] < ax.get_ylim()[1]: ax.invert_yaxis()
 
-# %% ../nbs/00_conventions.ipynb #8f129fa6
+# %% ../nbs/00_conventions.ipynb #cb86220c
 class Frame(NamedTuple):
     "A coordinate frame: where its axes point and where its origin is; right-handed, in millimetres."
     x: str
@@ -107,7 +107,7 @@ FRAMES = {
     "camera": Frame("right in the image", "down in the image", "forward, away from the viewer", "centre of projection"),
     "world": Frame("horizontal", "horizontal", "up", "on the floor")}
 
-# %% ../nbs/00_conventions.ipynb #78bae833
+# %% ../nbs/00_conventions.ipynb #333e37cd
 _PLOTTED = {"camera": ((0, 1), (2, 1), (1, -1)), "canonical": ((0, 1), (1, 1), (2, 1)), "world": ((0, 1), (1, 1), (2, 1))}
 _AXIS_NAMES = {"camera": "xyz", "canonical": "XYZ", "world": "xyz"}
 
@@ -127,7 +127,7 @@ def _ticks(n: int):
     from matplotlib.ticker import MaxNLocator
     return MaxNLocator(n)
 
-# %% ../nbs/00_conventions.ipynb #9bf2349e
+# %% ../nbs/00_conventions.ipynb #8b84e92e
 def draw_skeleton_3d(ax, # matplotlib axes with projection="3d"
                      p, # (17,3) mm
                      frame: str = "camera", # frame of p: "camera", "canonical" or "world"
@@ -147,14 +147,14 @@ def draw_skeleton_3d(ax, # matplotlib axes with projection="3d"
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis): axis.set_major_locator(_ticks(4))
     if axes: draw_axes_3d(ax, frame, p[0])
 
-# %% ../nbs/00_conventions.ipynb #65d9c9d6
+# %% ../nbs/00_conventions.ipynb #e907ee37
 def pixel_centres(size: int | tuple[int, int], # image side, or (H,W)
                   ) -> np.ndarray: # (H,W,2) px, (u,v) of every pixel's centre
     "The index space U of Sec. 3.1: coordinates of all pixel centres, starting with (0.5, 0.5)."
     h, w = (size, size) if np.isscalar(size) else size
     return np.stack(np.meshgrid(np.arange(w) + 0.5, np.arange(h) + 0.5), -1)
 
-# %% ../nbs/00_conventions.ipynb #df0151c3
+# %% ../nbs/00_conventions.ipynb #55275c66
 class Part(NamedTuple):
     "One part of the puppet: the joints it is anchored to, its left-right partner, its place among six coarse parts, and the colour it is drawn in."
     name: str
@@ -182,7 +182,7 @@ N_PARTS = len(PARTS)
 BACKGROUND = N_PARTS
 COARSE_PARTS = ("head", "torso", "l_arm", "r_arm", "l_leg", "r_leg")
 
-# %% ../nbs/00_conventions.ipynb #43c50276
+# %% ../nbs/00_conventions.ipynb #618268e2
 # (11,3) uint8 RGB: the parts' colours, then white for the background
 PART_COLORS = np.array([*(p.color for p in PARTS), (255, 255, 255)], dtype=np.uint8)
 
@@ -199,7 +199,7 @@ def paint_labels(labels, # (...,H,W) integers 0..10
     strength = np.where(labels == BACKGROUND, 0, opacity)[..., None]
     return (strength*painted + (1 - strength)*np.asarray(image) + 0.5).astype(np.uint8)
 
-# %% ../nbs/00_conventions.ipynb #9efced4c
+# %% ../nbs/00_conventions.ipynb #e3a78fdb
 def _as_picture(image) -> np.ndarray:
     "An array matplotlib can show, from (H,W), (H,W,3) or (3,H,W), array or tensor."
     a = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
@@ -227,7 +227,7 @@ def show_images(images, # sequence of (H,W), (H,W,3) or (3,H,W); floats in [0,1]
     plt.close(fig)
     return fig
 
-# %% ../nbs/00_conventions.ipynb #e971c4a2
+# %% ../nbs/00_conventions.ipynb #7917238a
 class JointOrder(NamedTuple):
     "A data set's joints: their names in its order, the recipe for ours, and a note on each of ours that is only approximated."
     joints: tuple[str, ...]
@@ -247,7 +247,7 @@ class JointOrder(NamedTuple):
         "(17,) bool: joints that the data set has itself."
         return np.array([name not in self.notes for name in JOINT_NAMES])
 
-# %% ../nbs/00_conventions.ipynb #ab5eefa8
+# %% ../nbs/00_conventions.ipynb #2505d9e1
 def _order(joints: str, notes: dict | None = None, **recipe) -> JointOrder:
     "A joint order from a space-separated list of names; recipes are names or weighted sums."
     recipe = {k: {v: 1.} if isinstance(v, str) else v for k, v in recipe.items()}
@@ -262,7 +262,7 @@ JOINT_ORDERS = {
                       "l_shoulder l_elbow l_wrist l_hand_20 l_hand_21 l_hand_22 l_hand_23 center_24 "
                       "r_shoulder r_elbow r_wrist r_hand_28 r_hand_29 r_hand_30 r_hand_31")}
 
-# %% ../nbs/00_conventions.ipynb #9fed8d95
+# %% ../nbs/00_conventions.ipynb #5c4824eb
 JOINT_ORDERS |= {
     "mpi_inf_3dhp": _order("spine_3 spine_4 spine_2 spine pelvis neck head head_top l_clavicle l_shoulder l_elbow l_wrist l_hand r_clavicle r_shoulder "
                            "r_elbow r_wrist r_hand l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe", thorax="neck", nose="head",
@@ -273,7 +273,7 @@ JOINT_ORDERS |= {
                   pelvis=_HIPS, thorax="neck", spine={"l_hip": 0.26, "r_hip": 0.26, "neck": 0.48}, nose={"neck": 0.5, "head_top": 0.5},
                   notes={"pelvis": _MIDDLE, "spine": "0.48 of the way from mid-hips to neck", "nose": "middle of neck and head top"})}
 
-# %% ../nbs/00_conventions.ipynb #19e443d6
+# %% ../nbs/00_conventions.ipynb #f87939e2
 JOINT_ORDERS |= {
     "coco": _order("nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle", pelvis=_HIPS,
                    thorax={"l_shoulder": 0.55, "r_shoulder": 0.55, "l_hip": -0.05, "r_hip": -0.05},
@@ -291,7 +291,7 @@ CMU_BONES = ("root", "lhipjoint", "lfemur", "ltibia", "lfoot", "ltoes", "rhipjoi
              "lowerneck", "upperneck", "head", "lclavicle", "lhumerus", "lradius", "lwrist", "lhand", "lfingers", "lthumb", "rclavicle", "rhumerus",
              "rradius", "rwrist", "rhand", "rfingers", "rthumb")
 
-# %% ../nbs/00_conventions.ipynb #4d087d5b
+# %% ../nbs/00_conventions.ipynb #78521e9f
 def _find_order(source: str) -> JointOrder:
     if source not in JOINT_ORDERS: raise ValueError(f"unknown joint order {source!r}: expected one of {', '.join(JOINT_ORDERS)}")
     return JOINT_ORDERS[source]
@@ -314,7 +314,7 @@ def convert_joints(x, # (...,N,D) joints in the order of `source`, array or tens
     x = x if x.is_floating_point() else x.float()
     return x.new_tensor(order.weights) @ x
 
-# %% ../nbs/00_conventions.ipynb #0d2eca0d
+# %% ../nbs/00_conventions.ipynb #2b97dee4
 def convert_visible(visible, # (...,N) bool: which of the source's joints are labelled
                     source: str, # as for `convert_joints`
                     ) -> np.ndarray: # (...,17) bool

@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['write_atomically', 'write_text', 'write_json']
 
-# %% ../nbs/17_files.ipynb #e4b79c19
+# %% ../nbs/17_files.ipynb #565b37fe
 import json, os
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable
 
-# %% ../nbs/17_files.ipynb #f6a6e529
+# %% ../nbs/17_files.ipynb #9bf8eca6
 def write_atomically(path: str | Path,  # file to write; its folder is made if need be
         write: Callable[[Path], object] # called with a temporary path beside it
     ) -> None:
@@ -24,9 +25,9 @@ def write_atomically(path: str | Path,  # file to write; its folder is made if n
     except (OSError, RuntimeError) as e:
         raise OSError(getattr(e, "errno", None), f"could not write {path.name} ({e}): free some disk space or choose another folder; what was there before is untouched") from e
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError): temporary.unlink()
 
-# %% ../nbs/17_files.ipynb #000ea901
+# %% ../nbs/17_files.ipynb #d3b1010e
 def write_text(path: str | Path, text: str) -> None:
     "Write a text file atomically."
     write_atomically(path, lambda temporary: temporary.write_text(text))

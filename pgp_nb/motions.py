@@ -8,7 +8,7 @@ __all__ = ['CLEARANCE', 'MASSES', 'SPLITS', 'KeyPoses', 'unit', 'canonical_direc
            'balanced', 'PosePrior', 'load_pose_prior', 'draw_components', 'mix_arms', 'draw_key_poses', 'sample_poses',
            'slerp', 'ease', 'on_ground', 'in_world', 'displacement', 'next_key', 'sample_motion']
 
-# %% ../nbs/08_motions.ipynb #6dbcdfb0
+# %% ../nbs/08_motions.ipynb #94b38c78
 from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import torch
 from .conventions import N_JOINTS, PARENTS, joint_index
 from .kinematics import LIMB_LENGTHS, canonicalise
 
-# %% ../nbs/08_motions.ipynb #6352442e
+# %% ../nbs/08_motions.ipynb #c46c5d3e
 class KeyPoses(NamedTuple):
     "Poses as unit vectors in C: `directions` (...,16,3) of the limbs that end in joints 1..16, `up` (...,3) of the world's z axis."
     directions: np.ndarray
@@ -28,7 +28,7 @@ def unit(x: np.ndarray # (...,3)
     "Vectors of length 1."
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
 
-# %% ../nbs/08_motions.ipynb #8363272e
+# %% ../nbs/08_motions.ipynb #3637bac3
 def canonical_directions(
     joints: np.ndarray, # (N,17,3) any unit, world frame, z up
     ) -> KeyPoses: # directions (N,16,3) and up (N,3)
@@ -47,7 +47,7 @@ def place_joints(
     for j, parent in enumerate(PARENTS[1:], 1): p[..., j, :] = p[..., parent, :] + lengths[j] * directions[..., j - 1, :]
     return p
 
-# %% ../nbs/08_motions.ipynb #c615f78c
+# %% ../nbs/08_motions.ipynb #22bba297
 def segment_distance(
     a: np.ndarray, b: np.ndarray, # (...,3) ends of the first segment
     c: np.ndarray, d: np.ndarray, # (...,3) ends of the second segment
@@ -61,7 +61,7 @@ def segment_distance(
     s = np.clip((uv * t - uw) / np.maximum(uu, 1e-6), 0, 1)
     return np.linalg.norm(w + s[..., None] * u - t[..., None] * v, axis=-1)
 
-# %% ../nbs/08_motions.ipynb #0b21df1c
+# %% ../nbs/08_motions.ipynb #0abc485e
 _LIMBS = {n: joint_index(*s.split()) for n, s in dict(trunk="pelvis thorax", head="nose head_top",
     l_upper="l_shoulder l_elbow", r_upper="r_shoulder r_elbow", l_fore="l_elbow l_wrist", r_fore="r_elbow r_wrist",
     l_thigh="l_hip l_knee", r_thigh="r_hip r_knee", l_shin="l_knee l_ankle", r_shin="r_knee r_ankle").items()}
@@ -81,7 +81,7 @@ def clear_of_itself(
     a, b, c, d = (p[..., i, :] for i in _PAIRS)
     return (segment_distance(a, b, c, d) > _GAPS).all(-1)
 
-# %% ../nbs/08_motions.ipynb #dd19d8e2
+# %% ../nbs/08_motions.ipynb #d48bdac4
 def swing_from_down(
     x: np.ndarray, # (...,3) unit vectors
     v: np.ndarray, # (3,) vector to carry along
@@ -91,7 +91,7 @@ def swing_from_down(
     both = x + down
     return v + 2 * (down @ v) * x - (both @ v)[..., None] / np.maximum(1 - x[..., 2:], .05) * both
 
-# %% ../nbs/08_motions.ipynb #c31650d5
+# %% ../nbs/08_motions.ipynb #8b63666b
 _HINGES = [[f"{side}_{n}" for side in "lr"] for n in ("knee", "ankle", "elbow", "wrist")]
 
 def within_joint_limits(
@@ -111,7 +111,7 @@ def plausible(
     "Whether a body can take the pose: joint limits hold and no limb passes through another."
     return within_joint_limits(directions) & clear_of_itself(place_joints(directions))
 
-# %% ../nbs/08_motions.ipynb #c9064f04
+# %% ../nbs/08_motions.ipynb #6787157c
 MASSES = dict(pelvis=.28, thorax=.28, nose=.08, l_knee=.10, r_knee=.10, l_ankle=.03, r_ankle=.03, l_elbow=.05, r_elbow=.05)
 
 def centre_of_mass(
@@ -128,7 +128,7 @@ def to_upright(
     x = unit(np.where(np.linalg.norm(x, axis=-1, keepdims=True) > 1e-3, x, [0, 0, -1.0]))
     return np.stack([x, np.cross(up, x), up], -2)
 
-# %% ../nbs/08_motions.ipynb #365adec3
+# %% ../nbs/08_motions.ipynb #81d488f1
 def balanced(
     poses: KeyPoses, # directions (...,16,3), up (...,3)
     ) -> np.ndarray: # (...) bool
@@ -140,7 +140,7 @@ def balanced(
     off, pelvis_height = np.linalg.norm(com - a - t[..., None] * (b - a), axis=-1), -p[..., 2].min(-1)
     return off < 280 + .9 * np.clip(700 - pelvis_height, 0, None)
 
-# %% ../nbs/08_motions.ipynb #495bf364
+# %% ../nbs/08_motions.ipynb #67f429c7
 class PosePrior(NamedTuple):
     "Mixture of K Gaussians over d principal components of the 51 direction coordinates."
     centre: np.ndarray # (51,)
@@ -164,7 +164,7 @@ def load_pose_prior(
     factors[(slice(None), *np.tril_indices(d))] = a["factors"]
     return PosePrior(**a | dict(factors=factors))
 
-# %% ../nbs/08_motions.ipynb #ceb29ae1
+# %% ../nbs/08_motions.ipynb #47c59b2f
 def draw_components(
     prior: PosePrior, # the mixture
     n: int, # how many
@@ -179,7 +179,7 @@ def draw_components(
     d = unit(x.reshape(n, N_JOINTS, 3))
     return KeyPoses(d[:, :-1], d[:, -1])
 
-# %% ../nbs/08_motions.ipynb #601046df
+# %% ../nbs/08_motions.ipynb #568758b2
 _ARMS = [[j - 1 for j in joint_index(f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist")] for s in "lr"]
 
 def mix_arms(
@@ -195,7 +195,7 @@ def mix_arms(
         d[take] = other.directions[take]
     return KeyPoses(d, poses.up)
 
-# %% ../nbs/08_motions.ipynb #2a4aeb45
+# %% ../nbs/08_motions.ipynb #e8775700
 def draw_key_poses(
     split: str, # train, val, test or unpaired
     n: int, # how many
@@ -213,7 +213,7 @@ def draw_key_poses(
         missing -= ok.sum()
     return KeyPoses(*(np.concatenate(x)[:n] for x in zip(*kept)))
 
-# %% ../nbs/08_motions.ipynb #b7f083d3
+# %% ../nbs/08_motions.ipynb #3f12eec0
 def sample_poses(
     split: str, # train, val, test or unpaired (D_z)
     n: int, # how many
@@ -223,7 +223,7 @@ def sample_poses(
     p = place_joints(draw_key_poses(split, n, rng).directions)
     return canonicalise(torch.as_tensor(p))[0].numpy().astype(np.float32)
 
-# %% ../nbs/08_motions.ipynb #601d0ffa
+# %% ../nbs/08_motions.ipynb #8d98b8fb
 def slerp(
     a: np.ndarray, # (...,3) unit vectors
     b: np.ndarray, # (...,3) unit vectors
@@ -242,7 +242,7 @@ def ease(n: int # steps
     t = np.linspace(0, 1, n)
     return t * t * (3 - 2 * t)
 
-# %% ../nbs/08_motions.ipynb #083cb31c
+# %% ../nbs/08_motions.ipynb #e4a32192
 _REST_HEIGHT = np.array([110, 110, 70, 80, 110, 70, 80, 110, 110, 110, 100, 90, 60, 50, 90, 60, 50.0])
 
 def on_ground(
@@ -261,7 +261,7 @@ def in_world(
     turn = np.stack([c, -s, o, s, c, o, o, o, o + 1], -1).reshape(-1, 3, 3)
     return on_ground(place_joints(poses.directions) @ (turn @ to_upright(poses.up)).swapaxes(-1, -2))
 
-# %% ../nbs/08_motions.ipynb #18bc9503
+# %% ../nbs/08_motions.ipynb #e71cda61
 def displacement(
     a: np.ndarray, # (...,17,3)
     b: np.ndarray, # (...,17,3)
@@ -269,7 +269,7 @@ def displacement(
     "Mean distance between corresponding joints."
     return np.linalg.norm(a - b, axis=-1).mean(-1)
 
-# %% ../nbs/08_motions.ipynb #9453efa9
+# %% ../nbs/08_motions.ipynb #622adcac
 def next_key(
     split: str, # whose prior
     start: KeyPoses, # directions (16,3), up (3,)
@@ -287,7 +287,7 @@ def next_key(
             if plausible(way.directions).all(): return way
     return KeyPoses(*(np.repeat(x[None], steps, 0) for x in start))
 
-# %% ../nbs/08_motions.ipynb #5ecdcc53
+# %% ../nbs/08_motions.ipynb #3c4aac1d
 def sample_motion(
     split: str, # train, val, test or unpaired
     frames: int, # T

@@ -8,7 +8,7 @@ __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion',
            'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path', 'make_shard',
            'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
 
-# %% ../nbs/09_people.ipynb #26b25c5a
+# %% ../nbs/09_people.ipynb #7de2a9ab
 import ast, json, os, signal, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,7 +32,7 @@ from .motions import displacement, draw_key_poses, place_joints, sample_motion, 
 from .rendering import camera_around, pose_person, render
 from .scenery import Background, PersonCamera, random_background
 
-# %% ../nbs/09_people.ipynb #dca22c9f
+# %% ../nbs/09_people.ipynb #1ab3a90e
 class Film(NamedTuple):
     "Frames of one person with the truth about them; T frames of H x W pixels."
     images: np.ndarray # (T,H,W,3) uint8 RGB
@@ -42,7 +42,7 @@ class Film(NamedTuple):
     joints_2d: np.ndarray # (T,17,2) float32 pixels
     camera: PersonCamera # world to camera: rotation (3,3); translation (3,), or (T,3) mm of a camera that follows
 
-# %% ../nbs/09_people.ipynb #91136ac3
+# %% ../nbs/09_people.ipynb #df863496
 def check_joints(
     joints, # array-like (T,17,3)
     ) -> np.ndarray: # (T,17,3) float32
@@ -56,7 +56,7 @@ def check_joints(
                                   "drop those frames or fill them in first")
     return p
 
-# %% ../nbs/09_people.ipynb #0d6fe993
+# %% ../nbs/09_people.ipynb #5375977b
 def _film_camera(posed, azimuth, elevation, follow):
     "A camera that sees all frames: from one place, or moving along with the pelvis (translations (T,3))."
     way = posed.joints[:, :1] * [1, 1, 0] if follow else np.zeros((1, 1, 3))
@@ -64,7 +64,7 @@ def _film_camera(posed, azimuth, elevation, follow):
     moved = camera.translation - way[:, 0] @ camera.rotation.T
     return camera._replace(translation=(moved if follow else moved[0]).astype(np.float32))
 
-# %% ../nbs/09_people.ipynb #e4a00f16
+# %% ../nbs/09_people.ipynb #3a6b4b01
 def render_motion(
     joints: np.ndarray, # (T,17,3) mm, world frame, z up
     person: Person | None = None, # who; at random if None
@@ -85,7 +85,7 @@ def render_motion(
     frames = [render(person, posed, t, camera._replace(translation=moves[t]), background, size, seed) for t in range(len(joints))]
     return Film(*(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")), camera)
 
-# %% ../nbs/09_people.ipynb #62ecf118
+# %% ../nbs/09_people.ipynb #db273cbc
 SPLITS = ("train", "val", "test")
 
 def check_split(split: str) -> str:
@@ -100,7 +100,7 @@ def bodies_of(
     kind = SPLITS.index(check_split(split))
     return [i for i in range(N_BODIES) if (0, 0, 2, 0, 0, 1, 0, 2)[i % 8] == kind]
 
-# %% ../nbs/09_people.ipynb #0c00b684
+# %% ../nbs/09_people.ipynb #aa2ce52c
 class Filming(NamedTuple):
     "How pairs are filmed."
     same_place: float = .6 # probability that both frames show the same (moved) place
@@ -108,7 +108,7 @@ class Filming(NamedTuple):
     elevation: tuple[float, float] = (-5., 25.) # degrees, of the camera above the horizon
     moved_mm: float = 230. # least mean joint displacement between the frames where there are such, canonical frame
 
-# %% ../nbs/09_people.ipynb #b996c04a
+# %% ../nbs/09_people.ipynb #d3a69c79
 def pick_frames(
     motion: np.ndarray, # (T,17,3) mm
     least: float, # mm
@@ -121,7 +121,7 @@ def pick_frames(
     far = np.flatnonzero(moved > least)
     return [s, int(rng.choice(far)) if len(far) else int(moved.argmax())]
 
-# %% ../nbs/09_people.ipynb #99bd9a26
+# %% ../nbs/09_people.ipynb #66f031a8
 def crop_camera(
     points: np.ndarray, # (...,3) mm, world: what must be seen
     azimuth: float, # radians
@@ -133,7 +133,7 @@ def crop_camera(
     elevation, roll = np.radians(rng.uniform(*filming.elevation)), np.radians(rng.normal(0, 2))
     return camera_around(points, azimuth, elevation, roll, margin=free, shift=tuple(rng.uniform(-.7, .7, 2) * free))
 
-# %% ../nbs/09_people.ipynb #15bbf9a4
+# %% ../nbs/09_people.ipynb #4bba4c0e
 class Pair(NamedTuple):
     "Source and target frame of one person with the truth; the first axis of each array is source, target."
     images: np.ndarray # (2,H,W,3) uint8 RGB
@@ -143,7 +143,7 @@ class Pair(NamedTuple):
     joints_3d: np.ndarray # (2,17,3) float32 mm, camera frame
     joints_2d: np.ndarray # (2,17,2) float32 pixels
 
-# %% ../nbs/09_people.ipynb #fac08a38
+# %% ../nbs/09_people.ipynb #af7eac77
 def film_pair(
     split: str, # train, val or test
     index: int, # number of the pair
@@ -163,7 +163,7 @@ def film_pair(
     stack = lambda k: np.stack([getattr(f, k) for f in frames])
     return dict(images=stack("image"), parts=stack("parts"), joints_3d=stack("joints_3d"), joints_2d=stack("joints_2d"), bodies=person.body)
 
-# %% ../nbs/09_people.ipynb #685a42f4
+# %% ../nbs/09_people.ipynb #9817f4b5
 def _blob(m, centre, radius, value, rng):
     "Fill an ellipse of the float map in place."
     axes = np.maximum(1, rng.uniform(.5, 1.5, 2) * radius).astype(int)
@@ -184,7 +184,7 @@ def _shaken(m, s, rng):
     y += _waves((h, w), s * h / 40, rng) + np.float32(shift[1])
     return cv2.remap(m, x, y, cv2.INTER_LINEAR)
 
-# %% ../nbs/09_people.ipynb #57de3a62
+# %% ../nbs/09_people.ipynb #12084c01
 def noisy_saliency(
     mask: np.ndarray, # (H,W) bool, the person
     quality: float, # 0 (hardly any use) to 1 (the mask itself)
@@ -201,7 +201,7 @@ def noisy_saliency(
     m = m * rng.uniform(1 - .4 * s, 1) + _waves((h, w), .2 * s, rng)
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
-# %% ../nbs/09_people.ipynb #fb365333
+# %% ../nbs/09_people.ipynb #cd1f4a8a
 PAIRS_PER_SHARD = 16
 _MAGIC = b"pgp_nb people 1\n"
 
@@ -213,7 +213,7 @@ def _encode(images, extension, *options):
 def _decode(blob, lengths, flag):
     return np.stack([cv2.imdecode(b, flag) for b in np.split(blob, np.cumsum(lengths)[:-1])])
 
-# %% ../nbs/09_people.ipynb #42fccd41
+# %% ../nbs/09_people.ipynb #4710a683
 def pack_shard(
     pairs: list[dict], # from `film_pair`
     ) -> bytes: # contents of a shard file
@@ -227,7 +227,7 @@ def pack_shard(
     np.savez(buffer, jpeg=jpeg, jpeg_lengths=jpeg_lengths, png=png, png_lengths=png_lengths, **joined)
     return _MAGIC + sha256(buffer.getvalue()).digest() + buffer.getvalue()
 
-# %% ../nbs/09_people.ipynb #8d4efb3b
+# %% ../nbs/09_people.ipynb #6b8bc0f2
 def check_shard(
     raw: bytes, # contents of a shard file
     ) -> bytes: # its `.npz`
@@ -245,7 +245,7 @@ def unpack_shard(
     parts = _decode(a.pop("png"), a.pop("png_lengths"), cv2.IMREAD_GRAYSCALE)
     return a | dict(images=images.reshape(-1, 2, *images.shape[1:]), parts=parts.reshape(-1, 2, *parts.shape[1:]))
 
-# %% ../nbs/09_people.ipynb #19abd077
+# %% ../nbs/09_people.ipynb #fcfa30ed
 def write_shard(
     path: Path, # where it goes
     data: bytes, # from `pack_shard`
@@ -260,7 +260,7 @@ def default_root() -> Path: # folder of the cache
     "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
     return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
 
-# %% ../nbs/09_people.ipynb #e9a0c512
+# %% ../nbs/09_people.ipynb #5dd403e5
 @cache
 def fingerprint() -> str: # 8 hexadecimal digits
     "Changes with the data files and the code (comments aside) that the pictures depend on."
@@ -289,7 +289,7 @@ def make_shard(
     numbers = range(shard * PAIRS_PER_SHARD, (shard + 1) * PAIRS_PER_SHARD)
     write_shard(shard_path(Path(folder), shard), pack_shard([film_pair(split, i, size, seed, Filming(*filming)) for i in numbers]))
 
-# %% ../nbs/09_people.ipynb #10b1a645
+# %% ../nbs/09_people.ipynb #e4c0e2e8
 def serve_jobs() -> None:
     "What a worker process does: read jobs of `make_shard` as JSON lines, answer each with a JSON line."
     cv2.setNumThreads(1)
@@ -314,7 +314,7 @@ def _ask(worker, job):
     if answer.get("errno"): raise OSError(answer["errno"], answer["message"])
     if answer: raise RuntimeError(f"shard {job['shard']}: {answer['kind']}: {answer['message']}")
 
-# %% ../nbs/09_people.ipynb #2f97d566
+# %% ../nbs/09_people.ipynb #405a30cc
 def _drain(jobs, done, stop):
     "Work through the shared iterator of jobs with one worker process."
     worker = _start_worker()
@@ -328,7 +328,7 @@ def _drain(jobs, done, stop):
         with suppress(BrokenPipeError): worker.stdin.close()
         worker.stdout.close()
 
-# %% ../nbs/09_people.ipynb #9960b38c
+# %% ../nbs/09_people.ipynb #63510867
 class _Shared:
     "An iterator that threads may share."
     def __init__(self, items): self.items, self.lock = iter(items), threading.Lock()
@@ -336,7 +336,7 @@ class _Shared:
     def __next__(self):
         with self.lock: return next(self.items)
 
-# %% ../nbs/09_people.ipynb #38a9ab03
+# %% ../nbs/09_people.ipynb #97c9eb7f
 def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 def run_jobs(
@@ -354,7 +354,7 @@ def run_jobs(
         try: [f.result() for f in futures]
         finally: stop.set()
 
-# %% ../nbs/09_people.ipynb #97ddd6df
+# %% ../nbs/09_people.ipynb #56aea16c
 @dataclass(frozen=True, repr=False)
 class People:
     "N pairs of frames in memory; axis 1 is source, target. `people.pair(i)` is one, `people[:10]` some of them."
@@ -386,7 +386,7 @@ class People:
         "See `show_people`."
         return show_people(self, n, **layout)
 
-# %% ../nbs/09_people.ipynb #596c5e0e
+# %% ../nbs/09_people.ipynb #6d28ff23
 def _read_shards(folder, numbers):
     "Shards that are there and whole {number: bytes}; damaged ones are announced and left out."
     found = {}
@@ -397,7 +397,7 @@ def _read_shards(folder, numbers):
         except ValueError as e: warnings.warn(f"{path} is damaged ({e}). It is made again now", stacklevel=3)
     return found
 
-# %% ../nbs/09_people.ipynb #ab6f74f7
+# %% ../nbs/09_people.ipynb #25fecd2d
 def _assemble(raws, n):
     "The first n pairs of shards, decoded one after the other into arrays made once."
     for i, raw in enumerate(raws):
@@ -406,7 +406,7 @@ def _assemble(raws, n):
         for k, v in shard.items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
     return {k: v[:n] for k, v in out.items()}
 
-# %% ../nbs/09_people.ipynb #fb0bea0e
+# %% ../nbs/09_people.ipynb #59b3213a
 def _sweep(folder, older_than=3600):
     "Remove temporary files that killed processes left behind an hour ago or more."
     for path in folder.glob(".*.tmp.*"):
@@ -421,13 +421,13 @@ def _check_request(split, n, size, root):
         raise ValueError(f"size is the side of the square images in pixels, an int of at least 16, got {size!r}")
     if Path(root).exists() and not Path(root).is_dir(): raise NotADirectoryError(f"{root} is a file: the cache (root= or PGP_DATA) must be a folder")
 
-# %% ../nbs/09_people.ipynb #1369e15b
+# %% ../nbs/09_people.ipynb #9cbf92c5
 def _saliency_of(masks, quality, key):
     "(N,2,H,W) uint8; each map from its own seed."
     maps = [noisy_saliency(m, quality, np.random.default_rng([*key, i, t])) for i, pair in enumerate(masks) for t, m in enumerate(pair)]
     return np.stack(maps).reshape(masks.shape)
 
-# %% ../nbs/09_people.ipynb #65595791
+# %% ../nbs/09_people.ipynb #d601e007
 def load_people(
     split: str, # train, val or test: other bodies, clothes, places and motions
     n: int = 5000, # number of pairs
@@ -457,7 +457,7 @@ def load_people(
     masks = a["parts"] != BACKGROUND
     return People(masks=masks, saliency=_saliency_of(masks, saliency_quality, (seed, SPLITS.index(split))), split=split, seed=seed, **a)
 
-# %% ../nbs/09_people.ipynb #4471428a
+# %% ../nbs/09_people.ipynb #284a1141
 def unpaired_poses(
     n: int, # how many
     seed: int = 0, # the same seed gives the same poses
@@ -468,7 +468,7 @@ def unpaired_poses(
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
-# %% ../nbs/09_people.ipynb #958ec829
+# %% ../nbs/09_people.ipynb #9cb897c2
 def _show_frame(row, pair, t, size):
     pictures = pair.images[t], paint_labels(pair.parts[t], pair.images[t], .5), pair.saliency[t]
     for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
