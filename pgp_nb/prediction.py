@@ -6,7 +6,7 @@
 __all__ = ['read_image', 'as_bytes', 'to_rgb', 'square_around', 'crop', 'Prediction', 'paste_labels', 'PGP', 'prediction_sheet',
            'crop_labels', 'Photograph', 'sample_photographs', 'lsp_photographs']
 
-# %% ../nbs/15_prediction.ipynb #4bd6fb74
+# %% ../nbs/15_prediction.ipynb #055fa668
 from pathlib import Path
 from typing import NamedTuple, Sequence
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 from .conventions import BACKGROUND, JOINT_ORDERS, N_JOINTS, convert_joints
 from .networks import PGPNet, load_net
 
-# %% ../nbs/15_prediction.ipynb #1452be27
+# %% ../nbs/15_prediction.ipynb #ec56b8fc
 def read_image(path: str | Path) -> np.ndarray: # (H,W,3) uint8 RGB
     "Read a picture file. Raises `FileNotFoundError` or `ValueError` naming the file."
     import cv2
@@ -48,7 +48,7 @@ def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> 
     if image.dtype.kind != "f": raise ValueError(f"{name} has {image.dtype} pixels: expected uint8, or floats in [0,1]")
     return as_bytes(image, name)
 
-# %% ../nbs/15_prediction.ipynb #200149cc
+# %% ../nbs/15_prediction.ipynb #034cf1f5
 def square_around(box: Sequence[float], # x0, y0, x1, y1 px
         margin: float = 0.12            # free share of the square at each side
     ) -> tuple[float, float, float]:    # x, y of the corner and side, px
@@ -72,7 +72,7 @@ def crop(image: np.ndarray,                  # (H,W,3) uint8
     cut = cv2.remap(image, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cut if coarse == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
 
-# %% ../nbs/15_prediction.ipynb #ae104527
+# %% ../nbs/15_prediction.ipynb #a2fbb1c8
 class Prediction(NamedTuple):
     "What is found in a batch of images. Label maps of images of different sizes come as a list."
     joints_3d: Tensor   # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
@@ -84,7 +84,7 @@ class Prediction(NamedTuple):
     painted: Tensor     # (B,3,S,S) I-hat, the crops painted back from pose and appearance
     squares: Tensor     # (B,3) corner and side of the crops, px
 
-# %% ../nbs/15_prediction.ipynb #6dcd3d03
+# %% ../nbs/15_prediction.ipynb #7ba8e1db
 def paste_labels(logits: Tensor,            # (11,S,S) of a crop
         square: tuple[float, float, float], # corner and side of the crop, px
         height: int, width: int             # of the image
@@ -96,7 +96,7 @@ def paste_labels(logits: Tensor,            # (11,S,S) of a crop
     labels = F.grid_sample(logits[None], grid[None], padding_mode="border", align_corners=False)[0].argmax(0)
     return torch.where((grid.abs() <= 1).all(-1), labels, BACKGROUND)
 
-# %% ../nbs/15_prediction.ipynb #066d8ca3
+# %% ../nbs/15_prediction.ipynb #ae4c9e08
 class PGP:
     "A trained network, ready for photographs."
     def __init__(self, net: PGPNet, device: str | torch.device | None = None):
@@ -141,7 +141,7 @@ class PGP:
         painted = net.paint(codes, maps)
         return {"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical, "appearance": codes, "painted": painted.image, "logits": painted.logits}
 
-# %% ../nbs/15_prediction.ipynb #d11bb67f
+# %% ../nbs/15_prediction.ipynb #d45903df
 def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, side: float = 1.5):
     "One column for each person: crop with joints, parts, I-hat, 3D pose."
     import matplotlib.pyplot as plt
@@ -170,7 +170,7 @@ def crop_labels(found: Prediction, i: int) -> np.ndarray: # (S,S,3) uint8
     image = found.crops[i].permute(1, 2, 0).numpy() * 255
     return np.where(labels.sum(-1, keepdims=True) > 30, 0.3 * image + 0.7 * labels, 0.5 * image).clip(0, 255).astype(np.uint8)
 
-# %% ../nbs/15_prediction.ipynb #80e91fd5
+# %% ../nbs/15_prediction.ipynb #19f5a888
 class Photograph(NamedTuple):
     "A photograph with its annotation."
     title: str
@@ -184,7 +184,7 @@ class Photograph(NamedTuple):
         q = self.joints_2d[self.visible]
         return (*q.amin(0).tolist(), *q.amax(0).tolist())
 
-# %% ../nbs/15_prediction.ipynb #cfc2e7a6
+# %% ../nbs/15_prediction.ipynb #c195f171
 def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_samples and lsp_extended_sample
         lsp: int = 6                       # photographs of LSP-extended
     ) -> list[Photograph]:
@@ -200,7 +200,7 @@ def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_sam
                     if match: found.append(Photograph(title, read_image(match[0]), convert_joints(q, source) if source else q, all_joints))
     return found + lsp_photographs(folder / "lsp_extended_sample", lsp)
 
-# %% ../nbs/15_prediction.ipynb #7327e42e
+# %% ../nbs/15_prediction.ipynb #2186cfc3
 def lsp_photographs(folder: Path, n: int) -> list[Photograph]:
     "The first `n` completely annotated photographs of a folder in the layout of LSP-extended."
     if not (folder / "joints.mat").is_file(): return []
