@@ -5,26 +5,28 @@
 # %% auto #0
 __all__ = ['SIZES', 'NetworkConfig', 'Block', 'ResNet', 'load_imagenet', 'Encoding', 'mlp', 'soft_argmax', 'point_features',
            'ImagePoints', 'normalise', 'Encoder', 'Pose', 'resolve_facing', 'place', 'pose_from_camera', 'PoseMaps',
-           'pose_maps', 'pool_parts', 'paint_parts', 'Painted', 'Decoder', 'resize', 'PGPNet', 'save_net', 'load_net']
+           'pose_maps', 'pool_parts', 'paint_parts', 'Painted', 'Decoder', 'resize', 'PGPNet', 'Output', 'save_net',
+           'load_net']
 
-# %% ../nbs/05_networks.ipynb #c8ec8531
+# %% ../nbs/05_networks.ipynb #a6630061
 from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
 from typing import NamedTuple
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR
+from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PART_NAMES
 from .camera import Camera, camera_from_raw, camera_rotation, project, to_camera
 from .kinematics import canonicalise, forward_kinematics, local_vectors, mirror_pose
 from .files import write_atomically
 from .puppet import Puppet, PuppetMaps
 from .segmentation import depth_ordered_maps, limb_depths, part_labels
 
-# %% ../nbs/05_networks.ipynb #b8c3e4a7
+# %% ../nbs/05_networks.ipynb #ccd15180
 @dataclass(frozen=True)
 class NetworkConfig:
     "Sizes and variants of the encoder and the decoder."
@@ -45,15 +47,18 @@ class NetworkConfig:
     def __post_init__(self):
         if self.backbone not in ("resnet18", "resnet50"): raise ValueError(f"backbone {self.backbone!r}: choose 'resnet18' or 'resnet50'")
         if self.puppet_scale not in ("along_limb", "isotropic"): raise ValueError(f"puppet_scale {self.puppet_scale!r}: choose 'along_limb' or 'isotropic'")
+        if self.mirror_factorised and not self.kinematic: raise ValueError("mirror_factorised needs kinematic: without T_fk there is no twin to choose; set mirror_factorised to false")
+        small = [n for n in ("width", "pose_features", "appearance_channels", "decoder_width") if getattr(self, n) < 1]
+        if small or self.keypoints < 0: raise ValueError(f"{', '.join(small) or 'keypoints'}: must be at least {1 if small else 0}")
         if 0 < self.keypoints < N_JOINTS: raise ValueError(f"keypoints {self.keypoints}: at least {N_JOINTS}, one for each joint, or 0 for none")
         if self.size < 32 or self.size % 32: raise ValueError(f"size {self.size}: the image side must be a multiple of 32")
 
-# %% ../nbs/05_networks.ipynb #63ea4dff
+# %% ../nbs/05_networks.ipynb #72efe64a
 SIZES = {"tiny": NetworkConfig(),
          "small": NetworkConfig(size=128, width=48, pose_features=512, appearance_channels=32, decoder_width=32),
          "paper": NetworkConfig(size=224, backbone="resnet50", width=64, stem_pool=True, pose_features=1024, appearance_channels=64, decoder_width=32)}
 
-# %% ../nbs/05_networks.ipynb #14048bae
+# %% ../nbs/05_networks.ipynb #4e25b745
 class Block(nn.Module):
     "A residual block: two 3x3 convolutions, or with `expansion=4` the 1x1-3x3-1x1 bottleneck."
     def __init__(self, c_in: int, width: int, stride: int, expansion: int):
@@ -74,7 +79,7 @@ class Block(nn.Module):
             if i < self.depth: y = F.relu(y, inplace=True)
         return F.relu(y + (x if self.downsample is None else self.downsample(x)), inplace=True)
 
-# %% ../nbs/05_networks.ipynb #a093e5d0
+# %% ../nbs/05_networks.ipynb #40c62ce8
 class ResNet(nn.Module):
     "The convolutional part of ResNet-18 or ResNet-50; returns the outputs of its four stages (strides 2, 4, 8, 16, twice that with `pool`)."
     def __init__(self, name: str = "resnet18", width: int = 64, pool: bool = True):
@@ -94,18 +99,20 @@ class ResNet(nn.Module):
         x = self.pool(F.relu(self.bn1(self.conv1(x)), inplace=True))
         return [x := getattr(self, f"layer{i}")(x) for i in range(1, stages + 1)]
 
-# %% ../nbs/05_networks.ipynb #44851952
+# %% ../nbs/05_networks.ipynb #96f63243
 def load_imagenet(net: ResNet, # receives the weights in place
         path: str | Path       # a published checkpoint, e.g. resnet50-0676ba61.pth
     ) -> None:
     "Load published ImageNet weights. Raises `FileNotFoundError` or `ValueError` saying what does not fit and where to find the file."
     path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f"{path.name}: no such file; download it from https://download.pytorch.org/models/ or leave `imagenet` empty")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    missing = net.load_state_dict({k: v for k, v in state.items() if not k.startswith("fc.")}, strict=False).missing_keys
-    if missing: raise ValueError(f"{path.name} is not a checkpoint of this backbone: {len(missing)} tensors are missing, the first is {missing[0]}")
+    try: state = {k: v for k, v in torch.load(path, map_location="cpu", weights_only=True).items() if not k.startswith("fc.")}
+    except Exception as e: raise ValueError(f"{path.name} cannot be read as a checkpoint ({type(e).__name__}): download it again") from e
+    wrong = [k for k, v in net.state_dict().items() if k not in state or state[k].shape != v.shape]
+    if wrong: raise ValueError(f"{path.name} is not a checkpoint of this backbone (published ones have width 64): {len(wrong)} tensors differ, the first is {wrong[0]}")
+    net.load_state_dict(state, strict=False)
 
-# %% ../nbs/05_networks.ipynb #51a66dec
+# %% ../nbs/05_networks.ipynb #fff052a4
 class Encoding(NamedTuple):
     "What the encoder says of a batch of images."
     v: Tensor             # (B,17,3) local limb vectors v^3D; only their directions count
@@ -114,7 +121,7 @@ class Encoding(NamedTuple):
     appearance: Tensor    # (B,Ch,h,w) appearance map a
     keypoints: Tensor | None = None # (B,K,2) image points in [0,1]; the first 17 are the joints of the twin that faces the camera
 
-# %% ../nbs/05_networks.ipynb #ea771a5e
+# %% ../nbs/05_networks.ipynb #f6c09a88
 def mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     "Two hidden layers; the last layer starts small, so that training begins at the bias."
     net = nn.Sequential(nn.Linear(c_in, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, c_out))
@@ -122,7 +129,7 @@ def mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     nn.init.zeros_(net[-1].bias)
     return net
 
-# %% ../nbs/05_networks.ipynb #4355a36d
+# %% ../nbs/05_networks.ipynb #5a935aa2
 def soft_argmax(heat: Tensor # (B,K,h,w)
     ) -> Tensor:             # (B,K,2) x, y in [0,1]
     "Expected position under the softmax of each heat map; the centre of the first pixel lies at (0.5/w, 0.5/h)."
@@ -131,7 +138,7 @@ def soft_argmax(heat: Tensor # (B,K,h,w)
     center = lambda n: (torch.arange(n, device=heat.device) + 0.5) / n
     return torch.stack([(p.sum(2) * center(w)).sum(-1), (p.sum(3) * center(h)).sum(-1)], -1)
 
-# %% ../nbs/05_networks.ipynb #fafdce5f
+# %% ../nbs/05_networks.ipynb #ac085c48
 def point_features(points: Tensor # (B,K,2) in [0,1]
     ) -> tuple[Tensor, Tensor]:   # (B,2K) each
     "Image points as the pose heads see them: in the image, and relative to their mean in units of their spread."
@@ -139,7 +146,7 @@ def point_features(points: Tensor # (B,K,2) in [0,1]
     spread = relative[:, :N_JOINTS].square().mean((1, 2), keepdim=True).add(1e-4).sqrt()
     return (4 * points - 2).flatten(1), (relative / spread).flatten(1)
 
-# %% ../nbs/05_networks.ipynb #6f45442a
+# %% ../nbs/05_networks.ipynb #0988a7fe
 class ImagePoints(nn.Module):
     "Learned image points from the last three stages of a backbone."
     def __init__(self, channels: list[int], n: int):
@@ -150,12 +157,12 @@ class ImagePoints(nn.Module):
         size = stages[1].shape[-2:]
         return soft_argmax(sum(F.interpolate(conv(x), size=size, mode="bilinear", align_corners=False) for conv, x in zip(self.heat, stages[1:])))
 
-# %% ../nbs/05_networks.ipynb #40d9d0f2
+# %% ../nbs/05_networks.ipynb #615b73fb
 def normalise(images: Tensor) -> Tensor:
     "Images in [0,1] to about zero mean and unit variance, as the backbone expects."
     return (images - 0.45) / 0.225
 
-# %% ../nbs/05_networks.ipynb #e0fcfc10
+# %% ../nbs/05_networks.ipynb #ff6424fa
 class Encoder(nn.Module):
     "E: an image to local limb vectors v^3D, camera parameters c and appearance a (Sec. 3.2a)."
     def __init__(self, cfg: NetworkConfig = SIZES["tiny"]):
@@ -181,7 +188,7 @@ class Encoder(nn.Module):
         camera = self.camera(x)
         return Encoding(self.pose(x).unflatten(1, (N_JOINTS, 3)), camera[:, :7], camera[:, 7], self.appearance(stages[0]), points)
 
-# %% ../nbs/05_networks.ipynb #6b9a9177
+# %% ../nbs/05_networks.ipynb #5a932cb4
 class Pose(NamedTuple):
     "A pose at every stage of T_c after T_fk."
     canonical: Tensor   # (...,17,3) mm, canonical frame: p^3D
@@ -189,7 +196,7 @@ class Pose(NamedTuple):
     joints_3d: Tensor   # (...,17,3) mm, camera frame; its last coordinate is the depth q_d
     joints_2d: Tensor   # (...,17,2) px: q
 
-# %% ../nbs/05_networks.ipynb #b725f7d8
+# %% ../nbs/05_networks.ipynb #190e5ca9
 def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
         camera_raw: Tensor,           # (B,7) unbounded camera parameters
         faces: Tensor                 # (B,) bool: keep the pose where True, take its twin where False
@@ -199,7 +206,7 @@ def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
     return (torch.where(keep[..., None], canonical, mirror_pose(canonical)),
             torch.where(keep, camera_raw, camera_raw * camera_raw.new_tensor([-1, 1, -1, 1, 1, 1, 1])))
 
-# %% ../nbs/05_networks.ipynb #72049fa0
+# %% ../nbs/05_networks.ipynb #ae490af4
 def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already turned into the camera's axes
         raw: Tensor        # (...,3) unbounded translation
     ) -> Tensor:           # (...,3) mm
@@ -207,7 +214,7 @@ def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already tur
     upright = raw.new_tensor([1., 0, 0, 0]).expand(*raw.shape[:-1], 4)
     return camera_from_raw(torch.cat([upright, raw], -1), rotated @ camera_rotation(raw.new_zeros(3))).translation
 
-# %% ../nbs/05_networks.ipynb #90ff90f3
+# %% ../nbs/05_networks.ipynb #8ae250c8
 def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
         camera: Camera,                 # rotation and translation
         size: int                       # image side, px
@@ -216,15 +223,16 @@ def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
     joints_3d = to_camera(canonical, camera)
     return Pose(canonical, camera, joints_3d, project(joints_3d, size))
 
-# %% ../nbs/05_networks.ipynb #dd7298ac
+# %% ../nbs/05_networks.ipynb #34b2a133
 class PoseMaps(NamedTuple):
     "Everything the puppet says of a pose."
     p: Tensor       # (B,10,H,W) depth-aware part maps phi_d, times w_fg
     w_fg: Tensor    # (B,H,W) single-channel FG-BG map
     w_unc: Tensor   # (B,H,W) shape uncertainty map
     labels: Tensor  # (B,H,W) y^p, 10 where background
+    part_maps: Tensor | None = None # (B,10,H,W) phi_p, before the depth order
 
-# %% ../nbs/05_networks.ipynb #e5aa3a9c
+# %% ../nbs/05_networks.ipynb #8d68e6c9
 def pose_maps(puppet: Puppet, # the template
         joints_2d: Tensor,    # (B,17,2) px of `size`
         depth: Tensor,        # (B,17) mm
@@ -233,9 +241,9 @@ def pose_maps(puppet: Puppet, # the template
     "T_s(q, d): part maps of poses, with their depth order (Sec. 3.1)."
     maps: PuppetMaps = puppet(joints_2d, size)
     phi_d = depth_ordered_maps(maps.part_maps, limb_depths(depth), depth[..., 0])
-    return PoseMaps(phi_d * maps.w_fg.unsqueeze(-3), maps.w_fg, maps.w_unc, part_labels(phi_d))
+    return PoseMaps(phi_d * maps.w_fg.unsqueeze(-3), maps.w_fg, maps.w_unc, part_labels(phi_d), maps.part_maps)
 
-# %% ../nbs/05_networks.ipynb #68017390
+# %% ../nbs/05_networks.ipynb #c3e55386
 def pool_parts(appearance: Tensor, # (B,Ch,h,w)
         p: Tensor                  # (B,10,h,w) part maps of the same image
     ) -> Tensor:                   # (B,10,Ch) one appearance code per part
@@ -251,13 +259,13 @@ def paint_parts(codes: Tensor, # (B,10,Ch) one code per part
     "The codes spread under the part maps; zero where no part is."
     return torch.einsum("blc,blhw->bchw", codes, p)
 
-# %% ../nbs/05_networks.ipynb #6046c4c2
+# %% ../nbs/05_networks.ipynb #b79020fe
 class Painted(NamedTuple):
     "The decoder's two outputs."
     image: Tensor   # (B,3,H,W) in [0,1]: I-hat
     logits: Tensor  # (B,11,H,W) of the part segmentation y-hat, background last
 
-# %% ../nbs/05_networks.ipynb #97c095a8
+# %% ../nbs/05_networks.ipynb #8efcab15
 class Decoder(nn.Module):
     "D with its heads D_I and D_seg: appearance and part maps to an image and a part segmentation (Sec. 3.2b)."
     def __init__(self, cfg: NetworkConfig = SIZES["tiny"]):
@@ -278,7 +286,7 @@ class Decoder(nn.Module):
         x = torch.cat([x, condition], 1)
         return Painted(torch.sigmoid(self.image(x)), self.segmentation(x))
 
-# %% ../nbs/05_networks.ipynb #4e8893f5
+# %% ../nbs/05_networks.ipynb #8e1fe27f
 def resize(x: Tensor,      # (B,C,H,W)
         size: list[int]    # H, W to go to
     ) -> Tensor:
@@ -287,7 +295,7 @@ def resize(x: Tensor,      # (B,C,H,W)
     if x.shape[-1] % size[-1] == 0: return F.avg_pool2d(x, x.shape[-1] // size[-1])
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
-# %% ../nbs/05_networks.ipynb #f7addf54
+# %% ../nbs/05_networks.ipynb #64a6bc4b
 class PGPNet(nn.Module):
     "Encoder, decoder and puppet, with the transformations between them."
     def __init__(self, cfg: NetworkConfig = SIZES["tiny"]):
@@ -301,6 +309,8 @@ class PGPNet(nn.Module):
     def encode(self, images: Tensor # (B,3,size,size) in [0,1]
         ) -> Encoding:
         "E, in float32 whatever the convolutions run in."
+        S = self.cfg.size
+        if images.shape[1:] != (3, S, S): raise ValueError(f"images of shape {tuple(images.shape)}: this network takes (B,3,{S},{S}); PGP.predict cuts and resizes for you")
         with self.low_precision(images.device): code = self.encoder(images)
         return Encoding(*(t if t is None else t.float() for t in code))
 
@@ -319,29 +329,53 @@ class PGPNet(nn.Module):
         if self.cfg.mirror_factorised: canonical, raw = resolve_facing(canonical, raw, code.facing_logit > 0 if faces is None else faces)
         return pose_from_camera(canonical, camera_from_raw(raw, canonical), self.cfg.size)
 
-    def direct_pose(self, code: Encoding) -> Pose:
-        "The ablation without T_fk and T_c's rotation: the pose head says the joints in the camera's axes, in metres."
-        rotated = 1000 * (code.v - code.v[:, :1])
-        translation = place(rotated, code.camera_raw[:, 4:])
-        canonical, rotation, _ = canonicalise(rotated)
-        return pose_from_camera(canonical, Camera(rotation, translation), self.cfg.size)
+# %% ../nbs/05_networks.ipynb #abffe7b2
+@patch
+def direct_pose(self: PGPNet, code: Encoding) -> Pose:
+    "The ablation without T_fk and T_c's rotation: the pose head says the joints in the camera's axes, in metres."
+    rotated = 1000 * (code.v - code.v[:, :1])
+    translation = place(rotated, code.camera_raw[:, 4:])
+    canonical, rotation, _ = canonicalise(rotated)
+    return pose_from_camera(canonical, Camera(rotation, translation), self.cfg.size)
 
-    def maps(self, pose: Pose, size: int | None = None) -> PoseMaps:
-        "T_s: the part maps of a pose, at the network's size or another."
-        size = size or self.cfg.size
-        return pose_maps(self.puppet, pose.joints_2d * (size / self.cfg.size), pose.joints_3d[..., 2], size)
+@patch
+def maps(self: PGPNet, pose: Pose, size: int | None = None) -> PoseMaps:
+    "T_s: the part maps of a pose, at the network's size or another."
+    size = size or self.cfg.size
+    return pose_maps(self.puppet, pose.joints_2d * (size / self.cfg.size), pose.joints_3d[..., 2], size)
 
-    def appearance_codes(self, appearance: Tensor, maps: PoseMaps) -> Tensor:
-        "(B,10,Ch) codes pooled under the parts, or the spatial appearance as it is, as configured."
-        return pool_parts(appearance, resize(maps.p, appearance.shape[-2:])) if self.cfg.pooled_appearance else appearance
+@patch
+def appearance_codes(self: PGPNet, appearance: Tensor, maps: PoseMaps) -> Tensor:
+    "(B,10,Ch) codes pooled under the parts, or the spatial appearance as it is, as configured."
+    return pool_parts(appearance, resize(maps.p, appearance.shape[-2:])) if self.cfg.pooled_appearance else appearance
 
-    def paint(self, codes: Tensor, maps: PoseMaps) -> Painted:
-        "D: appearance codes painted in the pose of the maps."
-        appearance = paint_parts(codes, maps.p) if self.cfg.pooled_appearance else codes
-        with self.low_precision(appearance.device): painted = self.decoder(appearance, maps.p)
-        return Painted(*(t.float() for t in painted))
+@patch
+def paint(self: PGPNet, codes: Tensor, maps: PoseMaps) -> Painted:
+    "D: appearance codes painted in the pose of the maps."
+    appearance = paint_parts(codes, maps.p) if self.cfg.pooled_appearance else codes
+    with self.low_precision(appearance.device): painted = self.decoder(appearance, maps.p)
+    return Painted(*(t.float() for t in painted))
 
-# %% ../nbs/05_networks.ipynb #8649655e
+# %% ../nbs/05_networks.ipynb #9cc4c981
+class Output(NamedTuple):
+    "An image taken apart and put together again."
+    code: Encoding
+    pose: Pose
+    maps: PoseMaps
+    codes: Tensor      # a, as `appearance_codes` gives it
+    painted: Painted   # the same person in the same pose
+
+@patch
+def forward(self: PGPNet, images: Tensor # (B,3,size,size) in [0,1]
+    ) -> Output:
+    "E, T and D in a row: an image reconstructed through its pose, camera and appearance."
+    code = self.encode(images)
+    pose = self.pose(code)
+    maps = self.maps(pose)
+    codes = self.appearance_codes(code.appearance, maps)
+    return Output(code, pose, maps, codes, self.paint(codes, maps))
+
+# %% ../nbs/05_networks.ipynb #fde04ddb
 def save_net(net: PGPNet,     # trained network
         path: str | Path,     # e.g. "runs/demo/weights.safetensors"
         about: dict[str, str] | None = None # further text to keep in the file
@@ -360,8 +394,10 @@ def load_net(path: str | Path # a file written by `save_net`
         with safe_open(path, "pt") as f: text, state = f.metadata(), {k: f.get_tensor(k) for k in f.keys()}
     except Exception as e: raise ValueError(f"{path.name} is damaged ({e}): copy it again or train again") from e
     if (text or {}).get("format") != "pgp_nb 1": raise ValueError(f"{path.name} was not written by pgp_nb (format 1): its metadata is {text}")
-    net = PGPNet(NetworkConfig(**json.loads(text["network"])))
-    missing, unexpected = net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False)
+    try:
+        net = PGPNet(NetworkConfig(**json.loads(text["network"])))
+        missing, unexpected = net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False)
+    except (KeyError, TypeError, ValueError, RuntimeError) as e: raise ValueError(f"{path.name} does not fit its own configuration ({e}): was it written by another version?") from e
     wrong = [k for k in missing if not k.startswith("puppet.")] + unexpected
     if wrong: raise ValueError(f"{path.name} does not fit its own configuration: {len(wrong)} tensors missing or unknown, the first is {wrong[0]}")
     return net.eval()

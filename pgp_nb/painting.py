@@ -7,7 +7,7 @@ __all__ = ['BANDS', 'uniform', 'color_jitter', 'flip_rotate', 'fill_in', 'not_sa
            'zoom_raw', 'random_view', 'jitter_limbs', 'band_colors', 'part_colors', 'layer', 'face_disc', 'pixel_grid',
            'stripes', 'Painting', 'paint_puppets', 'finish']
 
-# %% ../nbs/10_painting.ipynb #c0e875ce
+# %% ../nbs/10_painting.ipynb #98228e39
 from dataclasses import dataclass
 import math
 from typing import NamedTuple
@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .camera import FOCAL, Camera, CameraLimits, camera_rotation, project
-from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PARTS, joint_index
+from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PART_NAMES, PARTS, joint_index
 from .kinematics import canonicalise, face_vector, forward_kinematics, local_vectors, mirror_pose
 from .networks import Pose, place, pose_from_camera
 from .puppet import Puppet
 from .segmentation import limb_depths
 
-# %% ../nbs/10_painting.ipynb #aa45bd6d
+# %% ../nbs/10_painting.ipynb #e53d6112
 def uniform(low: float, high: float, shape: tuple, g: torch.Generator, device="cpu") -> Tensor:
     "Uniform random numbers from a CPU generator, on any device."
     return (torch.rand(shape, generator=g) * (high - low) + low).to(device)
@@ -38,7 +38,7 @@ def color_jitter(images: Tensor,  # (B,3,H,W) in [0,1]
     x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(B, 1, 1, 1)
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #6539e4be
+# %% ../nbs/10_painting.ipynb #59a7a888
 def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
         g: torch.Generator,      # source of randomness
         degrees: float = 20.     # largest rotation in the image plane
@@ -50,7 +50,7 @@ def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
     grid = F.affine_grid(F.pad(theta, (0, 1)), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #40e49919
+# %% ../nbs/10_painting.ipynb #24056d55
 def fill_in(images: Tensor, # (B,3,H,W)
         known: Tensor       # (B,1,H,W) in [0,1]: 1 keep, 0 fill
     ) -> Tensor:            # (B,3,H,W)
@@ -61,7 +61,7 @@ def fill_in(images: Tensor, # (B,3,H,W)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
     return known * images + (1 - known) * F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #54fc5b3c
+# %% ../nbs/10_painting.ipynb #9ed0693a
 def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
         reach: float = 0.06       # how far a salient pixel reaches, image sides
     ) -> Tensor:                  # (B,1,H,W) 0 or 1
@@ -69,7 +69,7 @@ def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
     k = 2 * round(reach * saliency.shape[-1]) + 1
     return (F.max_pool2d(saliency, k, 1, k // 2) < 0.2).to(saliency)
 
-# %% ../nbs/10_painting.ipynb #27941d12
+# %% ../nbs/10_painting.ipynb #1dd76972
 @dataclass(frozen=True)
 class PaintConfig:
     "How unpaired poses are seen and painted."
@@ -83,20 +83,25 @@ class PaintConfig:
     color_jitter: float = 0.2      # of the finished picture
     noise: float = 0.015            # standard deviation of pixel noise
 
-# %% ../nbs/10_painting.ipynb #a09f0c5a
+    def __post_init__(self):
+        if not 0 < self.fill[0] <= self.fill[1] <= 0.95: raise ValueError(f"paint.fill {self.fill}: two shares of the image side, 0 < smaller <= larger <= 0.95")
+        if self.elevation[0] > self.elevation[1]: raise ValueError(f"paint.elevation {self.elevation}: the smaller angle first")
+        if not 0 <= self.saliency_colors <= 1: raise ValueError(f"paint.saliency_colors {self.saliency_colors}: a share in [0, 1]")
+
+# %% ../nbs/10_painting.ipynb #c3cbf7e8
 def view_rotation(B: int, g: torch.Generator, cfg: PaintConfig = PaintConfig()) -> Tensor:
     "(B,3,3) rotations from an upright frame (z up, any heading) to random cameras."
     angles = uniform(-1, 1, (B, 3), g) * torch.tensor([math.pi, (cfg.elevation[1] - cfg.elevation[0]) * math.pi / 360, cfg.roll * math.pi / 180])
     return camera_rotation(angles + torch.tensor([0, sum(cfg.elevation) * math.pi / 360, 0]))
 
-# %% ../nbs/10_painting.ipynb #0e861a74
+# %% ../nbs/10_painting.ipynb #0ec995c6
 def zoom_raw(fill: Tensor # share of the image side that the joints span, below 0.95
     ) -> Tensor:          # the raw camera's last number
     "The unbounded translation in depth that makes a person fill a share of the image."
     limits = CameraLimits()
     return (((1 - 2 * limits.margin) / fill).log() / math.log(limits.zoom)).clamp(1e-3, 1 - 1e-3).logit()
 
-# %% ../nbs/10_painting.ipynb #212884fd
+# %% ../nbs/10_painting.ipynb #59393d1a
 def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
         size: int,              # image side, px
         g: torch.Generator,     # source of randomness
@@ -110,7 +115,7 @@ def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     translation = place(canonical @ rotation.mT, torch.cat([uniform(-1.5, 1.5, (B, 2), g), zoom_raw(uniform(*cfg.fill, (B, 1), g))], 1).to(poses))
     return pose_from_camera(canonical, Camera(rotation, translation), size)
 
-# %% ../nbs/10_painting.ipynb #53968072
+# %% ../nbs/10_painting.ipynb #b51d2766
 def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
         g: torch.Generator,         # source of randomness
         amount: float               # largest relative change
@@ -118,9 +123,9 @@ def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
     "People have other proportions than the mean body."
     v, lengths = local_vectors(canonical)
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
-    return forward_kinematics(v, lengths * (1 + change + change[:, list(MIRROR)]))
+    return forward_kinematics(v, lengths * (1 + (change + change[:, list(MIRROR)]) / 2))
 
-# %% ../nbs/10_painting.ipynb #f0fd7bb0
+# %% ../nbs/10_painting.ipynb #48f7f759
 BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
 
 def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
@@ -136,7 +141,7 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     index = torch.multinomial(weights.flatten(0, 1).cpu(), 1, generator=g).to(images.device).view(len(images), 1, -1)
     return images.flatten(2).gather(2, index.expand(-1, 3, -1)).mT
 
-# %% ../nbs/10_painting.ipynb #da32644f
+# %% ../nbs/10_painting.ipynb #10898173
 def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator     # source of randomness
     ) -> Tensor:               # (B,10,3) a colour for every part
@@ -148,7 +153,7 @@ def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
     return (colors + 0.04 * torch.randn(colors.shape, generator=g).to(colors)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #d6e97def
+# %% ../nbs/10_painting.ipynb #f4cab211
 def layer(alpha: Tensor,   # (B,L,H,W) opacity of the layers
         colors: Tensor,    # (B,L,3,H,W) or (B,L,3,1,1)
         depth: Tensor,     # (B,L) larger is farther
@@ -162,7 +167,7 @@ def layer(alpha: Tensor,   # (B,L,H,W) opacity of the layers
     visible = alpha * torch.cat([torch.ones_like(alpha[:, :1]), through[:, :-1]], 1)
     return (visible.unsqueeze(2) * colors).sum(1) + through[:, -1:] * background
 
-# %% ../nbs/10_painting.ipynb #0b5db78f
+# %% ../nbs/10_painting.ipynb #ca471d45
 def face_disc(pose: Pose, # whose head gets a face
         size: int,        # image side, px
         radius: float = 85. # mm
@@ -181,13 +186,13 @@ def face_disc(pose: Pose, # whose head gets a face
     r = (radius * scale * (0.4 + 0.6 * toward.clamp(0, 1)))[:, None, None]
     return torch.sigmoid(4 * (r - distance)) * (toward > -0.3)[:, None, None]
 
-# %% ../nbs/10_painting.ipynb #c0bb8681
+# %% ../nbs/10_painting.ipynb #b9748f6a
 def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     "Coordinates y (size,1) and x (1,size) of the pixel centres, px."
     center = torch.arange(size, device=like.device, dtype=like.dtype) + 0.5
     return center[:, None], center[None]
 
-# %% ../nbs/10_painting.ipynb #90c7c279
+# %% ../nbs/10_painting.ipynb #ea39f669
 def stripes(B: int, size: int, g: torch.Generator, device) -> Tensor:
     "(B,10,H,W) factors near one: random stripes on some parts, a slow gradient of light over all."
     angle, phase = uniform(0, math.pi, (B, N_PARTS, 1, 1), g, device), uniform(0, 6.3, (B, N_PARTS, 1, 1), g, device)
@@ -197,14 +202,15 @@ def stripes(B: int, size: int, g: torch.Generator, device) -> Tensor:
     light = uniform(-.2, .2, (B, 1, 1, 1), g, device) * (x / size - .5) + uniform(-.2, .2, (B, 1, 1, 1), g, device) * (y / size - .5)
     return 1 + light + strong * torch.sin(wave * (x * angle.cos() + y * angle.sin()) + phase)
 
-# %% ../nbs/10_painting.ipynb #64ce99b9
+# %% ../nbs/10_painting.ipynb #2d63ad92
 class Painting(NamedTuple):
     "Painted puppets and what is known of them."
     images: Tensor  # (B,3,H,W) in [0,1]
-    pose: Pose      # p_z, its camera and q_z
+    pose: Pose      # p_z, its camera and q_z, with the constant limb lengths: what T_fk can say
+    drawn: Tensor   # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
     alpha: Tensor   # (B,H,W) coverage by the puppet
 
-# %% ../nbs/10_painting.ipynb #bcefe1f5
+# %% ../nbs/10_painting.ipynb #700b1c6b
 def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
         frames: Tensor,          # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,        # (B,1,S,S) m_sal of the frames
@@ -225,12 +231,13 @@ def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
     bands = torch.where(uniform(0, 1, (B, 1, 1), g, dev) < cfg.saliency_colors, bands, uniform(0, 1, (B, 5, 3), g, dev))
     paint = part_colors(bands, g)[..., None, None] * (stripes(B, size, g, dev) * (0.8 + 0.25 * maps)).unsqueeze(2)
     face = face_disc(drawn, size)[:, None] * uniform(0.5, 1, (B, 1, 1, 1), g, dev)
-    paint[:, 1] = face * bands[:, 1, :, None, None] + (1 - face) * paint[:, 1]
+    head, skin = PART_NAMES.index("head"), bands[:, list(BANDS).index("face"), :, None, None]
+    paint[:, head] = face * skin + (1 - face) * paint[:, head]
     background = fill_in(frames, not_salient(saliency))
     images = layer(alpha, paint, limb_depths(drawn.joints_3d[..., 2]), flip_rotate(background, g, 4.))
-    return Painting(finish(images, g, cfg), pose, 1 - (1 - alpha).prod(1))
+    return Painting(finish(images, g, cfg), pose, drawn.joints_2d, 1 - (1 - alpha).prod(1))
 
-# %% ../nbs/10_painting.ipynb #218d17f0
+# %% ../nbs/10_painting.ipynb #500e1129
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:
     "Blur half of the pictures a little, shift colours, add noise."
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
