@@ -6,7 +6,7 @@
 __all__ = ['BETA', 'LossWeights', 'foreground', 'sharpen', 'image_u_loss', 'masked_mean', 'image_c_loss', 'segmentation_loss',
            'canonical_loss', 'pose_loss', 'keypoint_loss', 'facing_loss', 'appearance_loss']
 
-# %% ../nbs/11_losses.ipynb #7530e2e2
+# %% ../nbs/11_losses.ipynb #69654474
 from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from .conventions import BACKGROUND, MIRROR, N_JOINTS
 from .kinematics import face_vector
 from .networks import Encoding, Pose, PoseMaps
 
-# %% ../nbs/11_losses.ipynb #ed988d10
+# %% ../nbs/11_losses.ipynb #e1f43169
 @dataclass(frozen=True)
 class LossWeights:
     "The learning rate of each term relative to `TrainConfig.lr`; 0 switches the term off."
@@ -32,7 +32,7 @@ class LossWeights:
         negative = [k for k, v in vars(self).items() if v < 0]
         if negative: raise ValueError(f"loss weights {negative} are negative: a weight is a relative learning rate, 0 switches the term off")
 
-# %% ../nbs/11_losses.ipynb #f1631eb2
+# %% ../nbs/11_losses.ipynb #72050b3b
 BETA = 0.5
 
 def foreground(logits: Tensor # (B,11,H,W) of y-hat
@@ -45,7 +45,7 @@ def sharpen(m: Tensor, m_sal: Tensor, floor: float = 0.03) -> Tensor:
     a, b = m.clamp(floor, 1 - floor), m_sal.clamp(floor, 1 - floor)
     return a * b / (a * b + (1 - a) * (1 - b))
 
-# %% ../nbs/11_losses.ipynb #ab1ccd61
+# %% ../nbs/11_losses.ipynb #01e8502d
 def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
         logits: Tensor,         # (B,11,H,W) y-hat of the same
         target: Tensor,         # (B,3,H,W) I_t
@@ -60,7 +60,7 @@ def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
     if m_sal is None: return error.mean()
     return (error * (1 + gamma * m_sal)).mean() + F.binary_cross_entropy(m.clamp(1e-4, 1 - 1e-4), m_sal)
 
-# %% ../nbs/11_losses.ipynb #e18f5e80
+# %% ../nbs/11_losses.ipynb #b46f161f
 def masked_mean(features: Tensor, # (B,C,h,w)
         mask: Tensor              # (B,H,W) in [0,1], averaged down to h, w
     ) -> Tensor:                  # (B,C)
@@ -68,7 +68,7 @@ def masked_mean(features: Tensor, # (B,C,h,w)
     mask = F.adaptive_avg_pool2d(mask.unsqueeze(1), features.shape[-2:])
     return (features * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-4)
 
-# %% ../nbs/11_losses.ipynb #aa97cb92
+# %% ../nbs/11_losses.ipynb #91df358e
 def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
         maps: PoseMaps,          # part maps of p_z
         features: Tensor,        # (B,C,h,w) first-stage features of I-hat
@@ -85,7 +85,7 @@ def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
     near, far = (ours - person).abs().mean(1), (ours - around).abs().mean(1)
     return loss + (near + F.relu(near - far + margin)).mean()
 
-# %% ../nbs/11_losses.ipynb #ab57a199
+# %% ../nbs/11_losses.ipynb #64222f7f
 def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
         maps: PoseMaps                # part maps of p_z: labels y^{p_z} and w_unc
     ) -> Tensor:                      # scalar
@@ -95,12 +95,12 @@ def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
     entropy = -(log_y.exp() * log_y).sum(1)
     return ((1 - maps.w_unc) * cross + maps.w_unc * entropy).mean()
 
-# %% ../nbs/11_losses.ipynb #6e668ad4
+# %% ../nbs/11_losses.ipynb #ce496fb2
 def canonical_loss(pose: Pose, true: Pose) -> Tensor:
     "L_{p_z^3D} as written: mean absolute error of the canonical joints, in metres."
     return (pose.canonical - true.canonical).abs().mean() / 1000
 
-# %% ../nbs/11_losses.ipynb #4902788a
+# %% ../nbs/11_losses.ipynb #8a55e72b
 def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
         true: Pose,       # known pose and camera
         size: int         # image side, px
@@ -112,7 +112,7 @@ def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
     depth = (pose.joints_3d[..., 0, 2] / true.joints_3d[..., 0, 2]).log().abs().mean()
     return canonical_loss(pose, true) + camera + 2 * image + 0.1 * depth
 
-# %% ../nbs/11_losses.ipynb #31e139a7
+# %% ../nbs/11_losses.ipynb #ec4705a3
 def keypoint_loss(code: Encoding, # with image points
         q: Tensor,                # (B,17,2) px, where the joints are seen
         faces: Tensor,            # (B,) bool: the person faces the camera
@@ -122,13 +122,13 @@ def keypoint_loss(code: Encoding, # with image points
     q = torch.where(faces[..., None, None], q, q[..., list(MIRROR), :]) / size
     return 4 * (code.keypoints[:, :N_JOINTS] - q).abs().mean()
 
-# %% ../nbs/11_losses.ipynb #74bae528
+# %% ../nbs/11_losses.ipynb #7ee95db1
 def facing_loss(code: Encoding, true: Pose) -> Tensor:
     "Cross-entropy of the facing logit; profiles, whose facing is a matter of millimetres, count less."
     towards = -face_vector(true.joints_3d)[..., 2]
     return F.binary_cross_entropy_with_logits(code.facing_logit, (towards > 0).to(towards), weight=towards.abs().detach())
 
-# %% ../nbs/11_losses.ipynb #a606b206
+# %% ../nbs/11_losses.ipynb #a8447ecf
 def appearance_loss(a: Tensor, again: Tensor) -> Tensor:
     "L_{a_s}: mean absolute error of the appearance."
     return (a - again).abs().mean()

@@ -6,7 +6,7 @@
 __all__ = ['read_image', 'as_bytes', 'to_rgb', 'square_around', 'square_of', 'crop', 'Prediction', 'paste_labels', 'PGP',
            'prediction_sheet', 'crop_labels', 'Photograph', 'sample_photographs', 'lsp_photographs']
 
-# %% ../nbs/15_prediction.ipynb #eaaa9802
+# %% ../nbs/15_prediction.ipynb #382fe466
 import math
 from pathlib import Path
 from typing import NamedTuple, Sequence
@@ -17,7 +17,7 @@ from torch import Tensor
 from .conventions import BACKGROUND, JOINT_ORDERS, N_JOINTS, convert_joints
 from .networks import PGPNet, load_net
 
-# %% ../nbs/15_prediction.ipynb #04fcd6c2
+# %% ../nbs/15_prediction.ipynb #5221e1e4
 def read_image(path: str | Path) -> np.ndarray: # (H,W,3) uint8 RGB
     "Read a picture file. Raises `FileNotFoundError` or `ValueError` naming the file."
     import cv2
@@ -50,7 +50,7 @@ def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> 
     if image.dtype.kind != "f": raise ValueError(f"{name} has {image.dtype} pixels: expected uint8, or floats in [0,1]")
     return as_bytes(image, name)
 
-# %% ../nbs/15_prediction.ipynb #b802d050
+# %% ../nbs/15_prediction.ipynb #07c75bee
 def square_around(box: Sequence[float], # x0, y0, x1, y1 px
         margin: float = 0.12            # free share of the square at each side
     ) -> tuple[float, float, float]:    # x, y of the corner and side, px
@@ -83,7 +83,7 @@ def crop(image: np.ndarray,                  # (H,W,3) uint8
     cut = cv2.remap(image, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cut if coarse == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
 
-# %% ../nbs/15_prediction.ipynb #bd76e11b
+# %% ../nbs/15_prediction.ipynb #1647adbe
 class Prediction(NamedTuple):
     "What is found in a batch of images. Label maps of images of different sizes come as a list."
     joints_3d: Tensor   # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
@@ -95,7 +95,7 @@ class Prediction(NamedTuple):
     painted: Tensor     # (B,3,S,S) I-hat, the crops painted back from pose and appearance
     squares: Tensor     # (B,3) corner and side of the crops, px
 
-# %% ../nbs/15_prediction.ipynb #eff8243d
+# %% ../nbs/15_prediction.ipynb #6d296194
 def paste_labels(logits: Tensor,            # (11,S,S) of a crop
         square: tuple[float, float, float], # corner and side of the crop, px
         height: int, width: int             # of the image
@@ -107,7 +107,7 @@ def paste_labels(logits: Tensor,            # (11,S,S) of a crop
     labels = F.grid_sample(logits[None], grid[None], padding_mode="border", align_corners=False)[0].argmax(0)
     return torch.where((grid.abs() <= 1).all(-1), labels, BACKGROUND)
 
-# %% ../nbs/15_prediction.ipynb #d7e2002a
+# %% ../nbs/15_prediction.ipynb #ee599f1b
 class PGP:
     "A trained network, ready for photographs."
     def __init__(self, net: PGPNet, device: str | torch.device | None = None):
@@ -147,7 +147,7 @@ class PGP:
         _, pose, _, codes, painted = self.net(crops)
         return {"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical, "appearance": codes, "painted": painted.image, "logits": painted.logits}
 
-# %% ../nbs/15_prediction.ipynb #e4bbe886
+# %% ../nbs/15_prediction.ipynb #c903cac1
 def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, side: float = 1.5):
     "One column for each person: crop with joints, parts, I-hat, 3D pose."
     import matplotlib.pyplot as plt
@@ -176,7 +176,7 @@ def crop_labels(found: Prediction, i: int) -> np.ndarray: # (S,S,3) uint8
     image = found.crops[i].permute(1, 2, 0).numpy() * 255
     return np.where(labels.sum(-1, keepdims=True) > 30, 0.3 * image + 0.7 * labels, 0.5 * image).clip(0, 255).astype(np.uint8)
 
-# %% ../nbs/15_prediction.ipynb #e7eb58e9
+# %% ../nbs/15_prediction.ipynb #ce95d3d3
 class Photograph(NamedTuple):
     "A photograph with its annotation."
     title: str
@@ -190,7 +190,7 @@ class Photograph(NamedTuple):
         q = self.joints_2d[self.visible]
         return (*q.amin(0).tolist(), *q.amax(0).tolist())
 
-# %% ../nbs/15_prediction.ipynb #7ae21d75
+# %% ../nbs/15_prediction.ipynb #4be45e64
 def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_samples and lsp_extended_sample
         lsp: int = 6                       # photographs of LSP-extended
     ) -> list[Photograph]:
@@ -206,7 +206,7 @@ def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_sam
                     if match: found.append(Photograph(title, read_image(match[0]), convert_joints(q, source) if source else q, all_joints))
     return found + lsp_photographs(folder / "lsp_extended_sample", lsp)
 
-# %% ../nbs/15_prediction.ipynb #a9a3be30
+# %% ../nbs/15_prediction.ipynb #07438ead
 def lsp_photographs(folder: Path, n: int) -> list[Photograph]:
     "The first `n` completely annotated photographs of a folder in the layout of LSP-extended."
     if not (folder / "joints.mat").is_file(): return []
