@@ -10,10 +10,10 @@ __all__ = ['MAY_CHANGE', 'TrainConfig', 'checked', 'from_dict', 'merge', 'load_c
            'picture_rows', 'pictures', 'calibrate', 'predict_batches', 'RunData', 'load_data', 'mean_pose_prediction',
            'held_out', 'poses_figure', 'baseline_of', 'train', 'parse_assignment', 'command_line', 'main']
 
-# %% ../nbs/12_training.ipynb #6fcdc937
+# %% ../nbs/12_training.ipynb #d31a0a16
 import argparse, difflib, json, math, os, time, types, typing
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 import numpy as np
 import torch
@@ -24,13 +24,13 @@ from tqdm.auto import tqdm
 from .files import write_atomically, write_json, write_text
 from .evaluation import evaluate, faces_camera, mean_pose
 from .kinematics import canonicalise, mirror_pose
-from .camera import Camera, camera_from_raw
+from .camera import camera_from_raw, camera_of
 from .losses import (LossWeights, appearance_loss, canonical_loss, facing_loss, image_c_loss, image_u_loss, keypoint_loss, pose_loss, segmentation_loss)
 from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, normalise, pose_from_camera, save_net
 from .segmentation import color_labels, depth_ordered_maps, limb_depths, part_labels
 from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, zoom_raw
 
-# %% ../nbs/12_training.ipynb #84c6508d
+# %% ../nbs/12_training.ipynb #b731b78e
 @dataclass(frozen=True)
 class TrainConfig:
     "A training run. Every field can be set in a preset (YAML), on the command line and as a papermill parameter."
@@ -71,7 +71,7 @@ class TrainConfig:
         if not self.use_saliency and self.weights.paint: raise ValueError("use_saliency is false, but painted puppets take colours and backgrounds from m_sal: set weights.paint and bootstrap to 0")
         if self.bootstrap + self.warmup > self.iterations: raise ValueError(f"bootstrap ({self.bootstrap}) and warmup ({self.warmup}) exceed iterations ({self.iterations})")
 
-# %% ../nbs/12_training.ipynb #722c1083
+# %% ../nbs/12_training.ipynb #1bb553b4
 def checked(value: object, kind: object, name: str) -> object:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
     if is_dataclass(kind): return from_dict(kind, value, name + ".")
@@ -96,7 +96,7 @@ def from_dict(kind: type, values: dict, prefix: str = "") -> object:
             raise TypeError(f"unknown parameter {prefix}{name}" + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(types_)}"))
     return kind(**{k: checked(v, types_[k], prefix + k) for k, v in values.items()})
 
-# %% ../nbs/12_training.ipynb #839d63d1
+# %% ../nbs/12_training.ipynb #49301d46
 def merge(base: dict, over: dict) -> dict:
     "`over` laid over `base`, mappings merged."
     return base | {k: merge(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in over.items()}
@@ -115,7 +115,7 @@ def load_config(preset: str | Path, # a YAML file, or the name of one in `folder
     if not isinstance(values, dict): raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
     return from_dict(TrainConfig, merge(values, overrides or {}))
 
-# %% ../nbs/12_training.ipynb #5d65fdfe
+# %% ../nbs/12_training.ipynb #eb568b4a
 def checked_options(given: dict, **kinds: type) -> dict:
     "The parameters of a notebook without its own options, whose types are checked. Raises `TypeError` naming the parameter."
     for name, kind in kinds.items(): checked(given[name], kind, name)
@@ -127,7 +127,7 @@ def checked_options(given: dict, **kinds: type) -> dict:
             raise TypeError(f"unknown parameter {k}" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"))
     return overrides
 
-# %% ../nbs/12_training.ipynb #6d526964
+# %% ../nbs/12_training.ipynb #36fce247
 class TrainData(typing.NamedTuple):
     "What a run trains on. `joints_3d` is read by the supervised baseline only."
     images: Tensor      # (N,2,3,S,S) uint8: source and target
@@ -135,7 +135,7 @@ class TrainData(typing.NamedTuple):
     poses: Tensor       # (M,17,3) mm: unpaired poses D_z, upright frame
     joints_3d: Tensor   # (N,2,17,3) mm, camera frame: truth
 
-# %% ../nbs/12_training.ipynb #79122895
+# %% ../nbs/12_training.ipynb #5eaaa276
 class Batch(typing.NamedTuple):
     "One batch as floats."
     source: Tensor      # (B,3,S,S) I_s in [0,1]
@@ -145,7 +145,7 @@ class Batch(typing.NamedTuple):
     poses: Tensor       # (B,17,3) mm unpaired
     joints_3d: Tensor   # (B,17,3) mm of I_s, for the supervised baseline
 
-# %% ../nbs/12_training.ipynb #a1668159
+# %% ../nbs/12_training.ipynb #fc786edb
 def generator(seed: int, iteration: int) -> torch.Generator:
     "The randomness of one iteration."
     return torch.Generator().manual_seed((seed * 1_000_003 + iteration) % 2**63)
@@ -158,7 +158,7 @@ def draw_batch(data: TrainData, n: int, g: torch.Generator, device="cpu") -> Bat
     return Batch(to_float(data.images[i, swap]), to_float(data.images[i, 1 - swap]), to_float(data.saliency[i, swap]), to_float(data.saliency[i, 1 - swap]),
                  poses.to(device), data.joints_3d[i, swap].to(device))
 
-# %% ../nbs/12_training.ipynb #2b1e122f
+# %% ../nbs/12_training.ipynb #0d7037fb
 @contextmanager
 def frozen(module: nn.Module):
     "Freeze a network inside the `with`: parameters get no gradient, running statistics stay."
@@ -169,17 +169,17 @@ def frozen(module: nn.Module):
         for m, mode in modes: m.training = mode
         for p, grad in grads: p.requires_grad_(grad)
 
-# %% ../nbs/12_training.ipynb #b3b81c96
+# %% ../nbs/12_training.ipynb #62653e20
 class Diverged(FloatingPointError):
     "A loss or gradient is not a finite number."
 
-# %% ../nbs/12_training.ipynb #1069c1f7
+# %% ../nbs/12_training.ipynb #fb423960
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
     if device.type == "cuda": return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
-# %% ../nbs/12_training.ipynb #84119612
+# %% ../nbs/12_training.ipynb #fb870bb5
 class Trainer:
     "Algorithm 1 on a network and data."
     ON = dict(paint="E", supervised="E", energy_pose="E", energy_appearance="E", energy_pose_decoder="D", energy_appearance_decoder="D",
@@ -221,7 +221,7 @@ class Trainer:
         t = (done - start) / max(1, self.cfg.iterations - start)
         return self.cfg.lr * self.weights[term] * (0.05 + 0.95 * (1 + math.cos(math.pi * t)) / 2) * min(1, (done - start) / 50)
 
-# %% ../nbs/12_training.ipynb #6888a322
+# %% ../nbs/12_training.ipynb #bf3e7c6b
 @patch
 def update(self: Trainer, losses: dict[str, Tensor]) -> dict[str, float]:
     "Gradients of every loss at the same weights, then one step of each optimizer. Raises `Diverged`."
@@ -251,13 +251,12 @@ def step_optimizer(self: Trainer, term: str, pairs: list) -> None:
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
-# %% ../nbs/12_training.ipynb #01d8487b
+# %% ../nbs/12_training.ipynb #f21740f6
 def true_pose(joints_3d: Tensor, # (B,17,3) mm, camera frame
         size: int                # image side, px
     ) -> Pose:
     "A pose that is known in the camera frame."
-    canonical, rotation, translation = canonicalise(joints_3d)
-    return pose_from_camera(canonical, Camera(rotation, translation), size)
+    return pose_from_camera(*camera_of(joints_3d), size)
 
 def known_pose_loss(trainer: Trainer, code: Encoding, true: Pose, seen: Tensor | None = None) -> Tensor:
     "Pose losses against a known pose, with the facing resolved to the true one, and the facing loss; `seen` (B,17,2) px is where the joints are in the image, if not at q."
@@ -278,7 +277,7 @@ def supervised_loss(trainer: Trainer, batch: Batch, g: torch.Generator) -> Tenso
     joints_3d = torch.where(flip[:, None, None], mirror_pose(batch.joints_3d, axis=0), batch.joints_3d)
     return known_pose_loss(trainer, trainer.net.encode(images), true_pose(joints_3d, trainer.cfg.network.size))
 
-# %% ../nbs/12_training.ipynb #69bcb3e1
+# %% ../nbs/12_training.ipynb #fb90a773
 class Source(typing.NamedTuple):
     "The source frame, pose-augmented, and its appearance."
     image: Tensor   # (B,3,S,S)
@@ -292,7 +291,7 @@ def source_appearance(trainer: Trainer, batch: Batch, g: torch.Generator) -> Sou
     maps = trainer.net.maps(trainer.net.pose(code))
     return Source(both[:, :3], both[:, 3], trainer.net.appearance_codes(code.appearance, maps))
 
-# %% ../nbs/12_training.ipynb #4823bfc5
+# %% ../nbs/12_training.ipynb #49adb079
 def energies(trainer: Trainer, batch: Batch, pose_z: Pose, maps_z: PoseMaps, g: torch.Generator) -> tuple[dict[str, Tensor], Tensor]:
     "L_{p_z^3D} and L_{a_s} through the second encoder, for the half whose turn it is; and the joint depths of p-hat_z."
     net, cfg, source = trainer.net, trainer.cfg, source_appearance(trainer, batch, g)
@@ -303,7 +302,7 @@ def energies(trainer: Trainer, batch: Batch, pose_z: Pose, maps_z: PoseMaps, g: 
     losses = {"energy_pose" + half: error, "energy_appearance" + half: appearance_loss(source.codes.detach(), net.appearance_codes(again.appearance, maps_z))}
     return losses, pose.joints_3d[..., 2].detach()
 
-# %% ../nbs/12_training.ipynb #23752a65
+# %% ../nbs/12_training.ipynb #610e3ca2
 def with_depths(maps: PoseMaps, depth: Tensor # (B,17) mm
     ) -> PoseMaps:
     "Part maps whose labels y^{p_z} take their limb order from other depths, those of p-hat_z (Sec. 3.3b)."
@@ -321,7 +320,7 @@ def consistency(trainer: Trainer, batch: Batch, maps_z: PoseMaps, g: torch.Gener
             "image_c": image_c_loss(painted_z.image, maps_z, features, reference.detach(), sal(source.m_sal)),
             "seg": segmentation_loss(painted_z.logits, maps_z)}
 
-# %% ../nbs/12_training.ipynb #2ea6bd09
+# %% ../nbs/12_training.ipynb #2e0dc088
 def step(trainer: Trainer) -> dict[str, float]:
     "One iteration: the stage decides which updates are made. Returns the losses. Raises `Diverged`."
     trainer.iteration += 1
@@ -342,7 +341,7 @@ def step(trainer: Trainer) -> dict[str, float]:
     if not trainer.uses("image_u", "image_c", "seg"): return values
     with frozen(net.encoder) if warming else nullcontext(): return values | trainer.update(consistency(trainer, batch, maps_z, g))
 
-# %% ../nbs/12_training.ipynb #4f336b50
+# %% ../nbs/12_training.ipynb #f01222c9
 def save_checkpoint(trainer: Trainer, path: str | Path) -> None:
     "Weights, optimizers, iteration and configuration of a run."
     state = dict(iteration=trainer.iteration, seconds=trainer.seconds, config=asdict(trainer.cfg), net=trainer.net.state_dict(), optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
@@ -367,7 +366,7 @@ def as_plain(value: object) -> object:
     "Tuples as lists, for comparing configurations."
     return {k: as_plain(v) for k, v in value.items()} if isinstance(value, dict) else [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-# %% ../nbs/12_training.ipynb #187284a7
+# %% ../nbs/12_training.ipynb #67f62aa0
 class Log:
     "Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures."
     def __init__(self, run: Path, iteration: int):
@@ -399,7 +398,7 @@ def read_curve(path: str | Path) -> list[dict]:
         except json.JSONDecodeError: break
     return rows
 
-# %% ../nbs/12_training.ipynb #d8dda92c
+# %% ../nbs/12_training.ipynb #c6fb744c
 def fit(cfg: TrainConfig,           # what to train
         data: TrainData,            # on what
         run: str | Path,            # run folder: checkpoint.pt, curve.jsonl, tensorboard/
@@ -444,7 +443,7 @@ def advance(trainer: Trainer, log: Log, checkpoint: Path, bar: tqdm) -> None:
     if i % cfg.picture_every == 0 and log.board and cfg.supervision == "none": log.picture(i, pictures(trainer))
     if i % cfg.checkpoint_every == 0: save_checkpoint(trainer, checkpoint)
 
-# %% ../nbs/12_training.ipynb #b272ef32
+# %% ../nbs/12_training.ipynb #19418cea
 @torch.no_grad()
 def picture_rows(net: PGPNet, # set to evaluation mode
         source: Tensor,       # (N,3,S,S) uint8, whose appearance is taken
@@ -466,7 +465,7 @@ def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
     trainer.net.train()
     return np.concatenate([torch.cat(list(source.permute(0, 2, 3, 1)), 1).numpy(), rows], 0)
 
-# %% ../nbs/12_training.ipynb #2b97156f
+# %% ../nbs/12_training.ipynb #5a80ad7b
 @torch.no_grad()
 def calibrate(net: PGPNet,  # statistics replaced in place
         images: Tensor,     # (N,3,S,S) uint8, unlabelled training frames
@@ -481,7 +480,7 @@ def calibrate(net: PGPNet,  # statistics replaced in place
     for m in norms: m.momentum = 0.1
     net.eval()
 
-# %% ../nbs/12_training.ipynb #922b5aa1
+# %% ../nbs/12_training.ipynb #29e64b18
 @torch.no_grad()
 def predict_batches(net: PGPNet, images: Tensor, batch: int = 64) -> dict[str, Tensor]:
     "joints_3d (N,17,3) mm, joints_2d (N,17,2) px and parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images."
@@ -492,7 +491,7 @@ def predict_batches(net: PGPNet, images: Tensor, batch: int = 64) -> dict[str, T
         out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical, "parts": painted.logits.argmax(1), "puppet_parts": maps.labels})
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
-# %% ../nbs/12_training.ipynb #6884a2cc
+# %% ../nbs/12_training.ipynb #f1cf9a39
 class RunData(typing.NamedTuple):
     "Training data and the held-out people with their truth."
     train: TrainData
@@ -510,7 +509,7 @@ def load_data(cfg: TrainConfig, progress: bool = True) -> RunData:
     truth = {"joints_3d": flat(test.joints_3d), "joints_2d": flat(test.joints_2d), "parts": flat(test.parts).long()}
     return RunData(train, flat(test.images).permute(0, 3, 1, 2).contiguous(), truth)
 
-# %% ../nbs/12_training.ipynb #d000c194
+# %% ../nbs/12_training.ipynb #48157208
 def mean_pose_prediction(poses: Tensor, # (M,17,3) mm, unpaired poses
         truth: dict[str, Tensor],
         size: int
@@ -528,7 +527,7 @@ def held_out(net: PGPNet, data: RunData, decoder: bool = True) -> dict[str, floa
     puppet = evaluate({"parts": prediction["puppet_parts"]}, {"parts": data.truth["parts"]})
     return evaluate({k: prediction[k] for k in data.truth if decoder or k != "parts"}, data.truth) | {f"{k}_puppet": v for k, v in puppet.items()}
 
-# %% ../nbs/12_training.ipynb #f81a6b79
+# %% ../nbs/12_training.ipynb #7350225f
 def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     "Columns are images; rows: the image, the predicted 3D pose, the true one, both as the camera sees them, then both from the person's side."
     import matplotlib.pyplot as plt
@@ -550,12 +549,12 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     figure.tight_layout(pad=0.1)
     return figure
 
-# %% ../nbs/12_training.ipynb #42d7f281
+# %% ../nbs/12_training.ipynb #8ad4e385
 def baseline_of(cfg: TrainConfig) -> TrainConfig:
     "The same encoder, fully supervised for as many steps."
     return replace(cfg, supervision="full", bootstrap=0, warmup=0)
 
-# %% ../nbs/12_training.ipynb #df633e43
+# %% ../nbs/12_training.ipynb #d87fdd94
 def train(cfg: TrainConfig, run: str | Path, data: RunData | None = None, resume: bool = True, device: str | None = None, progress: bool = True) -> tuple[Trainer, dict]:
     "A run from configuration to metrics; see the table of files above."
     run = Path(run)
@@ -567,7 +566,7 @@ def train(cfg: TrainConfig, run: str | Path, data: RunData | None = None, resume
     write_json(run / "metrics.json", metrics)
     return trainer, metrics
 
-# %% ../nbs/12_training.ipynb #a8c3fdd8
+# %% ../nbs/12_training.ipynb #c44c3543
 def parse_assignment(text: str) -> dict:
     "`weights.seg=0.5` as a nested mapping; the value is read as YAML."
     name, sign, value = text.partition("=")
@@ -605,5 +604,5 @@ def main(args: list[str] | None = None) -> int:
     print(json.dumps(metrics, indent=1), f"written to {options.run}", sep="\n")
     return 0
 
-# %% ../nbs/12_training.ipynb #1dee6799
+# %% ../nbs/12_training.ipynb #375bc4f9
 if __name__ == "__main__" and "pgp_nb.training" in str(__spec__): raise SystemExit(main())
