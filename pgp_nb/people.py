@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion', 'check_split', 'bodies_of', 'Filming',
-           'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'noisy_saliency', 'pack_shard', 'check_shard',
-           'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path', 'make_shard',
-           'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
+           'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'film_views', 'noisy_saliency', 'pack_shard',
+           'check_shard', 'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path',
+           'make_shard', 'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
 
-# %% ../nbs/09_people.ipynb #7de2a9ab
+# %% ../nbs/09_people.ipynb #60e02818
 import ast, json, os, signal, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,7 +32,7 @@ from .motions import displacement, draw_key_poses, place_joints, sample_motion, 
 from .rendering import camera_around, pose_person, render
 from .scenery import Background, PersonCamera, random_background
 
-# %% ../nbs/09_people.ipynb #1ab3a90e
+# %% ../nbs/09_people.ipynb #8237ccec
 class Film(NamedTuple):
     "Frames of one person with the truth about them; T frames of H x W pixels."
     images: np.ndarray # (T,H,W,3) uint8 RGB
@@ -42,7 +42,7 @@ class Film(NamedTuple):
     joints_2d: np.ndarray # (T,17,2) float32 pixels
     camera: PersonCamera # world to camera: rotation (3,3); translation (3,), or (T,3) mm of a camera that follows
 
-# %% ../nbs/09_people.ipynb #df863496
+# %% ../nbs/09_people.ipynb #2e5cd2c3
 def check_joints(
     joints, # array-like (T,17,3)
     ) -> np.ndarray: # (T,17,3) float32
@@ -56,7 +56,7 @@ def check_joints(
                                   "drop those frames or fill them in first")
     return p
 
-# %% ../nbs/09_people.ipynb #5375977b
+# %% ../nbs/09_people.ipynb #826a2f19
 def _film_camera(posed, azimuth, elevation, follow):
     "A camera that sees all frames: from one place, or moving along with the pelvis (translations (T,3))."
     way = posed.joints[:, :1] * [1, 1, 0] if follow else np.zeros((1, 1, 3))
@@ -64,7 +64,7 @@ def _film_camera(posed, azimuth, elevation, follow):
     moved = camera.translation - way[:, 0] @ camera.rotation.T
     return camera._replace(translation=(moved if follow else moved[0]).astype(np.float32))
 
-# %% ../nbs/09_people.ipynb #3a6b4b01
+# %% ../nbs/09_people.ipynb #ed8d2fbd
 def render_motion(
     joints: np.ndarray, # (T,17,3) mm, world frame, z up
     person: Person | None = None, # who; at random if None
@@ -85,7 +85,7 @@ def render_motion(
     frames = [render(person, posed, t, camera._replace(translation=moves[t]), background, size, seed) for t in range(len(joints))]
     return Film(*(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")), camera)
 
-# %% ../nbs/09_people.ipynb #db273cbc
+# %% ../nbs/09_people.ipynb #2a7a682d
 SPLITS = ("train", "val", "test")
 
 def check_split(split: str) -> str:
@@ -100,7 +100,7 @@ def bodies_of(
     kind = SPLITS.index(check_split(split))
     return [i for i in range(N_BODIES) if (0, 0, 2, 0, 0, 1, 0, 2)[i % 8] == kind]
 
-# %% ../nbs/09_people.ipynb #aa2ce52c
+# %% ../nbs/09_people.ipynb #23f571f9
 class Filming(NamedTuple):
     "How pairs are filmed."
     same_place: float = .6 # probability that both frames show the same (moved) place
@@ -108,7 +108,7 @@ class Filming(NamedTuple):
     elevation: tuple[float, float] = (-5., 25.) # degrees, of the camera above the horizon
     moved_mm: float = 230. # least mean joint displacement between the frames where there are such, canonical frame
 
-# %% ../nbs/09_people.ipynb #d3a69c79
+# %% ../nbs/09_people.ipynb #c1e51413
 def pick_frames(
     motion: np.ndarray, # (T,17,3) mm
     least: float, # mm
@@ -121,7 +121,7 @@ def pick_frames(
     far = np.flatnonzero(moved > least)
     return [s, int(rng.choice(far)) if len(far) else int(moved.argmax())]
 
-# %% ../nbs/09_people.ipynb #66f031a8
+# %% ../nbs/09_people.ipynb #e692ffbc
 def crop_camera(
     points: np.ndarray, # (...,3) mm, world: what must be seen
     azimuth: float, # radians
@@ -133,7 +133,7 @@ def crop_camera(
     elevation, roll = np.radians(rng.uniform(*filming.elevation)), np.radians(rng.normal(0, 2))
     return camera_around(points, azimuth, elevation, roll, margin=free, shift=tuple(rng.uniform(-.7, .7, 2) * free))
 
-# %% ../nbs/09_people.ipynb #4bba4c0e
+# %% ../nbs/09_people.ipynb #a0fbe742
 class Pair(NamedTuple):
     "Source and target frame of one person with the truth; the first axis of each array is source, target."
     images: np.ndarray # (2,H,W,3) uint8 RGB
@@ -143,7 +143,13 @@ class Pair(NamedTuple):
     joints_3d: np.ndarray # (2,17,3) float32 mm, camera frame
     joints_2d: np.ndarray # (2,17,2) float32 pixels
 
-# %% ../nbs/09_people.ipynb #af7eac77
+# %% ../nbs/09_people.ipynb #25d2c00c
+def _take(person, posed, cameras, places, size, rng):
+    "Two pictures of one person with the truth, stacked."
+    frames = [render(person, posed, t, cameras[t], places[t], size, int(rng.integers(2**31))) for t in (0, 1)]
+    return {k: np.stack([getattr(f, v) for f in frames]) for k, v in
+            dict(images="image", parts="parts", joints_3d="joints_3d", joints_2d="joints_2d").items()} | dict(bodies=person.body)
+
 def film_pair(
     split: str, # train, val or test
     index: int, # number of the pair
@@ -159,11 +165,27 @@ def film_pair(
     posed = pose_person(person, motion[pick_frames(motion, filming.moved_mm, rng)])
     azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, rng.normal(0, .4)])
     cameras = [crop_camera(posed.vertices[t], azimuth[t], filming, rng) for t in (0, 1)]
-    frames = [render(person, posed, t, cameras[t], places[t], size, int(rng.integers(2**31))) for t in (0, 1)]
-    stack = lambda k: np.stack([getattr(f, k) for f in frames])
-    return dict(images=stack("image"), parts=stack("parts"), joints_3d=stack("joints_3d"), joints_2d=stack("joints_2d"), bodies=person.body)
+    return _take(person, posed, cameras, places, size, rng)
 
-# %% ../nbs/09_people.ipynb #9817f4b5
+# %% ../nbs/09_people.ipynb #38c5887f
+def film_views(
+    split: str, # train, val or test
+    index: int, # number of the pair
+    size: int, # image side, pixels
+    seed: int, # of the data set
+    filming: Filming = Filming(), # how it is filmed
+    ) -> dict: # as `film_pair`, and rotations (2,3,3) float32, world to camera
+    "Film one instant from two cameras: the same for the same arguments."
+    rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index, 2])
+    motion = sample_motion(split, 24, rng, least=filming.moved_mm)
+    person, place = random_person(rng, bodies_of(split)), random_background(rng)
+    posed = pose_person(person, motion[[rng.integers(len(motion))] * 2])
+    turn = rng.choice([-1, 1]) * np.radians(rng.uniform(30, 150))
+    azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, turn])
+    cameras = [crop_camera(posed.vertices[t], azimuth[t], filming, rng) for t in (0, 1)]
+    return _take(person, posed, cameras, (place, place), size, rng) | dict(rotations=np.stack([c.rotation for c in cameras]))
+
+# %% ../nbs/09_people.ipynb #ede04f82
 def _blob(m, centre, radius, value, rng):
     "Fill an ellipse of the float map in place."
     axes = np.maximum(1, rng.uniform(.5, 1.5, 2) * radius).astype(int)
@@ -184,7 +206,7 @@ def _shaken(m, s, rng):
     y += _waves((h, w), s * h / 40, rng) + np.float32(shift[1])
     return cv2.remap(m, x, y, cv2.INTER_LINEAR)
 
-# %% ../nbs/09_people.ipynb #12084c01
+# %% ../nbs/09_people.ipynb #9596bd18
 def noisy_saliency(
     mask: np.ndarray, # (H,W) bool, the person
     quality: float, # 0 (hardly any use) to 1 (the mask itself)
@@ -201,7 +223,7 @@ def noisy_saliency(
     m = m * rng.uniform(1 - .4 * s, 1) + _waves((h, w), .2 * s, rng)
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
-# %% ../nbs/09_people.ipynb #cd1f4a8a
+# %% ../nbs/09_people.ipynb #75b348e8
 PAIRS_PER_SHARD = 16
 _MAGIC = b"pgp_nb people 1\n"
 
@@ -213,7 +235,7 @@ def _encode(images, extension, *options):
 def _decode(blob, lengths, flag):
     return np.stack([cv2.imdecode(b, flag) for b in np.split(blob, np.cumsum(lengths)[:-1])])
 
-# %% ../nbs/09_people.ipynb #4710a683
+# %% ../nbs/09_people.ipynb #0a7c49df
 def pack_shard(
     pairs: list[dict], # from `film_pair`
     ) -> bytes: # contents of a shard file
@@ -227,7 +249,7 @@ def pack_shard(
     np.savez(buffer, jpeg=jpeg, jpeg_lengths=jpeg_lengths, png=png, png_lengths=png_lengths, **joined)
     return _MAGIC + sha256(buffer.getvalue()).digest() + buffer.getvalue()
 
-# %% ../nbs/09_people.ipynb #6b8bc0f2
+# %% ../nbs/09_people.ipynb #4e756b9d
 def check_shard(
     raw: bytes, # contents of a shard file
     ) -> bytes: # its `.npz`
@@ -245,7 +267,7 @@ def unpack_shard(
     parts = _decode(a.pop("png"), a.pop("png_lengths"), cv2.IMREAD_GRAYSCALE)
     return a | dict(images=images.reshape(-1, 2, *images.shape[1:]), parts=parts.reshape(-1, 2, *parts.shape[1:]))
 
-# %% ../nbs/09_people.ipynb #fcfa30ed
+# %% ../nbs/09_people.ipynb #bd8ad65b
 def write_shard(
     path: Path, # where it goes
     data: bytes, # from `pack_shard`
@@ -260,7 +282,7 @@ def default_root() -> Path: # folder of the cache
     "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
     return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
 
-# %% ../nbs/09_people.ipynb #5dd403e5
+# %% ../nbs/09_people.ipynb #95a44be7
 @cache
 def fingerprint() -> str: # 8 hexadecimal digits
     "Changes with the data files and the code (comments aside) that the pictures depend on."
@@ -270,10 +292,10 @@ def fingerprint() -> str: # 8 hexadecimal digits
         h.update(ast.dump(ast.parse((package / f"{name}.py").read_text(encoding="utf8"))).encode())
     return h.hexdigest()[:8]
 
-def cache_folder(root, split, size, seed, filming) -> Path:
+def cache_folder(root, split, size, seed, filming, views=False) -> Path:
     "Where the shards of a data set lie."
     settings = sha256(json.dumps([filming, fingerprint()]).encode()).hexdigest()[:8]
-    return Path(root) / f"people-{split}-{size}-seed{seed}-{settings}"
+    return Path(root) / f"{'views' if views else 'people'}-{split}-{size}-seed{seed}-{settings}"
 
 def shard_path(folder: Path, shard: int) -> Path: return folder / f"{shard:05d}.shard"
 
@@ -283,13 +305,15 @@ def make_shard(
     split: str, size: int, seed: int, # as for `film_pair`
     filming: tuple, # fields of `Filming`
     code: str, # `fingerprint` of the code that asks
+    views: bool = False, # two cameras at one instant, see `film_views`
     ) -> None:
     "Film the pairs of one shard and write them. Raises `RuntimeError` if this process runs other code than the one that asks."
     if code != fingerprint(): raise RuntimeError("pgp_nb was changed while pairs were being made: restart Python and call again")
     numbers = range(shard * PAIRS_PER_SHARD, (shard + 1) * PAIRS_PER_SHARD)
-    write_shard(shard_path(Path(folder), shard), pack_shard([film_pair(split, i, size, seed, Filming(*filming)) for i in numbers]))
+    film = film_views if views else film_pair
+    write_shard(shard_path(Path(folder), shard), pack_shard([film(split, i, size, seed, Filming(*filming)) for i in numbers]))
 
-# %% ../nbs/09_people.ipynb #e4c0e2e8
+# %% ../nbs/09_people.ipynb #34a8785b
 def serve_jobs() -> None:
     "What a worker process does: read jobs of `make_shard` as JSON lines, answer each with a JSON line."
     cv2.setNumThreads(1)
@@ -314,7 +338,7 @@ def _ask(worker, job):
     if answer.get("errno"): raise OSError(answer["errno"], answer["message"])
     if answer: raise RuntimeError(f"shard {job['shard']}: {answer['kind']}: {answer['message']}")
 
-# %% ../nbs/09_people.ipynb #405a30cc
+# %% ../nbs/09_people.ipynb #30b195c8
 def _drain(jobs, done, stop):
     "Work through the shared iterator of jobs with one worker process."
     worker = _start_worker()
@@ -328,7 +352,7 @@ def _drain(jobs, done, stop):
         with suppress(BrokenPipeError): worker.stdin.close()
         worker.stdout.close()
 
-# %% ../nbs/09_people.ipynb #63510867
+# %% ../nbs/09_people.ipynb #1d8affe4
 class _Shared:
     "An iterator that threads may share."
     def __init__(self, items): self.items, self.lock = iter(items), threading.Lock()
@@ -336,7 +360,7 @@ class _Shared:
     def __next__(self):
         with self.lock: return next(self.items)
 
-# %% ../nbs/09_people.ipynb #97c9eb7f
+# %% ../nbs/09_people.ipynb #75db5c32
 def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 def run_jobs(
@@ -354,7 +378,7 @@ def run_jobs(
         try: [f.result() for f in futures]
         finally: stop.set()
 
-# %% ../nbs/09_people.ipynb #56aea16c
+# %% ../nbs/09_people.ipynb #1cd544bd
 @dataclass(frozen=True, repr=False)
 class People:
     "N pairs of frames in memory; axis 1 is source, target. `people.pair(i)` is one, `people[:10]` some of them."
@@ -367,13 +391,14 @@ class People:
     bodies: np.ndarray # (N,) whose body it is
     split: str # train, val or test
     seed: int # of the data set
+    rotations: np.ndarray | None = None # (N,2,3,3) float32, world to camera, of pairs that are two views of one instant
 
     def __len__(self) -> int: return len(self.images)
     def __repr__(self) -> str: return f"People({len(self)} pairs of {self.split}, {self.size} x {self.size}, seed {self.seed})"
     def __getitem__(self, i) -> "People":
         if not isinstance(i, (slice, list, np.ndarray)):
             raise TypeError(f"index people with a slice or an array of numbers, got {type(i).__name__}; one pair is people.pair(i)")
-        return People(*(getattr(self, k)[i] for k in (*Pair._fields, "bodies")), self.split, self.seed)
+        return People(*(getattr(self, k)[i] for k in (*Pair._fields, "bodies")), self.split, self.seed, None if self.rotations is None else self.rotations[i])
     @property
     def size(self) -> int: return self.images.shape[2]
     def pair(self, i: int) -> Pair:
@@ -386,7 +411,7 @@ class People:
         "See `show_people`."
         return show_people(self, n, **layout)
 
-# %% ../nbs/09_people.ipynb #6d28ff23
+# %% ../nbs/09_people.ipynb #fc16eef2
 def _read_shards(folder, numbers):
     "Shards that are there and whole {number: bytes}; damaged ones are announced and left out."
     found = {}
@@ -397,7 +422,7 @@ def _read_shards(folder, numbers):
         except ValueError as e: warnings.warn(f"{path} is damaged ({e}). It is made again now", stacklevel=3)
     return found
 
-# %% ../nbs/09_people.ipynb #25fecd2d
+# %% ../nbs/09_people.ipynb #f120647a
 def _assemble(raws, n):
     "The first n pairs of shards, decoded one after the other into arrays made once."
     for i, raw in enumerate(raws):
@@ -406,7 +431,7 @@ def _assemble(raws, n):
         for k, v in shard.items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
     return {k: v[:n] for k, v in out.items()}
 
-# %% ../nbs/09_people.ipynb #59b3213a
+# %% ../nbs/09_people.ipynb #1f2e2888
 def _sweep(folder, older_than=3600):
     "Remove temporary files that killed processes left behind an hour ago or more."
     for path in folder.glob(".*.tmp.*"):
@@ -421,13 +446,13 @@ def _check_request(split, n, size, root):
         raise ValueError(f"size is the side of the square images in pixels, an int of at least 16, got {size!r}")
     if Path(root).exists() and not Path(root).is_dir(): raise NotADirectoryError(f"{root} is a file: the cache (root= or PGP_DATA) must be a folder")
 
-# %% ../nbs/09_people.ipynb #9cbf92c5
+# %% ../nbs/09_people.ipynb #3cc78f6d
 def _saliency_of(masks, quality, key):
     "(N,2,H,W) uint8; each map from its own seed."
     maps = [noisy_saliency(m, quality, np.random.default_rng([*key, i, t])) for i, pair in enumerate(masks) for t, m in enumerate(pair)]
     return np.stack(maps).reshape(masks.shape)
 
-# %% ../nbs/09_people.ipynb #d601e007
+# %% ../nbs/09_people.ipynb #6de23149
 def load_people(
     split: str, # train, val or test: other bodies, clothes, places and motions
     n: int = 5000, # number of pairs
@@ -438,15 +463,16 @@ def load_people(
     saliency_quality: float = .8, # of m_sal, 0..1, see `noisy_saliency`
     filming: Filming = Filming(), # how pairs are filmed
     workers: int | None = None, # processes, default one for each core
+    views: bool = False, # pairs of two cameras at one instant, with `rotations`, see `film_views`
     ) -> People:
     "The embedded data set, made on first use and cached. Raises `ValueError` for bad arguments, `OSError` if the cache cannot be written."
     root = Path(root or default_root()).expanduser()
     _check_request(split, n, size, root)
-    folder, numbers = cache_folder(root, split, size, seed, filming), range(-(-n // PAIRS_PER_SHARD))
+    folder, numbers = cache_folder(root, split, size, seed, filming, views), range(-(-n // PAIRS_PER_SHARD))
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     shards = _read_shards(folder, numbers)
-    job = dict(folder=str(folder), split=split, size=size, seed=seed, filming=filming, code=fingerprint())
+    job = dict(folder=str(folder), split=split, size=size, seed=seed, filming=filming, code=fingerprint(), views=views)
     missing = [job | dict(shard=i) for i in numbers if i not in shards]
     if missing:
         total, there = (len(x) * PAIRS_PER_SHARD for x in (numbers, shards))
@@ -457,7 +483,7 @@ def load_people(
     masks = a["parts"] != BACKGROUND
     return People(masks=masks, saliency=_saliency_of(masks, saliency_quality, (seed, SPLITS.index(split))), split=split, seed=seed, **a)
 
-# %% ../nbs/09_people.ipynb #284a1141
+# %% ../nbs/09_people.ipynb #cff5d290
 def unpaired_poses(
     n: int, # how many
     seed: int = 0, # the same seed gives the same poses
@@ -468,7 +494,7 @@ def unpaired_poses(
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
-# %% ../nbs/09_people.ipynb #9cb897c2
+# %% ../nbs/09_people.ipynb #3064242b
 def _show_frame(row, pair, t, size):
     pictures = pair.images[t], paint_labels(pair.parts[t], pair.images[t], .5), pair.saliency[t]
     for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
