@@ -4,18 +4,20 @@
 
 # %% auto #0
 __all__ = ['BETA', 'LossWeights', 'foreground', 'sharpen', 'image_u_loss', 'masked_mean', 'image_c_loss', 'segmentation_loss',
-           'canonical_loss', 'pose_loss', 'keypoint_loss', 'facing_loss', 'appearance_loss']
+           'canonical_loss', 'pose_loss', 'known_mean', 'keypoint_loss', 'facing_loss', 'appearance_loss',
+           'facing_in_image', 'projection_loss', 'facing_image_loss', 'view_error', 'expected_view_error',
+           'limb_length_loss']
 
-# %% ../nbs/11_losses.ipynb #69654474
+# %% ../nbs/11_losses.ipynb #ff470c88
 from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from .conventions import BACKGROUND, MIRROR, N_JOINTS
-from .kinematics import face_vector
+from .conventions import BACKGROUND, MIRROR, N_JOINTS, joint_index
+from .kinematics import LIMB_LENGTHS, face_vector, limb_lengths
 from .networks import Encoding, Pose, PoseMaps
 
-# %% ../nbs/11_losses.ipynb #e1f43169
+# %% ../nbs/11_losses.ipynb #f7e75c8b
 @dataclass(frozen=True)
 class LossWeights:
     "The learning rate of each term relative to `TrainConfig.lr`; 0 switches the term off."
@@ -27,12 +29,13 @@ class LossWeights:
     energy_appearance: float = 1.0         # L_{a_s} on the encoder
     energy_appearance_decoder: float = 1.0 # L_{a_s} on the decoder
     paint: float = 0.0             # the painted bootstrap on the encoder
+    annotated: float = 1.0         # the term of the supervision level on the encoder, where there is one
 
     def __post_init__(self):
         negative = [k for k, v in vars(self).items() if v < 0]
         if negative: raise ValueError(f"loss weights {negative} are negative: a weight is a relative learning rate, 0 switches the term off")
 
-# %% ../nbs/11_losses.ipynb #72050b3b
+# %% ../nbs/11_losses.ipynb #676fcfad
 BETA = 0.5
 
 def foreground(logits: Tensor # (B,11,H,W) of y-hat
@@ -45,7 +48,7 @@ def sharpen(m: Tensor, m_sal: Tensor, floor: float = 0.03) -> Tensor:
     a, b = m.clamp(floor, 1 - floor), m_sal.clamp(floor, 1 - floor)
     return a * b / (a * b + (1 - a) * (1 - b))
 
-# %% ../nbs/11_losses.ipynb #01e8502d
+# %% ../nbs/11_losses.ipynb #2e44ff7c
 def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
         logits: Tensor,         # (B,11,H,W) y-hat of the same
         target: Tensor,         # (B,3,H,W) I_t
@@ -60,7 +63,7 @@ def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
     if m_sal is None: return error.mean()
     return (error * (1 + gamma * m_sal)).mean() + F.binary_cross_entropy(m.clamp(1e-4, 1 - 1e-4), m_sal)
 
-# %% ../nbs/11_losses.ipynb #b46f161f
+# %% ../nbs/11_losses.ipynb #a2591cf4
 def masked_mean(features: Tensor, # (B,C,h,w)
         mask: Tensor              # (B,H,W) in [0,1], averaged down to h, w
     ) -> Tensor:                  # (B,C)
@@ -68,7 +71,7 @@ def masked_mean(features: Tensor, # (B,C,h,w)
     mask = F.adaptive_avg_pool2d(mask.unsqueeze(1), features.shape[-2:])
     return (features * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-4)
 
-# %% ../nbs/11_losses.ipynb #91df358e
+# %% ../nbs/11_losses.ipynb #9c433333
 def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
         maps: PoseMaps,          # part maps of p_z
         features: Tensor,        # (B,C,h,w) first-stage features of I-hat
@@ -80,12 +83,12 @@ def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
     outside = (1 - maps.w_fg) * (1 - maps.w_unc)
     loss = ((image - BETA).abs().mean(1) * outside).mean()
     if m_sal is None: return loss
-    scale = source.std((0, 2, 3), keepdim=True) + 1e-3
+    scale = source.std((2, 3), keepdim=True) + 1e-3
     ours, person, around = masked_mean(features / scale, maps.w_fg), masked_mean(source / scale, m_sal), masked_mean(source / scale, 1 - m_sal)
     near, far = (ours - person).abs().mean(1), (ours - around).abs().mean(1)
     return loss + (near + F.relu(near - far + margin)).mean()
 
-# %% ../nbs/11_losses.ipynb #64222f7f
+# %% ../nbs/11_losses.ipynb #48b8d82e
 def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
         maps: PoseMaps                # part maps of p_z: labels y^{p_z} and w_unc
     ) -> Tensor:                      # scalar
@@ -95,12 +98,12 @@ def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
     entropy = -(log_y.exp() * log_y).sum(1)
     return ((1 - maps.w_unc) * cross + maps.w_unc * entropy).mean()
 
-# %% ../nbs/11_losses.ipynb #ce496fb2
+# %% ../nbs/11_losses.ipynb #04b55230
 def canonical_loss(pose: Pose, true: Pose) -> Tensor:
     "L_{p_z^3D} as written: mean absolute error of the canonical joints, in metres."
     return (pose.canonical - true.canonical).abs().mean() / 1000
 
-# %% ../nbs/11_losses.ipynb #8a55e72b
+# %% ../nbs/11_losses.ipynb #893afbb7
 def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
         true: Pose,       # known pose and camera
         size: int         # image side, px
@@ -112,23 +115,76 @@ def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
     depth = (pose.joints_3d[..., 0, 2] / true.joints_3d[..., 0, 2]).log().abs().mean()
     return canonical_loss(pose, true) + camera + 2 * image + 0.1 * depth
 
-# %% ../nbs/11_losses.ipynb #ec4705a3
+# %% ../nbs/11_losses.ipynb #56e1a0c7
+def known_mean(error: Tensor # (B,...) NaN where the truth is not known
+    ) -> Tensor:             # scalar; 0 where nothing is known
+    "Mean over what is known of each sample, then over the samples."
+    error, known = error.flatten(1), ~error.isnan().flatten(1)
+    return (torch.where(known, error, 0.).sum(1) / known.sum(1).clamp_min(1)).mean()
+
+# %% ../nbs/11_losses.ipynb #66c345f4
 def keypoint_loss(code: Encoding, # with image points
-        q: Tensor,                # (B,17,2) px, where the joints are seen
+        q: Tensor,                # (B,17,2) px, where the joints are seen; NaN where that is not known
         faces: Tensor,            # (B,) bool: the person faces the camera
         size: int                 # image side, px
     ) -> Tensor:                  # scalar
     "Distance of the first 17 image points from the joints, left and right swapped where the person faces away."
     q = torch.where(faces[..., None, None], q, q[..., list(MIRROR), :]) / size
-    return 4 * (code.keypoints[:, :N_JOINTS] - q).abs().mean()
+    return 4 * known_mean((code.keypoints[:, :N_JOINTS] - q).abs())
 
-# %% ../nbs/11_losses.ipynb #7ee95db1
+# %% ../nbs/11_losses.ipynb #be00e3cf
 def facing_loss(code: Encoding, true: Pose) -> Tensor:
     "Cross-entropy of the facing logit; profiles, whose facing is a matter of millimetres, count less."
     towards = -face_vector(true.joints_3d)[..., 2]
     return F.binary_cross_entropy_with_logits(code.facing_logit, (towards > 0).to(towards), weight=towards.abs().detach())
 
-# %% ../nbs/11_losses.ipynb #a8447ecf
+# %% ../nbs/11_losses.ipynb #2ec1b17f
 def appearance_loss(a: Tensor, again: Tensor) -> Tensor:
     "L_{a_s}: mean absolute error of the appearance."
     return (a - again).abs().mean()
+
+# %% ../nbs/11_losses.ipynb #31372504
+def facing_in_image(q: Tensor    # (B,17,2) px; NaN where not known
+    ) -> tuple[Tensor, Tensor]:  # (B,) bool, faces the camera; (B,) weight in [0,1], 0 where the image does not say
+    "The facing bit from joints in the image alone."
+    neck, left, right = q[..., list(joint_index("thorax", "l_hip", "r_hip")), :].unbind(-2)
+    a, b = left - right, neck - right
+    z = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    length = (neck - (left + right) / 2).square().sum(-1)
+    return z < 0, (2 * z.abs() / length.clamp_min(1e-6)).clamp(max=1).nan_to_num(0.)
+
+def projection_loss(pose: Pose, # predicted, its facing resolved
+        q: Tensor,              # (B,17,2) px, true; NaN where not known
+        size: int               # image side, px
+    ) -> Tensor:                # scalar
+    "Distance of the projected joints from the given ones, in image sides, as in `pose_loss`."
+    return 2 * known_mean((pose.joints_2d - q).abs() / size)
+
+def facing_image_loss(code: Encoding, q: Tensor) -> Tensor:
+    "Cross-entropy of the facing logit against what joints in the image (B,17,2) say."
+    faces, weight = facing_in_image(q)
+    return F.binary_cross_entropy_with_logits(code.facing_logit, faces.to(q), weight=weight)
+
+# %% ../nbs/11_losses.ipynb #498c1818
+def view_error(first: Pose, second: Pose, # of the same instant
+        turn: Tensor                      # (B,3,3) from the first camera's axes to the second's
+    ) -> Tensor:                          # (B,) in metres
+    "How far two views disagree: canonical joints, and joints about the pelvis in the second camera's axes."
+    about = lambda p: p.joints_3d - p.joints_3d[..., :1, :]
+    canonical = (first.canonical - second.canonical).abs().mean((-2, -1))
+    return (canonical + (about(first) @ turn.mT - about(second)).abs().mean((-2, -1))) / 1000
+
+# %% ../nbs/11_losses.ipynb #b3880d1f
+def expected_view_error(first: list[Pose], second: list[Pose], # both twins: facing the camera, facing away
+        p_first: Tensor, p_second: Tensor,                     # (B,) probability of facing the camera
+        turn: Tensor                                           # (B,3,3)
+    ) -> Tensor:                                               # scalar, metres
+    "Disagreement of two views, expected over the four pairs of twins."
+    chances = [(p, q) for p in (p_first, 1 - p_first) for q in (p_second, 1 - p_second)]
+    errors = [view_error(a, b, turn) for a in first for b in second]
+    return sum(p * q * e for (p, q), e in zip(chances, errors)).mean()
+
+# %% ../nbs/11_losses.ipynb #61e74fa5
+def limb_length_loss(pose: Pose) -> Tensor:
+    "Mean absolute difference of the limb lengths from the constant ones, in metres."
+    return (limb_lengths(pose.canonical)[..., 1:] - LIMB_LENGTHS[1:].to(pose.canonical)).abs().mean() / 1000
