@@ -90,6 +90,62 @@ def test_only_the_right_number_of_joints_converts(source, n):
         with pytest.raises(ValueError, match=source): convert_joints(x, source)
 
 
+@quick
+@given(labels, labels, st.lists(st.booleans(), min_size=12, max_size=12).map(lambda x: torch.tensor(x).view(3, 4)))
+def test_unknown_pixels_do_not_count(a, b, hidden):
+    "Whatever is predicted where the truth is not known."
+    truth = b.masked_fill(hidden, ev.UNKNOWN)
+    assert torch.equal(ev.confusion(a, truth), ev.confusion(a.masked_fill(hidden, 3), truth))
+    assert int(ev.confusion(a, truth).sum()) == int((~hidden).sum())
+
+
+def test_the_label_of_unknown_pixels_is_that_of_the_samples():
+    assert pytest.importorskip("pgp_nb.samples").UNKNOWN == ev.UNKNOWN
+
+
+values = st.lists(st.floats(-100, 100, allow_nan=False), min_size=1, max_size=12).map(lambda x: torch.tensor(x, dtype=torch.float64))
+
+
+@quick
+@given(values, st.integers(0, 5))
+def test_an_interval_lies_within_the_values(x, seed):
+    low, high = ev.bootstrap_ci(x, seed, n=200)
+    assert x.min() - 1e-9 <= low <= high <= x.max() + 1e-9
+    assert ev.bootstrap_ci(x, seed, n=200, groups=torch.zeros(len(x))) == pytest.approx((float(x.mean()),)*2, abs=1e-9), "one group: every draw is the whole"
+    assert ev.bootstrap_ci(x, seed, n=200, groups=7*torch.arange(len(x)) + 3) == pytest.approx((low, high), abs=1e-9), "the names of the groups do not matter"
+
+
+def test_intervals_cover_the_truth():
+    "Of 200 samples of 60 people, about 95 % of the intervals hold the mean of the population."
+    g = torch.Generator().manual_seed(0)
+    held = [low <= 1 <= high for low, high in (ev.bootstrap_ci(torch.empty(60, dtype=torch.float64).exponential_(generator=g), n=400) for _ in range(200))]
+    assert 0.88 <= sum(held)/200 <= 0.985
+
+
+def test_evaluate_draws_pairs_unless_told_otherwise():
+    g = torch.Generator().manual_seed(0)
+    truth = 300*torch.randn(40, 17, 3, generator=g).repeat_interleave(2, 0)
+    guess = truth + 50*torch.randn(40, 17, 3, generator=g).repeat_interleave(2, 0)*torch.rand(40, 1, 1, generator=g).repeat_interleave(2, 0)
+    width = lambda **kw: (lambda ci: ci[1] - ci[0])(ev.evaluate({"joints_3d": guess}, {"joints_3d": truth}, intervals=True, **kw)["pa_mpjpe_ci"])
+    assert width() == width(groups=torch.arange(80)//2)
+    assert width(groups=torch.arange(80)) < 0.85*width(), "twins drawn apart look like twice as many people"
+
+
+@quick
+@given(poses, poses, st.floats(0.01, 100), angle, angle, angle)
+def test_the_similarity_is_that_of_procrustes(p, t, scale, a, b, c):
+    if spread(p) < 1 or spread(t) < 1: return
+    left = (ev.procrustes_align(p, t) - t).square().sum()/spread(t)**2
+    for moved in (p, scale*p @ rotation(a, b, c).mT): assert abs(1 - ev.similarity(moved[None], t[None])[0, 0]**2 - left) < 2e-3
+
+
+def test_the_nearest_pose_is_no_farther_than_any_other():
+    g = torch.Generator().manual_seed(1)
+    poses, truth = 300*torch.randn(60, 17, 3, generator=g), 300*torch.randn(9, 17, 3, generator=g)
+    found = ev.pa_mpjpe(ev.nearest_pose(poses, truth, shortlist=60, chunk=4), truth)
+    assert torch.allclose(found, ev.pa_mpjpe(poses[:, None], truth).amin(0), atol=0.05)
+
+
 number = st.one_of(st.floats(), st.integers(), st.none(), st.booleans(), st.text(max_size=3))
 message = st.dictionaries(st.sampled_from(["kind", "joint", "u", "v", "mm", "name", "value", "number"]),
                           st.one_of(number, st.sampled_from(["move", "nearer", "reset", "set", "limb", "bend", "roll", "l_wrist"]), st.lists(number, max_size=2)))
