@@ -9,7 +9,7 @@ __all__ = ['UNKNOWN', 'FORMAT', 'VERSION', 'MANIFEST', 'Sample', 'check_sample',
            'shard_name', 'write_shard', 'write_manifest', 'summary', 'write_samples', 'read_manifest', 'read_samples',
            'Loader', 'make_job', 'make_shard', 'prepare', 'training_arrays', 'check_poses', 'write_poses', 'read_poses']
 
-# %% ../nbs/09b_samples.ipynb #d7ee925b
+# %% ../nbs/09b_samples.ipynb #00721076
 import json, math, os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,7 @@ from .conventions import BACKGROUND, N_JOINTS, N_PARTS, draw_skeleton_2d, paint_
 from .files import write_atomically, write_json
 from .prediction import crop, square_around
 
-# %% ../nbs/09b_samples.ipynb #9bf7579e
+# %% ../nbs/09b_samples.ipynb #0f4af15a
 UNKNOWN = 255  # label of a pixel whose part is not known
 
 class Sample(NamedTuple):
@@ -44,7 +44,7 @@ class Sample(NamedTuple):
     intrinsics: np.ndarray   # (2,3,3) float32 of the crop, px
     name: str                # where it comes from, e.g. "S1/Directions 1/54138969/000001+000131"
 
-# %% ../nbs/09b_samples.ipynb #86ddf727
+# %% ../nbs/09b_samples.ipynb #657b9c21
 def _shapes(size: int) -> dict[str, tuple[tuple[int, ...], type]]:
     "Shape of one frame and type of each array of a sample."
     return dict(images=((size, size, 3), np.uint8), saliency=((size, size), np.uint8), parts=((size, size), np.uint8),
@@ -63,7 +63,7 @@ def _bad_values(name: str, x: np.ndarray) -> str:
         if not np.allclose(known @ known.swapaxes(-1, -2), np.eye(3), atol=1e-3): return "is no rotation matrix"
     return ""
 
-# %% ../nbs/09b_samples.ipynb #1ebf2084
+# %% ../nbs/09b_samples.ipynb #adb51705
 def check_sample(sample: Sample, # any pair
         size: int | None = None  # side it must have, px; default: that of its images
     ) -> Sample:                 # the same
@@ -78,13 +78,13 @@ def check_sample(sample: Sample, # any pair
     if not (isinstance(sample.name, str) and sample.name): raise ValueError(f"a sample's name says where it comes from, got {sample.name!r}")
     return sample
 
-# %% ../nbs/09b_samples.ipynb #da5187a4
+# %% ../nbs/09b_samples.ipynb #df9523d8
 def fixed_intrinsics(size: int # side of the image, px
     ) -> np.ndarray:           # (3,3) float32 px
     "The intrinsics of the fixed camera of `camera.project`, which films the embedded people."
     return np.array([[FOCAL * size, 0, size / 2], [0, FOCAL * size, size / 2], [0, 0, 1]], np.float32)
 
-# %% ../nbs/09b_samples.ipynb #80882e2b
+# %% ../nbs/09b_samples.ipynb #914f96df
 class Frame(NamedTuple):
     "One frame of a sample; fields as in `Sample`, without the axis source, target."
     image: np.ndarray        # (S,S,3) uint8 RGB
@@ -96,7 +96,7 @@ class Frame(NamedTuple):
     translation: np.ndarray  # (3,) float32 mm
     intrinsics: np.ndarray   # (3,3) float32 px of the crop
 
-# %% ../nbs/09b_samples.ipynb #44219b52
+# %% ../nbs/09b_samples.ipynb #fc383d5f
 def _inside(square: tuple[float, float, float], size: int, height: int, width: int) -> np.ndarray: # (S,S) bool
     "Which pixels of a crop lie within the frame."
     x, y, side = square
@@ -119,7 +119,7 @@ def crop_parts(labels: np.ndarray,          # (H,W) uint8, part labels, UNKNOWN 
     shares = np.stack([crop((labels == k).astype(np.float32), square, size) for k in kinds])
     return np.where(_inside(square, size, *labels.shape), kinds[shares.argmax(0)], BACKGROUND).astype(np.uint8)
 
-# %% ../nbs/09b_samples.ipynb #1921ffc0
+# %% ../nbs/09b_samples.ipynb #bc6feacf
 def crop_points(points, square: tuple[float, float, float], size: int # (...,2) px of the frame
     ) -> np.ndarray: # (...,2) float32 px of the crop
     "Points of a frame in the coordinates of its crop."
@@ -133,7 +133,7 @@ def crop_intrinsics(intrinsics, square: tuple[float, float, float], size: int # 
     k[:2] *= size / square[2]
     return k.astype(np.float32)
 
-# %% ../nbs/09b_samples.ipynb #5bf83787
+# %% ../nbs/09b_samples.ipynb #66b565a4
 def box_of(joints_2d,    # (K,2) px; NaN where unknown
         margin: float = 0.2 # added at each side, as a share of the longer side of the box around the joints
     ) -> tuple[float, float, float, float]: # x0, y0, x1, y1 px
@@ -145,7 +145,7 @@ def box_of(joints_2d,    # (K,2) px; NaN where unknown
     room = max(margin * (high - low).max(), 2)
     return (*(low - room).tolist(), *(high + room).tolist())
 
-# %% ../nbs/09b_samples.ipynb #73556196
+# %% ../nbs/09b_samples.ipynb #6f37234c
 def crop_frame(image: np.ndarray,  # (H,W,3) uint8 RGB, the whole frame
         box,                       # x0, y0, x1, y1 px around the person
         size: int,                 # side of the crop, px
@@ -175,7 +175,7 @@ def pair_of(source: Frame, target: Frame, name: str # where they come from
     "Two frames as a sample. Raises `ValueError` naming the field that breaks the rules."
     return check_sample(Sample(*(np.stack(pair) for pair in zip(source, target)), name))
 
-# %% ../nbs/09b_samples.ipynb #985f718e
+# %% ../nbs/09b_samples.ipynb #44416391
 @dataclass(frozen=True, repr=False, eq=False)
 class Samples:
     "N samples in memory, stacked: axis 0 is the sample, axis 1 source and target. `samples[:10]` are some of them, `samples.sample(0)` is one."
@@ -203,7 +203,7 @@ class Samples:
     @property
     def known_parts(self) -> np.ndarray: return self.parts != UNKNOWN              # (N,2,S,S) bool
     @property
-    def known_cameras(self) -> np.ndarray: return np.isfinite(self.rotation).all((-1, -2)) & np.isfinite(self.translation).all(-1) # (N,2) bool
+    def known_cameras(self) -> np.ndarray: return np.isfinite(self.rotation).all((-1, -2)) # (N,2) bool: which way the camera looks
     def sample(self, i: int) -> Sample:
         "Sample number i."
         *arrays, name = (getattr(self, f.name)[i] for f in fields(self))
@@ -212,7 +212,7 @@ class Samples:
         "See `show_samples`."
         return show_samples(self, n, **layout)
 
-# %% ../nbs/09b_samples.ipynb #d2dfaa0c
+# %% ../nbs/09b_samples.ipynb #12348152
 def stack_samples(samples: Iterable[Sample], # of one size
     ) -> Samples:
     "Samples in one piece. Raises `ValueError` for none, for sizes that differ and for a sample that breaks the rules."
@@ -224,12 +224,13 @@ def stack_samples(samples: Iterable[Sample], # of one size
 
 def samples_of(people # `People` of pgp_nb.people
     ) -> Samples:
-    "The embedded people as samples: everything is known but where the cameras stand."
+    "The embedded people as samples: everything is known but where the cameras stand, and which way they look unless the pairs are two views of one instant."
     n, unknown = len(people), np.full((len(people), 2, 3, 3), np.nan, np.float32)
-    return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, unknown, unknown[..., 0],
+    rotation = unknown if people.rotations is None else people.rotations
+    return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, rotation, unknown[..., 0],
                    np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)), np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]))
 
-# %% ../nbs/09b_samples.ipynb #62f5668d
+# %% ../nbs/09b_samples.ipynb #2d0ba4e8
 def _show_frame(row, sample, t, size):
     labels = np.where(sample.parts[t] == UNKNOWN, BACKGROUND, sample.parts[t])
     pictures = sample.images[t], paint_labels(labels, sample.images[t], .5), sample.saliency[t]
@@ -255,7 +256,7 @@ def show_samples(samples: Samples, # what to show
     fig.subplots_adjust(0, 0, 1, 1, .03, .03)
     return fig
 
-# %% ../nbs/09b_samples.ipynb #c99e1278
+# %% ../nbs/09b_samples.ipynb #46e3dd40
 _PICTURES = {"images": (".jpg", cv2.IMWRITE_JPEG_QUALITY, 95), "saliency": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6), "parts": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6)}
 
 def _encode(pictures: np.ndarray, extension: str, *options) -> tuple[np.ndarray, np.ndarray]:
@@ -270,7 +271,7 @@ def _decode(data: np.ndarray, ends: np.ndarray, out: np.ndarray) -> None:
         if found is None or found.shape != x.shape: raise ValueError("holds a picture that cannot be decoded to the size of the others")
         x[:] = found[..., ::-1] if x.ndim == 3 else found
 
-# %% ../nbs/09b_samples.ipynb #ef0e005b
+# %% ../nbs/09b_samples.ipynb #021a7af4
 def pack_samples(samples: list[Sample], # of one size, maybe none
         size: int,                      # side, px
         about: dict                     # JSON-able, kept in the shard
@@ -300,7 +301,7 @@ def unpack_samples(data: bytes, # contents of an .npz
     except Exception as e: raise ValueError(f"not a whole shard of {size} px samples: {e}") from e
     return Samples(*(a[f.name] for f in fields(Samples)))
 
-# %% ../nbs/09b_samples.ipynb #8ba66003
+# %% ../nbs/09b_samples.ipynb #b104c75d
 class Skip(NamedTuple):
     "A sample that could not be made. Skips are counted by reason, so that is one of a few phrases."
     name: str
@@ -317,7 +318,7 @@ def count_skips(skips: Iterable[Skip], # what was left out
         if len(entry["examples"]) < examples: entry["examples"].append(s.name)
     return found
 
-# %% ../nbs/09b_samples.ipynb #bc34a2b4
+# %% ../nbs/09b_samples.ipynb #fca1a827
 FORMAT, VERSION, MANIFEST = "pgp_nb samples", 1, "manifest.json"
 
 def shard_name(i: int) -> str: return f"{i:05d}.npz"
@@ -341,7 +342,7 @@ def write_manifest(folder: Path, entries: list[dict], size: int, about: dict, ke
     write_json(Path(folder) / MANIFEST, manifest)
     return manifest
 
-# %% ../nbs/09b_samples.ipynb #79dfef41
+# %% ../nbs/09b_samples.ipynb #e503b903
 def summary(manifest: dict # from `prepare` or `read_manifest`
     ) -> str:
     "What was kept, what was skipped and why, in a few lines."
@@ -366,7 +367,7 @@ def write_samples(samples: Iterable[Sample | Skip], # may be a generator
     if group: entries.append(write_shard(folder, len(entries), group, size or 0))
     return write_manifest(folder, entries, size or 0, about)
 
-# %% ../nbs/09b_samples.ipynb #8349dcb5
+# %% ../nbs/09b_samples.ipynb #137c7583
 def read_manifest(folder: str | Path # from `prepare` or `write_samples`
     ) -> dict:
     "The manifest of a prepared folder. Raises `FileNotFoundError` or `ValueError` saying what is wrong."
@@ -389,7 +390,7 @@ def _read_shard(folder: Path, entry: dict, size: int) -> Samples:
     if len(samples) != entry["number"]: raise ValueError(f"shard {path.name} holds {len(samples)} samples, the manifest says {entry['number']}: delete it and {again}")
     return samples
 
-# %% ../nbs/09b_samples.ipynb #3f461b74
+# %% ../nbs/09b_samples.ipynb #b279875e
 def read_samples(folder: str | Path, # prepared folder
         n: int | None = None,        # the first n; default: all
         progress: bool = False       # show a progress bar
@@ -408,7 +409,7 @@ def read_samples(folder: str | Path, # prepared folder
     if done < n: raise ValueError(f"{folder.name} holds {done} samples, its manifest says {number}: prepare it again")
     return Samples(*(out[f.name].astype(np.str_) if f.name == "name" else out[f.name] for f in fields(Samples)))
 
-# %% ../nbs/09b_samples.ipynb #6caab706
+# %% ../nbs/09b_samples.ipynb #d77b9c15
 class Loader(Protocol):
     "What `prepare` needs to know about a data set. The data set's chapter has a small frozen dataclass for it."
     name: str    # of the data set, e.g. "human36m"
@@ -426,7 +427,7 @@ def make_job(loader: Loader, job: dict, # one of loader.jobs()
         if isinstance(m, Sample): check_sample(m, size)
     return made
 
-# %% ../nbs/09b_samples.ipynb #388c1910
+# %% ../nbs/09b_samples.ipynb #6c66120e
 def _key(*values) -> str:
     "A fingerprint of JSON-able values."
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
@@ -445,7 +446,7 @@ def make_shard(loader: Loader, folder: str, i: int, jobs: list[dict], size: int,
     entry = _whole_shard(Path(folder) / shard_name(i), key, size)
     return entry or write_shard(Path(folder), i, [m for job in jobs for m in make_job(loader, job, size)], size, key)
 
-# %% ../nbs/09b_samples.ipynb #aead95a0
+# %% ../nbs/09b_samples.ipynb #02f8f8aa
 def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
     "`make_shard` of each task, here or in other processes: number of the task and entry of the shard, in any order."
     if min(workers, len(tasks)) <= 1:
@@ -457,7 +458,7 @@ def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
         for future in as_completed(futures): yield futures[future], future.result()
     finally: pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/09b_samples.ipynb #8cfecdc0
+# %% ../nbs/09b_samples.ipynb #324db9de
 def prepare(loader: Loader,          # the data set
         folder: str | Path,          # where to, made if need be
         size: int = 128,             # side of the images, px
@@ -478,7 +479,7 @@ def prepare(loader: Loader,          # the data set
         for i, entry in _run(tasks, workers): entries[i] = entry; bar.update(len(groups[i]))
     return write_manifest(folder, entries, size, about, setting)
 
-# %% ../nbs/09b_samples.ipynb #7a8b5b9c
+# %% ../nbs/09b_samples.ipynb #41eee9ea
 def training_arrays(samples: Samples  # from `read_samples` or `samples_of`
     ) -> dict[str, torch.Tensor]:     # images (N,2,3,S,S) uint8, the fields of `Samples`, known_3d, known_2d, known_parts, known_cameras
     "Samples as tensors, in the layout of training. Unknown joints and cameras stay NaN, unknown parts 255; the masks say which are known."
@@ -487,7 +488,7 @@ def training_arrays(samples: Samples  # from `read_samples` or `samples_of`
     known = {k: getattr(samples, k) for k in ("known_3d", "known_2d", "known_parts", "known_cameras")}
     return {k: torch.from_numpy(np.ascontiguousarray(x)) for k, x in (arrays | known).items()}
 
-# %% ../nbs/09b_samples.ipynb #4b8c95e1
+# %% ../nbs/09b_samples.ipynb #496316fc
 def check_poses(poses: np.ndarray # (M,17,3)
     ) -> np.ndarray: # (M,17,3) float32
     "Poses of D_z. Raises `ValueError` for another shape, NaN, a pelvis that is not at the origin, and for metres."
