@@ -1,0 +1,136 @@
+"The report notebook on fabricated runs: every number below is made up, and none of it is a result."
+import json, math, re, subprocess, sys
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat", reason="the notebook tools are not installed: the report is not built")
+pytest.importorskip("papermill", reason="papermill is not installed: the report is not built")
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOK = ROOT / "experiments/report.ipynb"
+
+
+def fabricate(folder, name, seed=0, **metrics):
+    "A run folder with made-up metrics."
+    run = Path(folder) / f"{name}-s{seed}"
+    run.mkdir(parents=True)
+    (run / "metrics.json").write_text(json.dumps(metrics))
+
+
+def made_up(pa, **more):
+    return {"pa_mpjpe": pa, "pa_mpjpe_ci": [pa - 2, pa + 3], "pa_mpjpe_oracle_facing": pa - 5, "mpjpe": 2*pa, "n_mpjpe": 1.9*pa, "pck_3d": 0.5, "auc_3d": 0.25, "facing_error": 0.125,
+            "pck_2d": 0.75, "iterations": 100, "seconds": 12.5} | more
+
+
+def papermill(output, *parameters):
+    return subprocess.run([sys.executable, "-m", "papermill", str(NOTEBOOK), str(output), *parameters], capture_output=True, text=True, cwd=ROOT)
+
+
+def built(tmp_path, runs, **parameters):
+    "The report of runs, made in this process: the notebook's cells one after the other."
+    import matplotlib
+    matplotlib.use("agg")
+    space = {"__name__": "report"}
+    for cell in nbformat.read(NOTEBOOK, 4).cells:
+        if cell.cell_type != "code": continue
+        exec(compile(cell.source, "report", "exec"), space)
+        if "parameters" in cell.metadata.get("tags", []): space |= {"runs": runs, "out": str(tmp_path / "report"), **parameters}
+    return (tmp_path / "report/report.md").read_text(encoding="utf-8")
+
+
+def row(text, start):
+    "The cells of the first table row that begins with a text."
+    line = next(line for line in text.splitlines() if line.startswith("| " + start))
+    return [c.strip() for c in line.strip("|").split("|")]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    "Runs of every kind; `unsup` from three seeds."
+    folder = tmp_path_factory.mktemp("runs")
+    for seed, pa in enumerate((60., 62., 64.)):
+        fabricate(folder, "unsup", seed, **made_up(pa, f1_fg_bg=0.9, f1_parts_coarse_bg=0.6, f1_fg_bg_puppet=0.8, f1_parts_coarse_bg_puppet=0.5, f1_parts=0.4, mean_pose=made_up(120.), nearest_pose=made_up(50.)))
+    for name, pa in {"multi-view": 55., "weakly": 45., "semi": 40., "only-3d": 50., "without-tfk": 93., "without-qz": 124., "without-msal": 155., "fig4-semi-1": 58., "fig4-semi-10": 40.,
+                     "fig4-only-3d-1": 100., "fig4-only-3d-10": 80., "fig4-only-3d-100": 50., "mine": 77.}.items(): fabricate(folder, name, **made_up(pa))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(many, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    done = papermill(out / "report.ipynb", "-p", "runs", str(many), "-p", "out", str(out / "report"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return out
+
+
+def test_papermill_writes_report_and_figures(whole):
+    report = whole / "report"
+    assert {p.name for p in report.iterdir()} == {"report.md", "report.html", "supervision.png", "ablations.png", "fig4.png"}
+    for picture in report.glob("*.png"): assert picture.read_bytes().startswith(b"\x89PNG")
+    page = (report / "report.html").read_text(encoding="utf-8")
+    assert page.count("<table>") >= 6 and page.count("<img") == 3 and "<title>Results</title>" in page
+    assert set(re.findall(r'src="([^"]+)"', page)) == {"supervision.png", "ablations.png", "fig4.png"}
+    assert "16 runs of 14 kinds" in json.dumps(nbformat.read(whole / "report.ipynb", 4))
+
+
+def test_table_2_holds_ours_beside_theirs(whole):
+    text = (whole / "report/report.md").read_text(encoding="utf-8")
+    assert row(text, "**PGP (unsup)**")[2:] == ["99.2", "62.0 ± 2.0 [60.0, 65.0]", "57.0 ± 2.0", "0.125 ± 0.000", "3"]
+    assert row(text, "**PGP (weakly-sup)**")[2:4] == ["62.4", "45.0 [43.0, 48.0]"]
+    assert row(text, "Martinez")[2:] == ["52.1", "", "", "", ""]
+    assert row(text, "*mean pose of D_z*")[3] == "120.0 ± 0.0 [118.0, 123.0]" and row(text, "*nearest pose of D_z*")[3].startswith("50.0")
+    assert row(text, "*Encoder(Only-3D-sup)*")[3] == "50.0 [48.0, 53.0]" and row(text, "*same encoder, as many steps*")[3] == "–"
+
+
+def test_ablations_are_multiples_of_the_full_model(whole):
+    text = (whole / "report/report.md").read_text(encoding="utf-8")
+    assert row(text, "without T_fk∘T_c")[1:7] == ["126.8", "1.28", "51.7", "93.0 [91.0, 96.0]", "1.50", "0.500"]
+    assert row(text, "without q_z")[2] == "1.80" and row(text, "without q_z")[5] == "2.00" and row(text, "without m_sal")[2::3][:2] == ["1.91", "2.50"]
+
+
+def test_the_curve_and_the_segmentation(whole):
+    text = (whole / "report/report.md").read_text(encoding="utf-8")
+    assert row(text, "10 ")[1:] == ["40.0 [38.0, 43.0]", "80.0 [78.0, 83.0]"] and row(text, "100 ")[1:] == ["–", "50.0 [48.0, 53.0]"] and row(text, "0 ")[1].startswith("62.0")
+    table_5 = text[text.index("## Table 5"):]
+    assert row(table_5, "**PGP (unsup)**")[2:] == ["0.78", "0.47", "0.900 ± 0.000", "0.600 ± 0.000", "0.800 ± 0.000", "0.500 ± 0.000"]
+    assert row(table_5, "**PGP (weakly-sup)**")[4:] == ["–"]*4 and row(text, "mine")[3].startswith("77.0")
+
+
+def test_what_is_missing_is_a_dash_and_said(tmp_path):
+    fabricate(tmp_path / "runs", "unsup", pa_mpjpe=70., facing_error=None)
+    fabricate(tmp_path / "runs", "weakly", pa_mpjpe=None)
+    fabricate(tmp_path / "runs", "semi", pa_mpjpe="seventy")
+    (tmp_path / "runs/only-3d-s0").mkdir()
+    (tmp_path / "runs/only-3d-s0/metrics.json").write_text('{"pa_mpjpe": 5')
+    (tmp_path / "runs/notes").mkdir()
+    text = built(tmp_path, [str(tmp_path / "runs")])
+    assert row(text, "**PGP (unsup)**")[3:] == ["70.0", "–", "–", "1"]
+    for method in ("**PGP (weakly-sup)**", "**PGP (semi-sup)**", "*Encoder(Only-3D-sup)*", "**PGP (multi-view-sup)**", "*mean pose of D_z*"): assert row(text, method)[3:] == ["–"]*4
+    assert row(text, "without T_fk∘T_c")[4:] == ["–"]*4 and "No run of this figure" in text
+    said = text[text.index("## What is missing"):]
+    assert "`only-3d-s0/metrics.json` cannot be read" in said and "`semi-s0/metrics.json` pa_mpjpe is 'seventy'" in said
+    assert "Not run: multi-view, semi, only-3d, without-tfk" in said and "Fewer than three seeds: unsup (1), weakly (1)" in said
+
+
+def test_runs_of_several_folders(tmp_path):
+    fabricate(tmp_path / "a", "unsup", 0, **made_up(60.))
+    fabricate(tmp_path / "b", "unsup", 1, **made_up(70.))
+    text = built(tmp_path, [str(tmp_path / "a"), str(tmp_path / "b")])
+    assert row(text, "**PGP (unsup)**")[3] == f"65.0 ± {math.sqrt(50):.1f} [63.0, 68.0]"
+    fabricate(tmp_path / "b", "unsup", 0, **made_up(70.))
+    with pytest.raises(ValueError, match="unsup-s0 occurs in two of the folders"): built(tmp_path, [str(tmp_path / "a"), str(tmp_path / "b")])
+
+
+@pytest.mark.parametrize("parameters, error, words", [
+    (dict(runs=["no/such/folder"]), FileNotFoundError, "no folder no"), (dict(runs=[]), TypeError, "runs: expected"), (dict(runs=3), TypeError, "runs: expected"),
+    (dict(out=""), TypeError, "out: expected"), (dict(rums=["runs"]), TypeError, "did you mean runs"), (dict(seed=1), TypeError, "known are runs, out")])
+def test_mistakes_are_named(tmp_path, parameters, error, words):
+    fabricate(tmp_path / "runs", "unsup", **made_up(60.))
+    with pytest.raises(error, match=words): built(tmp_path, parameters.pop("runs", str(tmp_path / "runs")), **parameters)
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_folder_without_runs_is_named(tmp_path):
+    (tmp_path / "runs/demo").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="no run in"): built(tmp_path, str(tmp_path / "runs"))
