@@ -1,0 +1,86 @@
+"The command line and the notebook that prepare data sets."
+import json, subprocess, sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pgp_nb import prepare as P, samples as S
+from pgp_nb.conventions import JOINT_ORDERS, joint_index
+from pgp_nb.lsp import LSP, write_lsp
+from pgp_nb.people import film_pair
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def lsp(tmp_path_factory):
+    "Six photographs in the layout of LSP, the fourth one cut."
+    folder = tmp_path_factory.mktemp("data") / "lsp_dataset"
+    pairs = [film_pair("val", i, 64, 0) for i in range(6)]
+    order = joint_index(*(dict(neck="thorax").get(name, name) for name in JOINT_ORDERS["lsp"].joints))
+    write_lsp(folder, [p["images"][0] for p in pairs], np.stack([p["joints_2d"][0, order] for p in pairs]))
+    cut = folder / "images/im0004.jpg"
+    cut.write_bytes(cut.read_bytes()[:50])
+    return folder
+
+
+def command(*args): return subprocess.run([sys.executable, "-m", "pgp_nb.prepare", *map(str, args)], capture_output=True, text=True, timeout=200)
+
+
+def test_command_line_from_files_to_samples_with_two_processes(lsp, tmp_path, capsys):
+    done = command("lsp", "--root", lsp, "--out", tmp_path / "out", "--size", 48, "--no-saliency", "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert "5 kept, 1 skipped" in done.stdout and "im0004" in done.stdout and "6/6" in done.stderr
+    samples = S.read_samples(tmp_path / "out")
+    assert samples.name.tolist() == [f"lsp_dataset/im000{i}" for i in (1, 2, 3, 5, 6)] and samples.size == 48
+    assert samples.known_2d.sum(-1).tolist() == [[14, 14]] * 5
+    assert P.main(["lsp", "--root", str(lsp), "--out", str(tmp_path / "out"), "--size", "48", "--no-saliency", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.out == done.stdout and not said.err
+
+
+@pytest.mark.parametrize("args,message", [(["lsp", "--root", "{tmp}", "--out", "{tmp}/x"], "no joints.mat"), (["h36m"], "did you mean human36m?"),
+                                          (["lsp", "--root", "{lsp}", "--out", "{lsp}/joints.mat", "--no-saliency", "--quiet"], "joints.mat")])
+def test_mistakes_are_said_in_one_line(lsp, tmp_path, capsys, args, message):
+    assert P.main([a.format(tmp=tmp_path, lsp=lsp) for a in args]) == 2
+    said = capsys.readouterr().err
+    assert message in said and len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("dataset", P.SOURCES)
+def test_every_data_set_has_a_loader_whose_options_are_explained(dataset):
+    parser = P.command_line(dataset)
+    help = parser.format_help()
+    example = P.find_source(dataset).example.split()
+    assert parser.parse_args(example).out and " ".join(example[:2]) in help
+    kind = P.find_loader(dataset)
+    for f in fields(kind): assert f"--{f.name.replace('_', '-')}" in help
+    unexplained = [a.dest for a in parser._actions if not a.help or a.help.startswith(" (default")]
+    assert not unexplained
+
+
+def papermill(tmp_path, *args):
+    path = tmp_path / "prepare.ipynb"
+    done = subprocess.run([sys.executable, "-m", "papermill", "--log-level", "ERROR", "--no-progress-bar", "experiments/prepare.ipynb", str(path), *map(str, args)], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    return done, json.loads(path.read_text()) if path.exists() else None
+
+
+def test_notebook_prepares_what_the_command_line_does(lsp, tmp_path):
+    done, notebook = papermill(tmp_path, "-p", "dataset", "lsp", "-p", "root", lsp, "-p", "out", tmp_path / "out", "-p", "size", "48", "-y", "{saliency: false, split: test}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert S.read_samples(tmp_path / "out").name.tolist() == ["lsp_dataset/im0005", "lsp_dataset/im0006"]
+    text = "".join("".join(o.get("text", "")) for c in notebook["cells"] for o in c.get("outputs", []))
+    assert "2 kept, 1 skipped" in text
+
+
+def test_notebook_refuses_unknown_names_before_any_work(lsp, tmp_path):
+    done, _ = papermill(tmp_path, "-p", "dataset", "lsp", "-p", "root", lsp, "-p", "out", tmp_path / "out", "-p", "splitt", "test")
+    assert done.returncode != 0 and "did you mean split" in done.stderr and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options,message", [({"workers": "many"}, "workers: expected int"), ({"least": 2.5}, "least: expected int"), ({"out": 3}, "out: expected str"), ({"size": 8}, "size 8")])
+def test_ill_typed_options_are_refused_before_any_work(lsp, tmp_path, options, message):
+    with pytest.raises((TypeError, ValueError), match=message): P.run("lsp", {"root": str(lsp), "out": str(tmp_path / "out"), "quiet": True} | options)
+    assert not (tmp_path / "out").exists()
