@@ -12,8 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pgp_nb.training import read_curve
+
 ROOT = Path(__file__).parents[1]
-QUICK = ["--preset", str(ROOT / "experiments/presets/tiny.yaml"), "--device", "cpu"]
+QUICK = ["--preset", "tiny", "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +38,17 @@ def whole(environment, tmp_path_factory):
 
 
 def test_run_leaves_what_it_promises(whole):
-    assert {"config.yaml", "checkpoint.pt", "curve.jsonl", "weights.safetensors", "metrics.json", "tensorboard"} <= {p.name for p in whole.iterdir()}
+    assert {"config.yaml", "checkpoint.pt", "optimizer.pt", "curve.jsonl", "best.safetensors", "weights.safetensors", "metrics.json", "tensorboard"} <= {p.name for p in whole.iterdir()}
     metrics = json.loads((whole / "metrics.json").read_text())
-    assert metrics["iterations"] == 30 and 0 < metrics["pa_mpjpe"] < 400 and 0 <= metrics["f1_fg"] <= 1
+    assert metrics["iterations"] == 30 and 0 < metrics["pa_mpjpe"] < 400 and 0 <= metrics["f1_fg"] <= 1 and metrics["pa_mpjpe_ci"][0] < metrics["pa_mpjpe"] < metrics["pa_mpjpe_ci"][1]
+
+
+def test_the_best_validation_error_picks_the_weights(whole):
+    curve, metrics = read_curve(whole / "curve.jsonl"), json.loads((whole / "metrics.json").read_text())
+    errors = {r["iteration"]: r["val/pa_mpjpe"] for r in curve if "val/pa_mpjpe" in r}
+    assert list(errors) == [10, 20, 30]
+    begun = {i: e for i, e in errors.items() if i > 15}  # bootstrap and warm-up end at 15
+    assert metrics["val_pa_mpjpe"] == min(begun.values()) and metrics["best_iteration"] == min(begun, key=begun.get)
 
 
 def test_killed_run_resumes_to_the_same_weights(environment, whole, tmp_path):
@@ -46,7 +56,7 @@ def test_killed_run_resumes_to_the_same_weights(environment, whole, tmp_path):
         deadline = time.time() + 120
         while not (tmp_path / "checkpoint.pt").exists() and process.poll() is None and time.time() < deadline: time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-    reached = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["iteration"]
+    reached = torch.load(tmp_path / "optimizer.pt", weights_only=True)["iteration"]
     assert 0 < reached < 30, "the run was not killed half-way"
     done = command(environment, *QUICK, "--run", str(tmp_path))
     assert done.returncode == 0, done.stderr[-2000:]
@@ -54,12 +64,39 @@ def test_killed_run_resumes_to_the_same_weights(environment, whole, tmp_path):
     assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
 
 
+def test_slices_of_time_make_the_same_run(environment, whole, tmp_path):
+    for _ in range(60):
+        done = command(environment, *QUICK, "--run", str(tmp_path), "--minutes", "0.02")
+        assert done.returncode == 0, done.stderr[-2000:]
+        if (tmp_path / "metrics.json").exists(): break
+        assert "the same command goes on" in done.stdout
+    ours, theirs = load_file(tmp_path / "weights.safetensors"), load_file(whole / "weights.safetensors")
+    assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
+
+
+def test_the_small_checkpoint_is_enough_to_go_on_well(environment, whole, tmp_path):
+    "Without the optimizers' moments the run ends near the uninterrupted one: its losses within a tenth, its weights within the steps that were left."
+    done = command(environment, *QUICK, "--run", str(tmp_path), "--set", "checkpoint_every=10", "--minutes", "0.04")
+    assert done.returncode == 0 and (tmp_path / "checkpoint.pt").stat().st_size < 0.1 * (whole / "optimizer.pt").stat().st_size
+    (tmp_path / "optimizer.pt").unlink()
+    done = command(environment, *QUICK, "--run", str(tmp_path))
+    assert done.returncode == 0, done.stderr[-2000:]
+    ours, theirs = (read_curve(run / "curve.jsonl")[-1] for run in (tmp_path, whole))
+    assert ours.keys() == theirs.keys()
+    assert all(abs(ours[k] - theirs[k]) < 0.15 * abs(theirs[k]) for k in theirs if k in ("paint", "image_u", "seg")), (ours, theirs)
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["--set", "lrr=1"], "did you mean lr?"),
     (["--set", "lr=fast"], "lr: expected float"),
     (["--set", "weights.segg=1"], "did you mean weights.seg?"),
     (["--set", "iterations=5"], "exceed iterations"),
-    (["--preset", "none"], "known presets: demo"),
+    (["--preset", "none"], "known presets: default, demo"),
+    (["--set", "start_from=nowhere"], "train that run first"),
+    (["--set", "data=nowhere"], "not a prepared folder"),
+    (["--set", "poses=nowhere.npz"], "no file of poses"),
+    (["--set", "supervision=2d"], "choose 'none'"),
+    (["--set", "shards=3"], "does not divide into 3 shards"),
 ])
 def test_mistakes_stop_before_any_work(environment, tmp_path, arguments, message):
     done = command(environment, *QUICK, "--run", str(tmp_path / "run"), *arguments)
@@ -72,16 +109,16 @@ def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
     cfg = training.load_config(QUICK[1])
     trainer = training.Trainer(cfg, training.TrainData(torch.zeros(1, 2, 3, 64, 64, dtype=torch.uint8), torch.zeros(1, 2, 64, 64, dtype=torch.uint8),
                                                        torch.randn(4, 17, 3) * 100, torch.randn(1, 2, 17, 3)), "cpu")
-    file = tmp_path / "checkpoint.pt"
-    training.save_checkpoint(trainer, file)
-    before = file.read_bytes()
+    training.save_checkpoint(trainer, tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    trainer.iteration = 1
 
     def no_space(state, path):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
     monkeypatch.setattr(torch, "save", no_space)
-    with pytest.raises(OSError, match="free some disk space"): training.save_checkpoint(trainer, file)
-    assert file.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+    with pytest.raises(OSError, match="free some disk space"): training.save_checkpoint(trainer, tmp_path)
+    assert set(before) == {"checkpoint.pt", "optimizer.pt"} and {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
 def papermill(environment, output, *parameters):

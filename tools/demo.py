@@ -28,7 +28,7 @@ def report(preset: str, run: Path) -> Path:
 
 def main(preset: str = "demo") -> None:
     run = Path("runs") / preset
-    cfg = training.load_config(preset, folder=ROOT / "experiments/presets")
+    cfg = training.load_config(preset)
     print("== people: rendered on first use, then read from the cache", flush=True)
     data = training.load_data(cfg)
     print("== training without a single annotation", flush=True)
