@@ -8,7 +8,7 @@ __all__ = ['BANDS', 'ENDS', 'uniform', 'color_jitter', 'flip_rotate', 'fill_in',
            'pixel_grid', 'toes_and_fingers', 'capsules', 'feet_and_hands', 'stripes', 'texture', 'side_light',
            'part_layers', 'detail_layers', 'Painting', 'paint_puppets', 'finish']
 
-# %% ../nbs/10_painting.ipynb #a0faaa76
+# %% ../nbs/10_painting.ipynb #ca3cfba4
 from dataclasses import dataclass
 import math
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from .networks import Pose, place, pose_from_camera
 from .puppet import Puppet
 from .segmentation import limb_depths
 
-# %% ../nbs/10_painting.ipynb #07589328
+# %% ../nbs/10_painting.ipynb #2a4d1378
 def uniform(low: float, high: float, shape: tuple, g: torch.Generator, device="cpu") -> Tensor:
     "Uniform random numbers from a CPU generator, on any device."
     return (torch.rand(shape, generator=g) * (high - low) + low).to(device)
@@ -39,7 +39,7 @@ def color_jitter(images: Tensor,  # (B,3,H,W) in [0,1]
     x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(B, 1, 1, 1)
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #898f5825
+# %% ../nbs/10_painting.ipynb #ded5a931
 def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
         g: torch.Generator,      # source of randomness
         degrees: float = 20.,    # largest rotation in the image plane
@@ -54,7 +54,7 @@ def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
     grid = F.affine_grid(torch.cat([theta, shift[..., None]], -1), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #1cd00986
+# %% ../nbs/10_painting.ipynb #53a1dfd0
 def fill_in(images: Tensor, # (B,3,H,W)
         known: Tensor       # (B,1,H,W) in [0,1]: 1 keep, 0 fill
     ) -> Tensor:            # (B,3,H,W)
@@ -65,7 +65,7 @@ def fill_in(images: Tensor, # (B,3,H,W)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
     return known * images + (1 - known) * F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #5f17350e
+# %% ../nbs/10_painting.ipynb #bf35f0fd
 def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
         reach: float = 0.06       # how far a salient pixel reaches, image sides
     ) -> Tensor:                  # (B,1,H,W) 0 or 1
@@ -74,7 +74,7 @@ def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
     rows = F.max_pool2d(saliency, (1, 2 * k + 1), 1, (0, k))
     return (F.max_pool2d(rows, (2 * k + 1, 1), 1, (k, 0)) < 0.2).to(saliency)
 
-# %% ../nbs/10_painting.ipynb #e13f9924
+# %% ../nbs/10_painting.ipynb #2a8d9e75
 @dataclass(frozen=True)
 class PaintConfig:
     "How unpaired poses are seen and painted."
@@ -85,6 +85,7 @@ class PaintConfig:
     threshold: float = 0.19        # of the part maps, where a painted part ends
     width_jitter: float = 0.14     # largest change of the threshold: thick and thin limbs
     saliency_colors: float = 0.6   # share of people in colours of salient pixels; the others in random ones
+    details: bool = True           # face, feet, hands, textures and light from one side; False: flat parts
     background_zoom: float = 2.    # largest magnification of the background
     color_jitter: float = 0.2      # of the finished picture
     noise: float = 0.015            # standard deviation of pixel noise
@@ -95,20 +96,20 @@ class PaintConfig:
         if self.background_zoom < 1: raise ValueError(f"paint.background_zoom {self.background_zoom}: at least 1")
         if not 0 <= self.saliency_colors <= 1: raise ValueError(f"paint.saliency_colors {self.saliency_colors}: a share in [0, 1]")
 
-# %% ../nbs/10_painting.ipynb #28646ea1
+# %% ../nbs/10_painting.ipynb #8ca61372
 def view_rotation(B: int, g: torch.Generator, cfg: PaintConfig = PaintConfig()) -> Tensor:
     "(B,3,3) rotations from an upright frame (z up, any heading) to random cameras."
     angles = uniform(-1, 1, (B, 3), g) * torch.tensor([math.pi, (cfg.elevation[1] - cfg.elevation[0]) * math.pi / 360, cfg.roll * math.pi / 180])
     return camera_rotation(angles + torch.tensor([0, sum(cfg.elevation) * math.pi / 360, 0]))
 
-# %% ../nbs/10_painting.ipynb #515dbb56
+# %% ../nbs/10_painting.ipynb #978749ff
 def zoom_raw(fill: Tensor # share of the image side that the joints span, below 0.95
     ) -> Tensor:          # the raw camera's last number
     "The unbounded translation in depth that makes a person fill a share of the image."
     limits = CameraLimits()
     return (((1 - 2 * limits.margin) / fill).log() / math.log(limits.zoom)).clamp(1e-3, 1 - 1e-3).logit()
 
-# %% ../nbs/10_painting.ipynb #ebcd4aac
+# %% ../nbs/10_painting.ipynb #50ac18a1
 def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
         size: int,              # image side, px
         g: torch.Generator,     # source of randomness
@@ -122,7 +123,7 @@ def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     translation = place(canonical @ rotation.mT, torch.cat([uniform(-1.5, 1.5, (B, 2), g), zoom_raw(uniform(*cfg.fill, (B, 1), g))], 1).to(poses))
     return pose_from_camera(canonical, Camera(rotation, translation), size)
 
-# %% ../nbs/10_painting.ipynb #9ec083f4
+# %% ../nbs/10_painting.ipynb #5692415a
 def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
         g: torch.Generator,         # source of randomness
         amount: float               # largest relative change
@@ -132,7 +133,7 @@ def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + (change + change[:, list(MIRROR)]) / 2))
 
-# %% ../nbs/10_painting.ipynb #e49d5600
+# %% ../nbs/10_painting.ipynb #db012e03
 BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
 
 def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
@@ -149,7 +150,7 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     index = torch.multinomial(weights.flatten(0, 1).cpu(), 1, generator=g).to(images.device).view(len(images), 1, -1)
     return images.reshape(len(images), 3, -1).gather(2, index.expand(-1, 3, -1)).mT
 
-# %% ../nbs/10_painting.ipynb #c6a3a6d1
+# %% ../nbs/10_painting.ipynb #e338a123
 def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator     # source of randomness
     ) -> Tensor:               # (B,10,3) a colour for every part
@@ -161,7 +162,7 @@ def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
     return (colors + 0.04 * torch.randn(colors.shape, generator=g).to(colors)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #3f4fb64f
+# %% ../nbs/10_painting.ipynb #4dec63b3
 class Layers(NamedTuple):
     "What is laid over a background, K layers."
     alpha: Tensor   # (B,K,H,W) opacity
@@ -179,7 +180,7 @@ def composite(layers: Layers,
         picture = torch.lerp(picture, color, layers.alpha[rows, k, None])
     return picture
 
-# %% ../nbs/10_painting.ipynb #1715db6f
+# %% ../nbs/10_painting.ipynb #a8cab677
 def face_disc(pose: Pose, # whose head gets a face
         size: int,        # image side, px
         radius: float = 85. # mm
@@ -198,13 +199,13 @@ def face_disc(pose: Pose, # whose head gets a face
     r = (radius * scale * (0.4 + 0.6 * toward.clamp(0, 1)))[:, None, None]
     return torch.sigmoid(4 * (r - distance)) * (toward > -0.3)[:, None, None]
 
-# %% ../nbs/10_painting.ipynb #36095c65
+# %% ../nbs/10_painting.ipynb #0bcbcb13
 def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     "Coordinates y (size,1) and x (1,size) of the pixel centres, px."
     center = torch.arange(size, device=like.device, dtype=like.dtype) + 0.5
     return center[:, None], center[None]
 
-# %% ../nbs/10_painting.ipynb #24eb81bc
+# %% ../nbs/10_painting.ipynb #5dd7a70e
 def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
     ) -> tuple[Tensor, Tensor]:        # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
     "The ends of feet and hands."
@@ -218,7 +219,7 @@ def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
 
 ENDS = tuple(PART_NAMES.index(n) for n in ("r_shin", "l_shin", "r_forearm", "l_forearm"))
 
-# %% ../nbs/10_painting.ipynb #0b4667ef
+# %% ../nbs/10_painting.ipynb #462d1107
 def capsules(a: Tensor,  # (B,K,2) px
         b: Tensor,       # (B,K,2) px
         radius: Tensor,  # (B,K) px
@@ -231,7 +232,7 @@ def capsules(a: Tensor,  # (B,K,2) px
     distance = ((x - ax - t * dx)**2 + (y - ay - t * dy)**2).sqrt()
     return torch.sigmoid(3 * (radius[..., None, None] - distance))
 
-# %% ../nbs/10_painting.ipynb #7c9273ca
+# %% ../nbs/10_painting.ipynb #2f3d5c4c
 def feet_and_hands(pose: Pose, # whose
         size: int,             # image side, px
         radius: float = 40.    # mm
@@ -240,7 +241,7 @@ def feet_and_hands(pose: Pose, # whose
     start, end = toes_and_fingers(pose.joints_3d)
     return capsules(project(start, size), project(end, size), radius * FOCAL * size / end[..., 2], size)
 
-# %% ../nbs/10_painting.ipynb #37a1e35f
+# %% ../nbs/10_painting.ipynb #81e34cd9
 def stripes(B: int, size: int, g: torch.Generator, device) -> Tensor:
     "(B,10,H,W) changes of brightness about zero: random stripes on a quarter of the parts, a slow gradient of light over all."
     angle, phase = uniform(0, math.pi, (B, N_PARTS, 1, 1), g, device), uniform(0, 6.3, (B, N_PARTS, 1, 1), g, device)
@@ -266,7 +267,7 @@ def side_light(maps: Tensor,    # (B,10,H,W) part maps
     slope_y, slope_x = torch.gradient(maps, dim=(2, 3))
     return strong * (angle.cos() * slope_x + angle.sin() * slope_y)
 
-# %% ../nbs/10_painting.ipynb #f7d1c401
+# %% ../nbs/10_painting.ipynb #f326d967
 def part_layers(pose: Pose, # as it is drawn
         bands: Tensor,      # (B,5,3) colours in the order of `BANDS`
         frames: Tensor,     # (B,3,S,S) unlabelled frames in [0,1], for textures
@@ -280,7 +281,8 @@ def part_layers(pose: Pose, # as it is drawn
     threshold = uniform(-cfg.width_jitter, cfg.width_jitter, (B, N_PARTS), g, dev)
     threshold = (cfg.threshold + (threshold + threshold[:, list(PART_MIRROR)]) / 2).clamp_min(0.08)
     alpha = ((maps - threshold[..., None, None]) * 8 + 0.5).clamp(0, 1)
-    shade = 0.8 + 0.25 * maps + stripes(B, size, g, dev) + texture(frames, g) + side_light(maps, g)
+    shade = 0.8 + 0.25 * maps
+    if cfg.details: shade = shade + stripes(B, size, g, dev) + texture(frames, g) + side_light(maps, g)
     return Layers(alpha, shade.clamp_min(0), part_colors(bands, g), limb_depths(pose.joints_3d[..., 2]))
 
 def detail_layers(parts: Layers, # of the same pose
@@ -296,7 +298,7 @@ def detail_layers(parts: Layers, # of the same pose
     alpha = torch.cat([face * strong[:, :1], feet_and_hands(pose, size) * strong[:, 1:].sqrt()], 1)
     return Layers(alpha, parts.shade[:, owners], torch.stack([skin, shoes, shoes, skin, skin], 1), parts.depth[:, owners] - 0.1)
 
-# %% ../nbs/10_painting.ipynb #25ff31bf
+# %% ../nbs/10_painting.ipynb #8fe957ac
 class Painting(NamedTuple):
     "Painted puppets and what is known of them."
     images: Tensor  # (B,3,H,W) in [0,1]
@@ -304,7 +306,7 @@ class Painting(NamedTuple):
     drawn: Tensor   # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
     alpha: Tensor   # (B,H,W) coverage by the puppet
 
-# %% ../nbs/10_painting.ipynb #63849202
+# %% ../nbs/10_painting.ipynb #612e022b
 def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
         frames: Tensor,          # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,        # (B,1,S,S) m_sal of the frames
@@ -319,13 +321,13 @@ def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
     donor = torch.randperm(B, generator=g).to(dev)
     bands = band_colors(frames[donor], saliency[donor], g)
     bands = torch.where(uniform(0, 1, (B, 1, 1), g, dev) < cfg.saliency_colors, bands, uniform(0, 1, (B, 5, 3), g, dev))
-    parts = part_layers(drawn, bands, frames, puppet, g, cfg)
-    layers = Layers(*(torch.cat(pair, 1) for pair in zip(parts, detail_layers(parts, drawn, bands, g))))
+    layers = part_layers(drawn, bands, frames, puppet, g, cfg)
+    if cfg.details: layers = Layers(*(torch.cat(pair, 1) for pair in zip(layers, detail_layers(layers, drawn, bands, g))))
     background = flip_rotate(fill_in(frames, not_salient(saliency)), g, 4., cfg.background_zoom)
     images, alpha = composite(layers, background), layers.alpha
     return Painting(finish(images, g, cfg), pose, drawn.joints_2d, 1 - (1 - alpha).prod(1))
 
-# %% ../nbs/10_painting.ipynb #bb5f322a
+# %% ../nbs/10_painting.ipynb #b4416592
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:
     "Blur half of the pictures a little, shift colours, add noise."
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
