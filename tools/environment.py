@@ -9,7 +9,7 @@ from pathlib import Path
 HEADER = """# Development environment of pgp_nb: every package, exactly. Written by `make lock` from settings.ini; do not edit.
 # For Python 3.11 and newer. torch names no build: pip takes what its index offers for this machine.
 """
-EXTRAS = ".[train,widgets,dev]"
+EXTRAS = ".[train,widgets,data,imagenet,dev]"
 
 
 def stop(message): sys.exit(f"environment: {message}")
