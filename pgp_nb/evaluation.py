@@ -10,7 +10,7 @@ __all__ = ['PCK_JOINTS', 'UNKNOWN', 'METRICS', 'root_align', 'joint_errors', 'mp
            'similarity', 'nearest_pose', 'format_metric', 'text_table', 'metrics_table', 'joint_table', 'view_angles',
            'view_table', 'errors_figure', 'part_table', 'write_metrics']
 
-# %% ../nbs/14_evaluation.ipynb #d655792a
+# %% ../nbs/14_evaluation.ipynb #d60c2d41
 from pathlib import Path
 from typing import NamedTuple, Sequence
 import numpy as np
@@ -21,7 +21,7 @@ from .camera import depth_mirror, rotation_to_angles
 from .files import write_json
 from .kinematics import canonicalise, mirror_pose
 
-# %% ../nbs/14_evaluation.ipynb #b144cda4
+# %% ../nbs/14_evaluation.ipynb #3b13d802
 def _check_poses(prediction, truth, dims: int, unknown: bool = False) -> tuple[Tensor, Tensor]:
     "Both as tensors (...,17,dims) of one floating type and one shape; `ValueError` for wrong shapes, infinities and NaN (allowed in the truth if `unknown`)."
     pair = {"prediction": torch.as_tensor(prediction), "truth": torch.as_tensor(truth)}
@@ -29,7 +29,8 @@ def _check_poses(prediction, truth, dims: int, unknown: bool = False) -> tuple[T
         if x.ndim < 2 or x.shape[-2:] != (N_JOINTS, dims):
             raise ValueError(f"{name} has shape {tuple(x.shape)}, expected (..., {N_JOINTS}, {dims}): "
                              "other joint orders go through conventions.convert_joints first")
-        bad = (~torch.isfinite(x) & ~(x.isnan() if unknown and name == "truth" else torch.tensor(False))).flatten(-2).any(-1)
+        allowed = x.isnan() if unknown and name == "truth" else torch.zeros_like(x, dtype=torch.bool)
+        bad = (~x.isfinite() & ~allowed).flatten(-2).any(-1)
         if bad.any():
             raise ValueError(f"{name} holds NaN or infinite joints in {int(bad.sum())} of {bad.numel()} samples: leave these samples out, "
                              "or find where the numbers overflowed; a mean over them would mean nothing")
@@ -38,14 +39,14 @@ def _check_poses(prediction, truth, dims: int, unknown: bool = False) -> tuple[T
     try: return tuple(torch.broadcast_tensors(p.to(dtype), t.to(dtype)))
     except RuntimeError: raise ValueError(f"prediction {tuple(p.shape)} and truth {tuple(t.shape)} have different numbers of samples") from None
 
-# %% ../nbs/14_evaluation.ipynb #1e963e15
+# %% ../nbs/14_evaluation.ipynb #5014616a
 def root_align(p: Tensor, # (...,17,D) joints, any unit
                root: int = 0, # index of the joint put at the origin
                ) -> Tensor: # (...,17,D) the same pose with that joint at the origin
     "Move a pose so that its root (by default the pelvis) is the origin."
     return p - p[..., root:root + 1, :]
 
-# %% ../nbs/14_evaluation.ipynb #07558299
+# %% ../nbs/14_evaluation.ipynb #f81426f0
 def joint_errors(prediction: Tensor, # (...,17,3) mm, camera frame
                  truth: Tensor, # (...,17,3) mm, camera frame
                  ) -> Tensor: # (...,17) mm
@@ -59,7 +60,7 @@ def mpjpe(prediction: Tensor, # (...,17,3) mm, camera frame
     "Mean per-joint position error with the pelves aligned (Table 4). Raises `ValueError` for wrong shapes or NaN."
     return joint_errors(prediction, truth).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #3f61c6dc
+# %% ../nbs/14_evaluation.ipynb #6b34720f
 def n_mpjpe(prediction: Tensor, # (...,17,3), camera frame, any scale
             truth: Tensor, # (...,17,3) mm, camera frame
             ) -> Tensor: # (...) mm
@@ -69,7 +70,7 @@ def n_mpjpe(prediction: Tensor, # (...,17,3), camera frame, any scale
     scale = ((p*t).sum((-2, -1), keepdim=True)/square.clamp_min(torch.finfo(p.dtype).tiny)).clamp_min(0)
     return (scale*p - t).norm(dim=-1).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #7a714888
+# %% ../nbs/14_evaluation.ipynb #92078d1e
 def procrustes_align(prediction: Tensor, # (...,17,3), any frame and scale
                      truth: Tensor, # (...,17,3) mm
                      ) -> Tensor: # (...,17,3) mm, in the frame of the truth
@@ -93,7 +94,7 @@ def pa_mpjpe(prediction: Tensor, # (...,17,3), any frame and scale
     p, t = _check_poses(prediction, truth, 3)
     return (procrustes_align(p, t) - t).norm(dim=-1).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #2e819658
+# %% ../nbs/14_evaluation.ipynb #313442a2
 PCK_JOINTS = tuple(joint_index("head_top", "thorax", "r_shoulder", "r_elbow", "r_wrist", "l_shoulder", "l_elbow", "l_wrist",
                                "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle"))
 
@@ -105,7 +106,7 @@ def pck_3d(prediction: Tensor, # (...,17,3) mm, camera frame
     "3DPCK: share of the joints nearer than `threshold` once the pelves coincide (Table 4). Raises `ValueError` for wrong shapes or NaN."
     return (joint_errors(prediction, truth)[..., list(joints)] < threshold).float().mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #96046ba5
+# %% ../nbs/14_evaluation.ipynb #c9498c43
 def auc_3d(prediction: Tensor, # (...,17,3) mm, camera frame
            truth: Tensor, # (...,17,3) mm, camera frame
            joints: tuple[int, ...] = PCK_JOINTS, # as for `pck_3d`
@@ -114,7 +115,7 @@ def auc_3d(prediction: Tensor, # (...,17,3) mm, camera frame
     errors = joint_errors(prediction, truth)[..., list(joints), None]
     return (errors < torch.arange(0, 151, 5).to(errors)).float().mean((-2, -1))
 
-# %% ../nbs/14_evaluation.ipynb #50f5202b
+# %% ../nbs/14_evaluation.ipynb #1ec64b82
 def pck_2d(prediction: Tensor, # (...,17,2) px
            truth: Tensor, # (...,17,2) px
            alpha: float = 0.2, # threshold as a share of the true torso diameter
@@ -128,7 +129,7 @@ def pck_2d(prediction: Tensor, # (...,17,2) px
     counts = torch.ones_like(correct) if visible is None else torch.as_tensor(visible, device=t.device).bool().expand_as(correct)
     return (correct & counts).sum(-1)/counts.sum(-1)
 
-# %% ../nbs/14_evaluation.ipynb #6cdc7c45
+# %% ../nbs/14_evaluation.ipynb #d5adbb0b
 def faces_camera(p: Tensor, # (...,17,3) camera frame (x right, y down, z forward)
                  ) -> Tensor: # (...) bool
     "Whether the face-vector, the forward normal of the plane through neck and hips, has a component towards the camera (z below 0)."
@@ -142,7 +143,7 @@ def facing_error(prediction: Tensor, # (...,17,3) camera frame
     p, t = _check_poses(prediction, truth, 3)
     return (faces_camera(p) != faces_camera(t)).float()
 
-# %% ../nbs/14_evaluation.ipynb #14f48fa6
+# %% ../nbs/14_evaluation.ipynb #a46452ac
 def pa_mpjpe_oracle_facing(prediction: Tensor, # (...,17,3) camera frame, any scale
                            truth: Tensor, # (...,17,3) mm, camera frame
                            ) -> Tensor: # (...) mm
@@ -150,7 +151,7 @@ def pa_mpjpe_oracle_facing(prediction: Tensor, # (...,17,3) camera frame, any sc
     p, t = _check_poses(prediction, truth, 3)
     return torch.minimum(pa_mpjpe(p, t), pa_mpjpe(depth_mirror(p), t))
 
-# %% ../nbs/14_evaluation.ipynb #7c012035
+# %% ../nbs/14_evaluation.ipynb #33507970
 UNKNOWN = 255  # true label of a pixel that nobody has labelled: it is not counted
 
 def _check_labels(prediction, truth) -> tuple[Tensor, Tensor]:
@@ -177,13 +178,13 @@ def confusion(prediction: Tensor, # (...,H,W) integer labels
     cell = (torch.arange(len(p), device=p.device)[:, None]*k + t)*k + p
     return torch.bincount(cell[t != UNKNOWN], minlength=len(p)*k*k).view(*lead, k, k)
 
-# %% ../nbs/14_evaluation.ipynb #0e56a58d
+# %% ../nbs/14_evaluation.ipynb #7143b826
 def f1_scores(matrix: Tensor, # (...,K,K) confusion, rows true, columns predicted
               ) -> Tensor: # (...,K) in [0,1]; NaN for a label found in neither
     "F1 = 2 TP / (2 TP + FP + FN) of every label of a confusion matrix; sum matrices over images first for the pooled score."
     return 2*torch.diagonal(matrix, dim1=-2, dim2=-1)/(matrix.sum(-1) + matrix.sum(-2))
 
-# %% ../nbs/14_evaluation.ipynb #8ba264f5
+# %% ../nbs/14_evaluation.ipynb #4768a6e2
 _COARSE = [part.coarse for part in PARTS] + [len(COARSE_PARTS)]
 _FOREGROUND = [0]*N_PARTS + [1]
 
@@ -208,7 +209,7 @@ def part_f1(prediction: Tensor, # (...,H,W) integer labels
     matrix = confusion(prediction, truth)
     return f1_scores(merge_labels(matrix, _COARSE) if coarse else matrix)[..., :-1]
 
-# %% ../nbs/14_evaluation.ipynb #a1b309f4
+# %% ../nbs/14_evaluation.ipynb #aeac0530
 class Metric(NamedTuple):
     "One number of the tables: its key, its unit, whether lower or higher is better, and what it is."
     name: str
@@ -233,7 +234,7 @@ METRICS = (
 
 _POSE_METRICS = {"joints_3d": (mpjpe, n_mpjpe, pa_mpjpe, pa_mpjpe_oracle_facing, pck_3d, auc_3d, facing_error), "joints_2d": (pck_2d,)}
 
-# %% ../nbs/14_evaluation.ipynb #d93c0349
+# %% ../nbs/14_evaluation.ipynb #673218ab
 def pooled_scores(matrix: Tensor, # (...,11,11) confusion, summed over images
                   ) -> dict[str, Tensor]: # (...) in [0,1], by the names of `METRICS`; NaN where there is nothing to score
     "`f1_fg`, `f1_parts`, `f1_parts_coarse` and, with background, `f1_fg_bg` and `f1_parts_coarse_bg` of pooled pixels (Table 5)."
@@ -257,7 +258,7 @@ def part_scores(prediction: Tensor, # (N,H,W) integer labels
     "The pooled F1 scores of a set of images. Raises `ValueError` for different shapes or unknown labels."
     return {k: float(v) for k, v in pooled_scores(confusions(prediction, truth).sum(0)).items()}
 
-# %% ../nbs/14_evaluation.ipynb #279b0fff
+# %% ../nbs/14_evaluation.ipynb #cd0c1967
 def known_joints(truth: Tensor, # (...,17,D), NaN where not known
                  ) -> Tensor: # (...,17) bool
     "Which joints of the truth are known."
@@ -283,7 +284,7 @@ def sample_metrics(prediction: dict, # joints_3d (N,17,3) mm camera frame and jo
             out[metric.__name__] = values
     return out
 
-# %% ../nbs/14_evaluation.ipynb #5412350f
+# %% ../nbs/14_evaluation.ipynb #210a8969
 def resampled_sums(values: Tensor, # (N,...) one row for each sample
                    groups=None, # (N,) integers: samples with the same number are drawn together; default: each alone
                    seed: int = 0, # same seed, same draws
@@ -298,7 +299,7 @@ def resampled_sums(values: Tensor, # (N,...) one row for each sample
     draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1/len(names)), n)
     return (torch.from_numpy(draws).double() @ sums).view(n, *x.shape[1:])
 
-# %% ../nbs/14_evaluation.ipynb #5ea692c3
+# %% ../nbs/14_evaluation.ipynb #91458bab
 def _ends(scores: Tensor, level: float) -> list[float]:
     "Lower and upper end of the middle `level` of the scores of all draws; NaN scores are left out."
     return [float(q) for q in np.nanquantile(scores.numpy(), [(1 - level)/2, (1 + level)/2])]
@@ -316,7 +317,7 @@ def bootstrap_ci(values, # (N,) one value per sample
     total, count = resampled_sums(torch.stack([x, torch.ones_like(x)], -1), groups, seed, n).unbind(-1)
     return tuple(_ends(total/count, level))
 
-# %% ../nbs/14_evaluation.ipynb #7752eea5
+# %% ../nbs/14_evaluation.ipynb #fc62bb18
 _KNOWN = (*_POSE_METRICS, "parts", "puppet_parts")
 
 def _common_keys(prediction: dict, truth: dict) -> list[str]:
@@ -332,19 +333,6 @@ def _common_keys(prediction: dict, truth: dict) -> list[str]:
     if not known: raise ValueError(f"the truth of {', '.join(common)} is NaN or {UNKNOWN} everywhere: nothing is known to compare with")
     return known
 
-def evaluate(prediction: dict, # joints_3d (N,17,3) mm camera frame, joints_2d (N,17,2) px, parts and puppet_parts (N,H,W) labels; any of them
-             truth: dict, # joints_3d, joints_2d, parts; NaN and 255 where not known; arrays or tensors
-             intervals: bool = False, # 95 % bootstrap intervals too
-             groups=None, # (N,) integers: samples that are drawn together; default: two by two
-             ) -> dict[str, float | list[float]]: # scores by the names of `METRICS`; `<name>_ci`: [lower, upper]
-    "All metrics that prediction and truth allow. Raises `ValueError` for unknown keys, nothing in common, no samples, wrong shapes or NaN."
-    keys = _common_keys(prediction, truth)
-    values = sample_metrics({k: prediction[k] for k in keys}, truth)
-    matrices = {k.removesuffix("parts").replace("puppet_", "_puppet"): confusions(prediction[k], truth["parts"]) for k in keys if "parts" in k}
-    out = {k: float(v.nanmean()) for k, v in values.items()}
-    for end, m in matrices.items(): out |= {k + end: float(v) for k, v in pooled_scores(m.sum(0)).items()}
-    return out | (_intervals(values, matrices, groups) if intervals else {})
-
 def _intervals(values: dict, matrices: dict, groups=None, level: float = 0.95) -> dict[str, list[float]]:
     "The intervals of means (N,) and of pooled confusion matrices (N,11,11), all from the same draws."
     sums = lambda x: resampled_sums(x, torch.arange(len(x))//2 if groups is None else groups)
@@ -355,7 +343,21 @@ def _intervals(values: dict, matrices: dict, groups=None, level: float = 0.95) -
     for end, m in matrices.items(): scores |= {k + end: v for k, v in pooled_scores(sums(m)).items()}
     return {f"{k}_ci": _ends(v, level) for k, v in scores.items() if not v.isnan().all()}
 
-# %% ../nbs/14_evaluation.ipynb #62c33b4f
+# %% ../nbs/14_evaluation.ipynb #d0a17c02
+def evaluate(prediction: dict, # joints_3d (N,17,3) mm camera frame, joints_2d (N,17,2) px, parts and puppet_parts (N,H,W) labels; any of them
+             truth: dict, # joints_3d, joints_2d, parts; NaN and 255 where not known; arrays or tensors
+             intervals: bool = False, # 95 % bootstrap intervals too
+             groups=None, # (N,) integers: samples that are drawn together; default: two by two
+             ) -> dict[str, float | list[float]]: # scores by the names of `METRICS`; `<name>_ci`: [lower, upper]
+    "All metrics that prediction and truth allow. Raises `ValueError` for unknown keys, nothing in common, no samples, wrong shapes or NaN."
+    keys = _common_keys(prediction, truth)
+    values = sample_metrics({k: prediction[k] for k in keys}, truth)
+    matrices = {"_puppet" if k == "puppet_parts" else "": confusions(prediction[k], truth["parts"]) for k in keys if "parts" in k}
+    out = {k: float(v.nanmean()) for k, v in values.items()}
+    for end, m in matrices.items(): out |= {k + end: float(v) for k, v in pooled_scores(m.sum(0)).items()}
+    return out | (_intervals(values, matrices, groups) if intervals else {})
+
+# %% ../nbs/14_evaluation.ipynb #390352d9
 def mean_pose(poses: Tensor, # (N,17,3) mm, canonical frame
               iterations: int = 10, # rounds of aligning and averaging
               ) -> Tensor: # (17,3) mm, canonical frame, pelvis at the origin
@@ -373,13 +375,13 @@ def mean_pose(poses: Tensor, # (N,17,3) mm, canonical frame
     spread = (aligned - aligned.mean(0)).square().sum().sqrt().clamp_min(torch.finfo(mean.dtype).tiny)
     return aligned*size/spread
 
-# %% ../nbs/14_evaluation.ipynb #69ee4ca7
+# %% ../nbs/14_evaluation.ipynb #d1ea588c
 def facing_camera(p: Tensor, # (...,17,3) mm, canonical frame (X forward, Y left, Z up)
                   ) -> Tensor: # (...,17,3) mm, root-relative camera frame (x right, y down, z forward)
     "Turn a canonical pose to look straight into the camera: x = +Y, y = -Z, z = -X."
     return p[..., [1, 2, 0]]*p.new_tensor([1., -1., -1.])
 
-# %% ../nbs/14_evaluation.ipynb #dbd4afdc
+# %% ../nbs/14_evaluation.ipynb #319bb74b
 def _unit_poses(p: Tensor) -> Tensor:
     p = p - p.mean(-2, keepdim=True)
     return p/p.square().sum((-2, -1), keepdim=True).sqrt().clamp_min(1e-9)
@@ -399,7 +401,7 @@ def similarity(poses: Tensor, # (M,17,3) any scale and frame
         x = x - value/(4*(x*x - square)*x - 8*det).clamp_min(1e-9)
     return x
 
-# %% ../nbs/14_evaluation.ipynb #efed307a
+# %% ../nbs/14_evaluation.ipynb #537cea7a
 def nearest_pose(poses: Tensor, # (M,17,3) mm, any frame: the unpaired poses
                  truth: Tensor, # (N,17,3) mm, camera frame
                  mirrored: bool = False, # look among the mirror images of the poses too
@@ -414,7 +416,7 @@ def nearest_pose(poses: Tensor, # (M,17,3) mm, any frame: the unpaired poses
     exact = pa_mpjpe(p[best], t[:, None]).argmin(1, keepdim=True)
     return procrustes_align(p[best.gather(1, exact)[:, 0]], t)
 
-# %% ../nbs/14_evaluation.ipynb #2c25c436
+# %% ../nbs/14_evaluation.ipynb #334637e1
 _BY_NAME = {m.name: m for m in METRICS}
 
 def _metric(key: str) -> Metric | None: return _BY_NAME.get(key.removesuffix("_puppet"))
@@ -440,6 +442,7 @@ def text_table(cells: list[list[str]], # rows of as many cells, the heading firs
     rule = "|" + "|".join(["-"*(widths[0] + 2), *("-"*(w + 1) + ":" for w in widths[1:])]) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
+# %% ../nbs/14_evaluation.ipynb #54af871d
 def metrics_table(rows: dict[str, dict], # metrics of each row, by its title
                   keys: list[str] | None = None, # the columns; default: all numbers that occur, in the order of `METRICS`
                   ) -> str: # aligned text that is also a markdown table; millimetres with one digit, shares with three
@@ -450,7 +453,7 @@ def metrics_table(rows: dict[str, dict], # metrics of each row, by its title
     cells = [[title, *(format_metric(k, row.get(k), row.get(f"{k}_ci")) for k in keys)] for title, row in rows.items()]
     return text_table([["", *map(_heading, keys)], *cells])
 
-# %% ../nbs/14_evaluation.ipynb #ff2310ee
+# %% ../nbs/14_evaluation.ipynb #2ecd87a9
 def _complete(prediction, truth) -> tuple[Tensor, Tensor]:
     "The samples (n,17,3) whose true joints are all known; `ValueError` if there is none."
     p, t = (x.reshape(-1, N_JOINTS, 3) for x in _check_poses(prediction, truth, 3, unknown=True))
@@ -466,7 +469,7 @@ def joint_table(prediction: Tensor, # (N,17,3) mm, camera frame
     errors = {"mpjpe": joint_errors(p, t).mean(0), "pa_mpjpe": (procrustes_align(p, t) - t).norm(dim=-1).mean(0)}
     return {name: {k: float(v[i]) for k, v in errors.items()} for i, name in enumerate(JOINT_NAMES)}
 
-# %% ../nbs/14_evaluation.ipynb #1a846160
+# %% ../nbs/14_evaluation.ipynb #b0744c91
 def view_angles(truth: Tensor, # (...,17,3) mm, camera frame
                 ) -> Tensor: # (...,2) degrees: azimuth in [-180,180], elevation in [-90,90]
     "From where each person is seen (Sec. 3.2a, the angles of c). Raises `ValueError` on NaN."
@@ -487,7 +490,7 @@ def view_table(prediction: Tensor, # (N,17,3) mm, camera frame
         rows[f"{low:g} to {high:g}°"] = {k: float(v[inside].mean()) for k, v in values.items()} | {"samples": int(inside.sum())}
     return rows
 
-# %% ../nbs/14_evaluation.ipynb #a6b9ac99
+# %% ../nbs/14_evaluation.ipynb #a6b13a81
 def _bars(ax, rows: dict, keys: Sequence[str]):
     "Metrics in mm as bars, one within the other; each row has its place even where its numbers are NaN."
     for i, key in enumerate(keys): ax.bar(range(len(rows)), [r[key] for r in rows.values()], .8 - .3*i, label=key)
@@ -511,7 +514,7 @@ def errors_figure(prediction: Tensor, # (N,17,3) mm, camera frame
         ax.set_title(f"pa_mpjpe and facing_error by {angle}", fontsize=8)
     return fig
 
-# %% ../nbs/14_evaluation.ipynb #357d8b88
+# %% ../nbs/14_evaluation.ipynb #afaae8c8
 def part_table(prediction: Tensor, # (N,H,W) integer labels
                truth: Tensor, # (N,H,W) integer labels; 255 where not known
                coarse: bool = False, # 6 coarse parts instead of 10
@@ -521,7 +524,7 @@ def part_table(prediction: Tensor, # (N,H,W) integer labels
     f1 = f1_scores(merge_labels(matrix, _COARSE) if coarse else matrix)
     return {name: {"f1": float(f1[i])} for i, name in enumerate(COARSE_PARTS if coarse else PART_NAMES)}
 
-# %% ../nbs/14_evaluation.ipynb #dda4891e
+# %% ../nbs/14_evaluation.ipynb #5b1188be
 def _plain(key: str, value):
     "A metric as JSON can hold it: nested dictionaries, numbers, text; NaN and infinity as None."
     if isinstance(value, dict): return {str(k): _plain(f"{key}.{k}" if key else str(k), v) for k, v in value.items()}
