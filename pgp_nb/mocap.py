@@ -8,7 +8,7 @@ __all__ = ['LONGEST_LINE', 'MOST_BONES', 'LARGEST', 'INCH', 'CMU_UNIT', 'BVH_NAM
            'bvh_rows', 'Clip', 'Stream', 'Quirks', 'find_skeleton', 'read_asf', 'starts_at_rest', 'stream_clip',
            'read_clip', 'upright_poses', 'motion_files', 'MocapPoses', 'mocap_poses', 'Mocap', 'nearest_distances']
 
-# %% ../nbs/08b_mocap.ipynb #cf88a222
+# %% ../nbs/08b_mocap.ipynb #1f5b7640
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
@@ -26,7 +26,7 @@ from .files import write_atomically
 from .motions import canonical_directions, displacement, place_joints, to_upright
 from .samples import write_poses
 
-# %% ../nbs/08b_mocap.ipynb #a9fb6ad9
+# %% ../nbs/08b_mocap.ipynb #b6a6b913
 class MocapError(ValueError):
     "What is wrong with a motion file, and where: `name`, `line` and `column` (from 1; None: the file as a whole), `expected`, `found`."
     def __init__(self, name: str, line: int | None, column: int | None, expected: str, found: str):
@@ -34,7 +34,7 @@ class MocapError(ValueError):
         super().__init__(f"{where}: expected {expected}, found {found}")
         self.name, self.line, self.column, self.expected, self.found = name, line, column, expected, found
 
-# %% ../nbs/08b_mocap.ipynb #191a1c2a
+# %% ../nbs/08b_mocap.ipynb #3ae3063b
 LONGEST_LINE = 1 << 16 # characters; longer lines belong to no motion file
 MOST_BONES = 1000 # of a skeleton
 LARGEST = 1e6 # numbers of this size or more are refused: neither mm, nor inches, nor degrees
@@ -61,8 +61,8 @@ class Reader:
     def line(self) -> list[str]:
         "Words of the next line that has any, [] at the end of the file. Raises `MocapError` for a line that never ends."
         self.words, self.taken = [], 0
-        while not self.words and (lines := self.raw(1)):
-            self.text = text = lines[0]
+        while not self.words and (text := self.ahead.pop(0) if self.ahead else self.file.readline(LONGEST_LINE)):
+            self.number, self.text = self.number + 1, text
             if len(text) == LONGEST_LINE: raise MocapError(self.name, self.number, 1, f"a line of less than {LONGEST_LINE} characters", "a longer one")
             self.words = (text.split(self.comment)[0] if self.comment else text).split()
         return self.words
@@ -75,7 +75,7 @@ class Reader:
         if at < len(self.words): raise MocapError(self.name, self.number, starts[at], expected, repr(self.words[at][:40]))
         raise MocapError(self.name, self.number, starts[len(self.words) - 1] + len(self.words[-1]), expected, "the end of the line")
 
-# %% ../nbs/08b_mocap.ipynb #4971a952
+# %% ../nbs/08b_mocap.ipynb #a579dfb1
 def _number(word: str) -> float:
     "A number of reasonable size, or NaN."
     try: value = float(word)
@@ -100,7 +100,7 @@ def numbers(reader: Reader,
     if last and len(reader.words) > first + count: reader.fail(f"the end of the line after {some}", first + count)
     return values
 
-# %% ../nbs/08b_mocap.ipynb #7c7a3398
+# %% ../nbs/08b_mocap.ipynb #50ce3703
 class Skeleton(NamedTuple):
     "A tree of B bones, parents first. A bone starts at the end of its parent, moved by `before` in the parent's frame; it turns; it ends `after` further in its own frame."
     names: tuple[str, ...] # B
@@ -115,7 +115,7 @@ class Skeleton(NamedTuple):
     angle: float # radians, of the rotations
     weights: np.ndarray # (17,B): our joints as weighted sums of the bones' ends
 
-# %% ../nbs/08b_mocap.ipynb #2840d379
+# %% ../nbs/08b_mocap.ipynb #7e12ed21
 def axis_turn(axis: int, # 0, 1 or 2
               angle: np.ndarray, # (T,) radians
               ) -> np.ndarray: # (T,3,3)
@@ -127,6 +127,7 @@ def axis_turn(axis: int, # 0, 1 or 2
     turn[:, i, j] = -turn[:, j, i]
     return turn
 
+# %% ../nbs/08b_mocap.ipynb #926ee097
 def _turn(rows, turns, axes, angle):
     "Rotations (T,3,3) of one bone against its parent."
     turn = np.eye(3)
@@ -154,7 +155,7 @@ def joints_of(skeleton: Skeleton,
     "Our joints. The files have y up: x, y, z there are y, z, x here, which keeps left and right."
     return (skeleton.weights @ bone_ends(skeleton, np.asarray(rows, float)))[..., [2, 0, 1]]
 
-# %% ../nbs/08b_mocap.ipynb #1ff33602
+# %% ../nbs/08b_mocap.ipynb #a60f7a62
 _AXES = dict(x=0, y=1, z=2)
 _KEYS = ("id", "name", "direction", "length", "axis", "dof", "limits", "bodymass", "cofmass")
 
@@ -176,7 +177,7 @@ def _degrees_of_freedom(reader: Reader, allowed: tuple[str, ...]) -> tuple[str, 
         if word in reader.words[1:i]: reader.fail(f"{word} only once", i)
     return tuple(word.lower() for word in reader.words[1:])
 
-# %% ../nbs/08b_mocap.ipynb #33080cc0
+# %% ../nbs/08b_mocap.ipynb #7096a14d
 def _asf_bone(reader: Reader) -> dict:
     "One block from `begin` to `end` of the section :bonedata."
     bone = dict(dof=())
@@ -193,7 +194,7 @@ def _asf_bone(reader: Reader) -> dict:
         if key not in bone or not reader.words: reader.fail(f"{key} of the bone before its end")
     return bone
 
-# %% ../nbs/08b_mocap.ipynb #008d7b3d
+# %% ../nbs/08b_mocap.ipynb #65b7cf1c
 _ROOT = ("tx", "ty", "tz", "rx", "ry", "rz")
 
 def _asf_root(reader: Reader, root: dict):
@@ -218,7 +219,7 @@ def _asf_units(reader: Reader, units: dict):
         units[key] = reader.words[1]
     else: reader.fail("mass, length or angle")
 
-# %% ../nbs/08b_mocap.ipynb #48a4bc70
+# %% ../nbs/08b_mocap.ipynb #e200924f
 def _asf_children(reader: Reader, parents: dict[str, str], bones: dict[str, dict]):
     "One line of the section :hierarchy: a bone and those that hang on it."
     if reader.words[0] in ("begin", "end"): return
@@ -245,7 +246,7 @@ def _asf_sections(reader: Reader) -> tuple[dict, dict, dict, dict]:
         elif not section: reader.fail("a section such as :units")
     return units, root, bones, parents
 
-# %% ../nbs/08b_mocap.ipynb #c1ec284c
+# %% ../nbs/08b_mocap.ipynb #65aa6fe4
 INCH = 25.4 # mm
 
 def asf_skeleton(reader: Reader) -> Skeleton:
@@ -271,7 +272,7 @@ def _assemble_asf(units: dict, root: dict, bones: dict[str, dict], parents: dict
         tuple(tuple((_AXES[dof[1]], columns[name, dof]) for dof in reversed(turned[name])) for name in names),
         tuple((axis, columns["root", "t" + "xyz"[axis]]) for axis in range(3)), len(columns), unit, angle, weights)
 
-# %% ../nbs/08b_mocap.ipynb #ef630b9c
+# %% ../nbs/08b_mocap.ipynb #9f040278
 def _is_frame_number(words: list[str]) -> bool: return len(words) == 1 and words[0].isdigit()
 
 def _amc_header(reader: Reader, skeleton: Skeleton):
@@ -295,7 +296,7 @@ def _must_move(skeleton: Skeleton) -> set[str]:
         if j in needed: needed.add(skeleton.parents[j])
     return {skeleton.names[j] for j in needed if j >= 0 and skeleton.turns[j]}
 
-# %% ../nbs/08b_mocap.ipynb #49ef5970
+# %% ../nbs/08b_mocap.ipynb #c7c70dd2
 def _amc_frame(reader: Reader, columns: dict[str, tuple[int, int]], size: int) -> tuple[list[str], list[float]]:
     "One frame, from its number to the next: the bones in the order of the file, and their numbers in the order of the skeleton."
     if not _is_frame_number(reader.words): reader.fail("the number of the next frame")
@@ -309,7 +310,7 @@ def _amc_frame(reader: Reader, columns: dict[str, tuple[int, int]], size: int) -
         order.append(name)
     return order, row
 
-# %% ../nbs/08b_mocap.ipynb #72218be4
+# %% ../nbs/08b_mocap.ipynb #f6cea5a5
 class _Layout(NamedTuple):
     "How the frames of one .amc file look: how their lines start, and where among all words of a frame its names and numbers stand."
     starts: list[str]
@@ -344,7 +345,7 @@ def _fast_frame(reader: Reader, layout: _Layout, size: int) -> list[float] | Non
     else: reader.line()
     return row
 
-# %% ../nbs/08b_mocap.ipynb #d889ab4b
+# %% ../nbs/08b_mocap.ipynb #e6c45088
 def amc_rows(reader: Reader, # at the start of an .amc file
              skeleton: Skeleton, # of its .asf file
              fast: bool = True, # take frames that look like the first one as a whole
@@ -362,7 +363,7 @@ def amc_rows(reader: Reader, # at the start of an .amc file
             wanted, layout = set(order), layout or _layout(columns)
         yield row
 
-# %% ../nbs/08b_mocap.ipynb #17c449ad
+# %% ../nbs/08b_mocap.ipynb #2130ed59
 def _word(reader: Reader, expected: str, *allowed: str) -> str:
     "The next word, on this line or a later one; one of `allowed` if these are given."
     if reader.taken == len(reader.words): reader.line()
@@ -382,7 +383,7 @@ def _value(reader: Reader, expected: str) -> float:
     if value != value: reader.fail(expected, reader.taken - 1)
     return value
 
-# %% ../nbs/08b_mocap.ipynb #abec7c15
+# %% ../nbs/08b_mocap.ipynb #5eac53ab
 def _bvh_channels(reader: Reader, bone: dict, columns: int) -> int:
     "The channels of one joint; returns the number of columns so far."
     if bone["end"] or bone["channels"]: reader.fail("one line of CHANNELS for a joint, none for an End Site", reader.taken - 1)
@@ -401,7 +402,7 @@ def _bvh_joint(reader: Reader, kind: str, bones: list[dict], parent: int) -> dic
     _word(reader, "{", "{")
     return dict(name=name, parent=parent, end=kind == "End", channels=[], offset=None)
 
-# %% ../nbs/08b_mocap.ipynb #ead58010
+# %% ../nbs/08b_mocap.ipynb #6ab57172
 def _bvh_bones(reader: Reader) -> list[dict]:
     "The joints of a .bvh file, parents first; `open_joints` is the way from the root to the present one."
     _word(reader, "HIERARCHY", "HIERARCHY"), _word(reader, "ROOT", "ROOT")
@@ -432,7 +433,7 @@ def _bvh_motion(reader: Reader) -> tuple[int, float]:
     if reader.taken < len(reader.words): reader.fail("the end of the line", reader.taken)
     return frames, 1 / seconds
 
-# %% ../nbs/08b_mocap.ipynb #8e4e7071
+# %% ../nbs/08b_mocap.ipynb #00f2f2fd
 def bvh_rows(reader: Reader, skeleton: Skeleton, frames: int) -> Iterator[list[float]]:
     "The numbers of each frame of a .bvh file."
     for i in range(frames):
@@ -440,7 +441,7 @@ def bvh_rows(reader: Reader, skeleton: Skeleton, frames: int) -> Iterator[list[f
         yield numbers(reader, 0, skeleton.columns)
     if reader.line(): reader.fail(f"the end of the file after {frames} frames")
 
-# %% ../nbs/08b_mocap.ipynb #c19f1937
+# %% ../nbs/08b_mocap.ipynb #a26aeecf
 CMU_UNIT = INCH / .45 # mm: the unit of CMU's files, 56.44 mm
 
 # our joints but the pelvis, in our order, by the names of cgspeed's conversions
@@ -468,7 +469,7 @@ def _bvh_skeleton(reader: Reader, bones: list[dict], unit: float) -> Skeleton:
                     np.tile(np.eye(3), (len(bones), 1, 1)), tuple(pick(bone, "rotation") for bone in bones), pick(bones[0], "position"),
                     sum(len(bone["channels"]) for bone in bones), unit, np.pi / 180, _bvh_weights(reader, names))
 
-# %% ../nbs/08b_mocap.ipynb #3f4a9966
+# %% ../nbs/08b_mocap.ipynb #0babe4df
 def _restored(skeleton: Skeleton) -> Skeleton:
     "The skeleton with cgspeed's two lost bones: a thorax as long as the upper back, and wrist bones of half the radius; as it was where they are not lost."
     before, weights = skeleton.before.copy(), skeleton.weights.copy()
@@ -480,7 +481,7 @@ def _restored(skeleton: Skeleton) -> Skeleton:
             weights[wrist] = 1.5 * skeleton.weights[wrist] - .5 * skeleton.weights[elbow]
     return skeleton._replace(before=before, weights=weights)
 
-# %% ../nbs/08b_mocap.ipynb #bd7cbca9
+# %% ../nbs/08b_mocap.ipynb #69b4c74b
 class Clip(NamedTuple):
     "A motion as our 17 joints."
     joints: np.ndarray # (T,17,3) float32 mm, z up, where the recording has them
@@ -496,12 +497,12 @@ class Stream(NamedTuple):
 class Quirks(NamedTuple):
     "What the files do not say."
     amc_fps: float = 120. # Hz of .amc files, which do not say (some subjects of CMU were recorded at 60)
-    mads_fps: float = 15. # Hz of MADS, likewise
+    mads_fps: float = 15. # Hz of MADS, likewise (assumed)
     unit: float = CMU_UNIT # mm, of .bvh files; 10 for files in centimetres
     rest: bool | None = None # leave out the first frame of a .bvh file: None, if it is a pose put before the motion
     restore: bool = True # put back the bones that cgspeed's conversion to .bvh has lost
 
-# %% ../nbs/08b_mocap.ipynb #58e91596
+# %% ../nbs/08b_mocap.ipynb #80fa0b65
 def _open(path: Path) -> TextIO:
     "A text file of any encoding: the words that matter are ASCII."
     if not path.is_file(): raise FileNotFoundError(f"there is no file {path.name} in {path.parent}")
@@ -523,7 +524,7 @@ def read_asf(path: str | Path) -> Skeleton:
     path = Path(path)
     with _open(path) as file: return asf_skeleton(Reader(file, path.name, "#"))
 
-# %% ../nbs/08b_mocap.ipynb #1bbb2a92
+# %% ../nbs/08b_mocap.ipynb #9db3d374
 def starts_at_rest(joints: np.ndarray, # (3,17,3) mm: the first three frames
                    ) -> bool:
     "Whether the first frame is a pose put before the motion: the step from it is longer than 30 mm and than three times the next."
@@ -536,7 +537,7 @@ def _drop_rest(rows: Iterator[list[float]], skeleton: Skeleton, rest: bool | Non
     if rest or rest is None and len(head) == 3 and starts_at_rest(joints_of(skeleton, head)): head = head[1:]
     yield from chain(head, rows)
 
-# %% ../nbs/08b_mocap.ipynb #380c1b73
+# %% ../nbs/08b_mocap.ipynb #b0c1ed60
 LEG = (300, 1500) # mm, thigh and shin: outside, the unit is wrong
 BLOCK = 256 # frames worked on at a time
 
@@ -557,7 +558,7 @@ def _blocks(file: TextIO, rows: Iterator[list[float]], skeleton: Skeleton, step:
             yield joints_of(skeleton, block).astype(np.float32)
             block = list(islice(kept, BLOCK))
 
-# %% ../nbs/08b_mocap.ipynb #e05e642b
+# %% ../nbs/08b_mocap.ipynb #e62927e6
 def _step(there: float, wanted: float | None) -> int:
     "Every how many frames to take one to come near the wanted rate."
     if wanted is not None and not wanted > 0: raise ValueError(f"fps must be above 0, got {wanted}")
@@ -578,7 +579,7 @@ def _stream_bvh(path: Path, fps: float | None, quirks: Quirks) -> Stream:
         stack.pop_all()
     return Stream(_blocks(reader.file, rows, bones, step, path.name), rate / step, path.stem)
 
-# %% ../nbs/08b_mocap.ipynb #707c11ba
+# %% ../nbs/08b_mocap.ipynb #d38794ea
 def _mads_order(joints: str) -> JointOrder:
     recipe = dict(pelvis={"l_hip": .5, "r_hip": .5}, thorax={"neck": 1.}, spine={"l_hip": .26, "r_hip": .26, "neck": .48}, nose={"neck": .5, "head": .5}, head_top={"head": 1.})
     notes = dict(pelvis="mean of the hips", thorax="their neck", spine="0.48 of the way from mid-hips to neck", nose="middle of neck and head", head_top="their head")
@@ -587,7 +588,7 @@ def _mads_order(joints: str) -> JointOrder:
 MADS_ORDERS = {15: _mads_order("neck pelvis l_hip l_knee l_ankle r_hip r_knee r_ankle l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist head"),
                19: _mads_order("neck pelvis l_hip l_knee l_ankle l_foot r_hip r_knee r_ankle r_foot l_shoulder l_elbow l_wrist l_hand r_shoulder r_elbow r_wrist r_hand head")}
 
-# %% ../nbs/08b_mocap.ipynb #e15dbbd9
+# %% ../nbs/08b_mocap.ipynb #86d181fe
 def _mads_cells(path: Path) -> list:
     "The cells of GTpose2. Raises `MocapError` for whatever scipy cannot read, `ImportError` without scipy."
     try: from scipy.io import loadmat
@@ -617,7 +618,7 @@ def _stream_mads(path: Path, fps: float | None, quirks: Quirks) -> Stream:
     _check_size(np.array(kept[:1]), path.name)
     return Stream(iter([np.array(kept, np.float32)]), quirks.mads_fps / step, path.stem)
 
-# %% ../nbs/08b_mocap.ipynb #174d4f5a
+# %% ../nbs/08b_mocap.ipynb #95b70eb5
 def stream_clip(path: str | Path, # .amc, .bvh or .mat
                 fps: float | None = None, # frames per second wanted, None: all
                 quirks: Quirks = Quirks(),
@@ -640,7 +641,7 @@ def read_clip(path: str | Path, # .amc, .bvh or .mat
     blocks, rate, name = stream_clip(path, fps, quirks, skeleton)
     return Clip(np.concatenate(list(blocks)), rate, name)
 
-# %% ../nbs/08b_mocap.ipynb #86190c79
+# %% ../nbs/08b_mocap.ipynb #8418ab26
 def upright_poses(joints: np.ndarray, # (T,17,3) mm, z up, any skeleton
                   ) -> np.ndarray: # (T,17,3) float32 mm, z up, pelvis at the origin, face-vector above +x
     "The poses on the mean body, as `people.unpaired_poses(upright=True)` gives them. Raises `ValueError` on NaN or a wrong shape."
@@ -648,7 +649,7 @@ def upright_poses(joints: np.ndarray, # (T,17,3) mm, z up, any skeleton
     on_mean_body = retarget(place_joints(poses.directions) @ to_upright(poses.up).swapaxes(-1, -2))
     return (on_mean_body - on_mean_body[:, :1]).astype(np.float32)
 
-# %% ../nbs/08b_mocap.ipynb #59ec4a06
+# %% ../nbs/08b_mocap.ipynb #62ad480d
 def motion_files(source: str | Path | Iterable[str | Path], # a folder, searched to the bottom, or files
                  ) -> tuple[list[Path], dict[str, str]]: # the files to read, and those left out with the reason
     "Motions in a folder: .amc, .bvh and MADS' *_GT.mat. Of one clip in two formats the .amc file is taken. Raises `FileNotFoundError` if there is none."
@@ -661,7 +662,7 @@ def motion_files(source: str | Path | Iterable[str | Path], # a folder, searched
     twice = [p for p in files if p.suffix.lower() == ".bvh" and p.stem.lower() in recorded]
     return [p for p in files if p not in twice], {str(p): "the same clip is there as .amc" for p in twice}
 
-# %% ../nbs/08b_mocap.ipynb #80df1705
+# %% ../nbs/08b_mocap.ipynb #eaf97135
 class MocapPoses(NamedTuple):
     "Unpaired poses and where they come from."
     poses: np.ndarray # (M,17,3) float32 mm, upright, on the mean body
@@ -672,7 +673,7 @@ class MocapPoses(NamedTuple):
         lines = [f"{len(self.poses)} poses out of {sum(self.clips.values())} from {len(self.clips)} files"]
         return "\n".join(lines + [f"skipped {path}: {reason}" for path, reason in self.skipped.items()])
 
-# %% ../nbs/08b_mocap.ipynb #74508487
+# %% ../nbs/08b_mocap.ipynb #cebd1198
 def _kept_path(folder: Path, path: Path, *settings) -> Path:
     "Where the poses of a file are kept; another name when the file, its skeleton or the settings change."
     read = [path, find_skeleton(path)] if path.suffix.lower() == ".amc" else [path]
@@ -707,7 +708,7 @@ def mocap_poses(source: str | Path | Iterable[str | Path], # a folder, searched 
     if n is not None: poses = poses[np.sort(np.random.default_rng(seed).permutation(len(poses))[:n])]
     return MocapPoses(poses, {path: len(p) for path, p in found.items()}, skipped)
 
-# %% ../nbs/08b_mocap.ipynb #54af569a
+# %% ../nbs/08b_mocap.ipynb #fbc218c8
 @dataclass(frozen=True)
 class Mocap:
     "Motion capture as unpaired poses D_z on the mean body."
@@ -731,7 +732,7 @@ class Mocap:
         keep.rmdir()
         return made._replace(clips=clips, skipped=skipped)
 
-# %% ../nbs/08b_mocap.ipynb #3e84831b
+# %% ../nbs/08b_mocap.ipynb #60050574
 def nearest_distances(poses: np.ndarray, # (M,17,3) mm
                       others: np.ndarray, # (N,17,3) mm, same frame
                       ) -> np.ndarray: # (M,) mm
