@@ -50,7 +50,8 @@ def many(tmp_path_factory):
     "Runs of every kind; `unsup` from three seeds."
     folder = tmp_path_factory.mktemp("runs")
     for seed, pa in enumerate((60., 62., 64.)):
-        fabricate(folder, "unsup", seed, **made_up(pa, f1_fg_bg=0.9, f1_parts_coarse_bg=0.6, f1_fg_bg_puppet=0.8, f1_parts_coarse_bg_puppet=0.5, f1_parts=0.4, mean_pose=made_up(120.), nearest_pose=made_up(50.)))
+        fabricate(folder, "unsup", seed, **made_up(pa, f1_fg_bg=0.9, f1_parts_coarse_bg=0.6, f1_fg_bg_puppet=0.8, f1_parts_coarse_bg_puppet=0.5, f1_parts=0.4, mean_pose=made_up(120.), nearest_pose=made_up(50.),
+                                              synthesis={"pose transfer": {"decoder": {"l1": 0.25, "l1_ci": [0.125, 0.375], "ssim": 0.5}}}))
     for name, pa in {"multi-view": 55., "weakly": 45., "semi": 40., "only-3d": 50., "without-tfk": 93., "without-qz": 124., "without-msal": 155., "fig4-semi-1": 58., "fig4-semi-10": 40.,
                      "fig4-only-3d-1": 100., "fig4-only-3d-10": 80., "fig4-only-3d-100": 50., "mine": 77.}.items(): fabricate(folder, name, **made_up(pa))
     return folder
@@ -97,6 +98,11 @@ def test_the_curve_and_the_segmentation(whole):
     assert row(table_5, "**PGP (weakly-sup)**")[4:] == ["–"]*4 and row(text, "mine")[3].startswith("77.0")
 
 
+def test_synthesis_is_shown_where_it_was_measured(whole):
+    text = (whole / "report/report.md").read_text(encoding="utf-8")
+    assert row(text, "pose transfer") == ["pose transfer", "decoder", "0.250 ± 0.000 [0.125, 0.375]", "0.500 ± 0.000"]
+
+
 def test_what_is_missing_is_a_dash_and_said(tmp_path):
     fabricate(tmp_path / "runs", "unsup", pa_mpjpe=70., facing_error=None)
     fabricate(tmp_path / "runs", "weakly", pa_mpjpe=None)
@@ -110,6 +116,7 @@ def test_what_is_missing_is_a_dash_and_said(tmp_path):
     assert row(text, "without T_fk∘T_c")[4:] == ["–"]*4 and "No run of this figure" in text
     said = text[text.index("## What is missing"):]
     assert "`only-3d-s0/metrics.json` cannot be read" in said and "`semi-s0/metrics.json` pa_mpjpe is 'seventy'" in said
+    assert "Novel synthesis is not measured" in said and "## Novel synthesis" not in text
     assert "Not run: multi-view, semi, only-3d, without-tfk" in said and "Fewer than three seeds: unsup (1), weakly (1)" in said
 
 
