@@ -6,7 +6,7 @@
 __all__ = ['SEGMENTS', 'SIX_PARTS', 'read_joints', 'write_lsp', 'joints_of', 'segments_to_parts', 'six_to_parts',
            'label_agreement', 'read_labels', 'photograph_saliency', 'LSP', 'UP31']
 
-# %% ../nbs/09e_lsp.ipynb #70490f00
+# %% ../nbs/09e_lsp.ipynb #0063de19
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from .files import write_atomically
 from .prediction import read_image
 from .samples import UNKNOWN, Sample, Skip, box_of, crop_frame, pair_of
 
-# %% ../nbs/09e_lsp.ipynb #787d34f6
+# %% ../nbs/09e_lsp.ipynb #5546d715
 def _scipy_io():
     try: import scipy.io
     except ImportError as e: raise ImportError('reading joints.mat needs scipy: pip install "pgp_nb[data]"') from e
@@ -37,7 +37,7 @@ def read_joints(path: str | Path # joints.mat
     labelled = (joints[..., 2] > 0 if extended else True) & np.isfinite(joints[..., :2]).all(-1)
     return joints[..., :2], labelled, extended
 
-# %% ../nbs/09e_lsp.ipynb #d6ce8790
+# %% ../nbs/09e_lsp.ipynb #1060b109
 def write_lsp(folder: str | Path,        # made if need be
         images: list[np.ndarray],        # (H,W,3) uint8 RGB
         joints: np.ndarray,              # (N,14,2) px, order of LSP
@@ -54,14 +54,14 @@ def write_lsp(folder: str | Path,        # made if need be
         write_atomically(Path(folder) / "images" / f"im{i:0{5 if extended else 4}d}.jpg", lambda temporary: temporary.write_bytes(data))
     write_atomically(Path(folder) / "joints.mat", lambda temporary: _scipy_io().savemat(temporary, {"joints": rows}))
 
-# %% ../nbs/09e_lsp.ipynb #69ed243e
+# %% ../nbs/09e_lsp.ipynb #521b94e0
 def joints_of(q: np.ndarray, labelled: np.ndarray # (14,2) px; (14,) bool
     ) -> np.ndarray: # (17,2) float32 px, NaN where LSP has no such joint or it is not labelled
     "LSP's joints in our order. Joints that LSP does not have stay unknown."
     known = convert_visible(labelled, "lsp") & JOINT_ORDERS["lsp"].exact
     return np.where(known[:, None], convert_joints(np.where(labelled[:, None], q, 0.), "lsp"), np.nan).astype(np.float32)
 
-# %% ../nbs/09e_lsp.ipynb #8777bbac
+# %% ../nbs/09e_lsp.ipynb #64467f71
 _SIDE = {"hand": "forearm", "wrist": "forearm", "forearm": "forearm", "elbow": "upper_arm", "upper_arm": "upper_arm", "shoulder": "torso", "chest": "torso", "belly": "torso",
          "thigh": "thigh", "knee": "thigh", "shin": "shin", "ankle": "shin", "foot": "shin"}
 _CENTRE = {"l_upper_head": "head", "r_upper_head": "head", "r_lower_head": "head", "l_lower_head": "head", "neck": "torso"}
@@ -81,7 +81,7 @@ def segments_to_parts(labels: np.ndarray # (H,W) uint8, 0 background, 1..31, 255
     table[:known + 1] = [BACKGROUND, *(PART_NAMES.index(part) for part in SEGMENTS.values())]
     return table[labels]
 
-# %% ../nbs/09e_lsp.ipynb #e1a657b6
+# %% ../nbs/09e_lsp.ipynb #47cf2e74
 SIX_PARTS = ("head", "torso", "r_arm", "l_arm", "r_leg", "l_leg")  # labels 1..6 of UPi-S1h
 
 def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray: # (n,2), (2,), (2,) px
@@ -104,7 +104,7 @@ def six_to_parts(labels: np.ndarray, # (H,W) uint8, 0 background, 1..6 as SIX_PA
         out[labels == value] = np.where(np.isnan(near).any(0), UNKNOWN, np.array(ours)[near.argmin(0)])
     return out
 
-# %% ../nbs/09e_lsp.ipynb #939bd513
+# %% ../nbs/09e_lsp.ipynb #5d047aac
 def label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
         joints_2d: np.ndarray          # (17,2) px, NaN where unknown
     ) -> tuple[float, float]:          # shares in [0,1]; NaN when no limb can be asked
@@ -118,7 +118,7 @@ def label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
         hits.append((parts[y, x] == i, parts[y, x] == PART_MIRROR[i]))
     return tuple(float(x) for x in np.mean(hits, 0)) if hits else (float("nan"),) * 2
 
-# %% ../nbs/09e_lsp.ipynb #cd1eeeb5
+# %% ../nbs/09e_lsp.ipynb #7cde04ef
 def read_labels(path: str | Path # PNG
     ) -> np.ndarray:             # (H,W) uint8
     "A label image; of several channels the first. Raises `FileNotFoundError` or `ValueError` naming the file."
@@ -137,7 +137,7 @@ def photograph_saliency(image: np.ndarray # (H,W,3) uint8 RGB
 @lru_cache(4)
 def _annotations(path: Path, changed: int): return read_joints(path)
 
-# %% ../nbs/09e_lsp.ipynb #f96627df
+# %% ../nbs/09e_lsp.ipynb #6fbddc01
 @dataclass(frozen=True)
 class LSP:
     "Loader of LSP and LSP-extended. Raises `FileNotFoundError` or `ValueError` for another layout."
@@ -177,7 +177,7 @@ class LSP:
         frame = crop_frame(image, box_of(q), size, photograph_saliency(image) if self.saliency else None, parts, joints_2d=q)
         return [pair_of(frame, frame, title)]
 
-# %% ../nbs/09e_lsp.ipynb #ee02ff55
+# %% ../nbs/09e_lsp.ipynb #153e79b4
 @dataclass(frozen=True)
 class UP31:
     "Loader of UP-S31. Raises `FileNotFoundError` or `ValueError` for another layout."

@@ -6,7 +6,7 @@
 __all__ = ['SOURCES', 'EmbeddedPeople', 'Source', 'find_source', 'find_loader', 'make_loader', 'add_options', 'command_line',
            'run', 'main']
 
-# %% ../nbs/09a_datasets.ipynb #785f8fd9
+# %% ../nbs/09a_datasets.ipynb #4c323f7d
 import argparse, difflib, importlib, os, sys, types, typing
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
@@ -19,7 +19,7 @@ from .people import SPLITS, Filming, check_split, film_pair, film_views, noisy_s
 from .samples import Loader, Sample, Skip, fixed_intrinsics, prepare, read_manifest, summary
 from .training import checked, from_dict
 
-# %% ../nbs/09a_datasets.ipynb #2abfdae1
+# %% ../nbs/09a_datasets.ipynb #c0ccf4d7
 @dataclass(frozen=True)
 class EmbeddedPeople:
     "Loader of the embedded people: pair i is pair i of `load_people`. Raises `ValueError` for an unknown split."
@@ -45,7 +45,7 @@ class EmbeddedPeople:
         return [Sample(a["images"], saliency, a["parts"], a["joints_3d"], a["joints_2d"], a.get("rotations", unknown), unknown[..., 0],
                        np.stack([fixed_intrinsics(size)] * 2), f"people/{self.split}/{self.seed}/{i}")]
 
-# %% ../nbs/09a_datasets.ipynb #a24cf2b1
+# %% ../nbs/09a_datasets.ipynb #d2983f37
 class Source(NamedTuple):
     "A data set that can be prepared."
     what: str     # in a line
@@ -73,7 +73,7 @@ def find_loader(dataset: str) -> Callable: # a key of SOURCES
     module, name = find_source(dataset).loader.split(".")
     return getattr(importlib.import_module(f"pgp_nb.{module}"), name)
 
-# %% ../nbs/09a_datasets.ipynb #46d12692
+# %% ../nbs/09a_datasets.ipynb #79246c52
 def make_loader(dataset: str, options: dict # a key of SOURCES; fields of its loader
     ) -> Loader:
     "A loader from plain values. Raises `ValueError` for an unknown data set, `TypeError` for unknown, missing or ill-typed options."
@@ -82,7 +82,7 @@ def make_loader(dataset: str, options: dict # a key of SOURCES; fields of its lo
     if missing: raise TypeError(f"{dataset} needs {' and '.join(missing)}")
     return from_dict(kind, options)
 
-# %% ../nbs/09a_datasets.ipynb #9d61ecca
+# %% ../nbs/09a_datasets.ipynb #86dc17ca
 def _value_type(kind: object) -> tuple[object, int]:
     "The plain type of a field and how many values it takes."
     if isinstance(kind, types.UnionType): kind = next(k for k in typing.get_args(kind) if k is not type(None))
@@ -100,7 +100,7 @@ def add_options(parser: argparse.ArgumentParser, kind: type # a loader's datacla
         how = dict(action=argparse.BooleanOptionalAction) if plain is bool else dict(type=plain, nargs=count if count > 1 else None, metavar=f.name.upper())
         group.add_argument(f"--{f.name.replace('_', '-')}", dest=f.name, required=required, default=argparse.SUPPRESS, help=text, **how)
 
-# %% ../nbs/09a_datasets.ipynb #56ce7ca8
+# %% ../nbs/09a_datasets.ipynb #7b9be649
 _INTRODUCTION = """Turn a data set, as it was distributed, into a folder of samples for training and evaluation.
 
 The folder receives manifest.json and shards 00000.npz, 00001.npz, ... The same command again goes on where it was
@@ -128,7 +128,7 @@ def command_line(dataset: str | None = None # a key of SOURCES, or None for what
     parser.add_argument("--jobs-per-shard", type=int, help="recordings, films or photographs that share a file; small: finer steps to resume from, more files (default: a 64th of all)")
     return parser
 
-# %% ../nbs/09a_datasets.ipynb #06a03446
+# %% ../nbs/09a_datasets.ipynb #e7d6025e
 def run(dataset: str,  # a key of SOURCES
         options: dict  # out, quiet, size, workers, jobs_per_shard and fields of the loader
     ) -> str:          # what was kept, what was skipped and why
@@ -155,5 +155,5 @@ def main(args: list[str] | None = None) -> int: # the exit code
         return 2
     return 0
 
-# %% ../nbs/09a_datasets.ipynb #b1059b0c
+# %% ../nbs/09a_datasets.ipynb #c32e2ccb
 if __name__ == "__main__" and "pgp_nb.prepare" in str(__spec__): raise SystemExit(main())
