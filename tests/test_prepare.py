@@ -56,7 +56,7 @@ def test_every_data_set_has_a_loader_whose_options_are_explained(dataset):
     example = P.find_source(dataset).example.split()
     assert parser.parse_args(example).out and " ".join(example[:2]) in help
     kind = P.find_loader(dataset)
-    for f in fields(kind): assert f"--{f.name.replace('_', '-')}" in help
+    for f in fields(kind): assert ("--root" if f.name == P.place_of(kind) else f"--{f.name.replace('_', '-')}") in help
     unexplained = [a.dest for a in parser._actions if not a.help or a.help.startswith(" (default")]
     assert not unexplained
 
