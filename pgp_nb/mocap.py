@@ -9,7 +9,7 @@ __all__ = ['LONGEST_LINE', 'MOST_BONES', 'LARGEST', 'INCH', 'CMU_UNIT', 'BVH_NAM
            'starts_at_rest', 'stream_clip', 'read_clip', 'upright_poses', 'motion_files', 'MocapPoses', 'mocap_poses',
            'Mocap', 'nearest_distances']
 
-# %% ../nbs/08b_mocap.ipynb #b937ecef
+# %% ../nbs/08b_mocap.ipynb #23c62644
 import re, struct, zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
@@ -27,7 +27,7 @@ from .files import write_atomically
 from .motions import canonical_directions, displacement, place_joints, to_upright
 from .samples import write_poses
 
-# %% ../nbs/08b_mocap.ipynb #db0983e4
+# %% ../nbs/08b_mocap.ipynb #e8115c25
 class MocapError(ValueError):
     "What is wrong with a motion file, and where: `name`, `line` and `column` (from 1; None: the file as a whole), `expected`, `found`."
     def __init__(self, name: str, line: int | None, column: int | None, expected: str, found: str):
@@ -35,7 +35,7 @@ class MocapError(ValueError):
         super().__init__(f"{where}: expected {expected}, found {found}")
         self.name, self.line, self.column, self.expected, self.found = name, line, column, expected, found
 
-# %% ../nbs/08b_mocap.ipynb #11733487
+# %% ../nbs/08b_mocap.ipynb #e87843e5
 LONGEST_LINE = 1 << 16 # characters; longer lines belong to no motion file
 MOST_BONES = 1000 # of a skeleton
 LARGEST = 1e6 # numbers of this size or more are refused: neither mm, nor inches, nor degrees
@@ -76,7 +76,7 @@ class Reader:
         if at < len(self.words): raise MocapError(self.name, self.number, starts[at], expected, repr(self.words[at][:40]))
         raise MocapError(self.name, self.number, starts[len(self.words) - 1] + len(self.words[-1]), expected, "the end of the line")
 
-# %% ../nbs/08b_mocap.ipynb #ed52c45e
+# %% ../nbs/08b_mocap.ipynb #32619785
 def _number(word: str) -> float:
     "A number of reasonable size, or NaN."
     try: value = float(word)
@@ -101,7 +101,7 @@ def numbers(reader: Reader,
     if last and len(reader.words) > first + count: reader.fail(f"the end of the line after {some}", first + count)
     return values
 
-# %% ../nbs/08b_mocap.ipynb #eb496da5
+# %% ../nbs/08b_mocap.ipynb #f6fc8bf7
 class Skeleton(NamedTuple):
     "A tree of B bones, parents first. A bone starts at the end of its parent, moved by `before` in the parent's frame; it turns; it ends `after` further in its own frame."
     names: tuple[str, ...] # B
@@ -116,7 +116,7 @@ class Skeleton(NamedTuple):
     angle: float # radians, of the rotations
     weights: np.ndarray # (17,B): our joints as weighted sums of the bones' ends
 
-# %% ../nbs/08b_mocap.ipynb #74ea8e00
+# %% ../nbs/08b_mocap.ipynb #6e70eced
 def axis_turn(axis: int, # 0, 1 or 2
               angle: np.ndarray, # (T,) radians
               ) -> np.ndarray: # (T,3,3)
@@ -128,7 +128,7 @@ def axis_turn(axis: int, # 0, 1 or 2
     turn[:, i, j] = -turn[:, j, i]
     return turn
 
-# %% ../nbs/08b_mocap.ipynb #16eb552c
+# %% ../nbs/08b_mocap.ipynb #cf7b304a
 def _turn(rows, turns, axes, angle):
     "Rotations (T,3,3) of one bone against its parent."
     turn = np.eye(3)
@@ -156,7 +156,7 @@ def joints_of(skeleton: Skeleton,
     "Our joints. The files have y up: x, y, z there are y, z, x here, which keeps left and right."
     return (skeleton.weights @ bone_ends(skeleton, np.asarray(rows, float)))[..., [2, 0, 1]]
 
-# %% ../nbs/08b_mocap.ipynb #6c71a7e4
+# %% ../nbs/08b_mocap.ipynb #dfaa6218
 _AXES = dict(x=0, y=1, z=2)
 _KEYS = ("id", "name", "direction", "length", "axis", "dof", "limits", "bodymass", "cofmass")
 
@@ -178,7 +178,7 @@ def _degrees_of_freedom(reader: Reader, allowed: tuple[str, ...]) -> tuple[str, 
         if word in reader.words[1:i]: reader.fail(f"{word} only once", i)
     return tuple(word.lower() for word in reader.words[1:])
 
-# %% ../nbs/08b_mocap.ipynb #d60e4468
+# %% ../nbs/08b_mocap.ipynb #e4fde564
 def _asf_bone(reader: Reader) -> dict:
     "One block from `begin` to `end` of the section :bonedata."
     bone = dict(dof=())
@@ -195,7 +195,7 @@ def _asf_bone(reader: Reader) -> dict:
         if key not in bone or not reader.words: reader.fail(f"{key} of the bone before its end")
     return bone
 
-# %% ../nbs/08b_mocap.ipynb #a6ca38af
+# %% ../nbs/08b_mocap.ipynb #441e96a3
 _ROOT = ("tx", "ty", "tz", "rx", "ry", "rz")
 
 def _asf_root(reader: Reader, root: dict):
@@ -220,7 +220,7 @@ def _asf_units(reader: Reader, units: dict):
         units[key] = reader.words[1]
     else: reader.fail("mass, length or angle")
 
-# %% ../nbs/08b_mocap.ipynb #5d6225fe
+# %% ../nbs/08b_mocap.ipynb #f2cad32b
 def _asf_children(reader: Reader, parents: dict[str, str], bones: dict[str, dict]):
     "One line of the section :hierarchy: a bone and those that hang on it."
     if reader.words[0] in ("begin", "end"): return
@@ -247,7 +247,7 @@ def _asf_sections(reader: Reader) -> tuple[dict, dict, dict, dict]:
         elif not section: reader.fail("a section such as :units")
     return units, root, bones, parents
 
-# %% ../nbs/08b_mocap.ipynb #dccbde28
+# %% ../nbs/08b_mocap.ipynb #cf8a273c
 INCH = 25.4 # mm
 
 def asf_skeleton(reader: Reader) -> Skeleton:
@@ -273,7 +273,7 @@ def _assemble_asf(units: dict, root: dict, bones: dict[str, dict], parents: dict
         tuple(tuple((_AXES[dof[1]], columns[name, dof]) for dof in reversed(turned[name])) for name in names),
         tuple((axis, columns["root", "t" + "xyz"[axis]]) for axis in range(3)), len(columns), unit, angle, weights)
 
-# %% ../nbs/08b_mocap.ipynb #ae1d26e5
+# %% ../nbs/08b_mocap.ipynb #94eb402b
 def _is_frame_number(words: list[str]) -> bool: return len(words) == 1 and words[0].isdigit()
 
 def _amc_header(reader: Reader, skeleton: Skeleton):
@@ -297,7 +297,7 @@ def _must_move(skeleton: Skeleton) -> set[str]:
         if j in needed: needed.add(skeleton.parents[j])
     return {skeleton.names[j] for j in needed if j >= 0 and skeleton.turns[j]}
 
-# %% ../nbs/08b_mocap.ipynb #36cb8e1a
+# %% ../nbs/08b_mocap.ipynb #9f4bda43
 def _amc_frame(reader: Reader, columns: dict[str, tuple[int, int]], size: int) -> tuple[list[str], list[float]]:
     "One frame, from its number to the next: the bones in the order of the file, and their numbers in the order of the skeleton."
     if not _is_frame_number(reader.words): reader.fail("the number of the next frame")
@@ -311,7 +311,7 @@ def _amc_frame(reader: Reader, columns: dict[str, tuple[int, int]], size: int) -
         order.append(name)
     return order, row
 
-# %% ../nbs/08b_mocap.ipynb #b9859d1e
+# %% ../nbs/08b_mocap.ipynb #3099cb6d
 class _Layout(NamedTuple):
     "How the frames of one .amc file look: how their lines start, and where among all words of a frame its names and numbers stand."
     starts: list[str]
@@ -346,7 +346,7 @@ def _fast_frame(reader: Reader, layout: _Layout, size: int) -> list[float] | Non
     else: reader.line()
     return row
 
-# %% ../nbs/08b_mocap.ipynb #ab36a7d6
+# %% ../nbs/08b_mocap.ipynb #236e7bf8
 def amc_rows(reader: Reader, # at the start of an .amc file
              skeleton: Skeleton, # of its .asf file
              fast: bool = True, # take frames that look like the first one as a whole
@@ -364,7 +364,7 @@ def amc_rows(reader: Reader, # at the start of an .amc file
             wanted, layout = set(order), layout or _layout(columns)
         yield row
 
-# %% ../nbs/08b_mocap.ipynb #2ae22a4b
+# %% ../nbs/08b_mocap.ipynb #50aad363
 def _word(reader: Reader, expected: str, *allowed: str) -> str:
     "The next word, on this line or a later one; one of `allowed` if these are given."
     if reader.taken == len(reader.words): reader.line()
@@ -384,7 +384,7 @@ def _value(reader: Reader, expected: str) -> float:
     if value != value: reader.fail(expected, reader.taken - 1)
     return value
 
-# %% ../nbs/08b_mocap.ipynb #8dacdc30
+# %% ../nbs/08b_mocap.ipynb #a74875fc
 def _bvh_channels(reader: Reader, bone: dict, columns: int) -> int:
     "The channels of one joint; returns the number of columns so far."
     if bone["end"] or bone["channels"]: reader.fail("one line of CHANNELS for a joint, none for an End Site", reader.taken - 1)
@@ -403,7 +403,7 @@ def _bvh_joint(reader: Reader, kind: str, bones: list[dict], parent: int) -> dic
     _word(reader, "{", "{")
     return dict(name=name, parent=parent, end=kind == "End", channels=[], offset=None)
 
-# %% ../nbs/08b_mocap.ipynb #d41cb3dd
+# %% ../nbs/08b_mocap.ipynb #f9f4c4fc
 def _bvh_bones(reader: Reader) -> list[dict]:
     "The joints of a .bvh file, parents first; `open_joints` is the way from the root to the present one."
     _word(reader, "HIERARCHY", "HIERARCHY"), _word(reader, "ROOT", "ROOT")
@@ -434,7 +434,7 @@ def _bvh_motion(reader: Reader) -> tuple[int, float]:
     if reader.taken < len(reader.words): reader.fail("the end of the line", reader.taken)
     return frames, 1 / seconds
 
-# %% ../nbs/08b_mocap.ipynb #ea2b7e72
+# %% ../nbs/08b_mocap.ipynb #d7c3c976
 def bvh_rows(reader: Reader, skeleton: Skeleton, frames: int) -> Iterator[list[float]]:
     "The numbers of each frame of a .bvh file."
     for i in range(frames):
@@ -442,7 +442,7 @@ def bvh_rows(reader: Reader, skeleton: Skeleton, frames: int) -> Iterator[list[f
         yield numbers(reader, 0, skeleton.columns)
     if reader.line(): reader.fail(f"the end of the file after {frames} frames")
 
-# %% ../nbs/08b_mocap.ipynb #cd45b6e9
+# %% ../nbs/08b_mocap.ipynb #eecfd256
 CMU_UNIT = INCH / .45 # mm: the unit of CMU's files, 56.44 mm
 
 # our joints but the pelvis, in our order, by the names of cgspeed's conversions
@@ -470,7 +470,7 @@ def _bvh_skeleton(reader: Reader, bones: list[dict], unit: float) -> Skeleton:
                     np.tile(np.eye(3), (len(bones), 1, 1)), tuple(pick(bone, "rotation") for bone in bones), pick(bones[0], "position"),
                     sum(len(bone["channels"]) for bone in bones), unit, np.pi / 180, _bvh_weights(reader, names))
 
-# %% ../nbs/08b_mocap.ipynb #c94fc27b
+# %% ../nbs/08b_mocap.ipynb #4d1c02de
 def _restored(skeleton: Skeleton) -> Skeleton:
     "The skeleton with cgspeed's two lost bones: a thorax as long as the upper back, and wrist bones of half the radius; as it was where they are not lost."
     before, weights = skeleton.before.copy(), skeleton.weights.copy()
@@ -482,7 +482,7 @@ def _restored(skeleton: Skeleton) -> Skeleton:
             weights[wrist] = 1.5 * skeleton.weights[wrist] - .5 * skeleton.weights[elbow]
     return skeleton._replace(before=before, weights=weights)
 
-# %% ../nbs/08b_mocap.ipynb #1caec8f1
+# %% ../nbs/08b_mocap.ipynb #fc2e0ead
 class Clip(NamedTuple):
     "A motion as our 17 joints."
     joints: np.ndarray # (T,17,3) float32 mm, z up, where the recording has them
@@ -503,7 +503,7 @@ class Quirks(NamedTuple):
     rest: bool | None = None # leave out the first frame of a .bvh file: None, if it is a pose put before the motion
     restore: bool = True # put back the bones that cgspeed's conversion to .bvh has lost
 
-# %% ../nbs/08b_mocap.ipynb #34733d2c
+# %% ../nbs/08b_mocap.ipynb #eca781a1
 def _open(path: Path) -> TextIO:
     "A text file of any encoding: the words that matter are ASCII."
     if not path.is_file(): raise FileNotFoundError(f"there is no file {path.name} in {path.parent}")
@@ -525,7 +525,7 @@ def read_asf(path: str | Path) -> Skeleton:
     path = Path(path)
     with _open(path) as file: return asf_skeleton(Reader(file, path.name, "#"))
 
-# %% ../nbs/08b_mocap.ipynb #dc55b4d5
+# %% ../nbs/08b_mocap.ipynb #628001fc
 def starts_at_rest(joints: np.ndarray, # (3,17,3) mm: the first three frames
                    ) -> bool:
     "Whether the first frame is a pose put before the motion: the step from it is longer than 30 mm and than three times the next."
@@ -538,7 +538,7 @@ def _drop_rest(rows: Iterator[list[float]], skeleton: Skeleton, rest: bool | Non
     if rest or rest is None and len(head) == 3 and starts_at_rest(joints_of(skeleton, head)): head = head[1:]
     yield from chain(head, rows)
 
-# %% ../nbs/08b_mocap.ipynb #8829f4c8
+# %% ../nbs/08b_mocap.ipynb #bd9a2a79
 LEG = (300, 1500) # mm, thigh and shin: outside, the unit is wrong
 BLOCK = 256 # frames worked on at a time
 
@@ -559,7 +559,7 @@ def _blocks(file: TextIO, rows: Iterator[list[float]], skeleton: Skeleton, step:
             yield joints_of(skeleton, block).astype(np.float32)
             block = list(islice(kept, BLOCK))
 
-# %% ../nbs/08b_mocap.ipynb #aead43ae
+# %% ../nbs/08b_mocap.ipynb #fa14d83d
 def _step(there: float, wanted: float | None) -> int:
     "Every how many frames to take one to come near the wanted rate."
     if wanted is not None and not wanted > 0: raise ValueError(f"fps must be above 0, got {wanted}")
@@ -580,7 +580,7 @@ def _stream_bvh(path: Path, fps: float | None, quirks: Quirks) -> Stream:
         stack.pop_all()
     return Stream(_blocks(reader.file, rows, bones, step, path.name), rate / step, path.stem)
 
-# %% ../nbs/08b_mocap.ipynb #e5939743
+# %% ../nbs/08b_mocap.ipynb #15d8e57f
 def _mads_order(joints: str) -> JointOrder:
     recipe = dict(pelvis={"l_hip": .5, "r_hip": .5}, thorax={"neck": 1.}, spine={"l_hip": .26, "r_hip": .26, "neck": .48}, nose={"neck": .5, "head": .5}, head_top={"head": 1.})
     notes = dict(pelvis="mean of the hips", thorax="their neck", spine="0.48 of the way from mid-hips to neck", nose="middle of neck and head", head_top="their head")
@@ -589,7 +589,7 @@ def _mads_order(joints: str) -> JointOrder:
 MADS_ORDERS = {15: _mads_order("neck pelvis l_hip l_knee l_ankle r_hip r_knee r_ankle l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist head"),
                19: _mads_order("neck pelvis l_hip l_knee l_ankle l_foot r_hip r_knee r_ankle r_foot l_shoulder l_elbow l_wrist l_hand r_shoulder r_elbow r_wrist r_hand head")}
 
-# %% ../nbs/08b_mocap.ipynb #feafe4f5
+# %% ../nbs/08b_mocap.ipynb #2fad57c0
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"} # types of numbers by MATLAB's code
 _MATRIX, _COMPRESSED, _CELLS = 14, 15, 1
 LARGEST_FILE = 1 << 28 # bytes, of a .mat file, unpacked or not
@@ -617,7 +617,7 @@ def _mat_numbers(data: memoryview, order: str) -> np.ndarray:
     stored, content, _ = _mat_element(rest, 0, order)
     return np.frombuffer(content, order + _STORED[stored]).reshape(shape, order="F").astype(float)
 
-# %% ../nbs/08b_mocap.ipynb #763b9d82
+# %% ../nbs/08b_mocap.ipynb #3c502fb6
 def _mat_cells(data: bytes, # a whole file
                name: str, # of the variable
                ) -> list[np.ndarray] | None: # None if there is no such variable
@@ -644,7 +644,7 @@ def _mat_cell_list(kind, shape, rest, order):
     if len(cells) != np.prod(shape, dtype=object): raise ValueError(f"{len(cells)} cells are left of {shape}")
     return cells
 
-# %% ../nbs/08b_mocap.ipynb #20e98718
+# %% ../nbs/08b_mocap.ipynb #294ba467
 def _mads_cells(path: Path) -> list[np.ndarray]:
     "The cells of GTpose2. Raises `MocapError`, `FileNotFoundError`."
     if not path.is_file(): raise FileNotFoundError(f"there is no file {path.name} in {path.parent}")
@@ -673,7 +673,7 @@ def _stream_mads(path: Path, fps: float | None, quirks: Quirks) -> Stream:
     _check_size(np.array(kept[:1]), path.name)
     return Stream(iter([np.array(kept, np.float32)]), quirks.mads_fps / step, path.stem)
 
-# %% ../nbs/08b_mocap.ipynb #8ceb406a
+# %% ../nbs/08b_mocap.ipynb #f3e97d77
 def stream_clip(path: str | Path, # .amc, .bvh or .mat
                 fps: float | None = None, # frames per second wanted, None: all
                 quirks: Quirks = Quirks(),
@@ -696,7 +696,7 @@ def read_clip(path: str | Path, # .amc, .bvh or .mat
     blocks, rate, name = stream_clip(path, fps, quirks, skeleton)
     return Clip(np.concatenate(list(blocks)), rate, name)
 
-# %% ../nbs/08b_mocap.ipynb #31f8307d
+# %% ../nbs/08b_mocap.ipynb #fbef8748
 def upright_poses(joints: np.ndarray, # (T,17,3) mm, z up, any skeleton
                   ) -> np.ndarray: # (T,17,3) float32 mm, z up, pelvis at the origin, face-vector above +x
     "The poses on the mean body, as `people.unpaired_poses(upright=True)` gives them. Raises `ValueError` on NaN or a wrong shape."
@@ -704,7 +704,7 @@ def upright_poses(joints: np.ndarray, # (T,17,3) mm, z up, any skeleton
     on_mean_body = retarget(place_joints(poses.directions) @ to_upright(poses.up).swapaxes(-1, -2))
     return (on_mean_body - on_mean_body[:, :1]).astype(np.float32)
 
-# %% ../nbs/08b_mocap.ipynb #a84f0206
+# %% ../nbs/08b_mocap.ipynb #c6814758
 def motion_files(source: str | Path | Iterable[str | Path], # a folder, searched to the bottom, or files
                  ) -> tuple[list[Path], dict[str, str]]: # the files to read, and those left out with the reason
     "Motions in a folder: .amc, .bvh and MADS' *_GT.mat. Of one clip in two formats the .amc file is taken. Raises `FileNotFoundError` if there is none."
@@ -717,7 +717,7 @@ def motion_files(source: str | Path | Iterable[str | Path], # a folder, searched
     twice = [p for p in files if p.suffix.lower() == ".bvh" and p.stem.lower() in recorded]
     return [p for p in files if p not in twice], {str(p): "the same clip is there as .amc" for p in twice}
 
-# %% ../nbs/08b_mocap.ipynb #861a3e80
+# %% ../nbs/08b_mocap.ipynb #982faa81
 class MocapPoses(NamedTuple):
     "Unpaired poses and where they come from."
     poses: np.ndarray # (M,17,3) float32 mm, upright, on the mean body
@@ -728,7 +728,7 @@ class MocapPoses(NamedTuple):
         lines = [f"{len(self.poses)} poses out of {sum(self.clips.values())} from {len(self.clips)} files"]
         return "\n".join(lines + [f"skipped {path}: {reason}" for path, reason in self.skipped.items()])
 
-# %% ../nbs/08b_mocap.ipynb #7ac7a8b6
+# %% ../nbs/08b_mocap.ipynb #5f3d29ed
 def _kept_path(folder: Path, path: Path, *settings) -> Path:
     "Where the poses of a file are kept; another name when the file, its skeleton or the settings change."
     read = [path, find_skeleton(path)] if path.suffix.lower() == ".amc" else [path]
@@ -763,7 +763,7 @@ def mocap_poses(source: str | Path | Iterable[str | Path], # a folder, searched 
     if n is not None: poses = poses[np.sort(np.random.default_rng(seed).permutation(len(poses))[:n])]
     return MocapPoses(poses, {path: len(p) for path, p in found.items()}, skipped)
 
-# %% ../nbs/08b_mocap.ipynb #ba13a260
+# %% ../nbs/08b_mocap.ipynb #c0376c41
 @dataclass(frozen=True)
 class Mocap:
     "Motion capture as unpaired poses D_z on the mean body."
@@ -787,7 +787,7 @@ class Mocap:
         keep.rmdir()
         return made._replace(clips=clips, skipped=skipped)
 
-# %% ../nbs/08b_mocap.ipynb #ffb76a4a
+# %% ../nbs/08b_mocap.ipynb #80b869c9
 def nearest_distances(poses: np.ndarray, # (M,17,3) mm
                       others: np.ndarray, # (N,17,3) mm, same frame
                       ) -> np.ndarray: # (M,) mm
