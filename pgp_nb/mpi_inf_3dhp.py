@@ -6,10 +6,10 @@
 __all__ = ['FRAMES', 'FAST', 'CHEST_CAMERAS', 'SWAPPED', 'Z_UP', 'JOINT_SETS', 'NO_FRAME', 'CUT_OFF', 'MIRRORED', 'Calibration',
            'read_calibration', 'Annotation', 'read_annotations', 'reproject', 'screen_mask', 'estimate_intrinsics',
            'AnnotatedSequence', 'read_test', 'scores_3dhp', 'find_sequence', 'frames_together', 'film_sequence',
-           'mask_files', 'MPIINF3DHP', 'train_jobs', 'make_train', 'valid_pairs', 'test_jobs', 'make_test',
+           'mask_files', 'MPIINF3DHP', 'list_train_jobs', 'make_train', 'valid_pairs', 'list_test_jobs', 'make_test',
            'film_still']
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #e12d74c5
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #8c2d444f
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,14 +23,14 @@ from .human36m import pick_pairs, video_frames
 from .prediction import read_image
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #d8d9845a
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #2bfd284a
 FRAMES = {(1, 1): 6416, (1, 2): 12430, (2, 1): 6502, (2, 2): 6081, (3, 1): 12488, (3, 2): 12283, (4, 1): 6171, (4, 2): 6675,
           (5, 1): 12820, (5, 2): 12312, (6, 1): 6188, (6, 2): 6145, (7, 1): 6239, (7, 2): 6320, (8, 1): 6468, (8, 2): 6054}
 FAST = {(1, 2), (3, 1), (3, 2), (5, 1), (5, 2)}  # 50 frames a second, the others 25
 CHEST_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
 SWAPPED = {(4, 2): range(3759, 5853)}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #6760742a
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #8bcb30fc
 Z_UP = np.array([[1., 0, 0], [0, 0, 1], [0, -1, 0]])  # from our world to that of the data set
 
 class Calibration(NamedTuple):
@@ -53,7 +53,7 @@ def read_calibration(path: str | Path # camera.calibration
     except (ValueError, KeyError, IndexError) as e: raise ValueError(f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a Skeletool camera calibration, or was cut ({e})") from e
     return {camera: Calibration(inner[:3, :3], outer[:3, :3] @ Z_UP, outer[:3, 3]) for camera, (inner, outer) in matrices.items()}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #64df89c1
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #6754e360
 class Annotation(NamedTuple):
     "The joints of one sequence before one camera."
     joints_2d: np.ndarray  # (F,17,2) float32 px
@@ -81,7 +81,7 @@ def reproject(joints_3d: np.ndarray,  # (...,3) mm, camera frame
     u = joints_3d @ intrinsics.T
     return u[..., :2] / u[..., 2:]
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #458d869e
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #62abd575
 def screen_mask(screen: np.ndarray,       # (H,W) uint8, red channel of FGmasks
         joints_2d: np.ndarray,            # (17,2) px
         chair: np.ndarray | None = None   # (H,W) uint8, red channel of ChairMasks
@@ -96,7 +96,7 @@ def screen_mask(screen: np.ndarray,       # (H,W) uint8, red channel of FGmasks
     if chair.shape != screen.shape: raise ValueError(f"chair mask {chair.shape} and screen mask {screen.shape} differ in size")
     return np.minimum(person, chair if chair.mean() > 127 else 255 - chair)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #d997a82d
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #57152664
 def estimate_intrinsics(joints_3d: np.ndarray, # (N,17,3) mm, camera frame
         joints_2d: np.ndarray                  # (N,17,2) px
     ) -> tuple[np.ndarray, float]:             # (3,3) px; mean distance that is left, px
@@ -108,7 +108,7 @@ def estimate_intrinsics(joints_3d: np.ndarray, # (N,17,3) mm, camera frame
     k = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     return k, float(np.linalg.norm(reproject(x, k) - q, axis=-1).mean())
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #e6e13acf
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #c22b1984
 class AnnotatedSequence(NamedTuple):
     "One sequence of the test set."
     joints_2d: np.ndarray   # (n,17,2) float32 px
@@ -134,7 +134,7 @@ def read_test(path: Path,         # annot_data.mat
     if residual > 5: raise ValueError(f"{path.name} of {path.parent.name}: annot3 reprojects {residual:.1f} px from annot2; they do not belong together")
     return AnnotatedSequence(q, u if universal else x, valid, k, residual)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #fa0406c1
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #e93cf949
 JOINT_SETS = {14: PCK_JOINTS, 17: tuple(range(N_JOINTS))}
 
 def scores_3dhp(prediction: Tensor, # (N,17,3) mm, camera frame
@@ -147,7 +147,7 @@ def scores_3dhp(prediction: Tensor, # (N,17,3) mm, camera frame
     return {f"pck_3d_{joints}": 100*float(pck_3d(prediction, truth, joints=chosen).mean()), f"auc_3d_{joints}": 100*float(auc_3d(prediction, truth, joints=chosen).mean()),
             "mpjpe_17": float(mpjpe(prediction, truth).mean())}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #d6ca56df
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f8cd677d
 def find_sequence(root: str | Path, # folder of the data set
         name: str                   # S1/Seq1, or TS1
     ) -> Path | None:
@@ -186,7 +186,7 @@ def mask_files(folder: Path, camera: int) -> list[Path]:
     if not (screen := [f for f in screens if f.is_file()]): raise FileNotFoundError(f"no FGmasks/video_{camera}.avi in {folder.parent.name}/{folder.name}: download the masks, or ask for saliency=False")
     return [screen[0], chair] if chair.is_file() else [screen[0]]
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f356836d
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #00ef17d9
 @dataclass(frozen=True)
 class MPIINF3DHP:
     "MPI-INF-3DHP as distributed, as a `samples.Loader`."
@@ -208,7 +208,7 @@ class MPIINF3DHP:
 
     def jobs(self) -> list[dict]:
         "One for each training video that is there, or for 32 pairs of a test sequence. Raises `FileNotFoundError` if there are none."
-        jobs = train_jobs(self) if self.split == "train" else test_jobs(self)
+        jobs = list_train_jobs(self) if self.split == "train" else list_test_jobs(self)
         example = "S1/Seq1/imageSequence/video_0.avi" if self.split == "train" else "mpi_inf_3dhp_test_set/TS1/annot_data.mat"
         if not jobs: raise FileNotFoundError(f"no {self.split} sequences of MPI-INF-3DHP in {self.root}: expected {example} and so on")
         return jobs
@@ -218,8 +218,8 @@ class MPIINF3DHP:
         "The samples of one job. Raises `ValueError` or `FileNotFoundError` if it cannot be read."
         return (make_train if self.split == "train" else make_test)(self, size=size, **job)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #9435c941
-def train_jobs(loader: MPIINF3DHP) -> list[dict]:
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #0c28dd20
+def list_train_jobs(loader: MPIINF3DHP) -> list[dict]:
     "The training videos that are there."
     return [dict(subject=s, seq=q, camera=c) for s, q in FRAMES if (folder := find_sequence(loader.root, f"S{s}/Seq{q}"))
             for c in loader.cameras if (folder/"imageSequence"/f"video_{c}.avi").is_file()]
@@ -240,12 +240,12 @@ def _pair(source: Frame | str, target: Frame | str, name: str) -> Sample | Skip:
     reason = next((f for f in (source, target) if isinstance(f, str)), None)
     return Skip(name, reason) if reason else pair_of(source, target, name)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #2eca14ae
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #06529571
 def valid_pairs(loader: MPIINF3DHP, sequence: str, s: AnnotatedSequence) -> np.ndarray: # (N,2) frame numbers
     "Pairs of valid frames."
     return s.valid[pick_pairs(len(s.valid), loader.every, loader.gap, sequence, 1)]
 
-def test_jobs(loader: MPIINF3DHP) -> list[dict]:
+def list_test_jobs(loader: MPIINF3DHP) -> list[dict]:
     "The test sequences that are there, 32 pairs at a time."
     folders = {f"TS{i}": find_sequence(loader.root, f"TS{i}") for i in range(1, 7)}
     return [dict(sequence=t, first=i) for t, folder in folders.items() if folder
