@@ -1,0 +1,195 @@
+"""Own videos: broken and truncated files, resuming, cameras that move, a detection network, the sample videos."""
+import os, shutil
+from pathlib import Path
+import cv2, numpy as np, pytest
+from hypothesis import given, settings, strategies as st
+from pgp_nb.prediction import square_around
+from pgp_nb.samples import Skip, prepare, read_samples
+from pgp_nb.videos import (OnnxDetector, Track, Videos, Views, box_iou, find_shots, mine_pairs, moving_masks, read_frames, shot_pairs, stands_still)
+
+SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
+needs_videos = pytest.mark.skipif(not (SAMPLES / "videos").is_dir(), reason="PGP_SAMPLES names no folder with the sample videos")
+
+
+def puppet_film(frames=40, height=120, width=200, pan=0.):
+    "A figure of rectangles whose arms swing while it walks; (T,H,W,3) and its masks. The camera pans by `pan` px a frame."
+    rng = np.random.default_rng(1)
+    wall = cv2.resize(rng.integers(60, 200, (20, 60, 3), dtype=np.uint8), (width * 3, height), interpolation=cv2.INTER_CUBIC)
+    film, masks = np.zeros((frames, height, width, 3), np.uint8), np.zeros((frames, height, width), bool)
+    for t in range(frames):
+        left = int(pan * t)
+        film[t] = wall[:, left:left + width]
+        x, reach = int(40 + 2 * t), int(14 * np.sin(t / 2.5))
+        for y0, y1, x0, x1, color in ((25, 37, x - 6, x + 6, (240, 200, 170)), (37, 70, x - 10, x + 10, (250, 10, 20)), (70, 100, x - 8, x - 1, (10, 10, 120)), (70, 100, x + 1, x + 8, (10, 10, 120)),
+                                      (44, 51, min(x, x + 2 * reach), max(x, x + 2 * reach), (240, 240, 40))):
+            film[t, y0:y1, max(0, x0):max(0, x1)], masks[t, y0:y1, max(0, x0):max(0, x1)] = color, True
+    return film, masks
+
+
+def write_film(path, film, code="mp4v", fps=10):
+    out = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), fps, film.shape[2:0:-1])
+    for frame in film: out.write(np.ascontiguousarray(frame[..., ::-1]))
+    out.release()
+
+
+@pytest.fixture(scope="module")
+def film(): return puppet_film()
+
+
+@pytest.mark.parametrize("pan", [0., 1.5])
+def test_crops_hold_the_whole_person_before_still_and_moving_cameras(pan):
+    film, masks = puppet_film(pan=pan)
+    pairs, _ = shot_pairs(film, list(range(len(film))), 10.)
+    assert len(pairs) > 4
+    held = []
+    for cut in (c for p in pairs for c in (p.source, p.target)):
+        x, y, side = square_around(cut.box, .1)
+        held.append(masks[cut.number, max(0, int(y)):int(y + side), max(0, int(x)):int(x + side)].sum() / masks[cut.number].sum())
+    assert np.mean(np.array(held) > .97) >= .9
+
+
+def test_a_moving_camera_is_told_from_a_still_one(film):
+    moved, masks = puppet_film(pan=1.5)
+    assert stands_still(film[0], np.median(film[0], 0).astype(np.uint8)) and not stands_still(moved, np.median(moved, 0).astype(np.uint8))
+    found = moving_masks(moved)[12:28]
+    assert found[masks[12:28]].mean() > .7 and found[~masks[12:28]].mean() < .1
+
+
+def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, film):
+    write_film(tmp_path / "whole.mp4", film[0])
+    write_film(tmp_path / "whole.avi", film[0], "MJPG")
+    (tmp_path / "headless.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:-3000])
+    data = (tmp_path / "whole.avi").read_bytes()
+    (tmp_path / "truncated.avi").write_bytes(data[:int(len(data) * .6)])
+    (tmp_path / "empty.mov").write_bytes(b"")
+    (tmp_path / "notes.mkv").write_text("no film")
+    film_folder = tmp_path / "frames"; film_folder.mkdir()
+    for t in range(40): cv2.imwrite(str(film_folder / f"{t}.png"), film[0][t, ..., ::-1])
+    (film_folder / "20.png").write_bytes(b"damaged")
+    manifest = prepare(Videos(tmp_path, folder_fps=10.), tmp_path / "out", size=64, jobs_per_shard=2, progress=False)
+    kept = {name.split("/")[0] for name in read_samples(tmp_path / "out").name}
+    assert {"whole.mp4", "whole.avi", "truncated.avi"} <= kept
+    assert manifest["skipped"]["cannot be decoded: damaged, or not a film"]["examples"] == ["empty.mov/000000", "headless.mp4/000000", "notes.mkv/000000"]
+    assert [e.split("/")[0] for e in manifest["skipped"]["film ends before its stated length: truncated?"]["examples"]] == ["truncated.avi"]
+    assert any("frames" in e and "20.png" in e for s in manifest["skipped"].values() for e in s["examples"])
+
+
+def test_preparation_goes_on_where_it_was_and_is_always_the_same(tmp_path, film, monkeypatch):
+    (tmp_path / "films").mkdir()
+    write_film(tmp_path / "films/long.avi", np.concatenate([film[0], film[0][::-1]]), "MJPG")
+    loader = Videos(tmp_path / "films", seconds=4.)
+    first = prepare(loader, tmp_path / "out", size=64, jobs_per_shard=1, progress=False)
+    assert len(first["shards"]) == 2
+    for file in ("manifest.json", "00001.npz"): (tmp_path / "out" / file).unlink()
+    made, make = [], Videos.make
+    monkeypatch.setattr(Videos, "make", lambda self, job, size: (made.append(job), make(self, job, size))[1])
+    again = prepare(loader, tmp_path / "out", size=64, jobs_per_shard=1, progress=False)
+    assert [job["start"] for job in made] == [40]
+    assert again == first
+
+
+def test_late_frames_are_the_right_ones(tmp_path):
+    film = np.repeat((np.arange(330) % 200 + 20).astype(np.uint8)[:, None, None, None], 32, 1).repeat(48, 2).repeat(3, 3)
+    for name, code in (("a.avi", "MJPG"), ("b.mp4", "mp4v")):
+        write_film(tmp_path / name, film, code)
+        late = [255, 256, 300, 329]
+        in_order = [f for n, f in enumerate(read_frames(tmp_path / name, range(330))) if n in late]
+        assert [f.mean() for f in read_frames(tmp_path / name, late)] == [f.mean() for f in in_order]
+        assert np.abs([f.mean() - film[n, 0, 0, 0] for n, f in zip(late, in_order)]).max() < 6
+
+
+# A network as YOLO's exporters write it, by hand: the mean colour of a 64 x 64 image goes through one linear layer into (1, 6, 20).
+def field(number, value):
+    key = lambda kind: bytes([number << 3 | kind])
+    if isinstance(value, int): return key(0) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return key(2) + varint(len(value)) + value
+
+def varint(n): return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+def tensor(name, x):
+    dims = b"".join(field(1, d) for d in x.shape)
+    return field(5, dims + field(2, 7 if x.dtype == np.int64 else 1) + field(8, name) + field(9, x.tobytes()))
+
+def node(kind, inputs, output): return field(1, b"".join(field(1, i) for i in inputs) + field(2, output) + field(4, kind))
+
+def port(number, name, shape):
+    dims = b"".join(field(1, field(1, d)) for d in shape)
+    return field(number, field(1, name) + field(2, field(1, field(1, 1) + field(2, dims))))
+
+def write_network(path, box):
+    "One candidate with this box, whose score is the mean red of the image."
+    bias, weight = np.zeros((6, 20), np.float32), np.zeros((3, 6, 20), np.float32)
+    bias[:4, 3], weight[0, 4, 3] = box, 1
+    graph = node("GlobalAveragePool", ["x"], "m") + node("Reshape", ["m", "s"], "v") + node("MatMul", ["v", "w"], "z") + node("Add", ["z", "b"], "a") + node("Reshape", ["a", "t"], "y") + field(2, "g")
+    graph += tensor("s", np.array([1, 3])) + tensor("w", weight.reshape(3, 120)) + tensor("b", bias.reshape(1, 120)) + tensor("t", np.array([1, 6, 20]))
+    path.write_bytes(field(1, 8) + field(7, graph + port(11, "x", (1, 3, 64, 64)) + port(12, "y", (1, 6, 20))) + field(8, field(1, "") + field(2, 13)))
+    return path
+
+
+def test_a_network_file_detects_people(tmp_path):
+    detector = OnnxDetector(write_network(tmp_path / "net.onnx", (32, 16, 16, 24)), size=64)
+    frames = np.zeros((2, 64, 128, 3), np.uint8)
+    frames[1, ..., 0] = 255
+    dark, red = detector(frames)
+    assert dark.shape == (0, 5)
+    np.testing.assert_allclose(red[:, :4], [[48, 8, 80, 56]], atol=1e-3)        # the frame was shrunk to half its size
+    assert red[0, 4] > .5
+
+
+def test_videos_with_a_network_of_ones_own(tmp_path, film):
+    (tmp_path / "films").mkdir()
+    reddish = film[0].copy(); reddish[..., 0] = np.maximum(reddish[..., 0], 160)
+    write_film(tmp_path / "films/a.avi", reddish, "MJPG")
+    net = write_network(tmp_path / "net.onnx", (320, 200, 560, 300))
+    loader = Videos(tmp_path / "films", detector=str(net))
+    assert loader.about["detector"] == "net.onnx" and "films" not in str(loader.about)
+    made = loader.make(loader.jobs()[0], 64)
+    assert made and all(isinstance(m, Skip) or m.images.shape == (2, 64, 64, 3) for m in made)
+    with pytest.raises(FileNotFoundError, match="leave the detector out"): Videos(tmp_path / "films", detector="none.onnx").make(loader.jobs()[0], 64)
+
+
+boxes = st.lists(st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(.5, 50)] * 2).map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])), min_size=1, max_size=5).map(np.array)
+
+@given(boxes, boxes)
+def test_iou_is_symmetric(a, b):
+    iou = box_iou(a, b)
+    assert (iou >= 0).all() and (iou <= 1 + 1e-9).all()
+    np.testing.assert_allclose(iou, box_iou(b, a).T)
+    np.testing.assert_allclose(np.diag(box_iou(a, a)), 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 30), st.integers(0, 2**32 - 1))
+def test_pairs_keep_their_promises(n, seed):
+    rng = np.random.default_rng(seed)
+    views, times, good = Views(*rng.random((2, n, 32, 32)).astype(np.float32)), np.cumsum(rng.uniform(.05, .3, n)), rng.random(n) < .7
+    for i, j in mine_pairs(views, times, good, rng, least=.1, gap=(.3, 2.)): assert good[i] and good[j] and .3 - 1e-6 <= abs(times[i] - times[j]) <= 2 + 1e-6
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=20))
+def test_shots_cover_the_film(places):
+    colors = np.array([(200, 40, 40), (40, 200, 40), (40, 40, 200)], np.uint8)
+    frames = np.stack([np.full((16, 16, 3), colors[p]) for p in places])
+    shots = find_shots(frames)
+    assert [t for s in shots for t in range(s.start, s.stop)] == list(range(len(places)))
+    assert all(len(set(places[s])) == 1 for s in shots) and len(shots) == 1 + sum(a != b for a, b in zip(places, places[1:]))
+
+
+def test_tracks_outlive_a_gap_but_not_a_change_of_person():
+    track = Track([0], [np.array([0., 0, 10, 30])], np.ones(4) / 4)
+    track.add(1, np.array([2., 0, 12, 30]), np.ones(4) / 4)
+    np.testing.assert_allclose(track.predict(4), [8, 0, 18, 30])
+
+
+@needs_videos
+def test_a_truncated_copy_of_a_sample_video(tmp_path):
+    source = SAMPLES / "videos/vnect_test_video.mp4"
+    (tmp_path / "films").mkdir()
+    shutil.copy(source, tmp_path / "films/whole.mp4")
+    data = source.read_bytes()
+    (tmp_path / "films/truncated.mp4").write_bytes(data[:len(data) // 2])
+    manifest = prepare(Videos(tmp_path / "films", rate=6.), tmp_path / "out", size=64, progress=False)
+    assert any("truncated" in e for reason in ("cannot be decoded: damaged, or not a film", "film ends before its stated length: truncated?") for e in manifest["skipped"].get(reason, {"examples": []})["examples"])
+    assert sum(name.startswith("whole") for name in read_samples(tmp_path / "out").name) > 10
