@@ -6,7 +6,8 @@
 __all__ = ['SEGMENTS', 'SIX_PARTS', 'read_joints', 'write_lsp', 'joints_of', 'segments_to_parts', 'six_to_parts',
            'label_agreement', 'read_labels', 'photograph_saliency', 'LSP', 'UP31']
 
-# %% ../nbs/09e_lsp.ipynb #0063de19
+# %% ../nbs/09e_lsp.ipynb #ab10d2db
+import struct, zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,37 +15,46 @@ import cv2
 import numpy as np
 from .conventions import BACKGROUND, COARSE_PARTS, JOINT_ORDERS, N_JOINTS, PARTS, PART_MIRROR, PART_NAMES, convert_joints, convert_visible
 from .files import write_atomically
+from .mocap import _COMPRESSED, _MATRIX, LARGEST_FILE, _mat_element, _mat_matrix, _mat_numbers
 from .prediction import read_image
 from .samples import UNKNOWN, Sample, Skip, box_of, crop_frame, pair_of
 
-# %% ../nbs/09e_lsp.ipynb #5546d715
-def _scipy_io():
-    try: import scipy.io
-    except ImportError as e: raise ImportError('reading joints.mat needs scipy: pip install "pgp_nb[data]"') from e
-    return scipy.io
+# %% ../nbs/09e_lsp.ipynb #4b088fde
+def _mat_array(data: bytes, name: str # contents of a MATLAB file; of the variable
+    ) -> np.ndarray:
+    "A variable that is an array of numbers. Raises `ValueError`, and what damaged bytes lead to in `struct`, `zlib` and numpy."
+    order = {b"IM": "<", b"MI": ">"}[data[126:128]]
+    at, data = 128, memoryview(data)
+    while at < len(data):
+        kind, content, at = _mat_element(data, at, order)
+        if kind == _COMPRESSED: kind, content, _ = _mat_element(memoryview(zlib.decompressobj().decompress(content, LARGEST_FILE)), 0, order)
+        if kind == _MATRIX and _mat_matrix(content, order)[0] == name: return _mat_numbers(content, order)
+    raise ValueError(f"it has no variable {name}")
 
 def read_joints(path: str | Path # joints.mat
     ) -> tuple[np.ndarray, np.ndarray, bool]: # (N,14,2) px; (N,14) bool: labelled; whether it is LSP-extended
     "The joints of LSP or LSP-extended, told apart by the shape. Raises `FileNotFoundError` or `ValueError` saying what is wrong with the file."
-    path, io = Path(path), _scipy_io()
+    path = Path(path)
     if not path.is_file(): raise FileNotFoundError(f"no {path.name} in {path.parent.name}: --root is the folder that holds {path.name} and images/")
-    try: joints = np.asarray(io.loadmat(path)["joints"], np.float64)
-    except Exception as e: raise ValueError(f"{path.name} cannot be read ({type(e).__name__}: {e}): is it cut, or not the file of LSP?") from e
+    try: joints = _mat_array(path.read_bytes(), "joints")
+    except (ValueError, KeyError, struct.error, zlib.error) as e: raise ValueError(f"{path.name} cannot be read ({e}): is it damaged, or not the file of LSP?") from e
     extended = joints.ndim == 3 and joints.shape[:2] == (14, 3)
     if not extended and (joints.ndim != 3 or joints.shape[:2] != (3, 14)):
         raise ValueError(f"{path.name}: joints have shape {joints.shape}, expected (3, 14, N) of LSP or (14, 3, N) of LSP-extended")
     joints = joints.transpose((2, 0, 1) if extended else (2, 1, 0))
-    labelled = (joints[..., 2] > 0 if extended else True) & np.isfinite(joints[..., :2]).all(-1)
+    labelled = (joints[..., 2] > 0 if extended else True) & (np.abs(joints[..., :2]) < 1e5).all(-1)
     return joints[..., :2], labelled, extended
 
-# %% ../nbs/09e_lsp.ipynb #1060b109
+# %% ../nbs/09e_lsp.ipynb #d9f494d5
 def write_lsp(folder: str | Path,        # made if need be
         images: list[np.ndarray],        # (H,W,3) uint8 RGB
         joints: np.ndarray,              # (N,14,2) px, order of LSP
         labelled: np.ndarray | None = None, # (N,14) bool
         extended: bool = False           # in the layout of LSP-extended
     ) -> None:
-    "Photographs and joints of one's own in the layout of LSP or LSP-extended. Raises `ValueError` for joints of another shape."
+    "Photographs and joints of one's own in the layout of LSP or LSP-extended. Raises `ValueError` for joints of another shape, `ImportError` without scipy."
+    try: from scipy.io import savemat
+    except ImportError as e: raise ImportError('writing joints.mat needs scipy: pip install "pgp_nb[data]"') from e
     joints = np.asarray(joints, np.float64)
     if joints.shape != (len(images), 14, 2): raise ValueError(f"joints have shape {joints.shape}, expected ({len(images)}, 14, 2)")
     third = np.ones(joints.shape[:2]) if labelled is None else np.asarray(labelled, np.float64)
@@ -52,16 +62,16 @@ def write_lsp(folder: str | Path,        # made if need be
     for i, image in enumerate(images, 1):
         data = cv2.imencode(".jpg", image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 95))[1].tobytes()
         write_atomically(Path(folder) / "images" / f"im{i:0{5 if extended else 4}d}.jpg", lambda temporary: temporary.write_bytes(data))
-    write_atomically(Path(folder) / "joints.mat", lambda temporary: _scipy_io().savemat(temporary, {"joints": rows}))
+    write_atomically(Path(folder) / "joints.mat", lambda temporary: savemat(temporary, {"joints": rows}))
 
-# %% ../nbs/09e_lsp.ipynb #521b94e0
+# %% ../nbs/09e_lsp.ipynb #f062c433
 def joints_of(q: np.ndarray, labelled: np.ndarray # (14,2) px; (14,) bool
     ) -> np.ndarray: # (17,2) float32 px, NaN where LSP has no such joint or it is not labelled
     "LSP's joints in our order. Joints that LSP does not have stay unknown."
     known = convert_visible(labelled, "lsp") & JOINT_ORDERS["lsp"].exact
     return np.where(known[:, None], convert_joints(np.where(labelled[:, None], q, 0.), "lsp"), np.nan).astype(np.float32)
 
-# %% ../nbs/09e_lsp.ipynb #64467f71
+# %% ../nbs/09e_lsp.ipynb #5ce55561
 _SIDE = {"hand": "forearm", "wrist": "forearm", "forearm": "forearm", "elbow": "upper_arm", "upper_arm": "upper_arm", "shoulder": "torso", "chest": "torso", "belly": "torso",
          "thigh": "thigh", "knee": "thigh", "shin": "shin", "ankle": "shin", "foot": "shin"}
 _CENTRE = {"l_upper_head": "head", "r_upper_head": "head", "r_lower_head": "head", "l_lower_head": "head", "neck": "torso"}
@@ -81,7 +91,7 @@ def segments_to_parts(labels: np.ndarray # (H,W) uint8, 0 background, 1..31, 255
     table[:known + 1] = [BACKGROUND, *(PART_NAMES.index(part) for part in SEGMENTS.values())]
     return table[labels]
 
-# %% ../nbs/09e_lsp.ipynb #47cf2e74
+# %% ../nbs/09e_lsp.ipynb #04842835
 SIX_PARTS = ("head", "torso", "r_arm", "l_arm", "r_leg", "l_leg")  # labels 1..6 of UPi-S1h
 
 def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray: # (n,2), (2,), (2,) px
@@ -104,7 +114,7 @@ def six_to_parts(labels: np.ndarray, # (H,W) uint8, 0 background, 1..6 as SIX_PA
         out[labels == value] = np.where(np.isnan(near).any(0), UNKNOWN, np.array(ours)[near.argmin(0)])
     return out
 
-# %% ../nbs/09e_lsp.ipynb #5d047aac
+# %% ../nbs/09e_lsp.ipynb #7f4008ee
 def label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
         joints_2d: np.ndarray          # (17,2) px, NaN where unknown
     ) -> tuple[float, float]:          # shares in [0,1]; NaN when no limb can be asked
@@ -118,7 +128,7 @@ def label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
         hits.append((parts[y, x] == i, parts[y, x] == PART_MIRROR[i]))
     return tuple(float(x) for x in np.mean(hits, 0)) if hits else (float("nan"),) * 2
 
-# %% ../nbs/09e_lsp.ipynb #7cde04ef
+# %% ../nbs/09e_lsp.ipynb #0cdda1b4
 def read_labels(path: str | Path # PNG
     ) -> np.ndarray:             # (H,W) uint8
     "A label image; of several channels the first. Raises `FileNotFoundError` or `ValueError` naming the file."
@@ -137,7 +147,7 @@ def photograph_saliency(image: np.ndarray # (H,W,3) uint8 RGB
 @lru_cache(4)
 def _annotations(path: Path, changed: int): return read_joints(path)
 
-# %% ../nbs/09e_lsp.ipynb #6fbddc01
+# %% ../nbs/09e_lsp.ipynb #9a25c380
 @dataclass(frozen=True)
 class LSP:
     "Loader of LSP and LSP-extended. Raises `FileNotFoundError` or `ValueError` for another layout."
@@ -177,7 +187,7 @@ class LSP:
         frame = crop_frame(image, box_of(q), size, photograph_saliency(image) if self.saliency else None, parts, joints_2d=q)
         return [pair_of(frame, frame, title)]
 
-# %% ../nbs/09e_lsp.ipynb #153e79b4
+# %% ../nbs/09e_lsp.ipynb #0178e109
 @dataclass(frozen=True)
 class UP31:
     "Loader of UP-S31. Raises `FileNotFoundError` or `ValueError` for another layout."

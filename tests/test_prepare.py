@@ -1,17 +1,29 @@
 "The command line and the notebook that prepare data sets."
-import json, subprocess, sys
+import io, json, subprocess, sys
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
+from scipy.io import savemat
 
 from pgp_nb import prepare as P, samples as S
 from pgp_nb.conventions import JOINT_ORDERS, joint_index
-from pgp_nb.lsp import LSP, write_lsp
+from pgp_nb.lsp import read_joints, write_lsp
 from pgp_nb.people import film_pair
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def matlab(compressed):
+    "A small joints.mat."
+    file = io.BytesIO()
+    savemat(file, {"joints": np.random.default_rng(0).uniform(0, 99, (3, 14, 5))}, do_compression=compressed)
+    return file.getvalue()
+
+
+MATLAB = [matlab(False), matlab(True)]
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +96,15 @@ def test_notebook_refuses_unknown_names_before_any_work(lsp, tmp_path):
 def test_ill_typed_options_are_refused_before_any_work(lsp, tmp_path, options, message):
     with pytest.raises((TypeError, ValueError), match=message): P.run("lsp", {"root": str(lsp), "out": str(tmp_path / "out"), "quiet": True} | options)
     assert not (tmp_path / "out").exists()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_joints_file_never_does_more_than_the_documented_error(tmp_path_factory, data):
+    "scipy's reader crashes the process on such files."
+    path = tmp_path_factory.getbasetemp() / "joints.mat"
+    raw = bytearray(MATLAB[data.draw(st.booleans())])
+    for _ in range(data.draw(st.integers(1, 5))): raw[data.draw(st.integers(0, min(len(raw), 400) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw[:data.draw(st.integers(0, len(raw)))] if data.draw(st.booleans()) else raw)
+    try: assert read_joints(path)[0].shape[1:] == (14, 2)
+    except ValueError as e: assert "joints.mat" in str(e)
