@@ -6,7 +6,7 @@
 __all__ = ['SOURCES', 'EmbeddedPeople', 'Source', 'find_source', 'find_loader', 'place_of', 'make_loader', 'add_options',
            'command_line', 'run', 'main']
 
-# %% ../nbs/09a_datasets.ipynb #57d6273d
+# %% ../nbs/09a_datasets.ipynb #2f6e0d76
 import argparse, difflib, importlib, os, sys, types, typing
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, replace
@@ -20,7 +20,7 @@ from .people import SPLITS, Filming, check_split, film_pair, film_views, noisy_s
 from .samples import Loader, Sample, Skip, fixed_intrinsics, prepare, read_manifest, summary
 from .training import checked, from_dict
 
-# %% ../nbs/09a_datasets.ipynb #2272cbeb
+# %% ../nbs/09a_datasets.ipynb #b5daddf6
 @dataclass(frozen=True)
 class EmbeddedPeople:
     "Loader of the embedded people: pair i is pair i of `load_people`. Raises `ValueError` for an unknown split."
@@ -46,7 +46,7 @@ class EmbeddedPeople:
         return [Sample(a["images"], saliency, a["parts"], a["joints_3d"], a["joints_2d"], a.get("rotations", unknown), unknown[..., 0],
                        np.stack([fixed_intrinsics(size)] * 2), f"people/{self.split}/{self.seed}/{i}")]
 
-# %% ../nbs/09a_datasets.ipynb #001466e6
+# %% ../nbs/09a_datasets.ipynb #27009d8b
 class Source(NamedTuple):
     "A data set that can be prepared."
     what: str     # in a line
@@ -84,7 +84,7 @@ def find_loader(dataset: str) -> Callable: # a key of SOURCES
     module, name = find_source(dataset).loader.split(".")
     return getattr(importlib.import_module(f"pgp_nb.{module}"), name)
 
-# %% ../nbs/09a_datasets.ipynb #85caa34d
+# %% ../nbs/09a_datasets.ipynb #e0d77a16
 def _is_list(kind: object) -> bool: return typing.get_origin(kind) is tuple and typing.get_args(kind)[-1] is Ellipsis
 
 def _checked_list(values: object, kind: object, name: str) -> tuple:
@@ -106,7 +106,7 @@ def make_loader(dataset: str, options: dict # a key of SOURCES; fields of its lo
     lists = {k: _checked_list(v, hints[k], k) for k, v in options.items() if _is_list(hints.get(k))}
     return replace(from_dict(kind, {k: v for k, v in options.items() if k not in lists}), **lists)
 
-# %% ../nbs/09a_datasets.ipynb #50990d2e
+# %% ../nbs/09a_datasets.ipynb #61039d9e
 def _value_type(kind: object) -> tuple[object, int | str | None]:
     "The plain type of a field and how many values it takes, as argparse writes it."
     if _is_list(kind): return typing.get_args(kind)[0], "+"
@@ -125,7 +125,7 @@ def add_options(parser: argparse.ArgumentParser, kind: type # a loader's datacla
         how = dict(action=argparse.BooleanOptionalAction) if plain is bool else dict(type=plain, nargs=count, metavar=f.name.upper())
         group.add_argument("--root" if required else f"--{f.name.replace('_', '-')}", dest=f.name, required=required, default=argparse.SUPPRESS, help=text, **how)
 
-# %% ../nbs/09a_datasets.ipynb #918bc24c
+# %% ../nbs/09a_datasets.ipynb #7f1973c6
 _INTRODUCTION = """Turn a data set, as it was distributed, into a folder of samples for training and evaluation.
 
 The folder receives manifest.json and shards 00000.npz, 00001.npz, ... The same command again goes on where it was
@@ -153,7 +153,7 @@ def command_line(dataset: str | None = None # a key of SOURCES, or None for what
     parser.add_argument("--jobs-per-shard", type=int, help="recordings, films or photographs that share a file; small: finer steps to resume from, more files (default: a 64th of all)")
     return parser
 
-# %% ../nbs/09a_datasets.ipynb #ccc2c015
+# %% ../nbs/09a_datasets.ipynb #720bb4eb
 def run(dataset: str,  # a key of SOURCES
         options: dict  # out, quiet, size, workers, jobs_per_shard and fields of the loader
     ) -> str:          # what was kept, what was skipped and why
@@ -180,5 +180,5 @@ def main(args: list[str] | None = None) -> int: # the exit code
         return 2
     return 0
 
-# %% ../nbs/09a_datasets.ipynb #ebaf12dd
+# %% ../nbs/09a_datasets.ipynb #ee4ea2ce
 if __name__ == "__main__" and "pgp_nb.prepare" in str(__spec__): raise SystemExit(main())
