@@ -8,13 +8,15 @@ __all__ = ['VIDEO_SUFFIXES', 'IMAGE_SUFFIXES', 'REASONS', 'natural', 'frame_file
            'lively', 'staying_people', 'still_background', 'camera_step', 'camera_path', 'moving_background',
            'moving_masks', 'person_boxes', 'yolo_boxes', 'drop_doubles', 'OnnxDetector', 'box_iou', 'Track',
            'inner_colors', 'match', 'track_people', 'sharpness', 'cut_box', 'local_median', 'silhouette_sizes', 'judge',
-           'shared', 'Views', 'aligned_views', 'pose_change', 'mine_pairs', 'widened', 'person_saliency', 'Cut',
-           'cut_out', 'ShotPair', 'shot_pairs', 'Videos']
+           'shared', 'Views', 'aligned_views', 'pose_change', 'mine_pairs', 'outlines', 'shape_weights',
+           'person_logits', 'widened', 'person_saliency', 'Cut', 'cut_out', 'ShotPair', 'shot_pairs', 'Videos']
 
-# %% ../nbs/09g_videos.ipynb #b8529923
+# %% ../nbs/09g_videos.ipynb #31632746
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +27,7 @@ from .prediction import crop, read_image, square_around
 from .saliency import foreground, median_of_rows, saliency, static_background
 from .samples import Frame, Sample, Skip, crop_frame, pair_of
 
-# %% ../nbs/09g_videos.ipynb #d80c6b3d
+# %% ../nbs/09g_videos.ipynb #64508f7d
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
@@ -48,7 +50,7 @@ def find_sources(folder: str | Path # looked through with its sub-folders
     if not videos and not films: raise FileNotFoundError(f"{folder.name} holds neither videos ({', '.join(VIDEO_SUFFIXES)}) nor folders of frames ({', '.join(IMAGE_SUFFIXES)})")
     return sorted(videos + films, key=natural)
 
-# %% ../nbs/09g_videos.ipynb #0c3322b4
+# %% ../nbs/09g_videos.ipynb #b4980d2e
 class Length(NamedTuple):
     "How long a film says it is."
     frames: int # 0 where it cannot be read at all
@@ -70,7 +72,7 @@ def shrink(image: np.ndarray, side: int | None # longer side, px; None: as it is
     zoom = side / max(image.shape[:2]) if side else 1
     return image if zoom >= 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
 
-# %% ../nbs/09g_videos.ipynb #33ab9f0c
+# %% ../nbs/09g_videos.ipynb #3198cacb
 def read_frames(source: Path,      # video file or folder of pictures
         numbers: Iterable[int],    # frames wanted, ascending
         side: int | None = None    # shrink to this longer side, px
@@ -79,7 +81,9 @@ def read_frames(source: Path,      # video file or folder of pictures
     numbers = list(numbers)
     if source.is_dir():
         files = frame_files(source)
-        for n in numbers: yield shrink(read_image(files[n]), side)
+        for n in numbers:
+            try: yield shrink(read_image(files[n]), side)
+            except ValueError: return
         return
     video, at = cv2.VideoCapture(str(source)), 0
     if numbers and numbers[0] > 250 and video.set(cv2.CAP_PROP_POS_FRAMES, numbers[0]): at = int(video.get(cv2.CAP_PROP_POS_FRAMES))
@@ -92,7 +96,7 @@ def read_frames(source: Path,      # video file or folder of pictures
             yield np.ascontiguousarray(shrink(image, side)[..., ::-1])
     finally: video.release()
 
-# %% ../nbs/09g_videos.ipynb #1d0c953c
+# %% ../nbs/09g_videos.ipynb #d632ba26
 def color_histogram(image: np.ndarray # (H,W,3) uint8 RGB
     ) -> np.ndarray:                  # (2048,) float32, sums to 1
     "Which colours an image holds: 8 steps of lightness, 16 of each chroma, CIE Lab."
@@ -124,7 +128,7 @@ def picture_area(frames: np.ndarray # (T,H,W,3) uint8
         return slice(int(first + 2 * (first > 0)), int(last - 2 * (last < len(share))))
     return inner(light.mean(1)), inner(light.mean(0))
 
-# %% ../nbs/09g_videos.ipynb #dfd59262
+# %% ../nbs/09g_videos.ipynb #b1425b54
 def stands_still(frames: np.ndarray, # (T,H,W,3) uint8 RGB
         background: np.ndarray       # (H,W,3) their median over time
     ) -> bool:
@@ -150,7 +154,7 @@ def staying_people(salient: np.ndarray, # (T,H,W) bool
         if stats[i, cv2.CC_STAT_AREA] > .004 * labels.size and lively[outline].mean() > .5: found |= region
     return found
 
-# %% ../nbs/09g_videos.ipynb #1fad50d2
+# %% ../nbs/09g_videos.ipynb #91f4e3c8
 def still_background(frames: np.ndarray, # (T,H,W,3) uint8 RGB, from a camera that stands still
         median: np.ndarray,              # (H,W,3) uint8
         looks: int = 16                  # frames whose saliency is computed
@@ -164,7 +168,7 @@ def still_background(frames: np.ndarray, # (T,H,W,3) uint8 RGB, from a camera th
     hidden = np.stack([cv2.dilate(s, np.ones((11, 11))) & cv2.dilate(people, np.ones((reach, reach))) for s in salient.astype(np.uint8)])
     return static_background(few, hidden > 0)
 
-# %% ../nbs/09g_videos.ipynb #33c67138
+# %% ../nbs/09g_videos.ipynb #139a2bd2
 def camera_step(a: np.ndarray, b: np.ndarray # (H,W) uint8, one after the other
     ) -> np.ndarray:                         # (3,3): pixels of a to pixels of b
     "How the picture as a whole moved; the identity where there is nothing to follow."
@@ -194,7 +198,7 @@ def moving_background(frames: np.ndarray, path: np.ndarray, t: int, # (T,H,W,3) 
     others = np.any(seen, axis=0) if seen else np.zeros(size[::-1], bool)
     return median_of_rows(moved, np.stack([others, *(~s for s in seen)]))
 
-# %% ../nbs/09g_videos.ipynb #93dbd34e
+# %% ../nbs/09g_videos.ipynb #1358436d
 def moving_masks(frames: np.ndarray # (T,H,W,3) uint8 RGB, one shot
     ) -> np.ndarray:                # (T,H,W) float32 in [0,1]
     "How surely each pixel is in front of the background, for cameras that stand still and cameras that move."
@@ -203,7 +207,7 @@ def moving_masks(frames: np.ndarray # (T,H,W,3) uint8 RGB, one shot
     path = camera_path(frames)
     return np.concatenate([foreground(frames[t:t + 1], moving_background(frames, path, t)) for t in range(len(frames))])
 
-# %% ../nbs/09g_videos.ipynb #48999274
+# %% ../nbs/09g_videos.ipynb #f5b885e8
 def person_boxes(mask: np.ndarray, # (H,W) float32 in [0,1], in front of the background
         least: float = .12         # longer side of the smallest person, as a share of the picture's height
     ) -> np.ndarray:               # (n,5) float32: x0, y0, x1, y1 px, mean of the mask
@@ -220,7 +224,7 @@ def person_boxes(mask: np.ndarray, # (H,W) float32 in [0,1], in front of the bac
         boxes.append((x, y, x + w, y + h, mask[labels == i].mean()))
     return np.array(boxes, np.float32).reshape(-1, 5)
 
-# %% ../nbs/09g_videos.ipynb #b5c0e751
+# %% ../nbs/09g_videos.ipynb #8f77a5f3
 def yolo_boxes(output: np.ndarray, # (C,N) or (N,C) of one image: centre x, y, width, height px, [objectness,] scores of classes
         classes: int | None = None # number of classes; None: C - 4, an objectness only in the older (N,C) layout
     ) -> np.ndarray:               # (N,5): x0, y0, x1, y1 px, score of class 0, which is person
@@ -240,7 +244,7 @@ def drop_doubles(boxes: np.ndarray, # (n,5)
     corner_size = np.column_stack([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]])
     return boxes[np.array(cv2.dnn.NMSBoxes(corner_size.tolist(), boxes[:, 4].tolist(), least, overlap), int).ravel()]
 
-# %% ../nbs/09g_videos.ipynb #b2b775c2
+# %% ../nbs/09g_videos.ipynb #71bc70a2
 class OnnxDetector:
     "People by a YOLO network in an ONNX file of yours."
     def __init__(self, path: str | Path, size: int = 640): # the file; side of the network's input, px
@@ -266,7 +270,7 @@ class OnnxDetector:
         "People in each frame."
         return [self.boxes(f) for f in frames]
 
-# %% ../nbs/09g_videos.ipynb #9426358d
+# %% ../nbs/09g_videos.ipynb #d2235c7c
 def box_iou(a: np.ndarray, b: np.ndarray # (n,4), (m,4)
     ) -> np.ndarray:                     # (n,m)
     "Intersection over union of boxes."
@@ -293,7 +297,7 @@ class Track:
         self.times.append(t); self.boxes.append(box)
         self.colors = .9 * self.colors + .1 * colors
 
-# %% ../nbs/09g_videos.ipynb #1d20976f
+# %% ../nbs/09g_videos.ipynb #322ce5a9
 def inner_colors(frame: np.ndarray, box: np.ndarray # (H,W,3) uint8; (4,) px
     ) -> np.ndarray:
     "Colours of the middle of a box, where the person is rather than what is behind."
@@ -328,7 +332,7 @@ def track_people(frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
         tracks += [Track([t], [here[j]], colors[j]) for j in set(range(len(here))) - {j for _, j in pairs}]
     return [track for track in tracks if len(track.times) >= 3]
 
-# %% ../nbs/09g_videos.ipynb #36aa75f4
+# %% ../nbs/09g_videos.ipynb #629dec21
 REASONS = ("at the edge of the picture", "another person in the box", "partly hidden", "merged with something", "too faint to see", "coming or going", "blurred")
 
 def sharpness(image: np.ndarray # (H,W,3) uint8
@@ -347,7 +351,7 @@ def local_median(values: np.ndarray, times: np.ndarray, reach: float # (K,), (K,
     "Median of the values within `reach` of each."
     return np.array([np.median(values[np.abs(times - t) <= reach]) for t in times])
 
-# %% ../nbs/09g_videos.ipynb #89199b4d
+# %% ../nbs/09g_videos.ipynb #e852bb5d
 def silhouette_sizes(masks: np.ndarray, track: Track # (T,H,W) in [0,1]; one person
     ) -> tuple[np.ndarray, np.ndarray]:              # (K,) px, (K,) in [0,1]
     "Area of the silhouette in each box and how sure it is; the box itself counts for people who do not stand out from the background."
@@ -356,7 +360,7 @@ def silhouette_sizes(masks: np.ndarray, track: Track # (T,H,W) in [0,1]; one per
     if np.median(area / np.maximum(whole, 1)) < .05: return whole, np.ones(len(whole))
     return area, np.array([m[m > .1].mean() if (m > .1).any() else 0. for m in inside])
 
-# %% ../nbs/09g_videos.ipynb #a6692bdf
+# %% ../nbs/09g_videos.ipynb #b67c3660
 def judge(frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
         masks: np.ndarray,     # (T,H,W) in [0,1], in front of the background
         track: Track,          # one person
@@ -371,20 +375,22 @@ def judge(frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
     sharp = np.array([sharpness(cut_box(frames[t], b)) for t, b in zip(times, boxes)])
     come, go = times[0] + fps / 2 if times[0] else 0, times[-1] - fps / 2 if times[-1] < len(frames) - 1 else times[-1]
     tests = np.stack([(boxes[:, :2] <= edge).any(1) | (boxes[:, 2] >= width - edge) | (boxes[:, 3] >= height - edge),
-        [shared(t, b, track, others) > .1 for t, b in zip(times, boxes)], usual < .65, usual > 1.6,
+        [shared(t, b, track, others, fps) > .1 for t, b in zip(times, boxes)], usual < .65, usual > 1.6,
         certainty < .5, (times < come) | (times > go), sharp < .5 * local_median(sharp, times, 2 * fps)])
     return [REASONS[bad.argmax()] if bad.any() else "" for bad in tests.T]
 
-def shared(t: int, box: np.ndarray, track: Track, others: list[Track]) -> float:
-    "Greatest share of a box that somebody else's box covers."
-    mine, covered = (box[2:] - box[:2]).prod(), [0.]
+def shared(t: int, box: np.ndarray, track: Track, others: list[Track], reach: float # frames
+    ) -> float:
+    "Greatest share of a box that somebody else's box covers, where they were last seen if not now."
+    covered = [0.]
     for other in others:
-        if other is track or t not in other.times: continue
-        b = other.boxes[other.times.index(t)]
-        covered.append((np.minimum(box[2:], b[2:]) - np.maximum(box[:2], b[:2])).clip(0).prod() / mine)
+        k = int(np.argmin(np.abs(np.array(other.times) - t)))
+        if other is track or abs(other.times[k] - t) > reach: continue
+        b = other.boxes[k]
+        covered.append((np.minimum(box[2:], b[2:]) - np.maximum(box[:2], b[:2])).clip(0).prod() / (box[2:] - box[:2]).prod())
     return max(covered)
 
-# %% ../nbs/09g_videos.ipynb #b7132d9b
+# %% ../nbs/09g_videos.ipynb #55ac996d
 class Views(NamedTuple):
     "A person's frames, aligned."
     silhouettes: np.ndarray # (K,32,32) in [0,1]
@@ -408,7 +414,7 @@ def pose_change(views: Views, i: int # K views; number of one of them
     inside = both * (3 * np.abs(g - g[i])).clip(0, 1)
     return np.maximum(np.abs(s - s[i]), inside).sum((1, 2)) / np.maximum(union, 1e-9)
 
-# %% ../nbs/09g_videos.ipynb #d17f41e5
+# %% ../nbs/09g_videos.ipynb #f6783571
 def mine_pairs(views: Views,          # K aligned frames
         times: np.ndarray,            # (K,) s
         good: np.ndarray,             # (K,) bool
@@ -426,7 +432,24 @@ def mine_pairs(views: Views,          # K aligned frames
         if len(fits): pairs.append((int(i), int(rng.choice(fits)))); last = times[i]
     return pairs
 
-# %% ../nbs/09g_videos.ipynb #d9fa03c1
+# %% ../nbs/09g_videos.ipynb #3a3b29bc
+def outlines(silhouettes: np.ndarray # (K,32,32) in [0,1]
+    ) -> np.ndarray:                 # (K,256) float32
+    "Silhouettes as the network sees them."
+    return silhouettes.reshape(-1, 16, 2, 16, 2).mean((2, 4)).reshape(-1, 256).astype(np.float32)
+
+@cache
+def shape_weights() -> tuple[np.ndarray, ...]:
+    "The network's weights."
+    with np.load(files("pgp_nb") / "data/person_shape.npz") as z: return tuple(z[k].astype(np.float32) for k in ("w0", "b0", "w1", "b1"))
+
+def person_logits(silhouettes: np.ndarray # (K,32,32) in [0,1], as in `Views`
+    ) -> np.ndarray:                      # (K,)
+    "Log odds that an outline is a person's; above 0 for a person."
+    w0, b0, w1, b1 = shape_weights()
+    return (np.maximum(outlines(silhouettes) @ w0.T + b0, 0) @ w1.T + b1)[:, 0]
+
+# %% ../nbs/09g_videos.ipynb #d44086e9
 def widened(track: Track, k: int # number of the box in the track
     ) -> np.ndarray:             # (4,) px
     "The smallest box around box k and those of the frames just before and after."
@@ -448,7 +471,7 @@ def person_saliency(mask: np.ndarray, # (h,w) in [0,1], small
     if min(image[y0:y1, x0:x1].shape[:2]) >= 16: found[y0:y1, x0:x1] = saliency(np.ascontiguousarray(image[y0:y1, x0:x1])) * 255
     return found
 
-# %% ../nbs/09g_videos.ipynb #8af9212f
+# %% ../nbs/09g_videos.ipynb #02a6fde5
 class Cut(NamedTuple):
     "What is wanted of one frame of a film."
     number: int               # of the frame
@@ -467,7 +490,7 @@ def cut_out(image: np.ndarray, # (H,W,3) uint8, the frame at full size
     picture = np.ascontiguousarray(image[rows, columns])
     return crop_frame(picture, cut.box * zoom, size, saliency=person_saliency(cut.mask, cut.box, picture), margin=.1)
 
-# %% ../nbs/09g_videos.ipynb #0bbbc218
+# %% ../nbs/09g_videos.ipynb #6162e6a4
 class ShotPair(NamedTuple):
     "Two frames of one person in a shot."
     person: int  # number of the track
@@ -487,15 +510,17 @@ def shot_pairs(frames: np.ndarray,      # (T,H,W,3) uint8 RGB, one shot, small
     tracks = track_people(small, detector(small) if detector else [person_boxes(m) for m in masks])
     pairs, wrong = [], [] if tracks else [(numbers[0], "nobody found in the shot")]
     for person, track in enumerate(tracks):
+        views = aligned_views(small, masks, track)
+        if not detector and person_logits(views.silhouettes).mean() < -3: wrong.append((numbers[track.times[0]], "not shaped like a person")); continue
         verdict, times = judge(small, masks, track, tracks, rate), np.array(track.times) / rate
         cuts = [Cut(numbers[t], widened(track, k), masks[t], area, frames.shape[2]) for k, t in enumerate(track.times)]
-        found = mine_pairs(aligned_views(small, masks, track), times, np.array(verdict) == "", np.random.default_rng([numbers[0], person]), **settings)
+        found = mine_pairs(views, times, np.array(verdict) == "", np.random.default_rng([numbers[0], person]), **settings)
         pairs += [ShotPair(person, cuts[i], cuts[j]) for i, j in found]
         wrong += [(cut.number, reason) for cut, reason in zip(cuts, verdict) if reason]
         if not found: wrong.append((cuts[0].number, "a person seen too briefly, or who hardly moves"))
     return pairs, wrong
 
-# %% ../nbs/09g_videos.ipynb #703925d3
+# %% ../nbs/09g_videos.ipynb #cd6208de
 @dataclass(frozen=True)
 class Videos:
     "A folder of videos, or of folders of frames, as pairs: a loader for `samples.prepare`."
@@ -537,7 +562,7 @@ class Videos:
         pairs, skips = self.find(name, np.stack(frames), list(numbers[:len(frames)]), film_length(source, self.folder_fps).fps)
         return self.cut(source, name, pairs, size) + skips + cut_short
 
-# %% ../nbs/09g_videos.ipynb #79c92345
+# %% ../nbs/09g_videos.ipynb #8733ceee
 @patch
 def find(self: Videos, name: str, frames: np.ndarray, numbers: list[int], fps: float # of the film; (T,H,W,3) uint8; of the frames; of the film
     ) -> tuple[list[tuple[int, ShotPair]], list[Skip]]:

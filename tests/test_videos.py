@@ -48,6 +48,17 @@ def test_crops_hold_the_whole_person_before_still_and_moving_cameras(pan):
     assert np.mean(np.array(held) > .97) >= .9
 
 
+def test_a_car_that_passes_is_no_person(film):
+    frames = np.repeat(film[0][:1, :, 120:160].repeat(5, 2), 40, 0)
+    for t in range(40):
+        x = 20 + 3 * t
+        cv2.rectangle(frames[t], (x, 60), (x + 50, 76), (200, 20, 20), -1)
+        cv2.rectangle(frames[t], (x + 12, 46), (x + 40, 60), (200, 20, 20), -1)
+        for wheel in (x + 10, x + 40): cv2.circle(frames[t], (wheel, 76), 6, (10, 10, 10), -1)
+    pairs, wrong = shot_pairs(frames, list(range(40)), 10., least=.01)
+    assert not pairs and "not shaped like a person" in {reason for _, reason in wrong}
+
+
 def test_a_moving_camera_is_told_from_a_still_one(film):
     moved, masks = puppet_film(pan=1.5)
     assert stands_still(film[0], np.median(film[0], 0).astype(np.uint8)) and not stands_still(moved, np.median(moved, 0).astype(np.uint8))
@@ -65,13 +76,13 @@ def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, film):
     (tmp_path / "notes.mkv").write_text("no film")
     film_folder = tmp_path / "frames"; film_folder.mkdir()
     for t in range(40): cv2.imwrite(str(film_folder / f"{t}.png"), film[0][t, ..., ::-1])
-    (film_folder / "20.png").write_bytes(b"damaged")
+    (film_folder / "30.png").write_bytes(b"damaged")
     manifest = prepare(Videos(tmp_path, folder_fps=10.), tmp_path / "out", size=64, jobs_per_shard=2, progress=False)
     kept = {name.split("/")[0] for name in read_samples(tmp_path / "out").name}
-    assert {"whole.mp4", "whole.avi", "truncated.avi"} <= kept
+    assert kept == {"whole.mp4", "whole.avi", "truncated.avi", "frames"}
     assert manifest["skipped"]["cannot be decoded: damaged, or not a film"]["examples"] == ["empty.mov/000000", "headless.mp4/000000", "notes.mkv/000000"]
-    assert [e.split("/")[0] for e in manifest["skipped"]["film ends before its stated length: truncated?"]["examples"]] == ["truncated.avi"]
-    assert any("frames" in e and "20.png" in e for s in manifest["skipped"].values() for e in s["examples"])
+    assert manifest["skipped"]["film ends before its stated length: truncated?"]["examples"][0] == "frames/000030"
+    assert manifest["skipped"]["film ends before its stated length: truncated?"]["examples"][1].startswith("truncated.avi/")
 
 
 def test_preparation_goes_on_where_it_was_and_is_always_the_same(tmp_path, film, monkeypatch):
