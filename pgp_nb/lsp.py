@@ -6,7 +6,7 @@
 __all__ = ['SEGMENTS', 'SIX_PARTS', 'read_joints', 'write_lsp', 'joints_of', 'segments_to_parts', 'six_to_parts',
            'label_agreement', 'read_labels', 'photograph_saliency', 'LSP', 'UP31']
 
-# %% ../nbs/09e_lsp.ipynb #ab10d2db
+# %% ../nbs/09e_lsp.ipynb #22893a47
 import struct, zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +19,7 @@ from .mocap import _COMPRESSED, _MATRIX, LARGEST_FILE, _mat_element, _mat_matrix
 from .prediction import read_image
 from .samples import UNKNOWN, Sample, Skip, box_of, crop_frame, pair_of
 
-# %% ../nbs/09e_lsp.ipynb #4b088fde
+# %% ../nbs/09e_lsp.ipynb #062e4947
 def _mat_array(data: bytes, name: str # contents of a MATLAB file; of the variable
     ) -> np.ndarray:
     "A variable that is an array of numbers. Raises `ValueError`, and what damaged bytes lead to in `struct`, `zlib` and numpy."
@@ -31,6 +31,7 @@ def _mat_array(data: bytes, name: str # contents of a MATLAB file; of the variab
         if kind == _MATRIX and _mat_matrix(content, order)[0] == name: return _mat_numbers(content, order)
     raise ValueError(f"it has no variable {name}")
 
+# %% ../nbs/09e_lsp.ipynb #3bc99f47
 def read_joints(path: str | Path # joints.mat
     ) -> tuple[np.ndarray, np.ndarray, bool]: # (N,14,2) px; (N,14) bool: labelled; whether it is LSP-extended
     "The joints of LSP or LSP-extended, told apart by the shape. Raises `FileNotFoundError` or `ValueError` saying what is wrong with the file."
@@ -45,7 +46,7 @@ def read_joints(path: str | Path # joints.mat
     labelled = (joints[..., 2] > 0 if extended else True) & (np.abs(joints[..., :2]) < 1e5).all(-1)
     return joints[..., :2], labelled, extended
 
-# %% ../nbs/09e_lsp.ipynb #d9f494d5
+# %% ../nbs/09e_lsp.ipynb #265150b9
 def write_lsp(folder: str | Path,        # made if need be
         images: list[np.ndarray],        # (H,W,3) uint8 RGB
         joints: np.ndarray,              # (N,14,2) px, order of LSP
@@ -64,14 +65,14 @@ def write_lsp(folder: str | Path,        # made if need be
         write_atomically(Path(folder) / "images" / f"im{i:0{5 if extended else 4}d}.jpg", lambda temporary: temporary.write_bytes(data))
     write_atomically(Path(folder) / "joints.mat", lambda temporary: savemat(temporary, {"joints": rows}))
 
-# %% ../nbs/09e_lsp.ipynb #f062c433
+# %% ../nbs/09e_lsp.ipynb #4eba3de5
 def joints_of(q: np.ndarray, labelled: np.ndarray # (14,2) px; (14,) bool
     ) -> np.ndarray: # (17,2) float32 px, NaN where LSP has no such joint or it is not labelled
     "LSP's joints in our order. Joints that LSP does not have stay unknown."
     known = convert_visible(labelled, "lsp") & JOINT_ORDERS["lsp"].exact
     return np.where(known[:, None], convert_joints(np.where(labelled[:, None], q, 0.), "lsp"), np.nan).astype(np.float32)
 
-# %% ../nbs/09e_lsp.ipynb #5ce55561
+# %% ../nbs/09e_lsp.ipynb #eef4fcae
 _SIDE = {"hand": "forearm", "wrist": "forearm", "forearm": "forearm", "elbow": "upper_arm", "upper_arm": "upper_arm", "shoulder": "torso", "chest": "torso", "belly": "torso",
          "thigh": "thigh", "knee": "thigh", "shin": "shin", "ankle": "shin", "foot": "shin"}
 _CENTRE = {"l_upper_head": "head", "r_upper_head": "head", "r_lower_head": "head", "l_lower_head": "head", "neck": "torso"}
@@ -91,7 +92,7 @@ def segments_to_parts(labels: np.ndarray # (H,W) uint8, 0 background, 1..31, 255
     table[:known + 1] = [BACKGROUND, *(PART_NAMES.index(part) for part in SEGMENTS.values())]
     return table[labels]
 
-# %% ../nbs/09e_lsp.ipynb #04842835
+# %% ../nbs/09e_lsp.ipynb #2da83598
 SIX_PARTS = ("head", "torso", "r_arm", "l_arm", "r_leg", "l_leg")  # labels 1..6 of UPi-S1h
 
 def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray: # (n,2), (2,), (2,) px
@@ -99,6 +100,7 @@ def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarr
     t = ((points - a) @ (b - a) / max((b - a) @ (b - a), 1e-9)).clip(0, 1)
     return np.linalg.norm(points - a - t[:, None] * (b - a), axis=-1)
 
+# %% ../nbs/09e_lsp.ipynb #d4b63bde
 def six_to_parts(labels: np.ndarray, # (H,W) uint8, 0 background, 1..6 as SIX_PARTS, 255 not decided
         joints_2d: np.ndarray        # (17,2) px, NaN where unknown
     ) -> np.ndarray:                 # (H,W) uint8, index into PARTS, 10 background, UNKNOWN
@@ -114,7 +116,7 @@ def six_to_parts(labels: np.ndarray, # (H,W) uint8, 0 background, 1..6 as SIX_PA
         out[labels == value] = np.where(np.isnan(near).any(0), UNKNOWN, np.array(ours)[near.argmin(0)])
     return out
 
-# %% ../nbs/09e_lsp.ipynb #7f4008ee
+# %% ../nbs/09e_lsp.ipynb #fa536cf7
 def label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
         joints_2d: np.ndarray          # (17,2) px, NaN where unknown
     ) -> tuple[float, float]:          # shares in [0,1]; NaN when no limb can be asked
@@ -128,7 +130,7 @@ def label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
         hits.append((parts[y, x] == i, parts[y, x] == PART_MIRROR[i]))
     return tuple(float(x) for x in np.mean(hits, 0)) if hits else (float("nan"),) * 2
 
-# %% ../nbs/09e_lsp.ipynb #0cdda1b4
+# %% ../nbs/09e_lsp.ipynb #375e3c6b
 def read_labels(path: str | Path # PNG
     ) -> np.ndarray:             # (H,W) uint8
     "A label image; of several channels the first. Raises `FileNotFoundError` or `ValueError` naming the file."
@@ -147,7 +149,7 @@ def photograph_saliency(image: np.ndarray # (H,W,3) uint8 RGB
 @lru_cache(4)
 def _annotations(path: Path, changed: int): return read_joints(path)
 
-# %% ../nbs/09e_lsp.ipynb #9a25c380
+# %% ../nbs/09e_lsp.ipynb #8f8c6b8b
 @dataclass(frozen=True)
 class LSP:
     "Loader of LSP and LSP-extended. Raises `FileNotFoundError` or `ValueError` for another layout."
@@ -187,7 +189,7 @@ class LSP:
         frame = crop_frame(image, box_of(q), size, photograph_saliency(image) if self.saliency else None, parts, joints_2d=q)
         return [pair_of(frame, frame, title)]
 
-# %% ../nbs/09e_lsp.ipynb #0178e109
+# %% ../nbs/09e_lsp.ipynb #2e2972ee
 @dataclass(frozen=True)
 class UP31:
     "Loader of UP-S31. Raises `FileNotFoundError` or `ValueError` for another layout."

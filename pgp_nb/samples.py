@@ -9,7 +9,7 @@ __all__ = ['UNKNOWN', 'FORMAT', 'VERSION', 'MANIFEST', 'Sample', 'check_sample',
            'shard_name', 'write_shard', 'write_manifest', 'summary', 'write_samples', 'read_manifest', 'read_samples',
            'Loader', 'make_job', 'make_shard', 'prepare', 'training_arrays', 'check_poses', 'write_poses', 'read_poses']
 
-# %% ../nbs/09b_samples.ipynb #e3f7f785
+# %% ../nbs/09b_samples.ipynb #ab6392ae
 import json, signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -29,7 +29,7 @@ from .conventions import BACKGROUND, N_JOINTS, draw_skeleton_2d, paint_labels
 from .files import write_atomically, write_json
 from .prediction import crop, square_around
 
-# %% ../nbs/09b_samples.ipynb #38084e12
+# %% ../nbs/09b_samples.ipynb #28aae4d0
 UNKNOWN = 255  # label of a pixel whose part is not known
 
 class Sample(NamedTuple):
@@ -44,7 +44,7 @@ class Sample(NamedTuple):
     intrinsics: np.ndarray   # (2,3,3) float32 of the crop, px
     name: str                # where it comes from, e.g. "S1/Directions 1/54138969/000001+000131"
 
-# %% ../nbs/09b_samples.ipynb #94f67314
+# %% ../nbs/09b_samples.ipynb #76d55450
 def _shapes(size: int) -> dict[str, tuple[tuple[int, ...], type]]:
     "Shape of one frame and type of each array of a sample."
     return dict(images=((size, size, 3), np.uint8), saliency=((size, size), np.uint8), parts=((size, size), np.uint8),
@@ -63,7 +63,7 @@ def _bad_values(name: str, x: np.ndarray) -> str:
         if not np.allclose(known @ known.swapaxes(-1, -2), np.eye(3), atol=1e-3): return "is no rotation matrix"
     return ""
 
-# %% ../nbs/09b_samples.ipynb #efb264e6
+# %% ../nbs/09b_samples.ipynb #91f85548
 def check_sample(sample: Sample, # any pair
         size: int | None = None  # side it must have, px; default: that of its images
     ) -> Sample:                 # the same
@@ -78,13 +78,13 @@ def check_sample(sample: Sample, # any pair
     if not (isinstance(sample.name, str) and sample.name): raise ValueError(f"a sample's name says where it comes from, got {sample.name!r}")
     return sample
 
-# %% ../nbs/09b_samples.ipynb #858e7838
+# %% ../nbs/09b_samples.ipynb #a87ea1b5
 def fixed_intrinsics(size: int # side of the image, px
     ) -> np.ndarray:           # (3,3) float32 px
     "The intrinsics of the fixed camera of `camera.project`, which films the embedded people."
     return np.array([[FOCAL * size, 0, size / 2], [0, FOCAL * size, size / 2], [0, 0, 1]], np.float32)
 
-# %% ../nbs/09b_samples.ipynb #04786735
+# %% ../nbs/09b_samples.ipynb #4b61debb
 class Frame(NamedTuple):
     "One frame of a sample; fields as in `Sample`, without the axis source, target."
     image: np.ndarray        # (S,S,3) uint8 RGB
@@ -96,7 +96,7 @@ class Frame(NamedTuple):
     translation: np.ndarray  # (3,) float32 mm
     intrinsics: np.ndarray   # (3,3) float32 px of the crop
 
-# %% ../nbs/09b_samples.ipynb #1ed339f3
+# %% ../nbs/09b_samples.ipynb #6d7d5e73
 def _inside(square: tuple[float, float, float], size: int, height: int, width: int) -> np.ndarray: # (S,S) bool
     "Which pixels of a crop lie within the frame."
     x, y, side = square
@@ -119,7 +119,7 @@ def crop_parts(labels: np.ndarray,          # (H,W) uint8, part labels, UNKNOWN 
     shares = np.stack([crop((labels == k).astype(np.float32), square, size) for k in kinds])
     return np.where(_inside(square, size, *labels.shape), kinds[shares.argmax(0)], BACKGROUND).astype(np.uint8)
 
-# %% ../nbs/09b_samples.ipynb #61de22a5
+# %% ../nbs/09b_samples.ipynb #2f1f6909
 def crop_points(points, square: tuple[float, float, float], size: int # (...,2) px of the frame
     ) -> np.ndarray: # (...,2) float32 px of the crop
     "Points of a frame in the coordinates of its crop."
@@ -133,7 +133,7 @@ def crop_intrinsics(intrinsics, square: tuple[float, float, float], size: int # 
     k[:2] *= size / square[2]
     return k.astype(np.float32)
 
-# %% ../nbs/09b_samples.ipynb #b7aa14d0
+# %% ../nbs/09b_samples.ipynb #8769b374
 def box_of(joints_2d,    # (K,2) px; NaN where unknown
         margin: float = 0.2 # added at each side, as a share of the longer side of the box around the joints
     ) -> tuple[float, float, float, float]: # x0, y0, x1, y1 px
@@ -145,7 +145,7 @@ def box_of(joints_2d,    # (K,2) px; NaN where unknown
     room = max(margin * (high - low).max(), 2)
     return (*(low - room).tolist(), *(high + room).tolist())
 
-# %% ../nbs/09b_samples.ipynb #6b7c76d2
+# %% ../nbs/09b_samples.ipynb #9625acdf
 def crop_frame(image: np.ndarray,  # (H,W,3) uint8 RGB, the whole frame
         box,                       # x0, y0, x1, y1 px around the person
         size: int,                 # side of the crop, px
@@ -175,7 +175,7 @@ def pair_of(source: Frame, target: Frame, name: str # where they come from
     "Two frames as a sample. Raises `ValueError` naming the field that breaks the rules."
     return check_sample(Sample(*(np.stack(pair) for pair in zip(source, target)), name))
 
-# %% ../nbs/09b_samples.ipynb #1001ca7c
+# %% ../nbs/09b_samples.ipynb #1fcc78c3
 @dataclass(frozen=True, repr=False, eq=False)
 class Samples:
     "N samples in memory, stacked: axis 0 is the sample, axis 1 source and target. `samples[:10]` are some of them, `samples.sample(0)` is one."
@@ -212,7 +212,7 @@ class Samples:
         "See `show_samples`."
         return show_samples(self, n, **layout)
 
-# %% ../nbs/09b_samples.ipynb #98421d72
+# %% ../nbs/09b_samples.ipynb #0f756411
 def stack_samples(samples: Iterable[Sample], # of one size
     ) -> Samples:
     "Samples in one piece. Raises `ValueError` for none, for sizes that differ and for a sample that breaks the rules."
@@ -230,7 +230,7 @@ def samples_of(people # `People` of pgp_nb.people
     return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, rotation, unknown[..., 0],
                    np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)), np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]))
 
-# %% ../nbs/09b_samples.ipynb #a0fa01b7
+# %% ../nbs/09b_samples.ipynb #d3ebfa4e
 def _show_frame(row, sample, t, size):
     labels = np.where(sample.parts[t] == UNKNOWN, BACKGROUND, sample.parts[t])
     pictures = sample.images[t], paint_labels(labels, sample.images[t], .5), sample.saliency[t]
@@ -256,7 +256,7 @@ def show_samples(samples: Samples, # what to show
     fig.subplots_adjust(0, 0, 1, 1, .03, .03)
     return fig
 
-# %% ../nbs/09b_samples.ipynb #111fc98f
+# %% ../nbs/09b_samples.ipynb #33af5e31
 _PICTURES = {"images": (".jpg", cv2.IMWRITE_JPEG_QUALITY, 95), "saliency": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6), "parts": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6)}
 
 def _encode(pictures: np.ndarray, extension: str, *options) -> tuple[np.ndarray, np.ndarray]:
@@ -271,7 +271,7 @@ def _decode(data: np.ndarray, ends: np.ndarray, out: np.ndarray) -> None:
         if found is None or found.shape != x.shape: raise ValueError("holds a picture that cannot be decoded to the size of the others")
         x[:] = found[..., ::-1] if x.ndim == 3 else found
 
-# %% ../nbs/09b_samples.ipynb #c7ee3c43
+# %% ../nbs/09b_samples.ipynb #ecd35b96
 def pack_samples(samples: list[Sample], # of one size, maybe none
         size: int,                      # side, px
         about: dict                     # JSON-able, kept in the shard
@@ -287,6 +287,7 @@ def pack_samples(samples: list[Sample], # of one size, maybe none
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 
+# %% ../nbs/09b_samples.ipynb #a5fb09f8
 def unpack_samples(data: bytes, # contents of an .npz
         size: int               # side, px
     ) -> Samples:
@@ -301,7 +302,7 @@ def unpack_samples(data: bytes, # contents of an .npz
     except Exception as e: raise ValueError(f"not a whole shard of {size} px samples: {e}") from e
     return Samples(*(a[f.name] for f in fields(Samples)))
 
-# %% ../nbs/09b_samples.ipynb #ef36a579
+# %% ../nbs/09b_samples.ipynb #ae851b3e
 class Skip(NamedTuple):
     "A sample that could not be made. Skips are counted by reason, so that is one of a few phrases."
     name: str
@@ -318,7 +319,7 @@ def count_skips(skips: Iterable[Skip], # what was left out
         if len(entry["examples"]) < examples: entry["examples"].append(s.name)
     return found
 
-# %% ../nbs/09b_samples.ipynb #63791768
+# %% ../nbs/09b_samples.ipynb #89cee91b
 FORMAT, VERSION, MANIFEST = "pgp_nb samples", 1, "manifest.json"
 
 def shard_name(i: int) -> str: return f"{i:05d}.npz"
@@ -342,7 +343,7 @@ def write_manifest(folder: Path, entries: list[dict], size: int, about: dict, ke
     write_json(Path(folder) / MANIFEST, manifest)
     return manifest
 
-# %% ../nbs/09b_samples.ipynb #670cd04f
+# %% ../nbs/09b_samples.ipynb #4fa786d7
 def summary(manifest: dict # from `prepare` or `read_manifest`
     ) -> str:
     "What was kept, what was skipped and why, in a few lines."
@@ -352,6 +353,7 @@ def summary(manifest: dict # from `prepare` or `read_manifest`
         lines.append(f"  {s['count']:6d} {reason}: {', '.join(s['examples'])}{', ...' if s['count'] > len(s['examples']) else ''}")
     return "\n".join(lines)
 
+# %% ../nbs/09b_samples.ipynb #be33bb10
 def write_samples(samples: Iterable[Sample | Skip], # may be a generator
         folder: str | Path,                         # made if need be
         about: dict,                                # JSON-able: source data set and settings
@@ -367,7 +369,7 @@ def write_samples(samples: Iterable[Sample | Skip], # may be a generator
     if group: entries.append(write_shard(folder, len(entries), group, size or 0))
     return write_manifest(folder, entries, size or 0, about)
 
-# %% ../nbs/09b_samples.ipynb #ef721341
+# %% ../nbs/09b_samples.ipynb #0fb8bf8d
 def read_manifest(folder: str | Path # from `prepare` or `write_samples`
     ) -> dict:
     "The manifest of a prepared folder. Raises `FileNotFoundError` or `ValueError` saying what is wrong."
@@ -390,7 +392,7 @@ def _read_shard(folder: Path, entry: dict, size: int) -> Samples:
     if len(samples) != entry["number"]: raise ValueError(f"shard {path.name} holds {len(samples)} samples, the manifest says {entry['number']}: delete it and {again}")
     return samples
 
-# %% ../nbs/09b_samples.ipynb #e2295cb6
+# %% ../nbs/09b_samples.ipynb #ba213af9
 def read_samples(folder: str | Path, # prepared folder
         n: int | None = None,        # the first n; default: all
         progress: bool = False       # show a progress bar
@@ -410,7 +412,7 @@ def read_samples(folder: str | Path, # prepared folder
     if done < n: raise ValueError(f"{folder.name} holds {done} samples, its manifest says {number}: prepare it again")
     return Samples(*(out[f.name].astype(np.str_) if f.name == "name" else out[f.name] for f in fields(Samples)))
 
-# %% ../nbs/09b_samples.ipynb #8c5eaaaa
+# %% ../nbs/09b_samples.ipynb #5eec47ba
 class Loader(Protocol):
     "What `prepare` needs to know about a data set. The data set's chapter has a small frozen dataclass for it."
     name: str    # of the data set, e.g. "human36m"
@@ -428,7 +430,7 @@ def make_job(loader: Loader, job: dict, # one of loader.jobs()
         if isinstance(m, Sample): check_sample(m, size)
     return made
 
-# %% ../nbs/09b_samples.ipynb #995ba799
+# %% ../nbs/09b_samples.ipynb #b500d484
 def _key(*values) -> str:
     "A fingerprint of JSON-able values."
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
@@ -447,7 +449,7 @@ def make_shard(loader: Loader, folder: str, i: int, jobs: list[dict], size: int,
     entry = _whole_shard(Path(folder) / shard_name(i), key, size)
     return entry or write_shard(Path(folder), i, [m for job in jobs for m in make_job(loader, job, size)], size, key)
 
-# %% ../nbs/09b_samples.ipynb #1dfc6d1a
+# %% ../nbs/09b_samples.ipynb #a23ff3f0
 def _start_worker():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the parent's to handle
     cv2.setNumThreads(1)
@@ -467,7 +469,7 @@ def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
         raise
     finally: pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/09b_samples.ipynb #e5d076ac
+# %% ../nbs/09b_samples.ipynb #198245bf
 def prepare(loader: Loader,          # the data set
         folder: str | Path,          # where to, made if need be
         size: int = 128,             # side of the images, px
@@ -489,7 +491,7 @@ def prepare(loader: Loader,          # the data set
         for i, entry in _run(tasks, workers): entries[i] = entry; bar.update(len(groups[i]))
     return write_manifest(folder, entries, size, about, setting)
 
-# %% ../nbs/09b_samples.ipynb #e46b1775
+# %% ../nbs/09b_samples.ipynb #6ff1ea6f
 def training_arrays(samples: Samples  # from `read_samples` or `samples_of`
     ) -> dict[str, torch.Tensor]:     # images (N,2,3,S,S) uint8, the fields of `Samples`, known_3d, known_2d, known_parts, known_cameras
     "Samples as tensors, in the layout of training. Unknown joints and cameras stay NaN, unknown parts 255; the masks say which are known."
@@ -498,7 +500,7 @@ def training_arrays(samples: Samples  # from `read_samples` or `samples_of`
     known = {k: getattr(samples, k) for k in ("known_3d", "known_2d", "known_parts", "known_cameras")}
     return {k: torch.from_numpy(np.ascontiguousarray(x)) for k, x in (arrays | known).items()}
 
-# %% ../nbs/09b_samples.ipynb #bd320ac6
+# %% ../nbs/09b_samples.ipynb #9a7f6de6
 def check_poses(poses: np.ndarray # (M,17,3)
     ) -> np.ndarray: # (M,17,3) float32
     "Poses of D_z. Raises `ValueError` for another shape, NaN, a pelvis that is not at the origin, and for metres."
@@ -510,6 +512,7 @@ def check_poses(poses: np.ndarray # (M,17,3)
     if not 300 < reach < 3000: raise ValueError(f"the farthest joint lies {reach:.3g} from the pelvis: poses are in mm")
     return p
 
+# %% ../nbs/09b_samples.ipynb #5c7cf349
 def write_poses(path: str | Path, poses: np.ndarray, about: dict # (M,17,3) mm, upright; where they come from
     ) -> None:
     "Write unpaired poses. Raises `ValueError` for bad poses, `OSError` when the file cannot be written."
