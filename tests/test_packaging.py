@@ -1,5 +1,5 @@
 "The wheel: built, installed into an empty environment, imported there, with its data and without a network."
-import hashlib, json, os, shutil, subprocess, sys, zipfile
+import ast, hashlib, json, os, shutil, subprocess, sys, zipfile
 from pathlib import Path
 
 import pytest
@@ -117,3 +117,18 @@ for name in sys.argv[1:]:
 def test_the_version_is_the_one_in_the_settings(python, tmp_path):
     version = next(line.split("=")[1].strip() for line in (ROOT / "settings.ini").read_text().splitlines() if line.startswith("version"))
     assert run(python, "-I", "-c", "import pgp_nb, importlib.metadata as m; print(pgp_nb.__version__, m.version('pgp_nb'))", cwd=tmp_path).split() == [version, version]
+
+
+def test_training_runs_from_the_wheel_alone(python, tmp_path):
+    "The preset is found in the package; no notebook, TensorBoard or test package is there to help."
+    values = dict(iterations=4, bootstrap=1, warmup=1, validate_every=2, pairs=16, val_pairs=4, test_pairs=4)
+    options = [word for k, v in values.items() for word in ("--set", f"{k}={v}")]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PGP_DATA": str(tmp_path / "people"), "OMP_NUM_THREADS": "1"}
+    run(python, "-I", "-m", "pgp_nb.training", "--preset", "tiny", "--device", "cpu", "--run", tmp_path / "run", *options, cwd=tmp_path, env=env)
+    assert {"weights.safetensors", "metrics.json", "curve.jsonl"} <= {p.name for p in (tmp_path / "run").iterdir()} and not (tmp_path / "run/tensorboard").exists()
+    assert "semi" in run(python, "-I", "-m", "pgp_nb.training", "--presets", cwd=tmp_path).split()
+
+
+@pytest.mark.parametrize("minor", range(10, 14))
+def test_the_library_parses_as_every_supported_python(minor):
+    for path in sorted((ROOT / "pgp_nb").glob("*.py")): ast.parse(path.read_text(encoding="utf-8"), path.name, feature_version=(3, minor))

@@ -121,8 +121,8 @@ def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
     assert set(before) == {"checkpoint.pt", "optimizer.pt"} and {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
-def papermill(environment, output, *parameters):
-    return subprocess.run([sys.executable, "-m", "papermill", "experiments/train.ipynb", str(output), *parameters], capture_output=True, text=True, env=environment, cwd=ROOT)
+def papermill(environment, output, *parameters, notebook="train"):
+    return subprocess.run([sys.executable, "-m", "papermill", f"experiments/{notebook}.ipynb", str(output), *parameters], capture_output=True, text=True, env=environment, cwd=ROOT)
 
 
 def test_papermill_notebook_reports_a_run(environment, whole):
@@ -144,3 +144,24 @@ def test_papermill_parameters_are_checked(environment, tmp_path, parameters, mes
     done = papermill(environment, tmp_path / "out.ipynb", "-p", "run", str(tmp_path / "run"), *parameters)
     assert done.returncode != 0 and message in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path):
+    small = "{iterations: 3, bootstrap: 1, warmup: 1, validate_every: 3, pairs: 16, val_pairs: 4, test_pairs: 4}"
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("base: tiny\nstart_from: runs/never-s{seed}\n")
+    def run_list(*presets):
+        return papermill(environment, tmp_path / "out.ipynb", "-y", f"{{presets: [{', '.join(map(str, presets))}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}", notebook="ablations")
+    done = run_list("tiny", broken)
+    assert done.returncode == 0, done.stderr[-3000:]
+    runs = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
+    assert set(runs) == {"tiny-s0", "tiny-s1"}
+    text = (tmp_path / "out.ipynb").read_text()
+    assert "broken-s0 failed" in text and "train that run first" in text and "tiny-s1" in text
+    means = json.loads((tmp_path / "runs/ablations.json").read_text())
+    each = [json.loads((tmp_path / "runs" / name / "metrics.json").read_text())["pa_mpjpe"] for name in runs]
+    assert means["tiny"]["pa_mpjpe"] == pytest.approx(sum(each) / 2)
+    (tmp_path / "runs/tiny-s1/metrics.json").unlink()
+    assert run_list("tiny").returncode == 0
+    again = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
+    assert again["tiny-s0"] == runs["tiny-s0"] and again["tiny-s1"] > runs["tiny-s1"]
