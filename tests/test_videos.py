@@ -3,9 +3,9 @@ import os, shutil
 from pathlib import Path
 import cv2, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
-from pgp_nb.prediction import square_around
+from pgp_nb.prediction import crop, square_around
 from pgp_nb.samples import Skip, prepare, read_samples
-from pgp_nb.videos import (OnnxDetector, Track, Videos, Views, box_iou, find_shots, mine_pairs, moving_masks, read_frames, shot_pairs, stands_still)
+from pgp_nb.videos import (OnnxDetector, Track, Videos, Views, box_iou, find_shots, mine_pairs, moving_masks, person_logits, read_frames, shot_pairs, stands_still)
 
 SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
 needs_videos = pytest.mark.skipif(not (SAMPLES / "videos").is_dir(), reason="PGP_SAMPLES names no folder with the sample videos")
@@ -192,6 +192,33 @@ def test_tracks_outlive_a_gap_but_not_a_change_of_person():
     track = Track([0], [np.array([0., 0, 10, 30])], np.ones(4) / 4)
     track.add(1, np.array([2., 0, 12, 30]), np.ones(4) / 4)
     np.testing.assert_allclose(track.predict(4), [8, 0, 18, 30])
+
+
+def outline(mask):
+    y, x = np.nonzero(mask)
+    square = square_around((x.min(), y.min(), x.max() + 1, y.max() + 1), 1 / 12)
+    return crop(mask.astype(np.float32), square, 32)
+
+
+def drawn_person(q):
+    "An outline around the 14 joints of LSP, px."
+    q = (q - q.min(0)) * 200 / np.ptp(q, 0).max() + 60
+    torso, mask = np.linalg.norm(q[[8, 9]].mean(0) - q[[2, 3]].mean(0)), np.zeros((330, 330), np.uint8)
+    point = lambda i: tuple(int(v) for v in np.atleast_2d(q[i]).mean(0))
+    for a, b in ((0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8), (9, 10), (10, 11), (12, 13)): cv2.line(mask, point(a), point(b), 1, max(6, int(.2 * torso)))
+    cv2.fillPoly(mask, [q[[2, 3, 9, 8]].astype(int)], 1)
+    cv2.circle(mask, point([12, 13]), max(6, int(.25 * torso)), 1, -1)
+    return mask
+
+
+@pytest.mark.skipif(not (SAMPLES / "lsp_extended_sample").is_dir(), reason="PGP_SAMPLES names no folder with the sample photographs")
+def test_outlines_of_real_people_in_all_kinds_of_poses_are_not_refused():
+    from scipy.io import loadmat
+    bodies = [outline(cv2.imread(str(f)).max(-1) > 0) for f in sorted((SAMPLES / "h36m_samples/BF_IUV_gt").glob("*.png"))]
+    joints = loadmat(SAMPLES / "lsp_extended_sample/joints.mat")["joints"]
+    sport = [outline(drawn_person(joints[:, :2, n])) for n in range(joints.shape[2]) if (joints[:, 2, n] > 0).all()]
+    assert len(bodies) == 4 and len(sport) > 50
+    assert (person_logits(np.stack(bodies)) > -2).all() and (person_logits(np.stack(sport)) > -2).mean() > .95
 
 
 @needs_videos
