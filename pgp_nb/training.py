@@ -20,9 +20,9 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXA
            'train', 'run_config', 'known_metrics', 'data_of', 'run_all', 'means', 'parse_assignment', 'command_line',
            'main']
 
-# %% ../nbs/12_training.ipynb #f968aaa0
+# %% ../nbs/12_training.ipynb #e6d9a6f5
 import argparse, difflib, json, math, os, time, types, typing
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import timedelta
 from importlib.resources import files
@@ -35,7 +35,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .files import write_atomically, write_text
-from .evaluation import evaluate, faces_camera, mean_pose, metrics_table, write_metrics
+from .evaluation import evaluate, faces_camera, mean_pose, write_metrics
 from .conventions import MIRROR
 from .kinematics import canonicalise, mirror_pose
 from .camera import camera_from_raw, camera_of
@@ -45,7 +45,7 @@ from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, load_net,
 from .segmentation import color_labels, depth_ordered_maps, limb_depths, part_labels
 from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, zoom_raw
 
-# %% ../nbs/12_training.ipynb #5181c75a
+# %% ../nbs/12_training.ipynb #a226dd5a
 @dataclass(frozen=True)
 class TrainConfig:
     "A training run. Every field can be set in a preset (YAML), on the command line and as a papermill parameter."
@@ -86,7 +86,7 @@ class TrainConfig:
     picture_every: int = 500      # iterations
     def __post_init__(self): check_config(self)
 
-# %% ../nbs/12_training.ipynb #6da70fe9
+# %% ../nbs/12_training.ipynb #360ff4cd
 ANNOTATED = {"multi-view": "multi_view", "weak": "weak", "semi": "supervised", "full": "supervised"}  # the term of a supervision level
 
 def active_terms(cfg: TrainConfig) -> dict[str, float]:
@@ -96,7 +96,7 @@ def active_terms(cfg: TrainConfig) -> dict[str, float]:
     if cfg.supervision != "none": weights[ANNOTATED[cfg.supervision]] = annotated
     return {k: w for k, w in weights.items() if w > 0}
 
-# %% ../nbs/12_training.ipynb #e0e34134
+# %% ../nbs/12_training.ipynb #2c52088e
 CHOICES = dict(supervision=("none", "multi-view", "weak", "semi", "full"), optimizer=("adam", "adagrad"), precision=("auto", "float32", "bfloat16"))
 
 def check_config(cfg: TrainConfig) -> None:
@@ -112,7 +112,7 @@ def check_config(cfg: TrainConfig) -> None:
     if not 0 < cfg.share <= 1: raise ValueError(f"share {cfg.share}: above 0, at most 1")
     check_stages(cfg)
 
-# %% ../nbs/12_training.ipynb #e431f1b6
+# %% ../nbs/12_training.ipynb #9ce8700e
 def check_stages(cfg: TrainConfig) -> None:
     "Raises `ValueError` where stages, terms and batches do not fit together."
     if not active_terms(cfg): raise ValueError("weights: every term is switched off, nothing would be trained")
@@ -122,7 +122,7 @@ def check_stages(cfg: TrainConfig) -> None:
     if cfg.batch_size % cfg.shards: raise ValueError(f"batch_size {cfg.batch_size} does not divide into {cfg.shards} shards")
     if cfg.patience and not cfg.validate_every: raise ValueError(f"patience {cfg.patience} counts validations, and there are none: set validate_every")
 
-# %% ../nbs/12_training.ipynb #ca790e5f
+# %% ../nbs/12_training.ipynb #4c67a1b4
 def checked(value: object, kind: object, name: str) -> object:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
     if is_dataclass(kind): return from_dict(kind, value, name + ".")
@@ -147,7 +147,7 @@ def from_dict(kind: type, values: dict, prefix: str = "") -> object:
             raise TypeError(f"unknown parameter {prefix}{name}" + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(types_)}"))
     return kind(**{k: checked(v, types_[k], prefix + k) for k, v in values.items()})
 
-# %% ../nbs/12_training.ipynb #d83108eb
+# %% ../nbs/12_training.ipynb #a7716aa8
 PRESETS = Path(str(files("pgp_nb"))) / "data" / "presets"
 
 def find_preset(preset: str | Path, beside: Path | None = None) -> Path:
@@ -164,7 +164,7 @@ def read_preset(path: Path) -> dict:
     if not isinstance(values, dict): raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
     return values
 
-# %% ../nbs/12_training.ipynb #e79a0c4e
+# %% ../nbs/12_training.ipynb #9b06fce6
 def preset_values(path: Path, above: tuple = ()) -> dict:
     "The values of a preset laid over those of its `base`. Raises `TypeError` for a preset that is based on itself."
     if path in above: raise TypeError(f"{path.name} is based on itself: {' -> '.join(p.name for p in (*above, path))}")
@@ -182,7 +182,7 @@ def load_config(preset: str | Path, # a YAML file, or the name of a preset
     "Configuration from a preset and overrides. Raises `FileNotFoundError` or `TypeError` saying what is wrong."
     return from_dict(TrainConfig, merge(preset_values(find_preset(preset)), overrides or {}))
 
-# %% ../nbs/12_training.ipynb #d5e8e1a9
+# %% ../nbs/12_training.ipynb #55b4ba6b
 def checked_options(given: dict, **kinds: type) -> dict:
     "The parameters of a notebook without its own options, whose types are checked. Raises `TypeError` naming the parameter."
     for name, kind in kinds.items(): checked(given[name], kind, name)
@@ -194,7 +194,7 @@ def checked_options(given: dict, **kinds: type) -> dict:
             raise TypeError(f"unknown parameter {k}" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"))
     return overrides
 
-# %% ../nbs/12_training.ipynb #6d881b9b
+# %% ../nbs/12_training.ipynb #22169b46
 class TrainData(typing.NamedTuple):
     "What a run trains on. The joints are read at the supervision levels that know them, `views` and `turns` for `multi-view`."
     images: Tensor                   # (N,2,3,S,S) uint8: source and target
@@ -217,7 +217,7 @@ def take(x: Tensor, index: tuple, device: torch.device) -> Tensor:
     picked = x[tuple(i.to(x.device) for i in index)]
     return picked.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and not picked.is_cuda else picked.to(device)
 
-# %% ../nbs/12_training.ipynb #4084212f
+# %% ../nbs/12_training.ipynb #4852e143
 def generator(seed: int, iteration: int, shard: int = 0) -> torch.Generator:
     "The randomness of one part of one iteration."
     return torch.Generator().manual_seed((seed * 1_000_003 + iteration + shard * 998_244_353) % 2**63)
@@ -235,7 +235,7 @@ def by_shard(f: typing.Callable, generators: list[torch.Generator], *batch: Tens
     chunks = zip(*(t.chunk(len(generators)) for t in batch)) if batch else [()] * len(generators)
     return join([f(*chunk, g) for chunk, g in zip(chunks, generators)])
 
-# %% ../nbs/12_training.ipynb #51455029
+# %% ../nbs/12_training.ipynb #26271cbf
 class Batch(typing.NamedTuple):
     "One batch as floats."
     source: Tensor      # (B,3,S,S) I_s in [0,1]
@@ -251,7 +251,7 @@ def draw_batch(data: TrainData, n: int, g: torch.Generator, device: torch.device
     both = [take(x, (i, side), device).float() / 255 for x in (data.images, data.saliency) for side in (swap, 1 - swap)]
     return Batch(*both, poses)
 
-# %% ../nbs/12_training.ipynb #a8aae8ad
+# %% ../nbs/12_training.ipynb #a7538795
 def known_frames(joints: Tensor | None, # (N,2,17,D), NaN where unknown
         share: float,                   # of the pairs, the first ones
         whole: bool                     # every joint must be known; False: one is enough
@@ -263,7 +263,7 @@ def known_frames(joints: Tensor | None, # (N,2,17,D), NaN where unknown
     if not len(frames): raise ValueError(f"no frame of the {pairs} annotated pairs has {'all' if whole else 'any'} of its joints: choose another supervision, share or data")
     return frames
 
-# %% ../nbs/12_training.ipynb #4ee93ca4
+# %% ../nbs/12_training.ipynb #819eb8b8
 class Frames(typing.NamedTuple):
     "Annotated frames."
     images: Tensor  # (B,3,S,S) in [0,1]
@@ -275,7 +275,7 @@ def draw_frames(images: Tensor, joints: Tensor, frames: Tensor, n: int, g: torch
     index = (i // 2, i % 2)
     return Frames(take(images, index, device).float() / 255, take(joints, index, device))
 
-# %% ../nbs/12_training.ipynb #0eaa570c
+# %% ../nbs/12_training.ipynb #869c3f0e
 def augment(x: Frames, g: torch.Generator, strength: float) -> Frames:
     "Colours jittered, half of the frames mirrored together with their joints."
     flip, size = (torch.rand(len(x.images), generator=g) < 0.5).to(x.images.device), x.images.shape[-1]
@@ -283,7 +283,7 @@ def augment(x: Frames, g: torch.Generator, strength: float) -> Frames:
     images = torch.where(flip[:, None, None, None], x.images.flip(-1), x.images)
     return Frames(color_jitter(images, g, strength), torch.where(flip[:, None, None], mirrored, x.joints))
 
-# %% ../nbs/12_training.ipynb #5524cc7d
+# %% ../nbs/12_training.ipynb #c2181c2f
 @contextmanager
 def frozen(module: nn.Module):
     "Freeze a network inside the `with`: parameters get no gradient, running statistics stay."
@@ -294,27 +294,27 @@ def frozen(module: nn.Module):
         for m, mode in modes: m.training = mode
         for p, grad in grads: p.requires_grad_(grad)
 
-# %% ../nbs/12_training.ipynb #fb0d7838
+# %% ../nbs/12_training.ipynb #f0fc051b
 class Diverged(FloatingPointError):
     "A loss or gradient is not a finite number."
 
-# %% ../nbs/12_training.ipynb #82c2442d
+# %% ../nbs/12_training.ipynb #d5c0c5bc
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
     if device.type == "cuda": return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
-# %% ../nbs/12_training.ipynb #466a9eb7
+# %% ../nbs/12_training.ipynb #84287fbc
 class Diverged(FloatingPointError):
     "A loss or gradient is not a finite number."
 
-# %% ../nbs/12_training.ipynb #67ce98e4
+# %% ../nbs/12_training.ipynb #bb25cc1d
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
     if device.type == "cuda": return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
-# %% ../nbs/12_training.ipynb #44a0b45b
+# %% ../nbs/12_training.ipynb #f1caab08
 def processes() -> int:
     "How many processes train together."
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
@@ -330,7 +330,7 @@ def average(tensors: list[Tensor]) -> None:
     dist.all_reduce(flat)
     for t, mean in zip(tensors, (flat / processes()).split([t.numel() for t in tensors])): t.copy_(mean.view_as(t))
 
-# %% ../nbs/12_training.ipynb #f1846edd
+# %% ../nbs/12_training.ipynb #b3f12fcf
 def lead_first(f: typing.Callable) -> object:
     "`f()` in the first process and then in the others, which find in the cache what the first has made."
     result = f() if rank() == 0 else None
@@ -347,7 +347,7 @@ def joined_processes(device: str | None):
     try: yield
     finally: dist.destroy_process_group()
 
-# %% ../nbs/12_training.ipynb #dff558d3
+# %% ../nbs/12_training.ipynb #bffbd962
 class SumOverProcesses(torch.autograd.Function):
     "The sum of a tensor over the processes; its gradient is the sum of the gradients."
     @staticmethod
@@ -359,7 +359,7 @@ class SumOverProcesses(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor) -> Tensor: return SumOverProcesses.forward(ctx, grad.contiguous())
 
-# %% ../nbs/12_training.ipynb #0330c256
+# %% ../nbs/12_training.ipynb #8ad1f974
 class SyncedNorm(nn.BatchNorm2d):
     "Batch normalisation with the statistics of the batches of all processes together."
     def forward(self, x: Tensor) -> Tensor:
@@ -381,7 +381,7 @@ class SyncedNorm(nn.BatchNorm2d):
         self.running_mean.lerp_(mean, m)
         self.running_var.lerp_(var * n / (n - 1), m)
 
-# %% ../nbs/12_training.ipynb #da37f179
+# %% ../nbs/12_training.ipynb #f2c6dfcb
 def sync_norms(module: nn.Module) -> nn.Module:
     "Replace every batch normalisation inside a module by a `SyncedNorm` with the same weights."
     for name, child in module.named_children():
@@ -392,7 +392,7 @@ def sync_norms(module: nn.Module) -> nn.Module:
         else: sync_norms(child)
     return module
 
-# %% ../nbs/12_training.ipynb #e8b86fdd
+# %% ../nbs/12_training.ipynb #8cf89a05
 def start_weights(cfg: TrainConfig) -> Path:
     "The file that `start_from` names."
     path = Path(cfg.start_from.replace("{seed}", str(cfg.seed)))
@@ -407,7 +407,7 @@ def load_start(net: PGPNet, cfg: TrainConfig) -> None:
     if differ: raise ValueError(f"start_from {cfg.start_from} is another network: {'; '.join(differ)}")
     net.load_state_dict(theirs.state_dict())
 
-# %% ../nbs/12_training.ipynb #bc2b9615
+# %% ../nbs/12_training.ipynb #f5545eef
 def channels_last(module: nn.Module, inputs: tuple) -> tuple:
     "The inputs of a module in the memory layout of its convolutions; without it they are copied at every layer."
     return tuple(x.contiguous(memory_format=torch.channels_last) for x in inputs)
@@ -425,7 +425,7 @@ def make_net(cfg: TrainConfig, poses: Tensor, device: torch.device) -> PGPNet:
     if cfg.compile: net.encoder.compile(), net.decoder.compile()
     return net
 
-# %% ../nbs/12_training.ipynb #df55b6d9
+# %% ../nbs/12_training.ipynb #dd3d4ca3
 HALVES = dict(paint="E", supervised="E", weak="E", multi_view="E", energy_pose="E", energy_appearance="E",
               energy_pose_decoder="D", energy_appearance_decoder="D", image_u="ED", image_c="ED", seg="ED")
 
@@ -433,7 +433,7 @@ def check_processes(cfg: TrainConfig) -> None:
     "Raises `ValueError` if the shards cannot be divided among the processes."
     if cfg.shards % processes(): raise ValueError(f"{processes()} processes cannot divide {cfg.shards} shards: set shards to a multiple of {processes()}")
 
-# %% ../nbs/12_training.ipynb #0d734180
+# %% ../nbs/12_training.ipynb #9390a050
 class Trainer:
     "The state of a run: network, one optimizer per term, iteration."
     def __init__(self, cfg: TrainConfig, data: TrainData, device: str | torch.device | None = None):
@@ -466,7 +466,7 @@ class Trainer:
         mine = range(self.cfg.shards)[rank() * self.cfg.shards // processes():(rank() + 1) * self.cfg.shards // processes()]
         return [generator(self.cfg.seed, self.iteration, shard) for shard in mine]
 
-# %% ../nbs/12_training.ipynb #b178be3a
+# %% ../nbs/12_training.ipynb #4a32d93f
 @patch
 def start(self: Trainer, term: str) -> int:
     "The iteration after which a term is first minimised."
@@ -480,7 +480,7 @@ def lr(self: Trainer, term: str) -> float:
     t = (done - start) / max(1, self.cfg.iterations - start)
     return self.cfg.lr * self.weights[term] * (0.05 + 0.95 * (1 + math.cos(math.pi * t)) / 2) * min(1, (done - max(start, self.restarted)) / 50)
 
-# %% ../nbs/12_training.ipynb #e6974bfd
+# %% ../nbs/12_training.ipynb #c11d7828
 @patch
 def update(self: Trainer, losses: dict[str, Tensor]) -> dict[str, float]:
     "Gradients of every loss at the same weights, then one step of each optimizer. Returns the losses. Raises `Diverged`."
@@ -502,7 +502,7 @@ def clip(self: Trainer, pairs: list) -> Tensor:
     for p, grad in pairs: p.grad = None
     return norm
 
-# %% ../nbs/12_training.ipynb #0b978f10
+# %% ../nbs/12_training.ipynb #bbadeb27
 @patch
 def check_finite(self: Trainer, losses: dict[str, Tensor], norms: dict[str, Tensor]) -> dict[str, float]:
     "The losses as numbers, in one transfer from the device. Raises `Diverged` if one of them or a gradient is not finite."
@@ -526,7 +526,7 @@ def step_optimizer(self: Trainer, term: str, pairs: list) -> None:
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
-# %% ../nbs/12_training.ipynb #174fea2e
+# %% ../nbs/12_training.ipynb #fcd3bb37
 def true_pose(joints_3d: Tensor, # (B,17,3) mm, camera frame
         size: int                # image side, px
     ) -> Pose:
@@ -552,7 +552,7 @@ def paint_loss(trainer: Trainer, batch: Batch, generators: list) -> Tensor:
     painting = by_shard(lambda *x: painted(trainer, *x), generators, batch.poses, batch.target, batch.sal_t)
     return known_pose_loss(trainer, trainer.net.encode(painting.images), painting.pose, painting.drawn)
 
-# %% ../nbs/12_training.ipynb #288cfb70
+# %% ../nbs/12_training.ipynb #efcc39ed
 def annotated_frames(trainer: Trainer, joints: Tensor, generators: list) -> Frames:
     "A batch of annotated frames, augmented."
     n, strength = trainer.cfg.batch_size // trainer.cfg.shards, trainer.cfg.paint.color_jitter
@@ -573,7 +573,7 @@ def weak_loss(trainer: Trainer, generators: list) -> Tensor:
     if code.keypoints is not None: loss = loss + keypoint_loss(code, q, faces, size)
     return loss + 0.1 * facing_image_loss(code, q) if trainer.cfg.network.mirror_factorised else loss
 
-# %% ../nbs/12_training.ipynb #b42d83f9
+# %% ../nbs/12_training.ipynb #741737c2
 def draw_views(trainer: Trainer, g: torch.Generator) -> tuple[Tensor, Tensor]:
     "Random pairs of views (B,2,3,S,S) in [0,1], and the rotations between them."
     i = torch.randint(len(trainer.data.views), (trainer.cfg.batch_size // trainer.cfg.shards,), generator=g)
@@ -596,14 +596,14 @@ def annotated_losses(trainer: Trainer, generators: list) -> dict[str, Tensor]:
     "The term of the supervision level, if it has one."
     return {k: loss(trainer, generators) for k, loss in ANNOTATED_LOSSES.items() if k in trainer.weights}
 
-# %% ../nbs/12_training.ipynb #7d93078c
+# %% ../nbs/12_training.ipynb #476932e5
 @torch.no_grad()
 def predicted_poses(trainer: Trainer, frames: Tensor, generators: list) -> Tensor:
     "(B,17,3) mm: canonical poses of the frames in another order, for the ablation without q_z."
     with frozen(trainer.net.encoder): canonical = trainer.net.pose(trainer.net.encode(frames)).canonical
     return by_shard(lambda p, g: p[torch.randperm(len(p), generator=g).to(p.device)], generators, canonical)
 
-# %% ../nbs/12_training.ipynb #a94e4d28
+# %% ../nbs/12_training.ipynb #34220cb8
 class Source(typing.NamedTuple):
     "The source frame, pose-augmented, and its appearance."
     image: Tensor   # (B,3,S,S)
@@ -617,7 +617,7 @@ def source_appearance(trainer: Trainer, batch: Batch, generators: list) -> Sourc
     maps = trainer.net.maps(trainer.net.pose(code))
     return Source(both[:, :3], both[:, 3], trainer.net.appearance_codes(code.appearance, maps))
 
-# %% ../nbs/12_training.ipynb #41f3535b
+# %% ../nbs/12_training.ipynb #c0ec5aff
 def energies(trainer: Trainer, batch: Batch, pose_z: Pose, maps_z: PoseMaps, generators: list) -> tuple[dict[str, Tensor], Tensor]:
     "L_{p_z^3D} and L_{a_s} through the second encoder, for the half whose turn it is; and the joint depths of p-hat_z."
     net, cfg, source = trainer.net, trainer.cfg, source_appearance(trainer, batch, generators)
@@ -628,7 +628,7 @@ def energies(trainer: Trainer, batch: Batch, pose_z: Pose, maps_z: PoseMaps, gen
     losses = {"energy_pose" + half: error, "energy_appearance" + half: appearance_loss(source.codes.detach(), net.appearance_codes(again.appearance, maps_z))}
     return losses, pose.joints_3d[..., 2].detach()
 
-# %% ../nbs/12_training.ipynb #4062a219
+# %% ../nbs/12_training.ipynb #7a655b37
 def with_depths(maps: PoseMaps, depth: Tensor # (B,17) mm
     ) -> PoseMaps:
     "Part maps whose labels y^{p_z} take their limb order from other depths, those of p-hat_z (Sec. 3.3b)."
@@ -647,7 +647,7 @@ def consistency(trainer: Trainer, batch: Batch, maps_z: PoseMaps, generators: li
             "image_c": image_c_loss(painted_z.image, maps_z, features, reference.detach(), sal(source.m_sal)),
             "seg": segmentation_loss(painted_z.logits, maps_z)}
 
-# %% ../nbs/12_training.ipynb #5844d730
+# %% ../nbs/12_training.ipynb #d19d7633
 def step(trainer: Trainer) -> dict[str, float]:
     "One iteration: the stage decides which updates are made. Returns the losses. Raises `Diverged`."
     trainer.iteration += 1
@@ -663,7 +663,7 @@ def step(trainer: Trainer) -> dict[str, float]:
     values = trainer.update(paintings | annotated_losses(trainer, g))
     return values if i <= cfg.bootstrap else values | joint_step(trainer, batch, g)
 
-# %% ../nbs/12_training.ipynb #88f2e4b6
+# %% ../nbs/12_training.ipynb #d6486f5c
 def placed_poses(trainer: Trainer, batch: Batch, generators: list) -> tuple[Pose, PoseMaps]:
     "q_z: the unpaired poses under random cameras, and their part maps."
     pose_z = by_shard(lambda p, g: random_view(p, trainer.cfg.network.size, g, trainer.cfg.paint), generators, batch.poses)
@@ -684,7 +684,7 @@ def consistency_step(trainer: Trainer, batch: Batch, maps_z: PoseMaps, generator
     "The consistency losses, where one of them is switched on."
     return trainer.update(consistency(trainer, batch, maps_z, generators)) if trainer.uses("image_u", "image_c", "seg") else {}
 
-# %% ../nbs/12_training.ipynb #ec40a662
+# %% ../nbs/12_training.ipynb #e03fe9cb
 EXACT, SMALL = "optimizer.pt", "checkpoint.pt"
 
 def save_checkpoint(trainer: Trainer, run: str | Path) -> None:
@@ -706,7 +706,7 @@ def read_checkpoint(run: str | Path) -> dict | None:
         if "config" not in states[-1]: raise ValueError(f"{path.name} is damaged or no checkpoint of this library: delete it to start this run afresh, or choose another run folder")
     return max(states, key=lambda s: s["iteration"], default=None)
 
-# %% ../nbs/12_training.ipynb #37412d7b
+# %% ../nbs/12_training.ipynb #a4581f31
 MAY_CHANGE = ("lr", "grad_clip", "precision", "compile", "patience", "checkpoint_every", "log_every", "picture_every")
 
 def resume_from(trainer: Trainer, state: dict) -> None:
@@ -724,7 +724,7 @@ def as_plain(value: object) -> object:
     "Tuples as lists, for comparing configurations."
     return {k: as_plain(v) for k, v in value.items()} if isinstance(value, dict) else [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-# %% ../nbs/12_training.ipynb #2d4cf125
+# %% ../nbs/12_training.ipynb #a88f4a85
 @torch.no_grad()
 def calibrate(net: PGPNet,  # statistics replaced in place
         images: Tensor,     # (N,3,S,S) uint8, unlabelled training frames
@@ -748,7 +748,7 @@ def calibrated(net: PGPNet, images: Tensor):
     finally:
         for k, v in net.named_buffers(): v.copy_(before[k])
 
-# %% ../nbs/12_training.ipynb #4abe69ac
+# %% ../nbs/12_training.ipynb #f4ed7929
 @torch.no_grad()
 def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool = True) -> dict[str, Tensor]:
     "joints_3d (N,17,3) mm, joints_2d (N,17,2) px and, with the decoder, parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images."
@@ -762,7 +762,7 @@ def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool 
         out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical} | parts)
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
-# %% ../nbs/12_training.ipynb #79bfc152
+# %% ../nbs/12_training.ipynb #b97f1c4c
 class HeldOut(typing.NamedTuple):
     "Frames that are not trained on, with their truth."
     images: Tensor               # (M,3,S,S) uint8
@@ -775,7 +775,7 @@ def validate(trainer: Trainer, val: HeldOut, frames: int = 256 # training frames
         found = predict_batches(trainer.net, val.images, decoder=False)
     return {f"val/{k}": v for k, v in evaluate({k: found[k] for k in ("joints_3d", "joints_2d")}, val.truth).items()}
 
-# %% ../nbs/12_training.ipynb #1423603e
+# %% ../nbs/12_training.ipynb #9fea325d
 BEST = "best.safetensors"
 
 def select(trainer: Trainer, val: HeldOut, run: Path) -> dict[str, float]:
@@ -798,7 +798,7 @@ def restore_best(trainer: Trainer, run: str | Path) -> None:
     "The best weights in place of the last ones, where there was a validation."
     if trainer.best is not None: trainer.net.load_state_dict(load_net(Path(run) / BEST).state_dict())
 
-# %% ../nbs/12_training.ipynb #d7968ea6
+# %% ../nbs/12_training.ipynb #47b18265
 @torch.no_grad()
 def picture_rows(net: PGPNet, # set to evaluation mode
         source: Tensor,       # (N,3,S,S) uint8, whose appearance is taken
@@ -819,7 +819,7 @@ def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
     rows = picture_rows(trainer.net, source, target)
     return np.concatenate([torch.cat(list(source.permute(0, 2, 3, 1)), 1).numpy(), rows], 0)
 
-# %% ../nbs/12_training.ipynb #5a9ac237
+# %% ../nbs/12_training.ipynb #c7bab2e7
 class Log:
     "Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures; in the first process only."
     def __init__(self, run: Path, iteration: int):
@@ -844,7 +844,7 @@ class Log:
     def close(self) -> None:
         if self.board: self.board.close()
 
-# %% ../nbs/12_training.ipynb #f1250161
+# %% ../nbs/12_training.ipynb #1bf3d23d
 def read_curve(path: str | Path) -> list[dict]:
     "The logged losses of a run, one mapping a line; a line cut off by a crash is dropped."
     if not Path(path).exists(): return []
@@ -854,7 +854,7 @@ def read_curve(path: str | Path) -> list[dict]:
         except json.JSONDecodeError: break
     return rows
 
-# %% ../nbs/12_training.ipynb #2cf17ad1
+# %% ../nbs/12_training.ipynb #778e3b38
 def prepare_run(trainer: Trainer, run: Path, resume: bool) -> None:
     "Clear a run folder or go on from what is in it, and write down the configuration."
     if not resume and not rank(): clear_run(run)
@@ -872,7 +872,7 @@ def progress_bar(trainer: Trainer, shown: bool) -> tqdm:
     name = {"none": "training", "full": "supervised baseline"}.get(trainer.cfg.supervision, f"training ({trainer.cfg.supervision})")
     return tqdm(total=trainer.cfg.iterations, initial=trainer.iteration, desc=name, disable=not shown or rank() > 0 or finished(trainer), mininterval=1.)
 
-# %% ../nbs/12_training.ipynb #4303ed08
+# %% ../nbs/12_training.ipynb #c3d7256b
 def fit(cfg: TrainConfig,           # what to train
         data: TrainData,            # on what
         run: str | Path,            # run folder: checkpoint, curve.jsonl, best.safetensors, tensorboard/
@@ -898,7 +898,7 @@ def fit(cfg: TrainConfig,           # what to train
     if processes() > 1: dist.barrier()
     return trainer
 
-# %% ../nbs/12_training.ipynb #f1f300ce
+# %% ../nbs/12_training.ipynb #d1a5619a
 def advance(trainer: Trainer, log: Log, run: Path, bar: tqdm, val: HeldOut | None = None) -> None:
     "One iteration with its bookkeeping."
     start = time.perf_counter()
@@ -915,7 +915,7 @@ def advance(trainer: Trainer, log: Log, run: Path, bar: tqdm, val: HeldOut | Non
     if i % cfg.picture_every == 0 and log.board and cfg.supervision != "full": log.picture(i, pictures(trainer))
     if i % cfg.checkpoint_every == 0: save_checkpoint(trainer, run)
 
-# %% ../nbs/12_training.ipynb #ad80012c
+# %% ../nbs/12_training.ipynb #a9359b4e
 class RunData(typing.NamedTuple):
     "Everything a run looks at."
     train: TrainData
@@ -942,7 +942,7 @@ def load_pairs(cfg: TrainConfig, folder: str, split: str, n: int, progress: bool
     if folder and folder != "people": return prepared_pairs(folder, n, cfg.network.size, progress)
     return people_pairs(cfg, split, n, progress, views) if "people" in (cfg.data, folder) else None
 
-# %% ../nbs/12_training.ipynb #d9a647a5
+# %% ../nbs/12_training.ipynb #9276a057
 def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> HeldOut | None:
     "Both frames of each pair, with their truth. Raises `ValueError` where there is none to compare with."
     if pairs is None: return None
@@ -952,7 +952,7 @@ def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> 
     if not (poses or flat["joints_2d"].isfinite().any() or (flat["parts"] != 255).any()): raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
     return HeldOut(flat.pop("images"), flat | {"parts": flat["parts"].long()})
 
-# %% ../nbs/12_training.ipynb #f9ff9059
+# %% ../nbs/12_training.ipynb #cb12c212
 def turns_between(views: dict[str, Tensor], tolerance: float = 0.05) -> Tensor:
     "Rotations (V,3,3) from the first camera's axes to the second's. Raises `ValueError` if cameras are not known, or known joints say that the frames are of two instants."
     turn = views["rotation"][:, 1] @ views["rotation"][:, 0].mT
@@ -969,7 +969,7 @@ def load_views(cfg: TrainConfig, progress: bool) -> dict[str, Tensor]:
     if views is None: raise ValueError("supervision 'multi-view' with prepared data needs view_data: a prepared folder of pairs of two cameras at one instant")
     return dict(views=views["images"], turns=turns_between(views))
 
-# %% ../nbs/12_training.ipynb #02274ba5
+# %% ../nbs/12_training.ipynb #709a55b0
 def load_poses(cfg: TrainConfig) -> Tensor:
     "Unpaired poses D_z (M,17,3) mm, upright frame."
     from pgp_nb.people import unpaired_poses
@@ -987,7 +987,7 @@ def load_data(cfg: TrainConfig, progress: bool = True) -> RunData:
     if cfg.validate_every and val is None: raise ValueError("validate_every needs val_data: a prepared folder of other people than data; or set validate_every to 0")
     return RunData(TrainData(train["images"], train["saliency"], poses, train["joints_3d"], train["joints_2d"], **views), held_out_frames(val, True), held_out_frames(test))
 
-# %% ../nbs/12_training.ipynb #8e3c94a1
+# %% ../nbs/12_training.ipynb #a4a4e5b4
 def mean_pose_prediction(poses: Tensor, # (M,17,3) mm, unpaired poses
         truth: dict[str, Tensor],
         size: int
@@ -1006,7 +1006,7 @@ def held_out(net: PGPNet, data: HeldOut | None, decoder: bool = True) -> dict[st
     names = ("joints_3d", "joints_2d", "puppet_parts", "parts")
     return evaluate({k: prediction[k] for k in names[:4 if decoder else 3]}, data.truth, intervals=True)
 
-# %% ../nbs/12_training.ipynb #eb1ca700
+# %% ../nbs/12_training.ipynb #3957f34e
 def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     "Columns are images; rows: the image, the predicted 3D pose, the true one, both as the camera sees them, then both from the person's side."
     import matplotlib.pyplot as plt
@@ -1028,7 +1028,7 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     figure.tight_layout(pad=0.1)
     return figure
 
-# %% ../nbs/12_training.ipynb #9059a727
+# %% ../nbs/12_training.ipynb #689fc7c5
 def baseline_of(cfg: TrainConfig) -> TrainConfig:
     "The same encoder, fully supervised for as many steps. (The preset `only-3d` trains it until its validation error stops falling.)"
     return replace(cfg, supervision="full", share=1., bootstrap=0, warmup=0, start_from="")
@@ -1056,7 +1056,7 @@ def train(cfg: TrainConfig,        # what to train
     write_metrics(run / "metrics.json", metrics)
     return trainer, metrics
 
-# %% ../nbs/12_training.ipynb #8ec7e52b
+# %% ../nbs/12_training.ipynb #986efa81
 def run_config(preset: str, seed: int, folder: Path, overrides: dict) -> TrainConfig:
     "A preset with another seed; the run it starts from is looked for in the same folder."
     cfg = load_config(preset, merge(overrides, {"seed": seed}))
@@ -1073,7 +1073,7 @@ def data_of(cfg: TrainConfig) -> dict:
     names = ("data", "val_data", "test_data", "view_data", "poses", "pairs", "val_pairs", "test_pairs", "unpaired", "saliency_quality", "seed")
     return {k: getattr(cfg, k) for k in names} | dict(size=cfg.network.size, views=cfg.supervision == "multi-view", validate=bool(cfg.validate_every))
 
-# %% ../nbs/12_training.ipynb #ffdc460c
+# %% ../nbs/12_training.ipynb #fc0d415d
 def run_all(presets: list[str],     # names or files
         seeds: list[int],           # each preset is trained with each
         folder: str | Path,         # receives the run folders
@@ -1093,7 +1093,7 @@ def run_all(presets: list[str],     # names or files
         except (Diverged, ValueError, OSError) as e: found[name] = {"error": str(e)}
     return found
 
-# %% ../nbs/12_training.ipynb #38fc70d9
+# %% ../nbs/12_training.ipynb #6c7e8f7a
 def means(found: dict[str, dict]) -> dict[str, dict]:
     "Mean over the seeds of each preset; failed runs are left out."
     groups: dict[str, list] = {}
@@ -1101,7 +1101,7 @@ def means(found: dict[str, dict]) -> dict[str, dict]:
     numbers = lambda rows, k: [r[k] for r in rows if isinstance(r.get(k), (int, float))]
     return {name: {k: float(np.mean(numbers(rows, k))) for k in dict.fromkeys(k for r in rows for k in r) if numbers(rows, k)} for name, rows in groups.items()}
 
-# %% ../nbs/12_training.ipynb #c36cf34f
+# %% ../nbs/12_training.ipynb #d64aad60
 def parse_assignment(text: str) -> dict:
     "`weights.seg=0.5` as a nested mapping; the value is read as YAML."
     name, sign, value = text.partition("=")
@@ -1110,7 +1110,7 @@ def parse_assignment(text: str) -> dict:
     for key in reversed(name.split(".")): result = {key: result}
     return result
 
-# %% ../nbs/12_training.ipynb #b48dd3ec
+# %% ../nbs/12_training.ipynb #3db1b1d7
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m pgp_nb.training", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train on the embedded people or on prepared folders, headless.", epilog="examples:\n  python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set weights.seg=0\n"
@@ -1126,7 +1126,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     return parser
 
-# %% ../nbs/12_training.ipynb #7ef0c6fd
+# %% ../nbs/12_training.ipynb #e4985007
 def main(args: list[str] | None = None) -> int:
     "Entry point of the command line; mistakes in the arguments are said in one line."
     import sys
@@ -1147,5 +1147,5 @@ def main(args: list[str] | None = None) -> int:
 
 
 
-# %% ../nbs/12_training.ipynb #f04abd89
+# %% ../nbs/12_training.ipynb #ed0d15f8
 if __name__ == "__main__" and "pgp_nb.training" in str(__spec__): raise SystemExit(main())
