@@ -9,7 +9,7 @@ __all__ = ['FRAMES', 'FAST', 'CHEST_CAMERAS', 'SWAPPED', 'Z_UP', 'JOINT_SETS', '
            'mask_files', 'MPIINF3DHP', 'list_train_jobs', 'make_train', 'valid_pairs', 'list_test_jobs', 'make_test',
            'film_still']
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #8c2d444f
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #8d0dc2d9
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,17 +20,18 @@ from torch import Tensor
 from .conventions import N_JOINTS, convert_joints
 from .evaluation import PCK_JOINTS, auc_3d, mpjpe, pck_3d
 from .human36m import pick_pairs, video_frames
+from .matlab import read_mat
 from .prediction import read_image
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #2bfd284a
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #d132a0e6
 FRAMES = {(1, 1): 6416, (1, 2): 12430, (2, 1): 6502, (2, 2): 6081, (3, 1): 12488, (3, 2): 12283, (4, 1): 6171, (4, 2): 6675,
           (5, 1): 12820, (5, 2): 12312, (6, 1): 6188, (6, 2): 6145, (7, 1): 6239, (7, 2): 6320, (8, 1): 6468, (8, 2): 6054}
 FAST = {(1, 2), (3, 1), (3, 2), (5, 1), (5, 2)}  # 50 frames a second, the others 25
 CHEST_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
 SWAPPED = {(4, 2): range(3759, 5853)}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #8bcb30fc
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #5d781b26
 Z_UP = np.array([[1., 0, 0], [0, 0, 1], [0, -1, 0]])  # from our world to that of the data set
 
 class Calibration(NamedTuple):
@@ -53,7 +54,7 @@ def read_calibration(path: str | Path # camera.calibration
     except (ValueError, KeyError, IndexError) as e: raise ValueError(f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a Skeletool camera calibration, or was cut ({e})") from e
     return {camera: Calibration(inner[:3, :3], outer[:3, :3] @ Z_UP, outer[:3, 3]) for camera, (inner, outer) in matrices.items()}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #6754e360
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #6f55a997
 class Annotation(NamedTuple):
     "The joints of one sequence before one camera."
     joints_2d: np.ndarray  # (F,17,2) float32 px
@@ -63,14 +64,12 @@ class Annotation(NamedTuple):
 def read_annotations(path: Path,         # annot.mat
         universal: bool = False          # univ_annot3 instead of annot3
     ) -> dict[int, Annotation]:          # by the number of the camera
-    "The joints of a sequence before all its cameras. Raises `ValueError` for a damaged file, `FileNotFoundError` without it, `ImportError` without scipy."
-    try: from scipy.io import loadmat
-    except ImportError as e: raise ImportError("reading annot.mat needs scipy: pip install \"pgp_nb[data]\"") from e
+    "The joints of a sequence before all its cameras. Raises `ValueError` for a damaged file, `FileNotFoundError` without it."
     if not path.is_file(): raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
     third = "univ_annot3" if universal else "annot3"
     try:
-        mat = loadmat(path, variable_names=("annot2", third, "cameras"))
-        cells = zip(mat["cameras"].ravel().tolist(), mat["annot2"].ravel(), mat[third].ravel())
+        mat = read_mat(path, "annot2", third, "cameras")
+        cells = zip(mat["cameras"].ravel().tolist(), mat["annot2"], mat[third])
         return {int(c): Annotation(*(convert_joints(a.astype(np.float32).reshape(len(a), 28, d), "mpi_inf_3dhp") for a, d in ((q, 2), (x, 3)))) for c, q, x in cells}
     except Exception as e: raise ValueError(f"{path.name} of {path.parent.parent.name}/{path.parent.name} cannot be read ({e}): was it cut? Download it again") from e
 
@@ -81,7 +80,7 @@ def reproject(joints_3d: np.ndarray,  # (...,3) mm, camera frame
     u = joints_3d @ intrinsics.T
     return u[..., :2] / u[..., 2:]
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #62abd575
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f093c31a
 def screen_mask(screen: np.ndarray,       # (H,W) uint8, red channel of FGmasks
         joints_2d: np.ndarray,            # (17,2) px
         chair: np.ndarray | None = None   # (H,W) uint8, red channel of ChairMasks
@@ -96,7 +95,7 @@ def screen_mask(screen: np.ndarray,       # (H,W) uint8, red channel of FGmasks
     if chair.shape != screen.shape: raise ValueError(f"chair mask {chair.shape} and screen mask {screen.shape} differ in size")
     return np.minimum(person, chair if chair.mean() > 127 else 255 - chair)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #57152664
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #92f63e7a
 def estimate_intrinsics(joints_3d: np.ndarray, # (N,17,3) mm, camera frame
         joints_2d: np.ndarray                  # (N,17,2) px
     ) -> tuple[np.ndarray, float]:             # (3,3) px; mean distance that is left, px
@@ -108,7 +107,7 @@ def estimate_intrinsics(joints_3d: np.ndarray, # (N,17,3) mm, camera frame
     k = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     return k, float(np.linalg.norm(reproject(x, k) - q, axis=-1).mean())
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #c22b1984
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #68bec1ea
 class AnnotatedSequence(NamedTuple):
     "One sequence of the test set."
     joints_2d: np.ndarray   # (n,17,2) float32 px
@@ -134,7 +133,7 @@ def read_test(path: Path,         # annot_data.mat
     if residual > 5: raise ValueError(f"{path.name} of {path.parent.name}: annot3 reprojects {residual:.1f} px from annot2; they do not belong together")
     return AnnotatedSequence(q, u if universal else x, valid, k, residual)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #e93cf949
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #511cd28e
 JOINT_SETS = {14: PCK_JOINTS, 17: tuple(range(N_JOINTS))}
 
 def scores_3dhp(prediction: Tensor, # (N,17,3) mm, camera frame
@@ -147,7 +146,7 @@ def scores_3dhp(prediction: Tensor, # (N,17,3) mm, camera frame
     return {f"pck_3d_{joints}": 100*float(pck_3d(prediction, truth, joints=chosen).mean()), f"auc_3d_{joints}": 100*float(auc_3d(prediction, truth, joints=chosen).mean()),
             "mpjpe_17": float(mpjpe(prediction, truth).mean())}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f8cd677d
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #2cec3f34
 def find_sequence(root: str | Path, # folder of the data set
         name: str                   # S1/Seq1, or TS1
     ) -> Path | None:
@@ -186,7 +185,7 @@ def mask_files(folder: Path, camera: int) -> list[Path]:
     if not (screen := [f for f in screens if f.is_file()]): raise FileNotFoundError(f"no FGmasks/video_{camera}.avi in {folder.parent.name}/{folder.name}: download the masks, or ask for saliency=False")
     return [screen[0], chair] if chair.is_file() else [screen[0]]
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #00ef17d9
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f2ae2805
 @dataclass(frozen=True)
 class MPIINF3DHP:
     "MPI-INF-3DHP as distributed, as a `samples.Loader`."
@@ -218,7 +217,7 @@ class MPIINF3DHP:
         "The samples of one job. Raises `ValueError` or `FileNotFoundError` if it cannot be read."
         return (make_train if self.split == "train" else make_test)(self, size=size, **job)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #0c28dd20
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f80aac83
 def list_train_jobs(loader: MPIINF3DHP) -> list[dict]:
     "The training videos that are there."
     return [dict(subject=s, seq=q, camera=c) for s, q in FRAMES if (folder := find_sequence(loader.root, f"S{s}/Seq{q}"))
@@ -240,7 +239,7 @@ def _pair(source: Frame | str, target: Frame | str, name: str) -> Sample | Skip:
     reason = next((f for f in (source, target) if isinstance(f, str)), None)
     return Skip(name, reason) if reason else pair_of(source, target, name)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #06529571
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #95e52a37
 def valid_pairs(loader: MPIINF3DHP, sequence: str, s: AnnotatedSequence) -> np.ndarray: # (N,2) frame numbers
     "Pairs of valid frames."
     return s.valid[pick_pairs(len(s.valid), loader.every, loader.gap, sequence, 1)]
