@@ -1,7 +1,6 @@
 """Training from the outside: command line, killed runs, the papermill notebook, and mistakes people make."""
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
-from pgp_nb.training import read_curve
+from pgp_nb.training import read_curve, run_all
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--preset", "tiny", "--device", "cpu"]
@@ -65,27 +65,12 @@ def test_killed_run_resumes_to_the_same_weights(environment, whole, tmp_path):
     assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
 
 
-@pytest.fixture(scope="module")
-def slice_of_time(environment, tmp_path_factory):
-    "A run that was stopped by the clock."
-    run = tmp_path_factory.mktemp("slice")
+def test_a_run_stopped_by_the_clock_goes_on_well_from_its_small_checkpoint(environment, whole, tmp_path):
+    "Without the optimizers' moments the run ends near the uninterrupted one: its losses within 15 %."
+    run = tmp_path / "run"
     done = command(environment, *QUICK, "--run", str(run), "--minutes", "0.01")
     assert done.returncode == 0 and "the same command goes on" in done.stdout, done.stderr[-2000:]
     assert not (run / "metrics.json").exists()
-    return run
-
-
-def test_a_slice_of_time_goes_on_to_the_same_weights(environment, whole, slice_of_time, tmp_path):
-    shutil.copytree(slice_of_time, tmp_path / "run")
-    done = command(environment, *QUICK, "--run", str(tmp_path / "run"))
-    assert done.returncode == 0, done.stderr[-2000:]
-    ours, theirs = load_file(tmp_path / "run/weights.safetensors"), load_file(whole / "weights.safetensors")
-    assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
-
-
-def test_the_small_checkpoint_is_enough_to_go_on_well(environment, whole, slice_of_time, tmp_path):
-    "Without the optimizers' moments the run ends near the uninterrupted one: its losses within 15 %."
-    run = shutil.copytree(slice_of_time, tmp_path / "run")
     assert (run / "checkpoint.pt").stat().st_size < 0.1 * (whole / "optimizer.pt").stat().st_size
     (run / "optimizer.pt").unlink()
     done = command(environment, *QUICK, "--run", str(run))
@@ -156,13 +141,11 @@ def test_papermill_parameters_are_checked(environment, tmp_path, parameters, mes
     assert not (tmp_path / "run").exists()
 
 
-def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path):
+def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypatch):
     small = "{iterations: 3, bootstrap: 1, warmup: 1, validate_every: 3, pairs: 16, val_pairs: 4, test_pairs: 4}"
     broken = tmp_path / "broken.yaml"
     broken.write_text("base: tiny\nstart_from: runs/never-s{seed}\n")
-    def run_list(*presets):
-        return papermill(environment, tmp_path / "out.ipynb", "-y", f"{{presets: [{', '.join(map(str, presets))}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}", notebook="ablations")
-    done = run_list("tiny", broken)
+    done = papermill(environment, tmp_path / "out.ipynb", "-y", f"{{presets: [tiny, {broken}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}", notebook="ablations")
     assert done.returncode == 0, done.stderr[-3000:]
     runs = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert set(runs) == {"tiny-s0", "tiny-s1"}
@@ -172,6 +155,7 @@ def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path):
     each = [json.loads((tmp_path / "runs" / name / "metrics.json").read_text())["pa_mpjpe"] for name in runs]
     assert means["tiny"]["pa_mpjpe"] == pytest.approx(sum(each) / 2)
     (tmp_path / "runs/tiny-s1/metrics.json").unlink()
-    assert run_list("tiny").returncode == 0
+    monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
+    run_all(["tiny"], [0, 1], tmp_path / "runs", yaml.safe_load(small), progress=False)
     again = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert again["tiny-s0"] == runs["tiny-s0"] and again["tiny-s1"] > runs["tiny-s1"]
