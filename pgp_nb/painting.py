@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['BANDS', 'ENDS', 'uniform', 'color_jitter', 'flip_rotate', 'fill_in', 'not_salient', 'shuffled', 'backgrounds',
            'PaintConfig', 'view_rotation', 'zoom_raw', 'random_view', 'jitter_limbs', 'band_colors', 'part_colors',
-           'Layers', 'composite', 'face_disc', 'pixel_grid', 'toes_and_fingers', 'capsules', 'clutter', 'shadow',
+           'Layers', 'composite', 'skull', 'pixel_grid', 'toes_and_fingers', 'capsules', 'clutter', 'shadow',
            'feet_and_hands', 'stripes', 'texture', 'side_light', 'part_layers', 'garment_layers', 'detail_layers',
            'Painting', 'paint_pose', 'paint_puppets', 'finish']
 
-# %% ../nbs/10_painting.ipynb #7e9320fa
+# %% ../nbs/10_painting.ipynb #ed124989
 from dataclasses import dataclass
 import math
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from .networks import Pose, place, pose_from_camera
 from .puppet import Puppet
 from .segmentation import limb_depths
 
-# %% ../nbs/10_painting.ipynb #065ff9da
+# %% ../nbs/10_painting.ipynb #debe0601
 def uniform(low: float, high: float, shape: tuple, g: torch.Generator, device="cpu") -> Tensor:
     "Uniform random numbers from a CPU generator, on any device."
     return (torch.rand(shape, generator=g) * (high - low) + low).to(device)
@@ -40,7 +40,7 @@ def color_jitter(images: Tensor,  # (B,3,H,W) in [0,1]
     x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(B, 1, 1, 1)
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #f71e022b
+# %% ../nbs/10_painting.ipynb #0cae8e43
 def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
         g: torch.Generator,      # source of randomness
         degrees: float = 20.,    # largest rotation in the image plane
@@ -55,7 +55,7 @@ def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
     grid = F.affine_grid(torch.cat([theta, shift[..., None]], -1), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #e7697576
+# %% ../nbs/10_painting.ipynb #9710cd81
 def fill_in(images: Tensor, # (B,3,H,W)
         known: Tensor       # (B,1,H,W) in [0,1]: 1 keep, 0 fill
     ) -> Tensor:            # (B,3,H,W)
@@ -66,7 +66,7 @@ def fill_in(images: Tensor, # (B,3,H,W)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
     return known * images + (1 - known) * F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #c52bffce
+# %% ../nbs/10_painting.ipynb #44830dfe
 def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
         reach: float = 0.06       # how far a salient pixel reaches, image sides
     ) -> Tensor:                  # (B,1,H,W) 0 or 1
@@ -75,7 +75,7 @@ def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
     rows = F.max_pool2d(saliency, (1, 2 * k + 1), 1, (0, k))
     return (F.max_pool2d(rows, (2 * k + 1, 1), 1, (k, 0)) < 0.2).to(saliency)
 
-# %% ../nbs/10_painting.ipynb #86588afe
+# %% ../nbs/10_painting.ipynb #2b924cdf
 def shuffled(x: Tensor, g: torch.Generator) -> Tensor:
     "The samples of a batch in random order."
     return x[torch.randperm(len(x), generator=g).to(x.device)]
@@ -92,7 +92,7 @@ def backgrounds(frames: Tensor,  # (B,3,H,W) unlabelled frames in [0,1]
     half = uniform(0, 1, (len(frames), 1, 1, 1), g, frames.device) < 0.5
     return flip_rotate(torch.where(half, torch.lerp(other, filled, F.avg_pool2d(known, 5, 1, 2)), filled), g, 4., zoom)
 
-# %% ../nbs/10_painting.ipynb #2e0e5e28
+# %% ../nbs/10_painting.ipynb #682258f2
 @dataclass(frozen=True)
 class PaintConfig:
     "How unpaired poses are seen and painted."
@@ -115,20 +115,20 @@ class PaintConfig:
         if self.background_zoom < 1: raise ValueError(f"paint.background_zoom {self.background_zoom}: at least 1")
         if not 0 <= self.saliency_colors <= 1: raise ValueError(f"paint.saliency_colors {self.saliency_colors}: a share in [0, 1]")
 
-# %% ../nbs/10_painting.ipynb #61a06593
+# %% ../nbs/10_painting.ipynb #0f9f5c9e
 def view_rotation(B: int, g: torch.Generator, cfg: PaintConfig = PaintConfig()) -> Tensor:
     "(B,3,3) rotations from an upright frame (z up, any heading) to random cameras."
     angles = uniform(-1, 1, (B, 3), g) * torch.tensor([math.pi, (cfg.elevation[1] - cfg.elevation[0]) * math.pi / 360, cfg.roll * math.pi / 180])
     return camera_rotation(angles + torch.tensor([0, sum(cfg.elevation) * math.pi / 360, 0]))
 
-# %% ../nbs/10_painting.ipynb #13216550
+# %% ../nbs/10_painting.ipynb #67bad363
 def zoom_raw(fill: Tensor # share of the image side that the joints span, below 0.95
     ) -> Tensor:          # the raw camera's last number
     "The unbounded translation in depth that makes a person fill a share of the image."
     limits = CameraLimits()
     return (((1 - 2 * limits.margin) / fill).log() / math.log(limits.zoom)).clamp(1e-3, 1 - 1e-3).logit()
 
-# %% ../nbs/10_painting.ipynb #9751c9e2
+# %% ../nbs/10_painting.ipynb #2ba39ad9
 def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
         size: int,              # image side, px
         g: torch.Generator,     # source of randomness
@@ -142,7 +142,7 @@ def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     translation = place(canonical @ rotation.mT, torch.cat([uniform(-1.5, 1.5, (B, 2), g), zoom_raw(uniform(*cfg.fill, (B, 1), g))], 1).to(poses))
     return pose_from_camera(canonical, Camera(rotation, translation), size)
 
-# %% ../nbs/10_painting.ipynb #8560277a
+# %% ../nbs/10_painting.ipynb #e66d4d7c
 def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
         g: torch.Generator,         # source of randomness
         amount: float               # largest relative change
@@ -152,7 +152,7 @@ def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + (change + change[:, list(MIRROR)]) / 2))
 
-# %% ../nbs/10_painting.ipynb #e415c2c4
+# %% ../nbs/10_painting.ipynb #3fa83de3
 BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
 
 def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
@@ -169,19 +169,19 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     index = torch.multinomial(weights.flatten(0, 1).cpu(), 1, generator=g).to(images.device).view(len(images), 1, -1)
     return images.reshape(len(images), 3, -1).gather(2, index.expand(-1, 3, -1)).mT
 
-# %% ../nbs/10_painting.ipynb #360de6d2
+# %% ../nbs/10_painting.ipynb #c8e37609
 def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator     # source of randomness
     ) -> Tensor:               # (B,10,3) a colour for every part
     "Dress the parts, mostly alike left and right."
     B, (hair, face, shirt, trousers, shoes) = len(bands), bands.unbind(1)
     choose = lambda share, a, b: torch.where(uniform(0, 1, (B, 1), g, bands.device) < share, a, b)
-    by_kind = {"torso": shirt, "head": hair, "upper_arm": choose(.85, shirt, face), "forearm": choose(.5, shirt, face),
+    by_kind = {"torso": shirt, "head": face, "upper_arm": choose(.85, shirt, face), "forearm": choose(.5, shirt, face),
                "thigh": choose(.85, trousers, face), "shin": choose(.6, trousers, face)}
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
     return (colors + 0.04 * torch.randn(colors.shape, generator=g).to(colors)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #89a239bc
+# %% ../nbs/10_painting.ipynb #508bca8f
 class Layers(NamedTuple):
     "What is laid over a background, K layers."
     alpha: Tensor   # (B,K,H,W) opacity
@@ -199,32 +199,23 @@ def composite(layers: Layers,
         picture = torch.lerp(picture, color, layers.alpha[rows, k, None])
     return picture
 
-# %% ../nbs/10_painting.ipynb #f8fb730b
-def face_disc(pose: Pose, # whose head gets a face
-        size: int,        # image side, px
-        radius: float = 85. # mm
-    ) -> Tensor:          # (B,H,W) in [0,1]
-    "A disc on the side of the head that the nose is on, visible from the front only."
-    thorax, nose, top = (pose.joints_3d[:, i] for i in joint_index("thorax", "nose", "head_top"))
+# %% ../nbs/10_painting.ipynb #b6d76338
+def skull(joints_3d: Tensor # (B,17,3) mm, camera frame
+    ) -> Tensor:            # (B,2,3) mm: centres of the face and of the hair
+    "Two balls that make a head with a front and a back."
+    thorax, nose, top = (joints_3d[:, i] for i in joint_index("thorax", "nose", "head_top"))
     axis = F.normalize(top - thorax, dim=-1)
     forward = (nose - thorax) - ((nose - thorax) * axis).sum(-1, keepdim=True) * axis
-    forward = F.normalize(torch.where(forward.norm(dim=-1, keepdim=True) > 20, forward, face_vector(pose.joints_3d)), dim=-1)
-    center = top - radius * 1.25 * axis + 0.7 * radius * forward
-    toward = (-forward * F.normalize(center, dim=-1)).sum(-1)
-    scale = FOCAL * size / center[:, 2]
-    q = project(center[:, None], size)
-    y, x = pixel_grid(size, q)
-    distance = ((x - q[..., :1])**2 + (y - q[..., 1:])**2).sqrt()
-    r = (radius * scale * (0.4 + 0.6 * toward.clamp(0, 1)))[:, None, None]
-    return torch.sigmoid(4 * (r - distance)) * (toward > -0.3)[:, None, None]
+    forward = F.normalize(torch.where(forward.norm(dim=-1, keepdim=True) > 20, forward, face_vector(joints_3d)), dim=-1)
+    return torch.stack([top - 110 * axis + 20 * forward, top - 78 * axis - 28 * forward], 1)
 
-# %% ../nbs/10_painting.ipynb #19a8894b
+# %% ../nbs/10_painting.ipynb #681e734e
 def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     "Coordinates y (size,1) and x (1,size) of the pixel centres, px."
     center = torch.arange(size, device=like.device, dtype=like.dtype) + 0.5
     return center[:, None], center[None]
 
-# %% ../nbs/10_painting.ipynb #32bb283b
+# %% ../nbs/10_painting.ipynb #e92fac2e
 def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
     ) -> tuple[Tensor, Tensor]:        # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
     "The ends of feet and hands."
@@ -238,7 +229,7 @@ def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
 
 ENDS = tuple(PART_NAMES.index(n) for n in ("r_shin", "l_shin", "r_forearm", "l_forearm"))
 
-# %% ../nbs/10_painting.ipynb #e083fdc3
+# %% ../nbs/10_painting.ipynb #5d7a4b63
 def capsules(a: Tensor,  # (B,K,2) px
         b: Tensor,       # (B,K,2) px
         radius: Tensor,  # (B,K) px
@@ -251,7 +242,7 @@ def capsules(a: Tensor,  # (B,K,2) px
     distance = ((x - ax - t * dx)**2 + (y - ay - t * dy)**2).sqrt()
     return torch.sigmoid(3 * (radius[..., None, None] - distance))
 
-# %% ../nbs/10_painting.ipynb #d8b2ede2
+# %% ../nbs/10_painting.ipynb #70810ef4
 def clutter(background: Tensor, # (B,3,H,W)
         g: torch.Generator,     # source of randomness
         share: float = 0.6,     # of the pictures
@@ -266,7 +257,7 @@ def clutter(background: Tensor, # (B,3,H,W)
         background = torch.lerp(background, (other * tint[:, k]).clamp(max=1), (bar * (radius[:, k] > 0)[:, None, None])[:, None])
     return background
 
-# %% ../nbs/10_painting.ipynb #984fc91b
+# %% ../nbs/10_painting.ipynb #a6ae986d
 def shadow(background: Tensor, # (B,3,H,W)
         pose: Pose,            # who stands there
         g: torch.Generator     # source of randomness
@@ -280,7 +271,7 @@ def shadow(background: Tensor, # (B,3,H,W)
     dark = capsules(ankles, ankles + away, uniform(50, 110, (B, 2), g, dev) * scale, size).amax(1, keepdim=True)
     return background * (1 - uniform(0, 0.6, (B, 1, 1, 1), g, dev) * F.avg_pool2d(dark, 3, 1, 1))
 
-# %% ../nbs/10_painting.ipynb #37353a38
+# %% ../nbs/10_painting.ipynb #b4dfc62f
 def feet_and_hands(pose: Pose, # whose
         size: int,             # image side, px
         radius: float = 40.    # mm
@@ -289,7 +280,7 @@ def feet_and_hands(pose: Pose, # whose
     start, end = toes_and_fingers(pose.joints_3d)
     return capsules(project(start, size), project(end, size), radius * FOCAL * size / end[..., 2], size)
 
-# %% ../nbs/10_painting.ipynb #d1cac733
+# %% ../nbs/10_painting.ipynb #e755297a
 def stripes(B: int, size: int, g: torch.Generator, device) -> Tensor:
     "(B,10,H,W) changes of brightness about zero: random stripes on a quarter of the parts, a slow gradient of light over all."
     angle, phase = uniform(0, math.pi, (B, N_PARTS, 1, 1), g, device), uniform(0, 6.3, (B, N_PARTS, 1, 1), g, device)
@@ -315,7 +306,7 @@ def side_light(maps: Tensor,    # (B,10,H,W) part maps
     slope_y, slope_x = torch.gradient(maps, dim=(2, 3))
     return strong * (angle.cos() * slope_x + angle.sin() * slope_y)
 
-# %% ../nbs/10_painting.ipynb #12de50ed
+# %% ../nbs/10_painting.ipynb #03274a70
 def part_layers(pose: Pose, # as it is drawn
         bands: Tensor,      # (B,5,3) colours in the order of `BANDS`
         frames: Tensor,     # (B,3,S,S) unlabelled frames in [0,1], for textures
@@ -349,23 +340,25 @@ def garment_layers(pose: Pose, # as it is drawn
     alpha = capsules(project(a, size), project(long, size), radius, size) * worn[..., None, None]
     names = list(BANDS)
     skirt = torch.where(uniform(0, 1, (B, 1), g, dev) < 0.5, bands[:, names.index("shirt")], bands[:, names.index("trousers")])
-    depth = torch.stack([(a[:, 0, 2] + long[:, 0, 2]) / 2 - 60, (a[:, 1, 2] + long[:, 1, 2]) / 2 + 20], 1)
+    depth = torch.stack([(a[:, 0, 2] + long[:, 0, 2]) / 2 - 60, (a[:, 1, 2] + long[:, 1, 2]) / 2], 1)
     return Layers(alpha, 0.75 + 0.25 * alpha, torch.stack([skirt, bands[:, names.index("hair")]], 1), depth)
 
 def detail_layers(parts: Layers, # of the same pose
         pose: Pose,              # as it is drawn
         bands: Tensor,           # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator       # source of randomness
-    ) -> Layers:                 # of face, feet and hands
-    "What tells front from back: face, feet, hands, each a hair nearer than the part it belongs to."
-    B, size, owners = len(bands), parts.alpha.shape[-1], [PART_NAMES.index("head"), *ENDS]
-    skin, shoes = (bands[:, list(BANDS).index(k)] for k in ("face", "shoes"))
-    face = face_disc(pose, size)[:, None] * parts.alpha[:, owners[:1]]
-    strong = uniform(0.5, 1, (B, 5, 1, 1), g, bands.device)
-    alpha = torch.cat([face * strong[:, :1], feet_and_hands(pose, size) * strong[:, 1:].sqrt()], 1)
-    return Layers(alpha, parts.shade[:, owners], torch.stack([skin, shoes, shoes, skin, skin], 1), parts.depth[:, owners] - 0.1)
+    ) -> Layers:                 # of face, hair, feet and hands
+    "What tells front from back: face, hair, feet and hands."
+    B, size, dev, head = len(bands), parts.alpha.shape[-1], bands.device, PART_NAMES.index("head")
+    hair, skin, shoes = (bands[:, list(BANDS).index(k)] for k in ("hair", "face", "shoes"))
+    balls = skull(pose.joints_3d)
+    radius = torch.cat([uniform(74, 88, (B, 1), g, dev), uniform(84, 104, (B, 1), g, dev)], 1) * FOCAL * size / balls[..., 2]
+    q = project(balls, size)
+    alpha = torch.cat([capsules(q, q, radius, size), feet_and_hands(pose, size) * uniform(0.5, 1, (B, 4, 1, 1), g, dev).sqrt()], 1)
+    depth = torch.cat([parts.depth[:, [head]] - 1 + 0.01 * (balls[..., 2] - balls[..., 2].mean(1, keepdim=True)), parts.depth[:, list(ENDS)] - 0.1], 1)
+    return Layers(alpha, parts.shade[:, [head, head, *ENDS]], torch.stack([skin, hair, shoes, shoes, skin, skin], 1), depth)
 
-# %% ../nbs/10_painting.ipynb #9fb69f82
+# %% ../nbs/10_painting.ipynb #8abfaf06
 class Painting(NamedTuple):
     "Painted puppets and what is known of them."
     images: Tensor  # (B,3,H,W) in [0,1]
@@ -373,7 +366,7 @@ class Painting(NamedTuple):
     drawn: Tensor   # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
     alpha: Tensor   # (B,H,W) coverage by the puppet
 
-# %% ../nbs/10_painting.ipynb #c5d559d8
+# %% ../nbs/10_painting.ipynb #45a18a76
 def paint_pose(pose: Pose,     # known poses in view
         frames: Tensor,        # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,      # (B,1,S,S) m_sal of the frames
@@ -394,7 +387,7 @@ def paint_pose(pose: Pose,     # known poses in view
     images, alpha = composite(layers, background), layers.alpha
     return Painting(finish(images, g, cfg), pose, drawn.joints_2d, 1 - (1 - alpha).prod(1))
 
-# %% ../nbs/10_painting.ipynb #df277349
+# %% ../nbs/10_painting.ipynb #128c9431
 def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
         frames: Tensor,          # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,        # (B,1,S,S) m_sal of the frames
@@ -405,7 +398,7 @@ def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
     "Unpaired poses as painted puppets, seen by random cameras."
     return paint_pose(random_view(poses, frames.shape[-1], g, cfg), frames, saliency, puppet, g, cfg)
 
-# %% ../nbs/10_painting.ipynb #11f67d9b
+# %% ../nbs/10_painting.ipynb #9505788b
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:
     "Blur half of the pictures a little, shift colours, add noise."
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
