@@ -1,0 +1,57 @@
+"""Put the weights of a finished and evaluated run among those that come with the library, with a model card written from its own files.
+
+    papermill experiments/evaluate.ipynb runs/lite-s0/evaluate.ipynb -p weights runs/lite-s0
+    python tools/ship.py runs/lite-s0 unsup --command "python -m pgp_nb.training --preset lite --run runs/lite-s0"
+
+The card names the configuration, the metrics with their intervals beside the baselines, and what the network fails at: add to it by hand in `--notes`, a Markdown file.
+"""
+import argparse, json
+from pathlib import Path
+
+import yaml
+
+from pgp_nb.evaluation import metrics_table
+from pgp_nb.prediction import ship
+
+POSE = ["pa_mpjpe", "pa_mpjpe_oracle_facing", "n_mpjpe", "mpjpe", "pck_3d", "auc_3d", "pck_2d", "facing_error"]
+PARTS = ["f1_fg", "f1_parts", "f1_parts_coarse", "f1_fg_bg"]
+SUPERVISION = {"none": "none: unlabelled pairs of frames, a puppet, unpaired 3D poses", "semi": "3D joints of a share of the frames", "weak": "2D joints of every frame",
+               "multi-view": "pairs of cameras at one instant", "full": "3D joints of every frame"}
+
+
+def photographs(found):
+    rows = [f"| {name} | {v['photographs']} | {v['limb_pck_2d']:.3f} | {v['limb_pck_2d_mean_pose']:.3f} |" for name, v in found.items() if isinstance(v, dict) and "limb_pck_2d" in v]
+    return ["", "Real photographs, none of them trained on: PCK@0.2 torso of the twelve limb joints, where they are annotated.", "", "| data | photographs | PCK | mean pose |", "|---|---:|---:|---:|", *rows] if rows else []
+
+
+def card(run, name, command, notes):
+    config, found = yaml.safe_load((run / "config.yaml").read_text()), json.loads((run / "evaluation.json").read_text())
+    metrics, network = json.loads((run / "metrics.json").read_text()), config["network"]
+    puppet = {k: found["people"].get(f"{k}_puppet") for k in PARTS}
+    lines = [f"# {name}", "",
+             f"Encoder and decoder of {network['backbone']} at {network['size']} px. Supervision: {SUPERVISION[config['supervision']]}.", "",
+             "## Training", "", f"Data: the embedded rendered people (`pgp_nb.people`, seed {config['seed']}, {config['pairs']} pairs) and {config['unpaired']} unpaired poses of the shipped pose prior. "
+             "Backbone from ImageNet weights (EfficientNet-Lite0, Apache-2.0)." if network["backbone"] == "efficientnet_lite0" else "", "",
+             f"{metrics['iterations']} iterations, {metrics['seconds'] / 60:.0f} minutes; the weights of the best validation (iteration {metrics.get('best_iteration', '-')}).", "",
+             "```sh", command, "```", "",
+             "## Metrics", "", "Held-out people (other bodies, clothes, motions and places than training, validation and the unpaired poses), with 95 % bootstrap intervals over pairs.", "",
+             metrics_table({"this network": found["people"], "mean pose": found["mean_pose"], "nearest unpaired pose (oracle)": found["nearest_pose"]}, POSE), "",
+             metrics_table({"decoder, shape-aware": found["people"], "puppet, shape-unaware": puppet}, PARTS), *photographs(found), "",
+             "## Limits", "", notes.strip(), "", "## Licence", "",
+             "Apache-2.0, like the code. The people are rendered from MakeHuman's CC0 meshes; the pose prior was fitted to motion capture from mocap.cs.cmu.edu (NSF EIA-0196217).", ""]
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="run folder with weights.safetensors, config.yaml, metrics.json and evaluation.json")
+    parser.add_argument("name", help="under which PGP.from_pretrained finds it")
+    parser.add_argument("--command", required=True, help="the commands that made the run")
+    parser.add_argument("--notes", type=Path, required=True, help="Markdown: what the network fails at")
+    options = parser.parse_args()
+    missing = [n for n in ("weights.safetensors", "config.yaml", "metrics.json", "evaluation.json") if not (options.run / n).is_file()]
+    if missing: raise SystemExit(f"ship: {options.run} lacks {', '.join(missing)}; train it, then run experiments/evaluate.ipynb on it")
+    print(ship(options.run, options.name, card(options.run, options.name, options.command, options.notes.read_text())))
+
+
+if __name__ == "__main__": main()
