@@ -12,6 +12,7 @@ from nbconvert import HTMLExporter
 from pgp_nb import training
 from pgp_nb.evaluation import metrics_table
 from pgp_nb.files import write_text
+from pgp_nb.prediction import pretrained_names
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["pa_mpjpe", "n_mpjpe", "pck_3d", "pck_2d", "facing_error", "f1_fg", "f1_parts"]
@@ -39,6 +40,7 @@ def main(preset: str = "demo") -> None:
     html = report(preset, run)
     metrics = json.loads((run / "metrics.json").read_text())
     rows = {"ours, no annotation": metrics, "mean pose": metrics["mean_pose"], "same encoder, fully supervised": metrics["supervised"]}
+    rows |= {f"shipped weights {name!r}": metrics[f"shipped_{name}"] for name in pretrained_names()}
     print("\nHeld-out people (mm; shares):\n" + metrics_table(rows, COLUMNS))
     print(f"\nReport with pictures: {html.resolve()}")
 
