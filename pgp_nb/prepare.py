@@ -6,7 +6,7 @@
 __all__ = ['SOURCES', 'EmbeddedPeople', 'Source', 'find_source', 'find_loader', 'place_of', 'make_loader', 'add_options',
            'command_line', 'run', 'main']
 
-# %% ../nbs/09a_datasets.ipynb #f239925f
+# %% ../nbs/09a_datasets.ipynb #899ba9a7
 import argparse, difflib, importlib, os, sys, types, typing
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, replace
@@ -20,7 +20,7 @@ from .people import SPLITS, Filming, check_split, film_pair, film_views, noisy_s
 from .samples import Loader, Sample, Skip, fixed_intrinsics, prepare, read_manifest, summary
 from .training import checked, from_dict
 
-# %% ../nbs/09a_datasets.ipynb #01f6150d
+# %% ../nbs/09a_datasets.ipynb #c2e034ac
 @dataclass(frozen=True)
 class EmbeddedPeople:
     "Loader of the embedded people: pair i is pair i of `load_people`. Raises `ValueError` for an unknown split."
@@ -46,7 +46,7 @@ class EmbeddedPeople:
         return [Sample(a["images"], saliency, a["parts"], a["joints_3d"], a["joints_2d"], a.get("rotations", unknown), unknown[..., 0],
                        np.stack([fixed_intrinsics(size)] * 2), f"people/{self.split}/{self.seed}/{i}")]
 
-# %% ../nbs/09a_datasets.ipynb #34b8dd38
+# %% ../nbs/09a_datasets.ipynb #ccb6e864
 class Source(NamedTuple):
     "A data set that can be prepared."
     what: str     # in a line
@@ -72,7 +72,7 @@ SOURCES = {
     "mocap": Source("CMU and MADS motion capture as unpaired poses D_z, one .npz", ".amc beside their .asf, .bvh, or MADS *_GT.mat, at any depth",
         "mocap.Mocap", "--root /data/cmu --out data/cmu.npz")}
 
-# %% ../nbs/09a_datasets.ipynb #c5a0f71b
+# %% ../nbs/09a_datasets.ipynb #727993c5
 def find_source(dataset: str # a key of SOURCES
     ) -> Source:
     "The data set of that name. Raises `ValueError` naming those there are."
@@ -85,7 +85,7 @@ def find_loader(dataset: str) -> Callable: # a key of SOURCES
     module, name = find_source(dataset).loader.split(".")
     return getattr(importlib.import_module(f"pgp_nb.{module}"), name)
 
-# %% ../nbs/09a_datasets.ipynb #e8662d5d
+# %% ../nbs/09a_datasets.ipynb #593d8a9f
 def _is_list(kind: object) -> bool: return typing.get_origin(kind) is tuple and typing.get_args(kind)[-1] is Ellipsis
 
 def _checked_list(values: object, kind: object, name: str) -> tuple:
@@ -107,7 +107,7 @@ def make_loader(dataset: str, options: dict # a key of SOURCES; fields of its lo
     lists = {k: _checked_list(v, hints[k], k) for k, v in options.items() if _is_list(hints.get(k))}
     return replace(from_dict(kind, {k: v for k, v in options.items() if k not in lists}), **lists)
 
-# %% ../nbs/09a_datasets.ipynb #8bd7cc18
+# %% ../nbs/09a_datasets.ipynb #b9286514
 def _value_type(kind: object) -> tuple[object, int | str | None]:
     "The plain type of a field and how many values it takes, as argparse writes it."
     if _is_list(kind): return typing.get_args(kind)[0], "+"
@@ -126,7 +126,7 @@ def add_options(parser: argparse.ArgumentParser, kind: type # a loader's datacla
         how = dict(action=argparse.BooleanOptionalAction) if plain is bool else dict(type=plain, nargs=count, metavar=f.name.upper())
         group.add_argument("--root" if required else f"--{f.name.replace('_', '-')}", dest=f.name, required=required, default=argparse.SUPPRESS, help=text, **how)
 
-# %% ../nbs/09a_datasets.ipynb #5d61647a
+# %% ../nbs/09a_datasets.ipynb #24a7b180
 _INTRODUCTION = """Turn a data set, as it was distributed, into a folder of samples for training and evaluation.
 
 The folder receives manifest.json and shards 00000.npz, 00001.npz, ... The same command again goes on where it was
@@ -154,7 +154,7 @@ def command_line(dataset: str | None = None # a key of SOURCES, or None for what
     parser.add_argument("--jobs-per-shard", type=int, help="recordings, films or photographs that share a file; small: finer steps to resume from, more files (default: a 64th of all)")
     return parser
 
-# %% ../nbs/09a_datasets.ipynb #b9cc0ded
+# %% ../nbs/09a_datasets.ipynb #2e4aac1a
 def run(dataset: str,  # a key of SOURCES
         options: dict  # out, quiet, size, workers, jobs_per_shard and fields of the loader
     ) -> str:          # what was kept, what was skipped and why
@@ -166,7 +166,7 @@ def run(dataset: str,  # a key of SOURCES
     if dataset == "mocap": return loader.write(out, not quiet).summary()
     return summary(prepare(loader, out, progress=not quiet, **common))
 
-# %% ../nbs/09a_datasets.ipynb #45b54952
+# %% ../nbs/09a_datasets.ipynb #d04fc662
 def main(args: list[str] | None = None) -> int: # the exit code
     "Entry point of the command line."
     args = sys.argv[1:] if args is None else args
@@ -182,5 +182,5 @@ def main(args: list[str] | None = None) -> int: # the exit code
         return 2
     return 0
 
-# %% ../nbs/09a_datasets.ipynb #5fd6937b
+# %% ../nbs/09a_datasets.ipynb #4ebf80b5
 if __name__ == "__main__" and "pgp_nb.prepare" in str(__spec__): raise SystemExit(main())

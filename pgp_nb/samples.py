@@ -9,7 +9,7 @@ __all__ = ['UNKNOWN', 'FORMAT', 'VERSION', 'MANIFEST', 'Sample', 'check_sample',
            'shard_name', 'write_shard', 'write_manifest', 'summary', 'write_samples', 'read_manifest', 'read_samples',
            'Loader', 'make_job', 'make_shard', 'prepare', 'training_arrays', 'check_poses', 'write_poses', 'read_poses']
 
-# %% ../nbs/09b_samples.ipynb #ab6392ae
+# %% ../nbs/09b_samples.ipynb #f9a3930d
 import json, signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -29,7 +29,7 @@ from .conventions import BACKGROUND, N_JOINTS, draw_skeleton_2d, paint_labels
 from .files import write_atomically, write_json
 from .prediction import crop, square_around
 
-# %% ../nbs/09b_samples.ipynb #28aae4d0
+# %% ../nbs/09b_samples.ipynb #7c8a5422
 UNKNOWN = 255  # label of a pixel whose part is not known
 
 class Sample(NamedTuple):
@@ -44,7 +44,7 @@ class Sample(NamedTuple):
     intrinsics: np.ndarray   # (2,3,3) float32 of the crop, px
     name: str                # where it comes from, e.g. "S1/Directions 1/54138969/000001+000131"
 
-# %% ../nbs/09b_samples.ipynb #76d55450
+# %% ../nbs/09b_samples.ipynb #a252cd08
 def _shapes(size: int) -> dict[str, tuple[tuple[int, ...], type]]:
     "Shape of one frame and type of each array of a sample."
     return dict(images=((size, size, 3), np.uint8), saliency=((size, size), np.uint8), parts=((size, size), np.uint8),
@@ -63,7 +63,7 @@ def _bad_values(name: str, x: np.ndarray) -> str:
         if not np.allclose(known @ known.swapaxes(-1, -2), np.eye(3), atol=1e-3): return "is no rotation matrix"
     return ""
 
-# %% ../nbs/09b_samples.ipynb #91f85548
+# %% ../nbs/09b_samples.ipynb #ca6b9f8a
 def check_sample(sample: Sample, # any pair
         size: int | None = None  # side it must have, px; default: that of its images
     ) -> Sample:                 # the same
@@ -78,13 +78,13 @@ def check_sample(sample: Sample, # any pair
     if not (isinstance(sample.name, str) and sample.name): raise ValueError(f"a sample's name says where it comes from, got {sample.name!r}")
     return sample
 
-# %% ../nbs/09b_samples.ipynb #a87ea1b5
+# %% ../nbs/09b_samples.ipynb #79efab1e
 def fixed_intrinsics(size: int # side of the image, px
     ) -> np.ndarray:           # (3,3) float32 px
     "The intrinsics of the fixed camera of `camera.project`, which films the embedded people."
     return np.array([[FOCAL * size, 0, size / 2], [0, FOCAL * size, size / 2], [0, 0, 1]], np.float32)
 
-# %% ../nbs/09b_samples.ipynb #4b61debb
+# %% ../nbs/09b_samples.ipynb #2194aef9
 class Frame(NamedTuple):
     "One frame of a sample; fields as in `Sample`, without the axis source, target."
     image: np.ndarray        # (S,S,3) uint8 RGB
@@ -96,7 +96,7 @@ class Frame(NamedTuple):
     translation: np.ndarray  # (3,) float32 mm
     intrinsics: np.ndarray   # (3,3) float32 px of the crop
 
-# %% ../nbs/09b_samples.ipynb #6d7d5e73
+# %% ../nbs/09b_samples.ipynb #b765961b
 def _inside(square: tuple[float, float, float], size: int, height: int, width: int) -> np.ndarray: # (S,S) bool
     "Which pixels of a crop lie within the frame."
     x, y, side = square
@@ -119,7 +119,7 @@ def crop_parts(labels: np.ndarray,          # (H,W) uint8, part labels, UNKNOWN 
     shares = np.stack([crop((labels == k).astype(np.float32), square, size) for k in kinds])
     return np.where(_inside(square, size, *labels.shape), kinds[shares.argmax(0)], BACKGROUND).astype(np.uint8)
 
-# %% ../nbs/09b_samples.ipynb #2f1f6909
+# %% ../nbs/09b_samples.ipynb #fa2b1579
 def crop_points(points, square: tuple[float, float, float], size: int # (...,2) px of the frame
     ) -> np.ndarray: # (...,2) float32 px of the crop
     "Points of a frame in the coordinates of its crop."
@@ -133,7 +133,7 @@ def crop_intrinsics(intrinsics, square: tuple[float, float, float], size: int # 
     k[:2] *= size / square[2]
     return k.astype(np.float32)
 
-# %% ../nbs/09b_samples.ipynb #8769b374
+# %% ../nbs/09b_samples.ipynb #f32002f1
 def box_of(joints_2d,    # (K,2) px; NaN where unknown
         margin: float = 0.2 # added at each side, as a share of the longer side of the box around the joints
     ) -> tuple[float, float, float, float]: # x0, y0, x1, y1 px
@@ -145,7 +145,7 @@ def box_of(joints_2d,    # (K,2) px; NaN where unknown
     room = max(margin * (high - low).max(), 2)
     return (*(low - room).tolist(), *(high + room).tolist())
 
-# %% ../nbs/09b_samples.ipynb #9625acdf
+# %% ../nbs/09b_samples.ipynb #462997b8
 def crop_frame(image: np.ndarray,  # (H,W,3) uint8 RGB, the whole frame
         box,                       # x0, y0, x1, y1 px around the person
         size: int,                 # side of the crop, px
@@ -175,7 +175,7 @@ def pair_of(source: Frame, target: Frame, name: str # where they come from
     "Two frames as a sample. Raises `ValueError` naming the field that breaks the rules."
     return check_sample(Sample(*(np.stack(pair) for pair in zip(source, target)), name))
 
-# %% ../nbs/09b_samples.ipynb #1fcc78c3
+# %% ../nbs/09b_samples.ipynb #6e265842
 @dataclass(frozen=True, repr=False, eq=False)
 class Samples:
     "N samples in memory, stacked: axis 0 is the sample, axis 1 source and target. `samples[:10]` are some of them, `samples.sample(0)` is one."
@@ -190,7 +190,7 @@ class Samples:
     name: np.ndarray         # (N,) str
 
     def __len__(self) -> int: return len(self.images)
-    def __repr__(self) -> str: return f"Samples({len(self)} pairs, {self.size} x {self.size}, 3D joints in {self.known_3d.all(-1).mean():.0%}, 2D joints in {self.known_2d.all(-1).mean():.0%} of the frames)"
+    def __repr__(self) -> str: return f"Samples({len(self)} pairs, {self.size} x {self.size}, known: {self.known_3d.mean():.0%} of the 3D joints, {self.known_2d.mean():.0%} of the 2D joints)"
     def __getitem__(self, i) -> "Samples":
         if not isinstance(i, (slice, list, np.ndarray)): raise TypeError(f"index samples with a slice or an array, got {type(i).__name__}; one pair is samples.sample(i)")
         return Samples(*(getattr(self, f.name)[i] for f in fields(self)))
@@ -212,7 +212,7 @@ class Samples:
         "See `show_samples`."
         return show_samples(self, n, **layout)
 
-# %% ../nbs/09b_samples.ipynb #0f756411
+# %% ../nbs/09b_samples.ipynb #73ed865d
 def stack_samples(samples: Iterable[Sample], # of one size
     ) -> Samples:
     "Samples in one piece. Raises `ValueError` for none, for sizes that differ and for a sample that breaks the rules."
@@ -230,7 +230,7 @@ def samples_of(people # `People` of pgp_nb.people
     return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, rotation, unknown[..., 0],
                    np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)), np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]))
 
-# %% ../nbs/09b_samples.ipynb #d3ebfa4e
+# %% ../nbs/09b_samples.ipynb #df9b10da
 def _show_frame(row, sample, t, size):
     labels = np.where(sample.parts[t] == UNKNOWN, BACKGROUND, sample.parts[t])
     pictures = sample.images[t], paint_labels(labels, sample.images[t], .5), sample.saliency[t]
@@ -256,7 +256,7 @@ def show_samples(samples: Samples, # what to show
     fig.subplots_adjust(0, 0, 1, 1, .03, .03)
     return fig
 
-# %% ../nbs/09b_samples.ipynb #33af5e31
+# %% ../nbs/09b_samples.ipynb #7d1e56c0
 _PICTURES = {"images": (".jpg", cv2.IMWRITE_JPEG_QUALITY, 95), "saliency": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6), "parts": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6)}
 
 def _encode(pictures: np.ndarray, extension: str, *options) -> tuple[np.ndarray, np.ndarray]:
@@ -264,14 +264,15 @@ def _encode(pictures: np.ndarray, extension: str, *options) -> tuple[np.ndarray,
     files = [cv2.imencode(extension, x[..., ::-1] if x.ndim == 3 else x, options)[1].ravel() for x in pictures]
     return np.concatenate([*files, np.empty(0, np.uint8)]), np.cumsum([0, *map(len, files)])[1:].astype(np.int64)
 
-def _decode(data: np.ndarray, ends: np.ndarray, out: np.ndarray) -> None:
-    "Picture files decoded into an array (n,S,S[,3])."
-    for x, picture in zip(out, np.split(data, ends[:-1])):
-        found = cv2.imdecode(picture, cv2.IMREAD_COLOR if x.ndim == 3 else cv2.IMREAD_GRAYSCALE)
+def _decode(data: np.ndarray, ends: np.ndarray, which: np.ndarray, out: np.ndarray) -> None:
+    "Some of the picture files, by their numbers, decoded into an array (n,S,S[,3])."
+    pictures = np.split(data, ends[:-1])
+    for x, i in zip(out, which):
+        found = cv2.imdecode(pictures[i], cv2.IMREAD_COLOR if x.ndim == 3 else cv2.IMREAD_GRAYSCALE)
         if found is None or found.shape != x.shape: raise ValueError("holds a picture that cannot be decoded to the size of the others")
         x[:] = found[..., ::-1] if x.ndim == 3 else found
 
-# %% ../nbs/09b_samples.ipynb #ecd35b96
+# %% ../nbs/09b_samples.ipynb #7d98eee7
 def pack_samples(samples: list[Sample], # of one size, maybe none
         size: int,                      # side, px
         about: dict                     # JSON-able, kept in the shard
@@ -287,22 +288,25 @@ def pack_samples(samples: list[Sample], # of one size, maybe none
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 
-# %% ../nbs/09b_samples.ipynb #a5fb09f8
-def unpack_samples(data: bytes, # contents of an .npz
-        size: int               # side, px
+# %% ../nbs/09b_samples.ipynb #1512975f
+def unpack_samples(data: bytes,        # contents of an .npz
+        size: int,                     # side, px
+        chosen: np.ndarray | None = None # (n,) bool: which of its n samples; default: all
     ) -> Samples:
-    "The samples of a shard. Raises `ValueError` (damaged, or of another size), and never runs code from the file."
+    "The samples of a shard. Raises `ValueError` (damaged, of another size or number), and never runs code from the file."
     try:
         with np.load(BytesIO(data), allow_pickle=False) as z: a = dict(z)
+        rows = np.arange(len(a["name"]))[slice(None) if chosen is None else chosen]
         for name, (shape, dtype) in _shapes(size).items():
-            x = np.empty((len(a["name"]), 2, *shape), dtype)
-            if name in _PICTURES: _decode(a[name], a[f"{name}_ends"], x.reshape(2 * len(x), *shape))
-            else: x[:] = a[name]
+            x = np.empty((len(rows), 2, *shape), dtype)
+            if name in _PICTURES: _decode(a[name], a[f"{name}_ends"], (2 * rows[:, None] + [0, 1]).ravel(), x.reshape(2 * len(x), *shape))
+            else: x[:] = a[name][rows]
             a[name] = x
+        a["name"] = a["name"][rows]
     except Exception as e: raise ValueError(f"not a whole shard of {size} px samples: {e}") from e
     return Samples(*(a[f.name] for f in fields(Samples)))
 
-# %% ../nbs/09b_samples.ipynb #ae851b3e
+# %% ../nbs/09b_samples.ipynb #28598622
 class Skip(NamedTuple):
     "A sample that could not be made. Skips are counted by reason, so that is one of a few phrases."
     name: str
@@ -319,7 +323,7 @@ def count_skips(skips: Iterable[Skip], # what was left out
         if len(entry["examples"]) < examples: entry["examples"].append(s.name)
     return found
 
-# %% ../nbs/09b_samples.ipynb #89cee91b
+# %% ../nbs/09b_samples.ipynb #f0b11033
 FORMAT, VERSION, MANIFEST = "pgp_nb samples", 1, "manifest.json"
 
 def shard_name(i: int) -> str: return f"{i:05d}.npz"
@@ -343,7 +347,7 @@ def write_manifest(folder: Path, entries: list[dict], size: int, about: dict, ke
     write_json(Path(folder) / MANIFEST, manifest)
     return manifest
 
-# %% ../nbs/09b_samples.ipynb #4fa786d7
+# %% ../nbs/09b_samples.ipynb #efed990e
 def summary(manifest: dict # from `prepare` or `read_manifest`
     ) -> str:
     "What was kept, what was skipped and why, in a few lines."
@@ -353,7 +357,7 @@ def summary(manifest: dict # from `prepare` or `read_manifest`
         lines.append(f"  {s['count']:6d} {reason}: {', '.join(s['examples'])}{', ...' if s['count'] > len(s['examples']) else ''}")
     return "\n".join(lines)
 
-# %% ../nbs/09b_samples.ipynb #be33bb10
+# %% ../nbs/09b_samples.ipynb #ff45f248
 def write_samples(samples: Iterable[Sample | Skip], # may be a generator
         folder: str | Path,                         # made if need be
         about: dict,                                # JSON-able: source data set and settings
@@ -369,7 +373,7 @@ def write_samples(samples: Iterable[Sample | Skip], # may be a generator
     if group: entries.append(write_shard(folder, len(entries), group, size or 0))
     return write_manifest(folder, entries, size or 0, about)
 
-# %% ../nbs/09b_samples.ipynb #0fb8bf8d
+# %% ../nbs/09b_samples.ipynb #5abfb79c
 def read_manifest(folder: str | Path # from `prepare` or `write_samples`
     ) -> dict:
     "The manifest of a prepared folder. Raises `FileNotFoundError` or `ValueError` saying what is wrong."
@@ -379,40 +383,41 @@ def read_manifest(folder: str | Path # from `prepare` or `write_samples`
     except ValueError as e: raise ValueError(f"{path.name} is damaged ({e}): delete it and prepare the folder again; whole shards are kept") from e
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT: raise ValueError(f"{path.name} is not the manifest of a folder of {FORMAT}")
     if manifest.get("version") != VERSION: raise ValueError(f"{path.name} has version {manifest.get('version')}, this library reads version {VERSION}: prepare the folder again")
+    try: numbers = [int(entry["number"]) for entry in manifest["shards"] if shard_name(int(Path(entry["file"]).stem)) == entry["file"]]
+    except (KeyError, TypeError, ValueError): numbers = []
+    if not {"size", "key", "about", "skipped"} <= set(manifest) or sum(numbers) != manifest.get("number") or not numbers: raise ValueError(f"{path.name} is damaged: delete it and prepare the folder again; whole shards are kept")
     return manifest
 
-def _read_shard(folder: Path, entry: dict, size: int) -> Samples:
-    "A shard whose checksum holds."
+def _read_shard(folder: Path, entry: dict, size: int, chosen: np.ndarray) -> Samples:
+    "Some samples of a shard whose checksum holds."
     path = folder / entry["file"]
     again = "call prepare again, which makes what is missing"
     if not path.is_file(): raise ValueError(f"shard {path.name} is missing: {again}")
     data = path.read_bytes()
     if sha256(data).hexdigest() != entry["sha256"]: raise ValueError(f"shard {path.name} was cut or changed: delete it and {again}")
-    samples = unpack_samples(data, size)
-    if len(samples) != entry["number"]: raise ValueError(f"shard {path.name} holds {len(samples)} samples, the manifest says {entry['number']}: delete it and {again}")
-    return samples
+    return unpack_samples(data, size, chosen)
 
-# %% ../nbs/09b_samples.ipynb #ba213af9
+# %% ../nbs/09b_samples.ipynb #19f97b03
 def read_samples(folder: str | Path, # prepared folder
-        n: int | None = None,        # the first n; default: all
+        n: int | None = None,        # how many, evenly spread over the folder; default: all
         progress: bool = False       # show a progress bar
     ) -> Samples:
     "The samples of a prepared folder. Raises `FileNotFoundError` or `ValueError` naming the shard that is missing, cut or changed, or when it holds fewer than n."
     folder, manifest = Path(folder), read_manifest(folder)
-    size, number = manifest["size"], manifest["number"]
+    size, number, shards = manifest["size"], manifest["number"], manifest["shards"]
     if n is not None and not 1 <= n <= number: raise ValueError(f"{n} samples wanted from {folder.name}, which holds {number}")
-    n, done = n or number, 0
+    n, done, chosen = n or number, 0, np.zeros(number, bool)
+    chosen[np.arange(n) * number // n] = True
     out = {name: np.empty((n, 2, *shape), dtype) for name, (shape, dtype) in _shapes(size).items()} | {"name": np.empty(n, object)}
-    starts = np.cumsum([0, *(entry["number"] for entry in manifest["shards"])])
-    wanted = [entry for entry, start in zip(manifest["shards"], starts) if start < n]
+    parts = np.split(chosen, np.cumsum([entry["number"] for entry in shards])[:-1])
+    wanted = [(entry, part) for entry, part in zip(shards, parts) if part.any()]
     with ThreadPoolExecutor() as pool:
-        for shard in tqdm(pool.map(lambda entry: _read_shard(folder, entry, size), wanted), total=len(wanted), unit=" shards", disable=not progress):
-            for name, x in out.items(): x[done:done + len(shard)] = getattr(shard, name)[:n - done]
-            done = min(n, done + len(shard))
-    if done < n: raise ValueError(f"{folder.name} holds {done} samples, its manifest says {number}: prepare it again")
+        for shard in tqdm(pool.map(lambda task: _read_shard(folder, task[0], size, task[1]), wanted), total=len(wanted), unit=" shards", disable=not progress):
+            for name, x in out.items(): x[done:done + len(shard)] = getattr(shard, name)
+            done += len(shard)
     return Samples(*(out[f.name].astype(np.str_) if f.name == "name" else out[f.name] for f in fields(Samples)))
 
-# %% ../nbs/09b_samples.ipynb #5eec47ba
+# %% ../nbs/09b_samples.ipynb #6c284e5d
 class Loader(Protocol):
     "What `prepare` needs to know about a data set. The data set's chapter has a small frozen dataclass for it."
     name: str    # of the data set, e.g. "human36m"
@@ -430,7 +435,7 @@ def make_job(loader: Loader, job: dict, # one of loader.jobs()
         if isinstance(m, Sample): check_sample(m, size)
     return made
 
-# %% ../nbs/09b_samples.ipynb #b500d484
+# %% ../nbs/09b_samples.ipynb #42ca9ef4
 def _key(*values) -> str:
     "A fingerprint of JSON-able values."
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
@@ -449,7 +454,7 @@ def make_shard(loader: Loader, folder: str, i: int, jobs: list[dict], size: int,
     entry = _whole_shard(Path(folder) / shard_name(i), key, size)
     return entry or write_shard(Path(folder), i, [m for job in jobs for m in make_job(loader, job, size)], size, key)
 
-# %% ../nbs/09b_samples.ipynb #a23ff3f0
+# %% ../nbs/09b_samples.ipynb #52201b6d
 def _start_worker():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the parent's to handle
     cv2.setNumThreads(1)
@@ -469,7 +474,7 @@ def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
         raise
     finally: pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/09b_samples.ipynb #198245bf
+# %% ../nbs/09b_samples.ipynb #cb517721
 def prepare(loader: Loader,          # the data set
         folder: str | Path,          # where to, made if need be
         size: int = 128,             # side of the images, px
@@ -491,7 +496,7 @@ def prepare(loader: Loader,          # the data set
         for i, entry in _run(tasks, workers): entries[i] = entry; bar.update(len(groups[i]))
     return write_manifest(folder, entries, size, about, setting)
 
-# %% ../nbs/09b_samples.ipynb #6ff1ea6f
+# %% ../nbs/09b_samples.ipynb #535e9d5d
 def training_arrays(samples: Samples  # from `read_samples` or `samples_of`
     ) -> dict[str, torch.Tensor]:     # images (N,2,3,S,S) uint8, the fields of `Samples`, known_3d, known_2d, known_parts, known_cameras
     "Samples as tensors, in the layout of training. Unknown joints and cameras stay NaN, unknown parts 255; the masks say which are known."
@@ -500,7 +505,7 @@ def training_arrays(samples: Samples  # from `read_samples` or `samples_of`
     known = {k: getattr(samples, k) for k in ("known_3d", "known_2d", "known_parts", "known_cameras")}
     return {k: torch.from_numpy(np.ascontiguousarray(x)) for k, x in (arrays | known).items()}
 
-# %% ../nbs/09b_samples.ipynb #9a7f6de6
+# %% ../nbs/09b_samples.ipynb #4f27b2b9
 def check_poses(poses: np.ndarray # (M,17,3)
     ) -> np.ndarray: # (M,17,3) float32
     "Poses of D_z. Raises `ValueError` for another shape, NaN, a pelvis that is not at the origin, and for metres."
@@ -512,7 +517,7 @@ def check_poses(poses: np.ndarray # (M,17,3)
     if not 300 < reach < 3000: raise ValueError(f"the farthest joint lies {reach:.3g} from the pelvis: poses are in mm")
     return p
 
-# %% ../nbs/09b_samples.ipynb #5c7cf349
+# %% ../nbs/09b_samples.ipynb #7aaa618f
 def write_poses(path: str | Path, poses: np.ndarray, about: dict # (M,17,3) mm, upright; where they come from
     ) -> None:
     "Write unpaired poses. Raises `ValueError` for bad poses, `OSError` when the file cannot be written."
