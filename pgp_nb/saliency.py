@@ -8,12 +8,12 @@ __all__ = ['check_picture', 'Regions', 'neighbours', 'on_border', 'superpixels',
            'saliency', 'f_measure', 'saliency_scores', 'centre_prior', 'spectral_residual', 'check_frames',
            'median_of_rows', 'static_background', 'foreground']
 
-# %% ../nbs/09f_saliency.ipynb #95910e63
+# %% ../nbs/09f_saliency.ipynb #74c09910
 from typing import NamedTuple, Sequence
 import cv2
 import numpy as np
 
-# %% ../nbs/09f_saliency.ipynb #17b27dfa
+# %% ../nbs/09f_saliency.ipynb #25c7a9c7
 def check_picture(image: np.ndarray, name: str = "the image") -> np.ndarray: # (H,W,3) uint8 RGB
     "The image, if it is one. Raises `ValueError` for other shapes and types."
     image = np.asarray(image)
@@ -21,7 +21,7 @@ def check_picture(image: np.ndarray, name: str = "the image") -> np.ndarray: # (
     if min(image.shape[:2]) < 16: raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: too small, expected at least 16x16")
     return image
 
-# %% ../nbs/09f_saliency.ipynb #6b3e6ef0
+# %% ../nbs/09f_saliency.ipynb #f061a17e
 class Regions(NamedTuple):
     "The superpixels of an image."
     labels: np.ndarray  # (H,W) int, region of each pixel, 0..K-1
@@ -46,7 +46,7 @@ def on_border(labels: np.ndarray # (H,W) int, 0..K-1
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]): border[side] = True
     return border
 
-# %% ../nbs/09f_saliency.ipynb #3c8ed591
+# %% ../nbs/09f_saliency.ipynb #c061bbae
 def superpixels(image: np.ndarray, # (H,W,3) uint8 RGB
         n: int = 300               # about how many
     ) -> Regions:
@@ -60,7 +60,7 @@ def superpixels(image: np.ndarray, # (H,W,3) uint8 RGB
     y, x = (np.mgrid[:labels.shape[0], :labels.shape[1]] + .5) / max(labels.shape)
     return Regions(labels, np.stack([mean(c) for c in np.moveaxis(lab, -1, 0)], -1), np.stack([mean(x), mean(y)], -1), on_border(labels), neighbours(labels))
 
-# %% ../nbs/09f_saliency.ipynb #4cad328e
+# %% ../nbs/09f_saliency.ipynb #7c1ce241
 def walk_costs(regions: Regions, # superpixels
         distance: np.ndarray     # (K,K) colour distance, Lab
     ) -> np.ndarray:             # (K,K) cost of a step, infinite where there is none
@@ -78,7 +78,7 @@ def geodesic(costs: np.ndarray # (K,K) cost of a step, infinite where there is n
     there = np.isfinite(costs)
     return dijkstra(csr_matrix((costs[there] + 1e-9, np.nonzero(there)), shape=costs.shape), directed=False)
 
-# %% ../nbs/09f_saliency.ipynb #18d41a6a
+# %% ../nbs/09f_saliency.ipynb #cafe4a9e
 def spread(distance: np.ndarray, # any distances
         sigma: float             # same unit
     ) -> np.ndarray:             # in [0,1]
@@ -93,7 +93,7 @@ def boundary_connectivity(walks: np.ndarray, # (K,K) geodesic distances, Lab
     belongs = spread(walks, sigma)
     return belongs[:, border].sum(1) / np.sqrt(belongs.sum(1))
 
-# %% ../nbs/09f_saliency.ipynb #9a78ffdf
+# %% ../nbs/09f_saliency.ipynb #6a22f4f7
 def background_contrast(distance: np.ndarray, # (K,K) colour distance, Lab
         centre: np.ndarray,                   # (K,2) share of the image side
         background: np.ndarray,               # (K,) probability
@@ -111,7 +111,7 @@ def without_low(values: np.ndarray # (K,) in [0,1]
     level, _ = cv2.threshold((values * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     return np.where(values * 255 < level + 1, 0, values)
 
-# %% ../nbs/09f_saliency.ipynb #4eaf46c9
+# %% ../nbs/09f_saliency.ipynb #80848fc8
 def smoothness(regions: Regions, # superpixels
         distance: np.ndarray,    # (K,K) colour distance, Lab
         sigma: float = 10.,      # Lab
@@ -131,7 +131,7 @@ def optimise(background: np.ndarray, # (K,) w_bg
     laplacian = np.diag(smooth.sum(1)) - smooth
     return np.linalg.solve(laplacian + np.diag(weight * background + foreground + 1e-9), foreground)
 
-# %% ../nbs/09f_saliency.ipynb #4bb7bf49
+# %% ../nbs/09f_saliency.ipynb #8ac47519
 def region_saliency(regions: Regions) -> np.ndarray: # (K,) in [0,1]
     "Saliency of each superpixel."
     distance = np.linalg.norm(regions.color[:, None] - regions.color, axis=-1)
@@ -154,7 +154,7 @@ def saliency(image: np.ndarray, # (H,W,3) uint8 RGB
     found = region_saliency(regions)[regions.labels].astype(np.float32)
     return found if zoom == 1 else cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
 
-# %% ../nbs/09f_saliency.ipynb #5bf5f38c
+# %% ../nbs/09f_saliency.ipynb #cd8f6c6f
 def f_measure(saliency: np.ndarray, # (H,W) in [0,1]
         mask: np.ndarray,           # (H,W) bool, the truth
         threshold: float | None = None, # None: twice the mean saliency
@@ -177,7 +177,7 @@ def saliency_scores(maps: Sequence[np.ndarray], # (H,W) in [0,1] each
     at = [np.mean([f_measure(s, m, t) for s, m in zip(maps, masks)]) for t in np.linspace(0, 1, 42)[1:-1]]
     return dict(max_f=float(max(at)), adaptive_f=float(np.mean([f_measure(s, m) for s, m in zip(maps, masks)])), mae=float(np.mean([np.abs(s - m).mean() for s, m in zip(maps, masks)])))
 
-# %% ../nbs/09f_saliency.ipynb #db8e97d9
+# %% ../nbs/09f_saliency.ipynb #16c9a504
 def centre_prior(height: int, width: int, # of the image
         sigma: float = .2                 # share of the sides
     ) -> np.ndarray:                      # (H,W) float32 in [0,1]
@@ -195,7 +195,7 @@ def spectral_residual(image: np.ndarray # (H,W,3) uint8 RGB
     found = cv2.GaussianBlur(np.abs(np.fft.ifft2(residual)) ** 2, (0, 0), 2.5)
     return cv2.resize((found / found.max()).astype(np.float32), (width, height))
 
-# %% ../nbs/09f_saliency.ipynb #a3a3dc5d
+# %% ../nbs/09f_saliency.ipynb #4a612f62
 def check_frames(frames: np.ndarray) -> np.ndarray: # (T,H,W,3) uint8 RGB
     "The frames, if they are. Raises `ValueError` for other shapes and types."
     frames = np.asarray(frames)
@@ -210,7 +210,7 @@ def median_of_rows(rows: np.ndarray, # (T,h,W,3) uint8
     middle = ((~hidden).sum(0) - 1).clip(0) // 2
     return np.take_along_axis(np.sort(values, 0), middle[None, ..., None], 0)[0].clip(0, 255).astype(np.uint8)
 
-# %% ../nbs/09f_saliency.ipynb #bf448cac
+# %% ../nbs/09f_saliency.ipynb #93b8c11d
 def static_background(frames: np.ndarray, # (T,H,W,3) uint8 RGB, from a camera that stands still
         hidden: np.ndarray | None = None, # (T,H,W) bool: pixels known to be in front of the background
         most: int = 60                    # frames to look at, evenly spread

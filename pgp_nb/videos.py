@@ -11,7 +11,7 @@ __all__ = ['VIDEO_SUFFIXES', 'IMAGE_SUFFIXES', 'REASONS', 'natural', 'frame_file
            'shared', 'Views', 'aligned_views', 'pose_change', 'mine_pairs', 'outlines', 'shape_weights',
            'person_logits', 'widened', 'person_saliency', 'Cut', 'cut_out', 'ShotPair', 'shot_pairs', 'Videos']
 
-# %% ../nbs/09g_videos.ipynb #39543fe7
+# %% ../nbs/09g_videos.ipynb #c3ad04ea
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -27,7 +27,7 @@ from .prediction import crop, read_image, square_around
 from .saliency import foreground, median_of_rows, saliency, static_background
 from .samples import Frame, Sample, Skip, crop_frame, pair_of
 
-# %% ../nbs/09g_videos.ipynb #8213e3c2
+# %% ../nbs/09g_videos.ipynb #81fdb003
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
@@ -50,7 +50,7 @@ def find_sources(folder: str | Path # looked through with its sub-folders
     if not videos and not films: raise FileNotFoundError(f"{folder.name} holds neither videos ({', '.join(VIDEO_SUFFIXES)}) nor folders of frames ({', '.join(IMAGE_SUFFIXES)})")
     return sorted(videos + films, key=natural)
 
-# %% ../nbs/09g_videos.ipynb #c1444218
+# %% ../nbs/09g_videos.ipynb #7d58bf5c
 class Length(NamedTuple):
     "How long a film says it is."
     frames: int # 0 where it cannot be read at all
@@ -72,7 +72,7 @@ def shrink(image: np.ndarray, side: int | None # longer side, px; None: as it is
     zoom = side / max(image.shape[:2]) if side else 1
     return image if zoom >= 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
 
-# %% ../nbs/09g_videos.ipynb #49a58fc3
+# %% ../nbs/09g_videos.ipynb #73a11647
 def read_frames(source: Path,      # video file or folder of pictures
         numbers: Iterable[int],    # frames wanted, ascending
         side: int | None = None    # shrink to this longer side, px
@@ -96,7 +96,7 @@ def read_frames(source: Path,      # video file or folder of pictures
             yield np.ascontiguousarray(shrink(image, side)[..., ::-1])
     finally: video.release()
 
-# %% ../nbs/09g_videos.ipynb #9753f86e
+# %% ../nbs/09g_videos.ipynb #65fcc242
 def color_histogram(image: np.ndarray # (H,W,3) uint8 RGB
     ) -> np.ndarray:                  # (2048,) float32, sums to 1
     "Which colours an image holds: 8 steps of lightness, 16 of each chroma, CIE Lab."
@@ -128,7 +128,7 @@ def picture_area(frames: np.ndarray # (T,H,W,3) uint8
         return slice(int(first + 2 * (first > 0)), int(last - 2 * (last < len(share))))
     return inner(light.mean(1)), inner(light.mean(0))
 
-# %% ../nbs/09g_videos.ipynb #f3112e8a
+# %% ../nbs/09g_videos.ipynb #19b5c531
 def stands_still(frames: np.ndarray, # (T,H,W,3) uint8 RGB
         background: np.ndarray       # (H,W,3) their median over time
     ) -> bool:
@@ -154,7 +154,7 @@ def staying_people(salient: np.ndarray, # (T,H,W) bool
         if stats[i, cv2.CC_STAT_AREA] > .004 * labels.size and lively[outline].mean() > .5: found |= region
     return found
 
-# %% ../nbs/09g_videos.ipynb #5afa4a48
+# %% ../nbs/09g_videos.ipynb #85c80b2c
 def still_background(frames: np.ndarray, # (T,H,W,3) uint8 RGB, from a camera that stands still
         median: np.ndarray,              # (H,W,3) uint8
         looks: int = 16                  # frames whose saliency is computed
@@ -168,7 +168,7 @@ def still_background(frames: np.ndarray, # (T,H,W,3) uint8 RGB, from a camera th
     hidden = np.stack([cv2.dilate(s, np.ones((11, 11))) & cv2.dilate(people, np.ones((reach, reach))) for s in salient.astype(np.uint8)])
     return static_background(few, hidden > 0)
 
-# %% ../nbs/09g_videos.ipynb #c9c913fe
+# %% ../nbs/09g_videos.ipynb #af277fe0
 def camera_step(a: np.ndarray, b: np.ndarray # (H,W) uint8, one after the other
     ) -> np.ndarray:                         # (3,3): pixels of a to pixels of b
     "How the picture as a whole moved; the identity where there is nothing to follow."
@@ -198,7 +198,7 @@ def moving_background(frames: np.ndarray, path: np.ndarray, t: int, # (T,H,W,3) 
     others = np.any(seen, axis=0) if seen else np.zeros(size[::-1], bool)
     return median_of_rows(moved, np.stack([others, *(~s for s in seen)]))
 
-# %% ../nbs/09g_videos.ipynb #5a18b66e
+# %% ../nbs/09g_videos.ipynb #5ce8c9e0
 def moving_masks(frames: np.ndarray # (T,H,W,3) uint8 RGB, one shot
     ) -> np.ndarray:                # (T,H,W) float32 in [0,1]
     "How surely each pixel is in front of the background, for cameras that stand still and cameras that move."
@@ -207,7 +207,7 @@ def moving_masks(frames: np.ndarray # (T,H,W,3) uint8 RGB, one shot
     path = camera_path(frames)
     return np.concatenate([foreground(frames[t:t + 1], moving_background(frames, path, t)) for t in range(len(frames))])
 
-# %% ../nbs/09g_videos.ipynb #68c09e56
+# %% ../nbs/09g_videos.ipynb #8571cd8b
 def person_boxes(mask: np.ndarray, # (H,W) float32 in [0,1], in front of the background
         least: float = .12         # longer side of the smallest person, as a share of the picture's height
     ) -> np.ndarray:               # (n,5) float32: x0, y0, x1, y1 px, mean of the mask
@@ -224,7 +224,7 @@ def person_boxes(mask: np.ndarray, # (H,W) float32 in [0,1], in front of the bac
         boxes.append((x, y, x + w, y + h, mask[labels == i].mean()))
     return np.array(boxes, np.float32).reshape(-1, 5)
 
-# %% ../nbs/09g_videos.ipynb #6b0290f7
+# %% ../nbs/09g_videos.ipynb #708ec792
 def yolo_boxes(output: np.ndarray, # (C,N) or (N,C) of one image: centre x, y, width, height px, [objectness,] scores of classes
         classes: int | None = None # number of classes; None: C - 4, an objectness only in the older (N,C) layout
     ) -> np.ndarray:               # (N,5): x0, y0, x1, y1 px, score of class 0, which is person
@@ -244,7 +244,7 @@ def drop_doubles(boxes: np.ndarray, # (n,5)
     corner_size = np.column_stack([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]])
     return boxes[np.array(cv2.dnn.NMSBoxes(corner_size.tolist(), boxes[:, 4].tolist(), least, overlap), int).ravel()]
 
-# %% ../nbs/09g_videos.ipynb #e80e550f
+# %% ../nbs/09g_videos.ipynb #42152e64
 class OnnxDetector:
     "People by a YOLO network in an ONNX file of yours."
     def __init__(self, path: str | Path, size: int = 640): # the file; side of the network's input, px
@@ -270,7 +270,7 @@ class OnnxDetector:
         "People in each frame."
         return [self.boxes(f) for f in frames]
 
-# %% ../nbs/09g_videos.ipynb #80488e32
+# %% ../nbs/09g_videos.ipynb #06124425
 def box_iou(a: np.ndarray, b: np.ndarray # (n,4), (m,4)
     ) -> np.ndarray:                     # (n,m)
     "Intersection over union of boxes."
@@ -297,7 +297,7 @@ class Track:
         self.times.append(t); self.boxes.append(box)
         self.colors = .9 * self.colors + .1 * colors
 
-# %% ../nbs/09g_videos.ipynb #fad273c8
+# %% ../nbs/09g_videos.ipynb #6dfb9981
 def inner_colors(frame: np.ndarray, box: np.ndarray # (H,W,3) uint8; (4,) px
     ) -> np.ndarray:
     "Colours of the middle of a box, where the person is rather than what is behind."
@@ -332,7 +332,7 @@ def track_people(frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
         tracks += [Track([t], [here[j]], colors[j]) for j in set(range(len(here))) - {j for _, j in pairs}]
     return [track for track in tracks if len(track.times) >= 3]
 
-# %% ../nbs/09g_videos.ipynb #b42da846
+# %% ../nbs/09g_videos.ipynb #ba401b99
 REASONS = ("at the edge of the picture", "another person in the box", "partly hidden", "merged with something", "too faint to see", "coming or going", "blurred")
 
 def sharpness(image: np.ndarray # (H,W,3) uint8
@@ -351,7 +351,7 @@ def local_median(values: np.ndarray, times: np.ndarray, reach: float # (K,), (K,
     "Median of the values within `reach` of each."
     return np.array([np.median(values[np.abs(times - t) <= reach]) for t in times])
 
-# %% ../nbs/09g_videos.ipynb #fdc857da
+# %% ../nbs/09g_videos.ipynb #e05d5e49
 def silhouette_sizes(masks: np.ndarray, track: Track # (T,H,W) in [0,1]; one person
     ) -> tuple[np.ndarray, np.ndarray]:              # (K,) px, (K,) in [0,1]
     "Area of the silhouette in each box and how sure it is; the box itself counts for people who do not stand out from the background."
@@ -360,7 +360,7 @@ def silhouette_sizes(masks: np.ndarray, track: Track # (T,H,W) in [0,1]; one per
     if np.median(area / np.maximum(whole, 1)) < .05: return whole, np.ones(len(whole))
     return area, np.array([m[m > .1].mean() if (m > .1).any() else 0. for m in inside])
 
-# %% ../nbs/09g_videos.ipynb #af96b1f2
+# %% ../nbs/09g_videos.ipynb #79d5ed24
 def judge(frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
         masks: np.ndarray,     # (T,H,W) in [0,1], in front of the background
         track: Track,          # one person
@@ -390,7 +390,7 @@ def shared(t: int, box: np.ndarray, track: Track, others: list[Track], reach: fl
         covered.append((np.minimum(box[2:], b[2:]) - np.maximum(box[:2], b[:2])).clip(0).prod() / (box[2:] - box[:2]).prod())
     return max(covered)
 
-# %% ../nbs/09g_videos.ipynb #a1a64dbc
+# %% ../nbs/09g_videos.ipynb #f12d5b23
 class Views(NamedTuple):
     "A person's frames, aligned."
     silhouettes: np.ndarray # (K,32,32) in [0,1]
@@ -414,7 +414,7 @@ def pose_change(views: Views, i: int # K views; number of one of them
     inside = both * (3 * np.abs(g - g[i])).clip(0, 1)
     return np.maximum(np.abs(s - s[i]), inside).sum((1, 2)) / np.maximum(union, 1e-9)
 
-# %% ../nbs/09g_videos.ipynb #0c951a88
+# %% ../nbs/09g_videos.ipynb #90bde1ee
 def mine_pairs(views: Views,          # K aligned frames
         times: np.ndarray,            # (K,) s
         good: np.ndarray,             # (K,) bool
@@ -432,7 +432,7 @@ def mine_pairs(views: Views,          # K aligned frames
         if len(fits): pairs.append((int(i), int(rng.choice(fits)))); last = times[i]
     return pairs
 
-# %% ../nbs/09g_videos.ipynb #2eac3938
+# %% ../nbs/09g_videos.ipynb #b2e8b2a7
 def outlines(silhouettes: np.ndarray # (K,32,32) in [0,1]
     ) -> np.ndarray:                 # (K,256) float32
     "Silhouettes as the network sees them."
@@ -449,7 +449,7 @@ def person_logits(silhouettes: np.ndarray # (K,32,32) in [0,1], as in `Views`
     w0, b0, w1, b1 = shape_weights()
     return (np.maximum(outlines(silhouettes) @ w0.T + b0, 0) @ w1.T + b1)[:, 0]
 
-# %% ../nbs/09g_videos.ipynb #a20a5531
+# %% ../nbs/09g_videos.ipynb #a27dbce9
 def widened(track: Track, k: int # number of the box in the track
     ) -> np.ndarray:             # (4,) px
     "The smallest box around box k and those of the frames just before and after."
@@ -471,7 +471,7 @@ def person_saliency(mask: np.ndarray, # (h,w) in [0,1], small
     if min(image[y0:y1, x0:x1].shape[:2]) >= 16: found[y0:y1, x0:x1] = saliency(np.ascontiguousarray(image[y0:y1, x0:x1])) * 255
     return found
 
-# %% ../nbs/09g_videos.ipynb #0a269063
+# %% ../nbs/09g_videos.ipynb #77377f48
 class Cut(NamedTuple):
     "What is wanted of one frame of a film."
     number: int               # of the frame
@@ -490,7 +490,7 @@ def cut_out(image: np.ndarray, # (H,W,3) uint8, the frame at full size
     picture = np.ascontiguousarray(image[rows, columns])
     return crop_frame(picture, cut.box * zoom, size, saliency=person_saliency(cut.mask, cut.box, picture), margin=.1)
 
-# %% ../nbs/09g_videos.ipynb #6ec4c23f
+# %% ../nbs/09g_videos.ipynb #1e9d3c83
 class ShotPair(NamedTuple):
     "Two frames of one person in a shot."
     person: int  # number of the track
@@ -521,7 +521,7 @@ def shot_pairs(frames: np.ndarray,      # (T,H,W,3) uint8 RGB, one shot, small
         if not found: wrong.append((cuts[0].number, "a person seen too briefly, or who hardly moves"))
     return pairs, wrong
 
-# %% ../nbs/09g_videos.ipynb #89d339ba
+# %% ../nbs/09g_videos.ipynb #7647a833
 @dataclass(frozen=True)
 class Videos:
     "A folder of videos, or of folders of frames, as pairs: a loader for `samples.prepare`."
@@ -565,7 +565,7 @@ class Videos:
         pairs, skips = self.find(name, np.stack(frames), list(numbers[:len(frames)]), film_length(source, self.folder_fps).fps)
         return self.cut(source, name, pairs, size) + skips + cut_short
 
-# %% ../nbs/09g_videos.ipynb #7917d23b
+# %% ../nbs/09g_videos.ipynb #f5a83632
 @patch
 def find(self: Videos, name: str, frames: np.ndarray, numbers: list[int], fps: float # of the film; (T,H,W,3) uint8; of the frames; of the film
     ) -> tuple[list[tuple[int, ShotPair]], list[Skip]]:
@@ -580,11 +580,12 @@ def find(self: Videos, name: str, frames: np.ndarray, numbers: list[int], fps: f
     return pairs, skips
 
 @patch
-def cut(self: Videos, source: Path, name: str, pairs: list[tuple[int, ShotPair]], size: int) -> list[Sample]:
+def cut(self: Videos, source: Path, name: str, pairs: list[tuple[int, ShotPair]], size: int) -> list[Sample | Skip]:
     "The crops of pairs, from frames at full size, decoded once more."
     wanted = {}
     for _, pair in pairs:
         for c in (pair.source, pair.target): wanted.setdefault(c.number, {})[id(c)] = c
     frames = {i: cut_out(image, c, size) for number, image in zip(sorted(wanted), read_frames(source, sorted(wanted))) for i, c in wanted[number].items()}
     title = lambda shot, p: f"{name}/{shot:06d}/{p.person}/{p.source.number:06d}{p.target.number - p.source.number:+d}"
-    return [pair_of(frames[id(p.source)], frames[id(p.target)], title(shot, p)) for shot, p in pairs]
+    again = lambda p: {id(p.source), id(p.target)} <= frames.keys()
+    return [pair_of(frames[id(p.source)], frames[id(p.target)], title(shot, p)) if again(p) else Skip(title(shot, p), "a frame could not be decoded a second time") for shot, p in pairs]
