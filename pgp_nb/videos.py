@@ -546,14 +546,6 @@ class Videos:
         if not (self.rate > 0 and self.seconds >= 2 and self.side >= 64 and 0 < self.least_change < 1): raise ValueError(f"{self}: expected rate > 0, seconds >= 2, side >= 64 and least_change between 0 and 1")
         return [job for source in find_sources(self.folder) for job in self.stretches(source)]
 
-    def stretches(self, source: Path) -> list[dict]:
-        "The jobs of one film; one that fails for a film that cannot be opened."
-        length, name = film_length(source, self.folder_fps), source.relative_to(self.folder).as_posix()
-        step = max(1, round(length.fps * self.seconds))
-        starts = range(0, max(1, length.frames - step // 4), step)     # a short rest is joined to the stretch before
-        stops = [*starts[1:], length.frames]
-        return [dict(film=name, start=a, stop=b) for a, b in zip(starts, stops)]
-
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         "The pairs of one stretch of a film, and what was left out."
         source, name = Path(self.folder) / job["film"], job["film"]
@@ -564,6 +556,17 @@ class Videos:
         cut_short = [Skip(f"{name}/{numbers[len(frames)]:06d}", "film ends before its stated length: truncated?")] if len(frames) < len(numbers) - 1 else []
         pairs, skips = self.find(name, np.stack(frames), list(numbers[:len(frames)]), film_length(source, self.folder_fps).fps)
         return self.cut(source, name, pairs, size) + skips + cut_short
+
+# %% ../nbs/09g_videos.ipynb #5d1f0c77
+@patch
+def stretches(self: Videos, source: Path # a film in the folder
+    ) -> list[dict]:
+    "The jobs of one film; one that fails for a film that cannot be opened."
+    length, name = film_length(source, self.folder_fps), source.relative_to(self.folder).as_posix()
+    step = max(1, round(length.fps * self.seconds))
+    starts = range(0, max(1, length.frames - step // 4), step)     # a short rest is joined to the stretch before
+    stops = [*starts[1:], length.frames]
+    return [dict(film=name, start=a, stop=b) for a, b in zip(starts, stops)]
 
 # %% ../nbs/09g_videos.ipynb #f5a83632
 @patch
