@@ -19,6 +19,7 @@ from hashlib import sha256
 from io import BytesIO
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, Protocol
 import cv2
 import numpy as np
@@ -289,13 +290,15 @@ def pack_samples(samples: list[Sample], # of one size, maybe none
     return buffer.getvalue()
 
 # %% ../nbs/09b_samples.ipynb #1512975f
+_ONE_HEADER = Lock()  # numpy reads an array's header with `ast`, which fails now and then where two threads do so at once (Python 3.11)
+
 def unpack_samples(data: bytes,        # contents of an .npz
         size: int,                     # side, px
         chosen: np.ndarray | None = None # (n,) bool: which of its n samples; default: all
     ) -> Samples:
     "The samples of a shard. Raises `ValueError` (damaged, of another size or number), and never runs code from the file."
     try:
-        with np.load(BytesIO(data), allow_pickle=False) as z: a = dict(z)
+        with _ONE_HEADER, np.load(BytesIO(data), allow_pickle=False) as z: a = dict(z)
         rows = np.arange(len(a["name"]))[slice(None) if chosen is None else chosen]
         for name, (shape, dtype) in _shapes(size).items():
             x = np.empty((len(rows), 2, *shape), dtype)

@@ -77,6 +77,29 @@ def test_a_crop_of_any_box_holds_the_box(seed, width):
     assert np.allclose(frame.joints_2d[:2].mean(0), 16, atol=1e-3)
 
 
+@settings(max_examples=8, deadline=None)
+@given(n=st.integers(1, PAIRS))
+def test_some_samples_are_spread_evenly_over_the_folder(reference, n):
+    "Not the first ones: those show one recording. Each is the sample that reading everything gives."
+    every, some = S.read_samples(reference[0]), S.read_samples(reference[0], n)
+    at = [every.name.tolist().index(name) for name in some.name]
+    assert at[0] == 0 and len(at) == n and set(np.diff([*at, PAIRS])) <= {PAIRS // n, PAIRS // n + 1}
+    for k in ("images", "parts", "joints_3d"): np.testing.assert_array_equal(getattr(some, k), getattr(every, k)[at])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_damaged_manifest_is_refused_or_read_never_more(reference, tmp_path_factory, data):
+    "Whatever is cut or changed: the manifest, or the documented error."
+    whole, folder = (reference[0] / S.MANIFEST).read_bytes(), tmp_path_factory.mktemp("damaged")
+    raw = bytearray(whole[:data.draw(st.integers(0, len(whole)))])
+    for _ in range(data.draw(st.integers(0, 4))):
+        if raw: raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(32, 126))
+    (folder / S.MANIFEST).write_bytes(raw)
+    try: S.read_manifest(folder)
+    except ValueError as e: assert S.MANIFEST in str(e)
+
+
 def test_number_of_processes_changes_nothing(reference, tmp_path):
     assert prepared(tmp_path, workers=2) == reference[1]
     for entry in reference[1]["shards"]: assert (tmp_path / entry["file"]).read_bytes() == (reference[0] / entry["file"]).read_bytes()
