@@ -199,7 +199,7 @@ def test_rotations_and_translation(angles, centre, q):
         camera = camera_from(r, centre, (1145, 1144), (512, 515), (0, 0, 0), (0, 0))
         x = np.array([[100., 200, 300], [-400, 0, 900]])
         np.testing.assert_allclose(world_to_camera(x, camera), x @ camera.rotation.T + camera.translation, atol=1e-6)
-    np.testing.assert_allclose(rotation_from_quaternion(q), rotation_from_quaternion(-3*np.array(q)))
+    np.testing.assert_allclose(rotation_from_quaternion(q), rotation_from_quaternion(-3*np.array(q)), atol=1e-9)
 
 
 def test_layout_that_needs_converting(mini, tmp_path):
