@@ -1,0 +1,36 @@
+"The weights that come with the library: whole, small, described, and better than the mean pose on people they have not seen."
+import pytest
+import torch
+
+from pgp_nb import training
+from pgp_nb.evaluation import pa_mpjpe
+from pgp_nb.people import unpaired_poses
+from pgp_nb.prediction import PGP, model_card, pretrained_file, pretrained_names
+
+NAMES = pretrained_names()
+
+
+def test_unsup_ships_beside_one_more_level_within_20_mb():
+    assert {"unsup", "semi"} <= set(NAMES)
+    assert sum(pretrained_file(n).stat().st_size for n in NAMES) <= 20e6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cards_say_how_the_weights_came_about_and_how_good_they_are(name):
+    card = model_card(name)
+    for said in ("## Training", "python -m pgp_nb.training --preset", "## Metrics", "pa_mpjpe", "mean pose", "## Limits", "## Licence", "Apache-2.0"): assert said in card, said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_held_out_people_are_seen_better_than_by_the_mean_pose(name):
+    net = PGP.from_pretrained(name, "cpu").net
+    cfg = training.TrainConfig(network=net.cfg)
+    held = training.held_out_frames(training.people_pairs(cfg, "test", 24, progress=False))
+    found = training.predict_batches(net, held.images, decoder=False)["joints_3d"]
+    mean = training.mean_pose_prediction(torch.from_numpy(unpaired_poses(2000, upright=True)), held.truth, net.cfg.size)["joints_3d"]
+    assert pa_mpjpe(found, held.truth["joints_3d"]).mean() < 0.9 * pa_mpjpe(mean, held.truth["joints_3d"]).mean()
+
+
+def test_a_photograph_of_any_size_is_read():
+    found = PGP.from_pretrained("unsup", "cpu").predict((torch.rand(3, 210, 130, generator=torch.Generator().manual_seed(0)) * 255).byte())
+    assert found.joints_3d.shape == (1, 17, 3) and found.parts.shape == (1, 210, 130) and found.joints_3d.isfinite().all()
