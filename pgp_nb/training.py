@@ -952,7 +952,7 @@ class RunData(typing.NamedTuple):
     test: HeldOut | None = None   # for the final metrics
 
 def prepared_pairs(folder: str, n: int, size: int, progress: bool) -> dict[str, Tensor]:
-    "The first n pairs of a prepared folder, or as many as it has. Raises `FileNotFoundError` or `ValueError` saying what is wrong with it."
+    "n pairs spread evenly over a prepared folder, or as many as it has. Raises `FileNotFoundError` or `ValueError` saying what is wrong with it."
     from pgp_nb.samples import read_manifest, read_samples, training_arrays
     manifest = read_manifest(folder)
     if manifest["size"] != size: raise ValueError(f"{Path(folder).name} holds images of {manifest['size']} px, the network takes {size}: prepare it at that size, or set network.size")
