@@ -11,7 +11,7 @@ __all__ = ['SUBJECTS', 'CAMERA_IDS', 'DROPPED', 'STEP', 'STILLS', 'Take', 'actio
            'RawLayout', 'PlainLayout', 'MMPoseLayout', 'find_layout', 'pick_pairs', 'camera_background', 'mask_near',
            'film_take', 'Human36M', 'make_take']
 
-# %% ../nbs/09c_human36m.ipynb #c108c3f6
+# %% ../nbs/09c_human36m.ipynb #45562d4d
 import ast, pickle, zipfile, zlib
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from .prediction import read_image
 from .saliency import foreground, static_background
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 
-# %% ../nbs/09c_human36m.ipynb #1ead019c
+# %% ../nbs/09c_human36m.ipynb #c6c5d864
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 CAMERA_IDS = ("54138969", "55011271", "58860488", "60457274")
 DROPPED = {("S11", "Directions"): "left out by convention: the recording is damaged"}
@@ -43,7 +43,7 @@ def action_name(stem: str # of a file or a folder, without the camera
     "The name of an action, as used here: the files of S1 spell two of them differently, mmpose writes underscores."
     return stem.replace("TakingPhoto", "Photo").replace("WalkingDog", "WalkDog").replace("_", " ")
 
-# %% ../nbs/09c_human36m.ipynb #cacbecc5
+# %% ../nbs/09c_human36m.ipynb #9acec9c8
 class StudioCamera(NamedTuple):
     "A fixed camera of Human3.6M."
     rotation: np.ndarray    # (3,3) world to camera
@@ -65,7 +65,7 @@ def camera_from(rotation, centre, focal, principal, radial, tangential) -> Studi
     if not np.allclose(camera.rotation @ camera.rotation.T, np.eye(3), atol=1e-4): raise ValueError("the rotation of a camera is no rotation matrix: is the file damaged?")
     return camera
 
-# %% ../nbs/09c_human36m.ipynb #416ccfdd
+# %% ../nbs/09c_human36m.ipynb #bab8578b
 def world_to_camera(x: np.ndarray, # (...,3) mm, world
         camera: StudioCamera
     ) -> np.ndarray: # (...,3) mm, camera frame
@@ -83,7 +83,7 @@ def project_lens(x: np.ndarray, # (...,3) mm, camera frame
     stretch = 1 + r2*(k1 + r2*(k2 + r2*k3)) + (xy*swapped).sum(-1, keepdims=True)
     return (xy*stretch + swapped*r2)*camera.focal + camera.principal
 
-# %% ../nbs/09c_human36m.ipynb #f43ad242
+# %% ../nbs/09c_human36m.ipynb #e9ed6a05
 def rotation_from_angles(a: float, b: float, c: float # radians
     ) -> np.ndarray: # (3,3)
     "R_x(a) R_y(b) R_z(c), each turning counter-clockwise about its axis."
@@ -102,7 +102,7 @@ def cameras_from_metadata(path: str | Path # metadata.xml
     return {(f"S{s + 1}", CAMERA_IDS[c]): camera_from(rotation_from_angles(*outer[c, s, :3]), outer[c, s, 3:], *np.split(inner[c], [2, 4, 7]))
             for c in range(4) for s in range(11)}
 
-# %% ../nbs/09c_human36m.ipynb #3a5acc95
+# %% ../nbs/09c_human36m.ipynb #6d485c75
 def rotation_from_quaternion(q # (4,) w, x, y, z, of any length but zero
     ) -> np.ndarray: # (3,3)
     "The rotation of a quaternion."
@@ -120,7 +120,7 @@ def cameras_from_videopose3d(path: str | Path # h36m_dataset.py
                 for s, cameras in outer.items() for i, o in zip(inner, cameras) if o}
     except (SyntaxError, KeyError, TypeError, ValueError) as e: raise ValueError(f"{path.name} does not hold {' and '.join(names)} as VideoPose3D writes them ({e})") from e
 
-# %% ../nbs/09c_human36m.ipynb #e6fcf188
+# %% ../nbs/09c_human36m.ipynb #6f6de892
 _PASS = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"), ("__builtin__", "bytes"), ("numpy._core.numeric", "_frombuffer"), ("numpy.core.numeric", "_frombuffer"),
          *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar"))}
 
@@ -142,7 +142,7 @@ def flat_arrays(value, # nested dicts, lists and tuples of arrays, numbers and t
     path = lambda k: "/".join(filter(None, (key, *(map(str, k) if isinstance(k, tuple) else (str(k),)))))
     return {k: a for name, v in value.items() for k, a in flat_arrays(v, path(name)).items()}
 
-# %% ../nbs/09c_human36m.ipynb #84e05433
+# %% ../nbs/09c_human36m.ipynb #3d4ac522
 def plain_name(path: str | Path) -> Path:
     "Where the converted form of a pickled file is looked for: `cameras.pkl` -> `cameras_plain.npz`."
     return Path(path).with_name(f"{Path(path).stem}_plain.npz")
@@ -171,7 +171,7 @@ def convert_pickled(path: str | Path,    # a .pkl, or an .npz with object arrays
     write_atomically(out or plain_name(path), lambda temporary: np.savez(temporary, **arrays))
     return list(arrays)
 
-# %% ../nbs/09c_human36m.ipynb #ce96316a
+# %% ../nbs/09c_human36m.ipynb #7b64cfa9
 @contextmanager
 def open_plain(path: str | Path # from `convert_pickled`
     ) -> Iterator[np.lib.npyio.NpzFile]:
@@ -180,7 +180,7 @@ def open_plain(path: str | Path # from `convert_pickled`
         with np.load(path, allow_pickle=False) as z: yield z
     except (zipfile.BadZipFile, zlib.error, EOFError) as e: raise ValueError(f"{Path(path).name} is damaged ({e}): convert the pickled file again") from e
 
-# %% ../nbs/09c_human36m.ipynb #ec43f032
+# %% ../nbs/09c_human36m.ipynb #7565d1bd
 def cameras_from_mmpose(path: str | Path # cameras_plain.npz
     ) -> dict[tuple[str, str], StudioCamera]:
     "The cameras of mmpose's converted file. Raises `ValueError` if they are not there."
@@ -204,7 +204,7 @@ def camera_before(cameras: dict[tuple[str, str], StudioCamera], take: Take) -> S
     if (key := (take.subject, take.camera)) not in cameras: raise ValueError(f"no calibration of camera {take.camera} for {take.subject}: take a file with the cameras of all subjects")
     return cameras[key]
 
-# %% ../nbs/09c_human36m.ipynb #fa0b365f
+# %% ../nbs/09c_human36m.ipynb #13c2532d
 def read_cdf(path: str | Path # D3_Positions/<action>.cdf
     ) -> np.ndarray: # (F,17,3) mm, world
     "The poses of one recording. Raises `ValueError` naming a damaged file, `ImportError` without cdflib."
@@ -223,7 +223,7 @@ def read_plain_poses(path: str | Path, # data_3d_h36m_plain.npz
         if (key := f"positions_3d/{subject}/{action}") not in z: raise ValueError(f"{Path(path).name} holds no {key}")
         return convert_joints(z[key].astype(float)*1000, "h36m_32")
 
-# %% ../nbs/09c_human36m.ipynb #9f853012
+# %% ../nbs/09c_human36m.ipynb #2bcd063c
 @lru_cache(maxsize=2)
 def read_mmpose(path: Path # annotation_body3d/fps10/h36m_train.npz
     ) -> dict[Take, tuple[np.ndarray, np.ndarray]]: # frame numbers from 0, joints (F,17,3) float32 mm, camera frame
@@ -245,7 +245,7 @@ def take_of(recording: str # S1_Directions_1.54138969
     subject, action = stem.split("_", 1)
     return Take(subject, action_name(action), camera)
 
-# %% ../nbs/09c_human36m.ipynb #2a534253
+# %% ../nbs/09c_human36m.ipynb #7b362322
 def open_video(path: str | Path):
     "An open `cv2.VideoCapture`. Raises `FileNotFoundError` or `ValueError` naming the file."
     import cv2
@@ -276,7 +276,7 @@ def video_stills(path: str | Path, n: int # how many
     video.release()
     return stills
 
-# %% ../nbs/09c_human36m.ipynb #9bdf0753
+# %% ../nbs/09c_human36m.ipynb #b1e79fb9
 @dataclass(frozen=True)
 class VideoLayout:
     "What the layouts with videos share: `S1/Videos/<action>.<camera>.mp4`, poses in the world."
@@ -311,7 +311,7 @@ class PlainLayout(VideoLayout):
         return [Take(s, a, c) for subject in subjects for s, a in keys if s == subject for c in CAMERA_IDS]
     def poses(self, take: Take) -> np.ndarray: return read_plain_poses(self.root/"data_3d_h36m_plain.npz", take.subject, take.action) # (F,17,3) mm, world
 
-# %% ../nbs/09c_human36m.ipynb #a268cb0d
+# %% ../nbs/09c_human36m.ipynb #d16c963b
 @dataclass(frozen=True)
 class MMPoseLayout:
     "Frames and joints as mmpose's preprocessing leaves them."
@@ -337,7 +337,7 @@ class MMPoseLayout:
         files = sorted((self.root/"images"/subject).glob(f"{subject}_*.{camera}/*.jpg"))
         return [read_image(file) for file in files[::max(1, len(files)//n)]]
 
-# %% ../nbs/09c_human36m.ipynb #eead1820
+# %% ../nbs/09c_human36m.ipynb #7dac04f1
 def find_layout(root: str | Path,          # folder of the data set
         videos: str | Path | None = None   # folder of the videos, if another
     ) -> RawLayout | PlainLayout | MMPoseLayout:
@@ -349,7 +349,7 @@ def find_layout(root: str | Path,          # folder of the data set
     if next(root.glob("S*/MyPoseFeatures/D3_Positions"), None): return RawLayout(root, Path(videos or root))
     raise FileNotFoundError(f"no Human3.6M in {root}: expected S*/MyPoseFeatures/D3_Positions (as distributed), data_3d_h36m.npz (VideoPose3D) or annotation_body3d (mmpose)")
 
-# %% ../nbs/09c_human36m.ipynb #ea39c33f
+# %% ../nbs/09c_human36m.ipynb #1ea1d448
 STEP = 5  # frames between two that are used: 10 a second
 
 def pick_pairs(length: int,         # frames in the recording
@@ -367,7 +367,7 @@ def pick_pairs(length: int,         # frames in the recording
     target = np.where((there >= 0) & (there <= last), there, np.where((back >= 0) & (back <= last), back, np.where(2*source > last, 0, last)))
     return np.stack([source, target], -1)[source != target]
 
-# %% ../nbs/09c_human36m.ipynb #19b6cbab
+# %% ../nbs/09c_human36m.ipynb #d8c093ae
 STILLS = 40  # frames that the background is the median of
 
 @lru_cache(maxsize=4)
@@ -379,7 +379,7 @@ def camera_background(layout: RawLayout | PlainLayout | MMPoseLayout, subject: s
     if len(stills) < 3: raise ValueError(f"{len(stills)} frames of {subject} before {camera} do not show the background: at least 3 are needed")
     return static_background(np.stack(stills))
 
-# %% ../nbs/09c_human36m.ipynb #0a2c1a06
+# %% ../nbs/09c_human36m.ipynb #78fc6350
 def mask_near(image: np.ndarray,    # (H,W,3) uint8 RGB
         background: np.ndarray,     # (H,W,3) uint8 RGB
         box                         # x0, y0, x1, y1 px around the person
@@ -392,7 +392,7 @@ def mask_near(image: np.ndarray,    # (H,W,3) uint8 RGB
     if mask[window].size: mask[window] = 255*foreground(image[window][None], background[window])[0]
     return mask
 
-# %% ../nbs/09c_human36m.ipynb #62794a45
+# %% ../nbs/09c_human36m.ipynb #63adb5b8
 def film_take(layout: RawLayout | PlainLayout | MMPoseLayout, take: Take, camera: StudioCamera,
         numbers,               # frame numbers from 0
         size: int,             # side of the crops, px
@@ -407,7 +407,7 @@ def film_take(layout: RawLayout | PlainLayout | MMPoseLayout, take: Take, camera
         found[n] = crop_frame(image, box, size, mask, None, row[n], q, camera.rotation, camera.translation, camera.intrinsics)
     return found
 
-# %% ../nbs/09c_human36m.ipynb #4a242217
+# %% ../nbs/09c_human36m.ipynb #a4d45e48
 @dataclass(frozen=True)
 class Human36M:
     "Human3.6M in any of its layouts, as a `samples.Loader`."
@@ -438,7 +438,7 @@ class Human36M:
         take = Take(**job)
         return [Skip("/".join(take), DROPPED[take[:2]])] if take[:2] in DROPPED else make_take(self, take, size)
 
-# %% ../nbs/09c_human36m.ipynb #98f20542
+# %% ../nbs/09c_human36m.ipynb #bbcc063b
 def make_take(loader: Human36M, take: Take, size: int) -> list[Sample | Skip]:
     "The samples of one recording before one camera."
     layout, cameras, other = find_layout(loader.root, loader.videos), read_cameras(Path(loader.root)), _next_camera(take) if loader.views else take

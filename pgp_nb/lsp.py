@@ -6,7 +6,7 @@
 __all__ = ['SEGMENTS', 'SIX_PARTS', 'read_joints', 'write_lsp', 'joints_of', 'segments_to_parts', 'six_to_parts',
            'label_agreement', 'read_labels', 'photograph_saliency', 'LSP', 'UP31']
 
-# %% ../nbs/09e_lsp.ipynb #ee7c4c6c
+# %% ../nbs/09e_lsp.ipynb #d63262b2
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from .matlab import read_mat
 from .prediction import read_image
 from .samples import UNKNOWN, Sample, Skip, box_of, crop_frame, pair_of
 
-# %% ../nbs/09e_lsp.ipynb #bce73207
+# %% ../nbs/09e_lsp.ipynb #b7932d0f
 def read_joints(path: str | Path # joints.mat
     ) -> tuple[np.ndarray, np.ndarray, bool]: # (N,14,2) px; (N,14) bool: labelled; whether it is LSP-extended
     "The joints of LSP or LSP-extended, told apart by the shape. Raises `FileNotFoundError` or `ValueError` saying what is wrong with the file."
@@ -32,7 +32,7 @@ def read_joints(path: str | Path # joints.mat
     labelled = (joints[..., 2] > 0 if extended else True) & (np.abs(joints[..., :2]) < 1e5).all(-1)
     return joints[..., :2], labelled, extended
 
-# %% ../nbs/09e_lsp.ipynb #2b1c49f7
+# %% ../nbs/09e_lsp.ipynb #32db9be7
 def write_lsp(folder: str | Path,        # made if need be
         images: list[np.ndarray],        # (H,W,3) uint8 RGB
         joints: np.ndarray,              # (N,14,2) px, order of LSP
@@ -51,14 +51,14 @@ def write_lsp(folder: str | Path,        # made if need be
         write_atomically(Path(folder) / "images" / f"im{i:0{5 if extended else 4}d}.jpg", lambda temporary: temporary.write_bytes(data))
     write_atomically(Path(folder) / "joints.mat", lambda temporary: savemat(temporary, {"joints": rows}))
 
-# %% ../nbs/09e_lsp.ipynb #ad04059e
+# %% ../nbs/09e_lsp.ipynb #b0c2bbef
 def joints_of(q: np.ndarray, labelled: np.ndarray # (14,2) px; (14,) bool
     ) -> np.ndarray: # (17,2) float32 px, NaN where LSP has no such joint or it is not labelled
     "LSP's joints in our order. Joints that LSP does not have stay unknown."
     known = convert_visible(labelled, "lsp") & JOINT_ORDERS["lsp"].exact
     return np.where(known[:, None], convert_joints(np.where(labelled[:, None], q, 0.), "lsp"), np.nan).astype(np.float32)
 
-# %% ../nbs/09e_lsp.ipynb #7bfe6777
+# %% ../nbs/09e_lsp.ipynb #88354c02
 _SIDE = {"hand": "forearm", "wrist": "forearm", "forearm": "forearm", "elbow": "upper_arm", "upper_arm": "upper_arm", "shoulder": "torso", "chest": "torso", "belly": "torso",
          "thigh": "thigh", "knee": "thigh", "shin": "shin", "ankle": "shin", "foot": "shin"}
 _CENTRE = {"l_upper_head": "head", "r_upper_head": "head", "r_lower_head": "head", "l_lower_head": "head", "neck": "torso"}
@@ -78,7 +78,7 @@ def segments_to_parts(labels: np.ndarray # (H,W) uint8, 0 background, 1..31, 255
     table[:known + 1] = [BACKGROUND, *(PART_NAMES.index(part) for part in SEGMENTS.values())]
     return table[labels]
 
-# %% ../nbs/09e_lsp.ipynb #9c15bdb4
+# %% ../nbs/09e_lsp.ipynb #7faa46dd
 SIX_PARTS = ("head", "torso", "r_arm", "l_arm", "r_leg", "l_leg")  # labels 1..6 of UPi-S1h
 
 def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray: # (n,2), (2,), (2,) px
@@ -86,7 +86,7 @@ def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarr
     t = ((points - a) @ (b - a) / max((b - a) @ (b - a), 1e-9)).clip(0, 1)
     return np.linalg.norm(points - a - t[:, None] * (b - a), axis=-1)
 
-# %% ../nbs/09e_lsp.ipynb #80491196
+# %% ../nbs/09e_lsp.ipynb #016e8001
 def six_to_parts(labels: np.ndarray, # (H,W) uint8, 0 background, 1..6 as SIX_PARTS, 255 not decided
         joints_2d: np.ndarray        # (17,2) px, NaN where unknown
     ) -> np.ndarray:                 # (H,W) uint8, index into PARTS, 10 background, UNKNOWN
@@ -102,7 +102,7 @@ def six_to_parts(labels: np.ndarray, # (H,W) uint8, 0 background, 1..6 as SIX_PA
         out[labels == value] = np.where(np.isnan(near).any(0), UNKNOWN, np.array(ours)[near.argmin(0)])
     return out
 
-# %% ../nbs/09e_lsp.ipynb #19724bdd
+# %% ../nbs/09e_lsp.ipynb #a4daefa2
 def label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
         joints_2d: np.ndarray          # (17,2) px, NaN where unknown
     ) -> tuple[float, float]:          # shares in [0,1]; NaN when no limb can be asked
@@ -116,7 +116,7 @@ def label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
         hits.append((parts[y, x] == i, parts[y, x] == PART_MIRROR[i]))
     return tuple(float(x) for x in np.mean(hits, 0)) if hits else (float("nan"),) * 2
 
-# %% ../nbs/09e_lsp.ipynb #1e50268e
+# %% ../nbs/09e_lsp.ipynb #f54b41a5
 def read_labels(path: str | Path # PNG
     ) -> np.ndarray:             # (H,W) uint8
     "A label image; of several channels the first. Raises `FileNotFoundError` or `ValueError` naming the file."
@@ -135,7 +135,7 @@ def photograph_saliency(image: np.ndarray # (H,W,3) uint8 RGB
 @lru_cache(4)
 def _annotations(path: Path, changed: int): return read_joints(path)
 
-# %% ../nbs/09e_lsp.ipynb #a0a1dac6
+# %% ../nbs/09e_lsp.ipynb #5b589f34
 @dataclass(frozen=True)
 class LSP:
     "Loader of LSP and LSP-extended. Raises `FileNotFoundError` or `ValueError` for another layout."
@@ -175,7 +175,7 @@ class LSP:
         frame = crop_frame(image, box_of(q), size, photograph_saliency(image) if self.saliency else None, parts, joints_2d=q)
         return [pair_of(frame, frame, title)]
 
-# %% ../nbs/09e_lsp.ipynb #b059a610
+# %% ../nbs/09e_lsp.ipynb #7d52ad0e
 @dataclass(frozen=True)
 class UP31:
     "Loader of UP-S31. Raises `FileNotFoundError` or `ValueError` for another layout."

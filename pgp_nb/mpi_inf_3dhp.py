@@ -9,7 +9,7 @@ __all__ = ['FRAMES', 'FAST', 'CHEST_CAMERAS', 'SWAPPED', 'Z_UP', 'JOINT_SETS', '
            'mask_files', 'MPIINF3DHP', 'list_train_jobs', 'make_train', 'valid_pairs', 'list_test_jobs', 'make_test',
            'film_still']
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #8d0dc2d9
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #a4dc4469
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,14 +24,14 @@ from .matlab import read_mat
 from .prediction import read_image
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #d132a0e6
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #ba2807c3
 FRAMES = {(1, 1): 6416, (1, 2): 12430, (2, 1): 6502, (2, 2): 6081, (3, 1): 12488, (3, 2): 12283, (4, 1): 6171, (4, 2): 6675,
           (5, 1): 12820, (5, 2): 12312, (6, 1): 6188, (6, 2): 6145, (7, 1): 6239, (7, 2): 6320, (8, 1): 6468, (8, 2): 6054}
 FAST = {(1, 2), (3, 1), (3, 2), (5, 1), (5, 2)}  # 50 frames a second, the others 25
 CHEST_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
 SWAPPED = {(4, 2): range(3759, 5853)}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #5d781b26
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #c9bf653d
 Z_UP = np.array([[1., 0, 0], [0, 0, 1], [0, -1, 0]])  # from our world to that of the data set
 
 class Calibration(NamedTuple):
@@ -54,7 +54,7 @@ def read_calibration(path: str | Path # camera.calibration
     except (ValueError, KeyError, IndexError) as e: raise ValueError(f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a Skeletool camera calibration, or was cut ({e})") from e
     return {camera: Calibration(inner[:3, :3], outer[:3, :3] @ Z_UP, outer[:3, 3]) for camera, (inner, outer) in matrices.items()}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #6f55a997
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #30fc368c
 class Annotation(NamedTuple):
     "The joints of one sequence before one camera."
     joints_2d: np.ndarray  # (F,17,2) float32 px
@@ -80,7 +80,7 @@ def reproject(joints_3d: np.ndarray,  # (...,3) mm, camera frame
     u = joints_3d @ intrinsics.T
     return u[..., :2] / u[..., 2:]
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f093c31a
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #4cc4a686
 def screen_mask(screen: np.ndarray,       # (H,W) uint8, red channel of FGmasks
         joints_2d: np.ndarray,            # (17,2) px
         chair: np.ndarray | None = None   # (H,W) uint8, red channel of ChairMasks
@@ -95,7 +95,7 @@ def screen_mask(screen: np.ndarray,       # (H,W) uint8, red channel of FGmasks
     if chair.shape != screen.shape: raise ValueError(f"chair mask {chair.shape} and screen mask {screen.shape} differ in size")
     return np.minimum(person, chair if chair.mean() > 127 else 255 - chair)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #92f63e7a
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #3a7d5279
 def estimate_intrinsics(joints_3d: np.ndarray, # (N,17,3) mm, camera frame
         joints_2d: np.ndarray                  # (N,17,2) px
     ) -> tuple[np.ndarray, float]:             # (3,3) px; mean distance that is left, px
@@ -107,7 +107,7 @@ def estimate_intrinsics(joints_3d: np.ndarray, # (N,17,3) mm, camera frame
     k = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     return k, float(np.linalg.norm(reproject(x, k) - q, axis=-1).mean())
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #68bec1ea
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #051b8f2c
 class AnnotatedSequence(NamedTuple):
     "One sequence of the test set."
     joints_2d: np.ndarray   # (n,17,2) float32 px
@@ -133,7 +133,7 @@ def read_test(path: Path,         # annot_data.mat
     if residual > 5: raise ValueError(f"{path.name} of {path.parent.name}: annot3 reprojects {residual:.1f} px from annot2; they do not belong together")
     return AnnotatedSequence(q, u if universal else x, valid, k, residual)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #511cd28e
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #6f09467b
 JOINT_SETS = {14: PCK_JOINTS, 17: tuple(range(N_JOINTS))}
 
 def scores_3dhp(prediction: Tensor, # (N,17,3) mm, camera frame
@@ -146,7 +146,7 @@ def scores_3dhp(prediction: Tensor, # (N,17,3) mm, camera frame
     return {f"pck_3d_{joints}": 100*float(pck_3d(prediction, truth, joints=chosen).mean()), f"auc_3d_{joints}": 100*float(auc_3d(prediction, truth, joints=chosen).mean()),
             "mpjpe_17": float(mpjpe(prediction, truth).mean())}
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #2cec3f34
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #599eeba8
 def find_sequence(root: str | Path, # folder of the data set
         name: str                   # S1/Seq1, or TS1
     ) -> Path | None:
@@ -185,7 +185,7 @@ def mask_files(folder: Path, camera: int) -> list[Path]:
     if not (screen := [f for f in screens if f.is_file()]): raise FileNotFoundError(f"no FGmasks/video_{camera}.avi in {folder.parent.name}/{folder.name}: download the masks, or ask for saliency=False")
     return [screen[0], chair] if chair.is_file() else [screen[0]]
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f2ae2805
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #3f755e20
 @dataclass(frozen=True)
 class MPIINF3DHP:
     "MPI-INF-3DHP as distributed, as a `samples.Loader`."
@@ -217,7 +217,7 @@ class MPIINF3DHP:
         "The samples of one job. Raises `ValueError` or `FileNotFoundError` if it cannot be read."
         return (make_train if self.split == "train" else make_test)(self, size=size, **job)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #f80aac83
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #148cf779
 def list_train_jobs(loader: MPIINF3DHP) -> list[dict]:
     "The training videos that are there."
     return [dict(subject=s, seq=q, camera=c) for s, q in FRAMES if (folder := find_sequence(loader.root, f"S{s}/Seq{q}"))
@@ -239,7 +239,7 @@ def _pair(source: Frame | str, target: Frame | str, name: str) -> Sample | Skip:
     reason = next((f for f in (source, target) if isinstance(f, str)), None)
     return Skip(name, reason) if reason else pair_of(source, target, name)
 
-# %% ../nbs/09d_mpi_inf_3dhp.ipynb #95e52a37
+# %% ../nbs/09d_mpi_inf_3dhp.ipynb #9da31427
 def valid_pairs(loader: MPIINF3DHP, sequence: str, s: AnnotatedSequence) -> np.ndarray: # (N,2) frame numbers
     "Pairs of valid frames."
     return s.valid[pick_pairs(len(s.valid), loader.every, loader.gap, sequence, 1)]
