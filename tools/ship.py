@@ -30,8 +30,8 @@ def card(run, name, command, notes):
     puppet = {k: found["people"].get(f"{k}_puppet") for k in PARTS}
     lines = [f"# {name}", "",
              f"Encoder and decoder of {network['backbone']} at {network['size']} px. Supervision: {SUPERVISION[config['supervision']]}.", "",
-             "## Training", "", f"Data: the embedded rendered people (`pgp_nb.people`, seed {config['seed']}, {config['pairs']} pairs) and {config['unpaired']} unpaired poses of the shipped pose prior. "
-             "Backbone from ImageNet weights (EfficientNet-Lite0, Apache-2.0)." if network["backbone"] == "efficientnet_lite0" else "", "",
+             "## Training", "", f"Data: the embedded rendered people (`pgp_nb.people`, seed {config['seed']}, {config['pairs']} pairs) and {config['unpaired']} unpaired poses of the shipped pose prior."
+             + (" Backbone from ImageNet weights (EfficientNet-Lite0, Apache-2.0)." if network["backbone"] == "efficientnet_lite0" else ""), "",
              f"{metrics['iterations']} iterations, {metrics['seconds'] / 60:.0f} minutes; the weights of the best validation (iteration {metrics.get('best_iteration', '-')}).", "",
              "```sh", command, "```", "",
              "## Metrics", "", "Held-out people (other bodies, clothes, motions and places than training, validation and the unpaired poses), with 95 % bootstrap intervals over pairs.", "",
