@@ -33,8 +33,8 @@ def small_run(kind="none"):
 
     The learning rate is low: at 1e-3 one process whose weights differ by 1e-7 from another's ends 5e-4 away from it, since Adam divides rounding errors by themselves.
     """
-    cfg = training.load_config("tiny", dict(iterations=20, bootstrap=5, warmup=5, batch_size=8, shards=2, lr=2e-5, precision="float32", network=dict(size=32, width=8, pose_features=32)))
-    return cfg if kind == "none" else replace(cfg, supervision=kind, iterations=9, bootstrap=3, warmup=2, lr=3e-5)
+    cfg = training.load_config("tiny", dict(iterations=20, bootstrap=5, self_training_from=2, warmup=5, batch_size=8, shards=2, lr=2e-5, precision="float32", network=dict(size=32, width=8, pose_features=32)))
+    return cfg if kind == "none" else replace(cfg, supervision=kind, iterations=9, bootstrap=3, self_training_from=1, warmup=2, lr=3e-5)
 
 
 def toy_data(n=12, size=32):
