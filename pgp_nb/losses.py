@@ -8,7 +8,7 @@ __all__ = ['BETA', 'LossWeights', 'foreground', 'sharpen', 'image_u_loss', 'mask
            'facing_in_image', 'projection_loss', 'facing_image_loss', 'view_error', 'expected_view_error',
            'limb_length_loss']
 
-# %% ../nbs/11_losses.ipynb #6c2f97ec
+# %% ../nbs/11_losses.ipynb #d8d1ed71
 from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from .conventions import BACKGROUND, MIRROR, N_JOINTS, joint_index
 from .kinematics import LIMB_LENGTHS, face_vector, limb_lengths
 from .networks import Encoding, Pose, PoseMaps
 
-# %% ../nbs/11_losses.ipynb #94f23445
+# %% ../nbs/11_losses.ipynb #e84506f7
 @dataclass(frozen=True)
 class LossWeights:
     "The learning rate of each term relative to `TrainConfig.lr`; 0 switches the term off."
@@ -29,14 +29,13 @@ class LossWeights:
     energy_appearance: float = 1.0         # L_{a_s} on the encoder
     energy_appearance_decoder: float = 1.0 # L_{a_s} on the decoder
     paint: float = 0.0             # the painted bootstrap on the encoder
-    self_training: float = 0.0     # the encoder's own answers, learned on harder views of the frames
     annotated: float = 1.0         # the term of the supervision level on the encoder, where there is one
 
     def __post_init__(self):
         negative = [k for k, v in vars(self).items() if v < 0]
         if negative: raise ValueError(f"loss weights {negative} are negative: a weight is a relative learning rate, 0 switches the term off")
 
-# %% ../nbs/11_losses.ipynb #5234b5d7
+# %% ../nbs/11_losses.ipynb #d91ff984
 BETA = 0.5
 
 def foreground(logits: Tensor # (B,11,H,W) of y-hat
@@ -49,7 +48,7 @@ def sharpen(m: Tensor, m_sal: Tensor, floor: float = 0.03) -> Tensor:
     a, b = m.clamp(floor, 1 - floor), m_sal.clamp(floor, 1 - floor)
     return a * b / (a * b + (1 - a) * (1 - b))
 
-# %% ../nbs/11_losses.ipynb #50fa3a82
+# %% ../nbs/11_losses.ipynb #0024cf29
 def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
         logits: Tensor,         # (B,11,H,W) y-hat of the same
         target: Tensor,         # (B,3,H,W) I_t
@@ -64,7 +63,7 @@ def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
     if m_sal is None: return error.mean()
     return (error * (1 + gamma * m_sal)).mean() + F.binary_cross_entropy(m.clamp(1e-4, 1 - 1e-4), m_sal)
 
-# %% ../nbs/11_losses.ipynb #ec171d50
+# %% ../nbs/11_losses.ipynb #4c6a6850
 def masked_mean(features: Tensor, # (B,C,h,w)
         mask: Tensor              # (B,H,W) in [0,1], averaged down to h, w
     ) -> Tensor:                  # (B,C)
@@ -72,7 +71,7 @@ def masked_mean(features: Tensor, # (B,C,h,w)
     mask = F.adaptive_avg_pool2d(mask.unsqueeze(1), features.shape[-2:])
     return (features * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-4)
 
-# %% ../nbs/11_losses.ipynb #3be29a41
+# %% ../nbs/11_losses.ipynb #4524629c
 def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
         maps: PoseMaps,          # part maps of p_z
         features: Tensor,        # (B,C,h,w) first-stage features of I-hat
@@ -89,7 +88,7 @@ def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
     near, far = (ours - person).abs().mean(1), (ours - around).abs().mean(1)
     return loss + (near + F.relu(near - far + margin)).mean()
 
-# %% ../nbs/11_losses.ipynb #c9af5422
+# %% ../nbs/11_losses.ipynb #2c81352c
 def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
         maps: PoseMaps                # part maps of p_z: labels y^{p_z} and w_unc
     ) -> Tensor:                      # scalar
@@ -99,12 +98,12 @@ def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
     entropy = -(log_y.exp() * log_y).sum(1)
     return ((1 - maps.w_unc) * cross + maps.w_unc * entropy).mean()
 
-# %% ../nbs/11_losses.ipynb #23b2c7f4
+# %% ../nbs/11_losses.ipynb #10ca5b15
 def canonical_loss(pose: Pose, true: Pose) -> Tensor:
     "L_{p_z^3D} as written: mean absolute error of the canonical joints, in metres."
     return (pose.canonical - true.canonical).abs().mean() / 1000
 
-# %% ../nbs/11_losses.ipynb #f17478fa
+# %% ../nbs/11_losses.ipynb #ad4cb1f6
 def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
         true: Pose,       # known pose and camera
         size: int         # image side, px
@@ -116,14 +115,14 @@ def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
     depth = (pose.joints_3d[..., 0, 2] / true.joints_3d[..., 0, 2]).log().abs().mean()
     return canonical_loss(pose, true) + camera + 2 * image + 0.1 * depth
 
-# %% ../nbs/11_losses.ipynb #6a4a0c9f
+# %% ../nbs/11_losses.ipynb #c3a6f948
 def known_mean(error: Tensor # (B,...) NaN where the truth is not known
     ) -> Tensor:             # scalar; 0 where nothing is known
     "Mean over what is known of each sample, then over the samples."
     error, known = error.flatten(1), ~error.isnan().flatten(1)
     return (torch.where(known, error, 0.).sum(1) / known.sum(1).clamp_min(1)).mean()
 
-# %% ../nbs/11_losses.ipynb #4a5ed1eb
+# %% ../nbs/11_losses.ipynb #17cac6b7
 def keypoint_loss(code: Encoding, # with image points
         q: Tensor,                # (B,17,2) px, where the joints are seen; NaN where that is not known
         faces: Tensor,            # (B,) bool: the person faces the camera
@@ -133,19 +132,19 @@ def keypoint_loss(code: Encoding, # with image points
     q = torch.where(faces[..., None, None], q, q[..., list(MIRROR), :]) / size
     return 4 * known_mean((code.keypoints[:, :N_JOINTS] - q).abs())
 
-# %% ../nbs/11_losses.ipynb #3031d955
+# %% ../nbs/11_losses.ipynb #295c4203
 def facing_loss(code: Encoding, true: Pose, certainty: Tensor | float = 1. # (B,) weight of each bit
     ) -> Tensor:
     "Cross-entropy of the facing logit; profiles, whose facing is a matter of millimetres, count less."
     towards = -face_vector(true.joints_3d)[..., 2]
     return F.binary_cross_entropy_with_logits(code.facing_logit, (towards > 0).to(towards), weight=certainty * towards.abs().detach())
 
-# %% ../nbs/11_losses.ipynb #c70a4713
+# %% ../nbs/11_losses.ipynb #44342d47
 def appearance_loss(a: Tensor, again: Tensor) -> Tensor:
     "L_{a_s}: mean absolute error of the appearance."
     return (a - again).abs().mean()
 
-# %% ../nbs/11_losses.ipynb #96438908
+# %% ../nbs/11_losses.ipynb #4e3f918e
 def facing_in_image(q: Tensor    # (B,17,2) px; NaN where not known
     ) -> tuple[Tensor, Tensor]:  # (B,) bool, faces the camera; (B,) weight in [0,1], 0 where the image does not say
     "The facing bit from joints in the image alone."
@@ -167,7 +166,7 @@ def facing_image_loss(code: Encoding, q: Tensor) -> Tensor:
     faces, weight = facing_in_image(q)
     return F.binary_cross_entropy_with_logits(code.facing_logit, faces.to(q), weight=weight)
 
-# %% ../nbs/11_losses.ipynb #21bc110d
+# %% ../nbs/11_losses.ipynb #9ed60981
 def view_error(first: Pose, second: Pose, # of the same instant
         turn: Tensor                      # (B,3,3) from the first camera's axes to the second's
     ) -> Tensor:                          # (B,) in metres
@@ -176,7 +175,7 @@ def view_error(first: Pose, second: Pose, # of the same instant
     canonical = (first.canonical - second.canonical).abs().mean((-2, -1))
     return (canonical + (about(first) @ turn.mT - about(second)).abs().mean((-2, -1))) / 1000
 
-# %% ../nbs/11_losses.ipynb #e8fc697d
+# %% ../nbs/11_losses.ipynb #cc371d2e
 def expected_view_error(first: list[Pose], second: list[Pose], # both twins: facing the camera, facing away
         p_first: Tensor, p_second: Tensor,                     # (B,) probability of facing the camera
         turn: Tensor                                           # (B,3,3)
@@ -186,7 +185,7 @@ def expected_view_error(first: list[Pose], second: list[Pose], # both twins: fac
     errors = torch.stack([view_error(a, b, turn) for a in first for b in second])
     return (errors.amin(0) + (chances * errors.detach()).sum(0)).mean()
 
-# %% ../nbs/11_losses.ipynb #38b68053
+# %% ../nbs/11_losses.ipynb #576d7f0a
 def limb_length_loss(pose: Pose) -> Tensor:
     "Mean absolute difference of the limb lengths from the constant ones, in metres."
     return (limb_lengths(pose.canonical)[..., 1:] - LIMB_LENGTHS[1:].to(pose.canonical)).abs().mean() / 1000

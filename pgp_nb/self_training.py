@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['mirrored_back', 'mirrored_joints', 'SelfLabels', 'self_labels', 'obstruct']
 
-# %% ../nbs/11b_self_training.ipynb #f36b5a59
+# %% ../nbs/11b_self_training.ipynb #2ba4ab28
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from .kinematics import mirror_local_vectors
 from .networks import Encoding, PGPNet
 from .painting import clutter
 
-# %% ../nbs/11b_self_training.ipynb #690764af
+# %% ../nbs/11b_self_training.ipynb #81709c5d
 def mirrored_back(code: Encoding # of mirrored images
     ) -> Encoding:               # of the images
     "An encoding of mirrored images in terms of the images; its own inverse. Joints in the camera's axes (`kinematic=False`) take `mirrored_joints`."
@@ -25,7 +25,7 @@ def mirrored_joints(code: Encoding) -> Encoding:
     "The same for the ablation that says joints in the camera's axes."
     return mirrored_back(code)._replace(v=code.v[:, list(MIRROR)] * code.v.new_tensor([-1, 1, 1]))
 
-# %% ../nbs/11b_self_training.ipynb #f2c97dd3
+# %% ../nbs/11b_self_training.ipynb #fe3fe837
 class SelfLabels(NamedTuple):
     "What the encoder answers."
     joints_3d: Tensor  # (B,17,3) mm, camera frame
@@ -44,7 +44,7 @@ def self_labels(net: PGPNet, # as it is, in its mode
     certainty = (2 * logit.sigmoid() - 1).abs()
     return SelfLabels(net.pose(Encoding(v, raw, logit, first.appearance)).joints_3d, certainty * (certainty > doubt))
 
-# %% ../nbs/11b_self_training.ipynb #3dc9a625
+# %% ../nbs/11b_self_training.ipynb #03e0e38a
 def obstruct(images: Tensor,  # (B,3,S,S) in [0,1]
         g: torch.Generator,   # source of randomness
         share: float = 0.4,   # of the images with bars
