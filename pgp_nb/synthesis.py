@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['LEGS', 'TOP', 'turn_matrix', 'turn_camera', 'turn_person_camera', 'level_camera', 'Take', 'draw_take', 'shoot',
-           'Reference', 'film_reference', 'Synthesis', 'as_input', 'appearance_and_pose', 'paint_pose', 'true_pose',
-           'pose_transfer', 'picture', 'sheet', 'transfer_sheet', 'show_sheet', 'appearance_transfer', 'view_synthesis',
-           'ssim_map', 'synthesis_scores', 'part_colours', 'compare_synthesis', 'synthesis_sheet']
+           'Reference', 'film_reference', 'Synthesis', 'as_input', 'appearance_and_pose', 'paint_pose', 'pose_transfer',
+           'picture', 'sheet', 'transfer_sheet', 'show_sheet', 'appearance_transfer', 'view_synthesis', 'ssim_map',
+           'synthesis_scores', 'part_colours', 'compare_synthesis', 'synthesis_sheet']
 
-# %% ../nbs/13_synthesis.ipynb #1ae2ea19
+# %% ../nbs/13_synthesis.ipynb #bbcf209e
 import math
 from typing import NamedTuple, Sequence
 import numpy as np
@@ -25,8 +25,9 @@ from .people import SPLITS, bodies_of, check_split, pick_frames
 from .rendering import Rendered, camera_around, pose_person, render
 from .scenery import PersonCamera, random_background
 from .segmentation import color_labels, one_hot
+from .training import true_pose
 
-# %% ../nbs/13_synthesis.ipynb #ef4a994f
+# %% ../nbs/13_synthesis.ipynb #50e95f3e
 def turn_matrix(azimuth: Tensor | float, # (...) degrees
                 ) -> Tensor: # (...,3,3) rotation about the image's vertical; 90 degrees take the viewing axis -z to +x
     "The turn that adds to the azimuth of the camera c (Sec. 3.2a): someone who faces us turns towards the right of the image."
@@ -41,7 +42,7 @@ def turn_camera(camera: Camera, # rotation (...,3,3), translation (...,3)
     rotation = turn_matrix(azimuth).to(camera.rotation) @ camera.rotation
     return Camera(rotation, camera.translation.expand(*rotation.shape[:-1]))
 
-# %% ../nbs/13_synthesis.ipynb #62bd082e
+# %% ../nbs/13_synthesis.ipynb #106b8b36
 def turn_person_camera(camera: PersonCamera, # in the world
                        pelvis: np.ndarray, # (3,) mm, world
                        azimuth: float, # degrees
@@ -61,7 +62,7 @@ def level_camera(vertices: np.ndarray, # (V,3) mm, world
     turned = np.stack([x*np.cos(angles) - y*np.sin(angles), x*np.sin(angles) + y*np.cos(angles), z + 0*angles], -1)
     return camera_around(pelvis + turned, azimuth, 0., margin=margin)
 
-# %% ../nbs/13_synthesis.ipynb #65b59919
+# %% ../nbs/13_synthesis.ipynb #aa7649cf
 class Take(NamedTuple):
     "A person before a place, in two poses, with a camera for each."
     person: object          # `Person`
@@ -91,7 +92,7 @@ def shoot(take: Take, # whose person and place
     frames = [render(take.person, posed, 0, turn_person_camera(camera, posed.joints[0, 0], a), take.place, size, take.person.seed) for a in azimuths]
     return Rendered(*map(np.stack, zip(*frames)))
 
-# %% ../nbs/13_synthesis.ipynb #1a6b9353
+# %% ../nbs/13_synthesis.ipynb #73ac33ec
 class Reference(NamedTuple):
     "N people filmed as the decoder is asked to paint them; the pictures of all people are stacked."
     source: Rendered    # (N,...) what the appearance is taken from
@@ -116,7 +117,7 @@ def film_reference(n: int = 24, # people
                      stack([first(shoot(t, o.joints[0], o.cameras[0], size)) for t, o in zip(takes, nexts)]),
                      stack([shoot(t, t.joints[0], t.cameras[0], size, azimuths) for t in takes]), tuple(azimuths))
 
-# %% ../nbs/13_synthesis.ipynb #e8965bae
+# %% ../nbs/13_synthesis.ipynb #b6f2c37c
 class Synthesis(NamedTuple):
     "What the decoder paints, with the pose it was asked for."
     image: Tensor        # (...,3,S,S) in [0,1]: I-hat, before the uniform background
@@ -135,7 +136,7 @@ def as_input(net: PGPNet, images: Tensor | np.ndarray # (N,3,S,S) in [0,1], or u
     if not (x.isfinite().all() and x.min() >= -1e-3 and x.max() <= 1.001): raise ValueError("images hold NaN or numbers outside [0,1]: scale them, or hand over uint8")
     return x.to(next(net.parameters()).device)
 
-# %% ../nbs/13_synthesis.ipynb #534cb827
+# %% ../nbs/13_synthesis.ipynb #d4914469
 @torch.no_grad()
 def appearance_and_pose(net: PGPNet, images: Tensor | np.ndarray # (N,3,S,S)
                         ) -> tuple[Tensor, Pose]: # (N,10,Ch) codes (or the spatial map (N,Ch,h,w), as configured), and poses
@@ -154,12 +155,9 @@ def paint_pose(net: PGPNet,
     painted = net.paint(codes, maps)
     return Synthesis(*(x.cpu() for x in (painted.image, painted.logits.argmax(1), maps.labels, pose.joints_2d)))
 
-def true_pose(net: PGPNet, joints_3d: Tensor | np.ndarray # (N,17,3) mm, camera frame
-              ) -> Pose:
-    "A known pose in the form in which the network says its own. Raises `ValueError` on NaN."
-    return pose_from_camera(*camera_of(torch.as_tensor(joints_3d).to(next(net.parameters()).device)), net.cfg.size)
 
-# %% ../nbs/13_synthesis.ipynb #67d1adaf
+
+# %% ../nbs/13_synthesis.ipynb #11ad4c43
 def _same_number(codes: Tensor, pose: Pose) -> tuple[Tensor, Pose]:
     "One appearance for many poses, or the reverse, repeated. `ValueError` where the numbers differ otherwise."
     a, b = len(codes), len(pose.joints_2d)
@@ -174,7 +172,7 @@ def pose_transfer(net: PGPNet,
     "The people of one set of images in the poses of another (Sec. 4.5). Raises `ValueError` for images the network cannot take."
     return paint_pose(net, *_same_number(appearance_and_pose(net, appearance_images)[0], appearance_and_pose(net, pose_images)[1]))
 
-# %% ../nbs/13_synthesis.ipynb #1e75cd28
+# %% ../nbs/13_synthesis.ipynb #cf4e91bf
 def picture(image: Tensor # (...,3,H,W) in [0,1]
             ) -> np.ndarray: # (...,H,W,3) uint8
     "Tensors as pictures."
@@ -195,7 +193,7 @@ def transfer_sheet(net: PGPNet,
     rows = [[image, *picture(pose_transfer(net, image[None], pose_images).image)] for image in appearance_images]
     return sheet([[blank, *pose_images], *rows])
 
-# %% ../nbs/13_synthesis.ipynb #ea02be8b
+# %% ../nbs/13_synthesis.ipynb #7c95a1fe
 def show_sheet(picture: np.ndarray, # (H,W,3) uint8
                inches: float = 0.011, # per pixel
                titles: Sequence[str] = (), # of the rows, from the top
@@ -211,7 +209,7 @@ def show_sheet(picture: np.ndarray, # (H,W,3) uint8
     fig.tight_layout(pad=.2)
     return fig
 
-# %% ../nbs/13_synthesis.ipynb #17e467bf
+# %% ../nbs/13_synthesis.ipynb #95723234
 def appearance_transfer(net: PGPNet,
                         images: Tensor | np.ndarray, # (N,3,S,S): whose pose and camera; N or 1
                         donors: Tensor | np.ndarray, # (N,3,S,S): whose appearance; N or 1
@@ -228,7 +226,7 @@ def appearance_transfer(net: PGPNet,
 LEGS = tuple(p for p in PART_NAMES if "thigh" in p or "shin" in p)
 TOP = tuple(p for p in PART_NAMES if "arm" in p or p == "torso")
 
-# %% ../nbs/13_synthesis.ipynb #2da5fb02
+# %% ../nbs/13_synthesis.ipynb #680ed131
 def view_synthesis(net: PGPNet,
                    images: Tensor | np.ndarray, # (N,3,S,S)
                    azimuths: Sequence[float], # (V) degrees to turn by; 0 is the view of the image
@@ -243,7 +241,7 @@ def view_synthesis(net: PGPNet,
         views.append(paint_pose(net, codes, pose_from_camera(pose.canonical, camera, net.cfg.size)))
     return Synthesis(*(torch.stack(x, 1) for x in zip(*views)))
 
-# %% ../nbs/13_synthesis.ipynb #d70cbcfc
+# %% ../nbs/13_synthesis.ipynb #6c2c6873
 def _blur(x: Tensor # (N,H,W)
           ) -> Tensor:
     "Gaussian window of sigma 1.5 over 11 pixels, the border repeated."
@@ -263,7 +261,7 @@ def ssim_map(a: Tensor, # (...,C,H,W) in [0,1]
     s = (2*mx*my + 1e-4)*(2*cov + 9e-4)/((mx*mx + my*my + 1e-4)*(vx + vy + 9e-4))
     return s.view(a.shape).mean(-3)
 
-# %% ../nbs/13_synthesis.ipynb #07c3350e
+# %% ../nbs/13_synthesis.ipynb #bb4ea8b5
 def synthesis_scores(images: Tensor | np.ndarray, # (...,3,H,W) in [0,1]: what was painted
                      truth: Tensor | np.ndarray, # (...,3,H,W) in [0,1]
                      masks: Tensor | np.ndarray, # (...,H,W) bool: the true person
@@ -283,7 +281,7 @@ def synthesis_scores(images: Tensor | np.ndarray, # (...,3,H,W) in [0,1]: what w
     out = {k: float(v.mean()) for k, v in values.items()}
     return out | ({f"{k}_ci": list(bootstrap_ci(v, groups=groups)) for k, v in values.items()} if intervals else {})
 
-# %% ../nbs/13_synthesis.ipynb #df8f9526
+# %% ../nbs/13_synthesis.ipynb #9323e531
 def part_colours(image: Tensor, # (N,3,H,W) of the source
                  parts: Tensor, # (N,H,W) labels of the source
                  onto: Tensor, # (N,H,W) labels to paint on
@@ -295,14 +293,14 @@ def part_colours(image: Tensor, # (N,3,H,W) of the source
     colours = torch.where(mass[..., None] > 0, sums/mass[..., None].clamp_min(1), mean)
     return torch.einsum("nlc,nlhw->nchw", torch.cat([colours, mean], 1), one_hot(onto))
 
-# %% ../nbs/13_synthesis.ipynb #03dd1ac6
+# %% ../nbs/13_synthesis.ipynb #e8d25db7
 def _answers(net: PGPNet, found: Synthesis, true: Rendered, reference: Reference) -> dict[str, Tensor]:
     "Images (N*V,3,S,S) of the decoder and of the baselines for one task, whose truth has V pictures of each person."
     image, parts = torch.from_numpy(reference.source.image).permute(0, 3, 1, 2)/255, torch.from_numpy(reference.source.parts).long()
     each = lambda x: x.repeat_interleave(len(true.image)//len(image), 0)
     codes = each(appearance_and_pose(net, reference.source.image)[0])
     onto = torch.from_numpy(true.parts).long()
-    return {"decoder": found.image.flatten(0, -4), "decoder, true pose": paint_pose(net, codes, true_pose(net, true.joints_3d)).image,
+    return {"decoder": found.image.flatten(0, -4), "decoder, true pose": paint_pose(net, codes, true_pose(torch.from_numpy(true.joints_3d).to(codes.device), net.cfg.size)).image,
             "part colours on true parts": part_colours(each(image), each(parts), onto),
             "mean colour": part_colours(each(image), each(parts), torch.full_like(onto, BACKGROUND)), "copy": each(image)}
 
@@ -321,7 +319,7 @@ def compare_synthesis(net: PGPNet,
         out[task] = {name: synthesis_scores(x, image, true.mask, intervals, groups) for name, x in _answers(net, found, true, reference).items()}
     return out
 
-# %% ../nbs/13_synthesis.ipynb #bb4e0afe
+# %% ../nbs/13_synthesis.ipynb #856f5546
 def synthesis_sheet(net: PGPNet,
                     reference: Reference, # of the network's size
                     view: int | None = None, # which turned view; None: the other pose
