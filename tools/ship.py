@@ -35,7 +35,7 @@ def card(run, name, command, notes):
              f"{metrics['iterations']} iterations, {metrics['seconds'] / 60:.0f} minutes; the weights of the best validation (iteration {metrics.get('best_iteration', '-')}).", "",
              "```sh", command, "```", "",
              "## Metrics", "", "Held-out people (other bodies, clothes, motions and places than training, validation and the unpaired poses), with 95 % bootstrap intervals over pairs.", "",
-             metrics_table({"this network": found["people"], "mean pose": found["mean_pose"], "nearest unpaired pose (oracle)": found["nearest_pose"]}, POSE), "",
+             metrics_table({"this network": found["people"], "with flip test": found["people_flip_test"], "mean pose": found["mean_pose"], "nearest unpaired pose (oracle)": found["nearest_pose"]}, POSE), "",
              metrics_table({"decoder, shape-aware": found["people"], "puppet, shape-unaware": puppet}, PARTS), *photographs(found), "",
              "## Limits", "", notes.strip(), "", "## Licence", "",
              "Apache-2.0, like the code. The people are rendered from MakeHuman's CC0 meshes; the pose prior was fitted to motion capture from mocap.cs.cmu.edu (NSF EIA-0196217).", ""]
