@@ -44,6 +44,20 @@ def test_run_leaves_what_it_promises(whole):
     assert metrics["iterations"] == 30 and 0 < metrics["pa_mpjpe"] < 400 and 0 <= metrics["f1_fg"] <= 1 and metrics["pa_mpjpe_ci"][0] < metrics["pa_mpjpe"] < metrics["pa_mpjpe_ci"][1]
 
 
+def test_what_documents_cite_of_a_run_is_collected(environment, whole, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
+    import collect
+    target = collect.collect(whole, tmp_path)
+    collect.look(whole, target, people=8, columns=3)
+    assert {p.name for p in target.iterdir()} == {"config.yaml", "curve.jsonl", "metrics.json", "pictures.jpg", "towards.json"}
+    assert all((target / name).read_bytes() == (whole / name).read_bytes() for name in collect.KEPT)
+    towards = json.loads((target / "towards.json").read_text())
+    assert len(towards["predicted"]) == len(towards["true"]) == 8 and all(-1 <= x <= 1 for x in towards["true"])
+    (tmp_path / "unfinished").mkdir()
+    with pytest.raises(SystemExit, match="is the run finished"): collect.collect(tmp_path / "unfinished", tmp_path)
+
+
 def test_the_best_validation_error_picks_the_weights(whole):
     curve, metrics = read_curve(whole / "curve.jsonl"), json.loads((whole / "metrics.json").read_text())
     errors = {r["iteration"]: r["val/pa_mpjpe"] for r in curve if "val/pa_mpjpe" in r}
