@@ -4,20 +4,20 @@
 
 # %% auto #0
 __all__ = ['overfit', 'PartScores', 'mean_part_f1', 'blame', 'gradient_cosines', 'silhouette_loss', 'parts_loss', 'Swaps',
-           'swaps']
+           'swaps', 'hidden']
 
-# %% ../nbs/12b_diagnosis.ipynb #97695a70
+# %% ../nbs/12b_diagnosis.ipynb #d7b90736
 from typing import Callable, NamedTuple
 import torch
 from torch import Tensor
-from .conventions import BACKGROUND
+from .conventions import BACKGROUND, joint_index
 from .evaluation import f1_scores, confusion
 from .networks import PGPNet, PoseMaps
-from .painting import backgrounds, clutter, paint_pose, part_colors
+from .painting import backgrounds, capsules, clutter, fill_in, paint_pose, part_colors
 from .puppet import Puppet
 from .training import true_pose
 
-# %% ../nbs/12b_diagnosis.ipynb #40cea3d4
+# %% ../nbs/12b_diagnosis.ipynb #1e817d7b
 def overfit(net: PGPNet,                      # changed in place
         images: Tensor,                       # (B,3,S,S) in [0,1]
         loss: Callable[[PGPNet, Tensor], Tensor], # of the network and the images
@@ -35,7 +35,7 @@ def overfit(net: PGPNet,                      # changed in place
         curve.append(value.item())
     return curve
 
-# %% ../nbs/12b_diagnosis.ipynb #abc72436
+# %% ../nbs/12b_diagnosis.ipynb #dda0fa91
 class PartScores(NamedTuple):
     "Mean F1 over the 10 parts, pixels pooled."
     predicted_pose: float  # y-hat of the predicted pose
@@ -59,7 +59,7 @@ def blame(net: PGPNet,    # in evaluation mode
     with_truth = net.paint(codes, maps).logits.argmax(1)
     return PartScores(*(mean_part_f1(labels, parts) for labels in (out.painted.logits.argmax(1), with_truth, maps.labels)))
 
-# %% ../nbs/12b_diagnosis.ipynb #b239f67d
+# %% ../nbs/12b_diagnosis.ipynb #3d0bf69f
 def gradient_cosines(loss: Callable[[Tensor], Tensor], # of joints (N,17,2) px, summed over the samples
         joints: Tensor,                                # (N,17,2) px, displaced
         home: Tensor                                   # (N,17,2) px, where they belong
@@ -69,7 +69,7 @@ def gradient_cosines(loss: Callable[[Tensor], Tensor], # of joints (N,17,2) px, 
     push = -torch.autograd.grad(loss(joints), joints)[0]
     return torch.cosine_similarity(push.flatten(1), (home - joints).flatten(1).detach(), dim=1)
 
-# %% ../nbs/12b_diagnosis.ipynb #b1d646ee
+# %% ../nbs/12b_diagnosis.ipynb #e5f5f53e
 def silhouette_loss(w_fg: Tensor, # (N,H,W)
         mask: Tensor,             # (N,H,W) in [0,1]
         same_mass: bool = True    # scale the puppet's area to the mask's before comparing
@@ -84,7 +84,7 @@ def parts_loss(maps: PoseMaps, parts: Tensor # (N,H,W) true labels
     known = torch.nn.functional.one_hot(parts, 11).movedim(-1, 1)[:, :10].to(maps.p)
     return (maps.part_maps - known).square().mean((1, 2, 3)).sum()
 
-# %% ../nbs/12b_diagnosis.ipynb #64e482e5
+# %% ../nbs/12b_diagnosis.ipynb #9ddc4d87
 class Swaps(NamedTuple):
     "The same people in four pictures, each (N,3,S,S) in [0,1]."
     painted: Tensor            # puppets in the true poses
@@ -107,3 +107,14 @@ def swaps(puppet: Puppet,
     known = torch.nn.functional.one_hot(parts, BACKGROUND + 1).movedim(-1, 1).float()
     person, flat = 1 - known[:, BACKGROUND:], torch.einsum("nlhw,nlc->nchw", known[:, :BACKGROUND], colors)
     return Swaps(painting.images, torch.lerp(background, images, person), torch.lerp(background, flat, person), images)
+
+# %% ../nbs/12b_diagnosis.ipynb #93cc92f1
+def hidden(images: Tensor,   # (N,3,S,S) in [0,1]
+        joints_2d: Tensor,   # (N,17,2) px
+        names: tuple[str, ...], # of the joints whose surroundings are hidden
+        radius: float        # px
+    ) -> Tensor:             # (N,3,S,S)
+    "Images in which the surroundings of joints are filled in from around them."
+    q = joints_2d[:, list(joint_index(*names))]
+    covered = capsules(q, q, torch.full_like(q[..., 0], radius), images.shape[-1]).amax(1, keepdim=True)
+    return fill_in(images, 1 - covered)
