@@ -9,7 +9,7 @@ __all__ = ['BANDS', 'SKIN', 'HAIR', 'ENDS', 'GARMENTS', 'uniform', 'color_jitter
            'toes_and_fingers', 'capsules', 'clutter', 'shadow', 'feet_and_hands', 'stripes', 'texture', 'side_light',
            'part_layers', 'garment_layers', 'detail_layers', 'Painting', 'paint_pose', 'paint_puppets', 'finish']
 
-# %% ../nbs/10_painting.ipynb #e8a3e4f7
+# %% ../nbs/10_painting.ipynb #687c1a28
 from dataclasses import dataclass
 import math
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from .networks import Pose, place, pose_from_camera
 from .puppet import Puppet
 from .segmentation import limb_depths
 
-# %% ../nbs/10_painting.ipynb #eee2adcf
+# %% ../nbs/10_painting.ipynb #2179dbea
 def uniform(low: float, high: float, shape: tuple, g: torch.Generator, device="cpu") -> Tensor:
     "Uniform random numbers from a CPU generator, on any device."
     return (torch.rand(shape, generator=g) * (high - low) + low).to(device)
@@ -40,7 +40,7 @@ def color_jitter(images: Tensor,  # (B,3,H,W) in [0,1]
     x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(B, 1, 1, 1)
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #763facdd
+# %% ../nbs/10_painting.ipynb #373b0269
 def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
         g: torch.Generator,      # source of randomness
         degrees: float = 20.,    # largest rotation in the image plane
@@ -55,7 +55,7 @@ def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
     grid = F.affine_grid(torch.cat([theta, shift[..., None]], -1), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #1acdfce4
+# %% ../nbs/10_painting.ipynb #8dbeeb2f
 def fill_in(images: Tensor, # (B,3,H,W)
         known: Tensor       # (B,1,H,W) in [0,1]: 1 keep, 0 fill
     ) -> Tensor:            # (B,3,H,W)
@@ -66,7 +66,7 @@ def fill_in(images: Tensor, # (B,3,H,W)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
     return known * images + (1 - known) * F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #9aacbdd1
+# %% ../nbs/10_painting.ipynb #860c577c
 def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
         reach: float = 0.06       # how far a salient pixel reaches, image sides
     ) -> Tensor:                  # (B,1,H,W) 0 or 1
@@ -75,7 +75,7 @@ def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
     rows = F.max_pool2d(saliency, (1, 2 * k + 1), 1, (0, k))
     return (F.max_pool2d(rows, (2 * k + 1, 1), 1, (k, 0)) < 0.2).to(saliency)
 
-# %% ../nbs/10_painting.ipynb #e152874c
+# %% ../nbs/10_painting.ipynb #b5675e5a
 def shuffled(x: Tensor, g: torch.Generator) -> Tensor:
     "The samples of a batch in random order."
     return x[torch.randperm(len(x), generator=g).to(x.device)]
@@ -92,7 +92,7 @@ def backgrounds(frames: Tensor,  # (B,3,H,W) unlabelled frames in [0,1]
     half = uniform(0, 1, (len(frames), 1, 1, 1), g, frames.device) < 0.5
     return flip_rotate(torch.where(half, torch.lerp(other, filled, F.avg_pool2d(known, 5, 1, 2)), filled), g, 4., zoom)
 
-# %% ../nbs/10_painting.ipynb #2d689d8f
+# %% ../nbs/10_painting.ipynb #17dfc5a3
 @dataclass(frozen=True)
 class PaintConfig:
     "How unpaired poses are seen and painted."
@@ -110,28 +110,30 @@ class PaintConfig:
     order_jitter: float = 60.      # standard deviation of the parts' depths when they are laid over each other, mm
     color_jitter: float = 0.2      # of the finished picture
     noise: float = 0.015            # standard deviation of pixel noise
+    point_noise: float = 0.07      # largest standard deviation of the image points that are to be lifted, image sides
 
     def __post_init__(self):
         if not 0 < self.fill[0] <= self.fill[1] <= 0.95: raise ValueError(f"paint.fill {self.fill}: two shares of the image side, 0 < smaller <= larger <= 0.95")
         if self.elevation[0] > self.elevation[1]: raise ValueError(f"paint.elevation {self.elevation}: the smaller angle first")
+        if self.point_noise < 0: raise ValueError(f"paint.point_noise {self.point_noise}: at least 0")
         if self.background_zoom < 1: raise ValueError(f"paint.background_zoom {self.background_zoom}: at least 1")
         for name in ("saliency_colors", "natural", "clutter"):
             if not 0 <= getattr(self, name) <= 1: raise ValueError(f"paint.{name} {getattr(self, name)}: a share in [0, 1]")
 
-# %% ../nbs/10_painting.ipynb #90b90a22
+# %% ../nbs/10_painting.ipynb #9a5df8db
 def view_rotation(B: int, g: torch.Generator, cfg: PaintConfig = PaintConfig()) -> Tensor:
     "(B,3,3) rotations from an upright frame (z up, any heading) to random cameras."
     angles = uniform(-1, 1, (B, 3), g) * torch.tensor([math.pi, (cfg.elevation[1] - cfg.elevation[0]) * math.pi / 360, cfg.roll * math.pi / 180])
     return camera_rotation(angles + torch.tensor([0, sum(cfg.elevation) * math.pi / 360, 0]))
 
-# %% ../nbs/10_painting.ipynb #f9aa265e
+# %% ../nbs/10_painting.ipynb #3d8d2a09
 def zoom_raw(fill: Tensor # share of the image side that the joints span, below 0.95
     ) -> Tensor:          # the raw camera's last number
     "The unbounded translation in depth that makes a person fill a share of the image."
     limits = CameraLimits()
     return (((1 - 2 * limits.margin) / fill).log() / math.log(limits.zoom)).clamp(1e-3, 1 - 1e-3).logit()
 
-# %% ../nbs/10_painting.ipynb #45e4411f
+# %% ../nbs/10_painting.ipynb #8d6ec29a
 def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
         size: int,              # image side, px
         g: torch.Generator,     # source of randomness
@@ -145,7 +147,7 @@ def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     translation = place(canonical @ rotation.mT, torch.cat([uniform(-1.5, 1.5, (B, 2), g), zoom_raw(uniform(*cfg.fill, (B, 1), g))], 1).to(poses))
     return pose_from_camera(canonical, Camera(rotation, translation), size)
 
-# %% ../nbs/10_painting.ipynb #a4b7fb86
+# %% ../nbs/10_painting.ipynb #38210690
 def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
         g: torch.Generator,         # source of randomness
         amount: float               # largest relative change
@@ -155,7 +157,7 @@ def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + (change + change[:, list(MIRROR)]) / 2))
 
-# %% ../nbs/10_painting.ipynb #064b428c
+# %% ../nbs/10_painting.ipynb #3d62c6f0
 BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
 
 def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
@@ -172,7 +174,7 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     index = torch.multinomial(weights.flatten(0, 1).cpu(), 1, generator=g).to(images.device).view(len(images), 1, -1)
     return images.reshape(len(images), 3, -1).gather(2, index.expand(-1, 3, -1)).mT
 
-# %% ../nbs/10_painting.ipynb #11f542e5
+# %% ../nbs/10_painting.ipynb #75118eba
 def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator     # source of randomness
     ) -> Tensor:               # (B,10,3) a colour for every part
@@ -184,7 +186,7 @@ def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
     return (colors + 0.015 * torch.randn(colors.shape, generator=g).to(colors)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #5bda0fe9
+# %% ../nbs/10_painting.ipynb #a0342767
 SKIN = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 HAIR = ("171412", "2a1d15", "46301f", "6a4a2f", "a57e4e", "d2b27a", "7d3a1e", "8f8d8a", "d0cdc8")
 
@@ -206,7 +208,7 @@ def natural_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     chosen = uniform(0, 1, (B, 1, 1), g, bands.device) < share
     return torch.cat([torch.where(chosen, human, bands[:, :2]), bands[:, 2:]], 1)
 
-# %% ../nbs/10_painting.ipynb #18a46d7c
+# %% ../nbs/10_painting.ipynb #4798ba95
 class Layers(NamedTuple):
     "What is laid over a background, K layers."
     alpha: Tensor   # (B,K,H,W) opacity
@@ -224,7 +226,7 @@ def composite(layers: Layers,
         picture = torch.lerp(picture, color, layers.alpha[rows, k, None])
     return picture
 
-# %% ../nbs/10_painting.ipynb #2d0d1fd6
+# %% ../nbs/10_painting.ipynb #e3af3c8e
 def skull(joints_3d: Tensor # (B,17,3) mm, camera frame
     ) -> Tensor:            # (B,2,3) mm: centres of the face and of the hair
     "Two balls that make a head with a front and a back."
@@ -234,13 +236,13 @@ def skull(joints_3d: Tensor # (B,17,3) mm, camera frame
     forward = F.normalize(torch.where(forward.norm(dim=-1, keepdim=True) > 20, forward, face_vector(joints_3d)), dim=-1)
     return torch.stack([top - 110 * axis + 20 * forward, top - 78 * axis - 28 * forward], 1)
 
-# %% ../nbs/10_painting.ipynb #52a067cc
+# %% ../nbs/10_painting.ipynb #8ce9d839
 def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     "Coordinates y (size,1) and x (1,size) of the pixel centres, px."
     center = torch.arange(size, device=like.device, dtype=like.dtype) + 0.5
     return center[:, None], center[None]
 
-# %% ../nbs/10_painting.ipynb #d92283ef
+# %% ../nbs/10_painting.ipynb #bbaaa6c7
 def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
     ) -> tuple[Tensor, Tensor]:        # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
     "The ends of feet and hands."
@@ -254,7 +256,7 @@ def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
 
 ENDS = tuple(PART_NAMES.index(n) for n in ("r_shin", "l_shin", "r_forearm", "l_forearm"))
 
-# %% ../nbs/10_painting.ipynb #f1736194
+# %% ../nbs/10_painting.ipynb #1b74488b
 def capsules(a: Tensor,  # (B,K,2) px
         b: Tensor,       # (B,K,2) px
         radius: Tensor,  # (B,K) px
@@ -267,7 +269,7 @@ def capsules(a: Tensor,  # (B,K,2) px
     distance = ((x - ax - t * dx)**2 + (y - ay - t * dy)**2).sqrt()
     return torch.sigmoid(3 * (radius[..., None, None] - distance))
 
-# %% ../nbs/10_painting.ipynb #1ca49126
+# %% ../nbs/10_painting.ipynb #aa3a0346
 def clutter(background: Tensor, # (B,3,H,W)
         g: torch.Generator,     # source of randomness
         share: float = 0.6,     # of the pictures
@@ -282,7 +284,7 @@ def clutter(background: Tensor, # (B,3,H,W)
         background = torch.lerp(background, (other * tint[:, k]).clamp(max=1), (bar * (radius[:, k] > 0)[:, None, None])[:, None])
     return background
 
-# %% ../nbs/10_painting.ipynb #baf49970
+# %% ../nbs/10_painting.ipynb #530e32dd
 def shadow(background: Tensor, # (B,3,H,W)
         pose: Pose,            # who stands there
         g: torch.Generator     # source of randomness
@@ -296,7 +298,7 @@ def shadow(background: Tensor, # (B,3,H,W)
     dark = capsules(ankles, ankles + away, uniform(50, 110, (B, 2), g, dev) * scale, size).amax(1, keepdim=True)
     return background * (1 - uniform(0, 0.6, (B, 1, 1, 1), g, dev) * F.avg_pool2d(dark, 3, 1, 1))
 
-# %% ../nbs/10_painting.ipynb #b0700bfa
+# %% ../nbs/10_painting.ipynb #41cf1042
 def feet_and_hands(pose: Pose, # whose
         size: int,             # image side, px
         radius: float = 40.    # mm
@@ -305,7 +307,7 @@ def feet_and_hands(pose: Pose, # whose
     start, end = toes_and_fingers(pose.joints_3d)
     return capsules(project(start, size), project(end, size), radius * FOCAL * size / end[..., 2], size)
 
-# %% ../nbs/10_painting.ipynb #addc5622
+# %% ../nbs/10_painting.ipynb #68aa1633
 GARMENTS = tuple({"torso": 0, "head": 1}.get(p.name, 0 if "arm" in p.name else 2) for p in PARTS)  # shirt, head, trousers
 
 def stripes(B: int, size: int, g: torch.Generator, device) -> Tensor:
@@ -333,7 +335,7 @@ def side_light(maps: Tensor,    # (B,10,H,W) part maps
     slope_y, slope_x = torch.gradient(maps, dim=(2, 3))
     return strong * (angle.cos() * slope_x + angle.sin() * slope_y)
 
-# %% ../nbs/10_painting.ipynb #49045471
+# %% ../nbs/10_painting.ipynb #70cab341
 def part_layers(pose: Pose, # as it is drawn
         bands: Tensor,      # (B,5,3) colours in the order of `BANDS`
         frames: Tensor,     # (B,3,S,S) unlabelled frames in [0,1], for textures
@@ -352,7 +354,7 @@ def part_layers(pose: Pose, # as it is drawn
     depth = limb_depths(pose.joints_3d[..., 2]) + cfg.order_jitter * torch.randn((B, N_PARTS), generator=g).to(dev)
     return Layers(alpha, shade.clamp_min(0), part_colors(bands, g), depth)
 
-# %% ../nbs/10_painting.ipynb #9ca7622f
+# %% ../nbs/10_painting.ipynb #6c397747
 def garment_layers(pose: Pose, # as it is drawn
         bands: Tensor,         # (B,5,3) colours in the order of `BANDS`
         size: int,             # image side, px
@@ -372,7 +374,7 @@ def garment_layers(pose: Pose, # as it is drawn
     depth = torch.stack([(a[:, 0, 2] + long[:, 0, 2]) / 2 - 60, (a[:, 1, 2] + long[:, 1, 2]) / 2], 1)
     return Layers(alpha, 0.75 + 0.25 * alpha, torch.stack([skirt, bands[:, names.index("hair")]], 1), depth)
 
-# %% ../nbs/10_painting.ipynb #2a8b41c9
+# %% ../nbs/10_painting.ipynb #8a105bd2
 def detail_layers(parts: Layers, # of the same pose
         pose: Pose,              # as it is drawn
         bands: Tensor,           # (B,5,3) colours in the order of `BANDS`
@@ -388,7 +390,7 @@ def detail_layers(parts: Layers, # of the same pose
     depth = torch.cat([parts.depth[:, [head]] - 1 + 0.01 * (balls[..., 2] - balls[..., 2].mean(1, keepdim=True)), parts.depth[:, list(ENDS)] - 0.1], 1)
     return Layers(alpha, parts.shade[:, [head, head, *ENDS]], torch.stack([skin, hair, shoes, shoes, skin, skin], 1), depth)
 
-# %% ../nbs/10_painting.ipynb #c9d37a2b
+# %% ../nbs/10_painting.ipynb #0343a592
 class Painting(NamedTuple):
     "Painted puppets and what is known of them."
     images: Tensor  # (B,3,H,W) in [0,1]
@@ -396,7 +398,7 @@ class Painting(NamedTuple):
     drawn: Tensor   # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
     alpha: Tensor   # (B,H,W) coverage by the puppet
 
-# %% ../nbs/10_painting.ipynb #0ed0b0d3
+# %% ../nbs/10_painting.ipynb #ac0ba0fe
 def paint_pose(pose: Pose,     # known poses in view
         frames: Tensor,        # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,      # (B,1,S,S) m_sal of the frames
@@ -418,7 +420,7 @@ def paint_pose(pose: Pose,     # known poses in view
     images, alpha = composite(layers, background), layers.alpha
     return Painting(finish(images, g, cfg), pose, drawn.joints_2d, 1 - (1 - alpha).prod(1))
 
-# %% ../nbs/10_painting.ipynb #62f5ad20
+# %% ../nbs/10_painting.ipynb #060d31b5
 def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
         frames: Tensor,          # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,        # (B,1,S,S) m_sal of the frames
@@ -429,7 +431,7 @@ def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
     "Unpaired poses as painted puppets, seen by random cameras."
     return paint_pose(random_view(poses, frames.shape[-1], g, cfg), frames, saliency, puppet, g, cfg)
 
-# %% ../nbs/10_painting.ipynb #3a5068d6
+# %% ../nbs/10_painting.ipynb #9d9607af
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:
     "Blur half of the pictures a little, shift colours, add noise."
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)

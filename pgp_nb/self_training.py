@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['mirrored_back', 'mirrored_joints', 'SelfLabels', 'flip_averaged', 'self_labels', 'points_in_image', 'obstruct']
 
-# %% ../nbs/11b_self_training.ipynb #cabc7202
+# %% ../nbs/11b_self_training.ipynb #5d87c913
 from typing import NamedTuple
 import torch
 from torch import Tensor
 from .conventions import MIRROR, N_JOINTS
 from .evaluation import faces_camera
 from .kinematics import mirror_local_vectors
+from .losses import facing_twin
 from .networks import Encoding, PGPNet, Pose
 from .painting import clutter
 
-# %% ../nbs/11b_self_training.ipynb #81c10cc0
+# %% ../nbs/11b_self_training.ipynb #2bd47ede
 def mirrored_back(code: Encoding # of mirrored images
     ) -> Encoding:               # of the images
     "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse. Joints in the camera's axes (`kinematic=False`) take `mirrored_joints`."
@@ -27,7 +28,7 @@ def mirrored_joints(code: Encoding) -> Encoding:
     "The same for the ablation that says joints in the camera's axes."
     return mirrored_back(code)._replace(v=code.v[:, list(MIRROR)] * code.v.new_tensor([-1, 1, 1]))
 
-# %% ../nbs/11b_self_training.ipynb #99fa01bf
+# %% ../nbs/11b_self_training.ipynb #0943c347
 class SelfLabels(NamedTuple):
     "What the encoder answers."
     joints_3d: Tensor  # (B,17,3) mm, camera frame
@@ -58,10 +59,9 @@ def self_labels(net: PGPNet, # as it is, in its mode
 def points_in_image(code: Encoding, pose: Pose, size: int) -> Tensor:
     "The image points of the joints in px, left and right as the pose has them; its projected joints where there are no image points."
     if code.keypoints is None: return pose.joints_2d
-    points = size * code.keypoints[:, :N_JOINTS]
-    return torch.where(faces_camera(pose.joints_3d)[:, None, None], points, points[:, list(MIRROR)])
+    return facing_twin(size * code.keypoints[:, :N_JOINTS], faces_camera(pose.joints_3d))
 
-# %% ../nbs/11b_self_training.ipynb #d2e36a70
+# %% ../nbs/11b_self_training.ipynb #24189c4e
 def obstruct(images: Tensor,  # (B,3,S,S) in [0,1]
         g: torch.Generator,   # source of randomness
         share: float = 0.4,   # of the images with bars
