@@ -6,10 +6,11 @@
 __all__ = ['BANDS', 'SKIN', 'HAIR', 'ENDS', 'GARMENTS', 'uniform', 'color_jitter', 'flip_rotate', 'fill_in', 'not_salient',
            'shuffled', 'backgrounds', 'PaintConfig', 'view_rotation', 'zoom_raw', 'random_view', 'jitter_limbs',
            'band_colors', 'part_colors', 'between', 'natural_colors', 'Layers', 'composite', 'skull', 'pixel_grid',
-           'toes_and_fingers', 'capsules', 'clutter', 'shadow', 'feet_and_hands', 'stripes', 'texture', 'side_light',
-           'part_layers', 'garment_layers', 'detail_layers', 'Painting', 'paint_pose', 'paint_puppets', 'finish']
+           'toes_and_fingers', 'capsules', 'clutter', 'shadow', 'feet_and_hands', 'patterns', 'light_gradient',
+           'texture', 'side_light', 'part_layers', 'garment_layers', 'detail_layers', 'Painting', 'paint_pose',
+           'paint_puppets', 'finish']
 
-# %% ../nbs/10_painting.ipynb #687c1a28
+# %% ../nbs/10_painting.ipynb #565bf508
 from dataclasses import dataclass
 import math
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from .networks import Pose, place, pose_from_camera
 from .puppet import Puppet
 from .segmentation import limb_depths
 
-# %% ../nbs/10_painting.ipynb #2179dbea
+# %% ../nbs/10_painting.ipynb #fea342b3
 def uniform(low: float, high: float, shape: tuple, g: torch.Generator, device="cpu") -> Tensor:
     "Uniform random numbers from a CPU generator, on any device."
     return (torch.rand(shape, generator=g) * (high - low) + low).to(device)
@@ -40,7 +41,7 @@ def color_jitter(images: Tensor,  # (B,3,H,W) in [0,1]
     x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(B, 1, 1, 1)
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #373b0269
+# %% ../nbs/10_painting.ipynb #52940ea3
 def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
         g: torch.Generator,      # source of randomness
         degrees: float = 20.,    # largest rotation in the image plane
@@ -55,7 +56,7 @@ def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
     grid = F.affine_grid(torch.cat([theta, shift[..., None]], -1), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #8dbeeb2f
+# %% ../nbs/10_painting.ipynb #789e77b8
 def fill_in(images: Tensor, # (B,3,H,W)
         known: Tensor       # (B,1,H,W) in [0,1]: 1 keep, 0 fill
     ) -> Tensor:            # (B,3,H,W)
@@ -66,7 +67,7 @@ def fill_in(images: Tensor, # (B,3,H,W)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
     return known * images + (1 - known) * F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #860c577c
+# %% ../nbs/10_painting.ipynb #80ba202f
 def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
         reach: float = 0.06       # how far a salient pixel reaches, image sides
     ) -> Tensor:                  # (B,1,H,W) 0 or 1
@@ -75,7 +76,7 @@ def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
     rows = F.max_pool2d(saliency, (1, 2 * k + 1), 1, (0, k))
     return (F.max_pool2d(rows, (2 * k + 1, 1), 1, (k, 0)) < 0.2).to(saliency)
 
-# %% ../nbs/10_painting.ipynb #b5675e5a
+# %% ../nbs/10_painting.ipynb #74516073
 def shuffled(x: Tensor, g: torch.Generator) -> Tensor:
     "The samples of a batch in random order."
     return x[torch.randperm(len(x), generator=g).to(x.device)]
@@ -92,7 +93,7 @@ def backgrounds(frames: Tensor,  # (B,3,H,W) unlabelled frames in [0,1]
     half = uniform(0, 1, (len(frames), 1, 1, 1), g, frames.device) < 0.5
     return flip_rotate(torch.where(half, torch.lerp(other, filled, F.avg_pool2d(known, 5, 1, 2)), filled), g, 4., zoom)
 
-# %% ../nbs/10_painting.ipynb #17dfc5a3
+# %% ../nbs/10_painting.ipynb #a08f2985
 @dataclass(frozen=True)
 class PaintConfig:
     "How unpaired poses are seen and painted."
@@ -120,20 +121,20 @@ class PaintConfig:
         for name in ("saliency_colors", "natural", "clutter"):
             if not 0 <= getattr(self, name) <= 1: raise ValueError(f"paint.{name} {getattr(self, name)}: a share in [0, 1]")
 
-# %% ../nbs/10_painting.ipynb #9a5df8db
+# %% ../nbs/10_painting.ipynb #b4890b42
 def view_rotation(B: int, g: torch.Generator, cfg: PaintConfig = PaintConfig()) -> Tensor:
     "(B,3,3) rotations from an upright frame (z up, any heading) to random cameras."
     angles = uniform(-1, 1, (B, 3), g) * torch.tensor([math.pi, (cfg.elevation[1] - cfg.elevation[0]) * math.pi / 360, cfg.roll * math.pi / 180])
     return camera_rotation(angles + torch.tensor([0, sum(cfg.elevation) * math.pi / 360, 0]))
 
-# %% ../nbs/10_painting.ipynb #3d8d2a09
+# %% ../nbs/10_painting.ipynb #9263f18b
 def zoom_raw(fill: Tensor # share of the image side that the joints span, below 0.95
     ) -> Tensor:          # the raw camera's last number
     "The unbounded translation in depth that makes a person fill a share of the image."
     limits = CameraLimits()
     return (((1 - 2 * limits.margin) / fill).log() / math.log(limits.zoom)).clamp(1e-3, 1 - 1e-3).logit()
 
-# %% ../nbs/10_painting.ipynb #8d6ec29a
+# %% ../nbs/10_painting.ipynb #af25401e
 def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
         size: int,              # image side, px
         g: torch.Generator,     # source of randomness
@@ -147,7 +148,7 @@ def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     translation = place(canonical @ rotation.mT, torch.cat([uniform(-1.5, 1.5, (B, 2), g), zoom_raw(uniform(*cfg.fill, (B, 1), g))], 1).to(poses))
     return pose_from_camera(canonical, Camera(rotation, translation), size)
 
-# %% ../nbs/10_painting.ipynb #38210690
+# %% ../nbs/10_painting.ipynb #de5ce949
 def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
         g: torch.Generator,         # source of randomness
         amount: float               # largest relative change
@@ -157,7 +158,7 @@ def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + (change + change[:, list(MIRROR)]) / 2))
 
-# %% ../nbs/10_painting.ipynb #3d62c6f0
+# %% ../nbs/10_painting.ipynb #587bf6b2
 BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
 
 def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
@@ -174,7 +175,7 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     index = torch.multinomial(weights.flatten(0, 1).cpu(), 1, generator=g).to(images.device).view(len(images), 1, -1)
     return images.reshape(len(images), 3, -1).gather(2, index.expand(-1, 3, -1)).mT
 
-# %% ../nbs/10_painting.ipynb #75118eba
+# %% ../nbs/10_painting.ipynb #81e2009a
 def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator     # source of randomness
     ) -> Tensor:               # (B,10,3) a colour for every part
@@ -186,7 +187,7 @@ def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
     return (colors + 0.015 * torch.randn(colors.shape, generator=g).to(colors)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #a0342767
+# %% ../nbs/10_painting.ipynb #8d366f1a
 SKIN = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 HAIR = ("171412", "2a1d15", "46301f", "6a4a2f", "a57e4e", "d2b27a", "7d3a1e", "8f8d8a", "d0cdc8")
 
@@ -202,13 +203,15 @@ def natural_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator,       # source of randomness
         share: float              # of the people, the others keep their colours
     ) -> Tensor:                  # (B,5,3)
-    "Skin and hair in human colours."
-    B, light = len(bands), uniform(0.6, 1.1, (len(bands), 1, 1), g)
-    human = (torch.stack([between(HAIR, B, g), between(SKIN, B, g)], 1) * light).clamp(max=1).to(bands)
+    "Skin and hair in human colours; one in eight is bald, one in seven wears a cap of any colour."
+    B, light, kind = len(bands), uniform(0.6, 1.1, (len(bands), 1, 1), g), uniform(0, 1, (len(bands), 1), g)
+    hair, skin, cap = between(HAIR, B, g), between(SKIN, B, g), uniform(0, 1, (B, 3), g)
+    hair = torch.where(kind < 0.12, skin, torch.where(kind < 0.27, cap, hair))
+    human = (torch.stack([hair, skin], 1) * light).clamp(max=1).to(bands)
     chosen = uniform(0, 1, (B, 1, 1), g, bands.device) < share
     return torch.cat([torch.where(chosen, human, bands[:, :2]), bands[:, 2:]], 1)
 
-# %% ../nbs/10_painting.ipynb #4798ba95
+# %% ../nbs/10_painting.ipynb #738225e6
 class Layers(NamedTuple):
     "What is laid over a background, K layers."
     alpha: Tensor   # (B,K,H,W) opacity
@@ -226,7 +229,7 @@ def composite(layers: Layers,
         picture = torch.lerp(picture, color, layers.alpha[rows, k, None])
     return picture
 
-# %% ../nbs/10_painting.ipynb #e3af3c8e
+# %% ../nbs/10_painting.ipynb #1a16ca34
 def skull(joints_3d: Tensor # (B,17,3) mm, camera frame
     ) -> Tensor:            # (B,2,3) mm: centres of the face and of the hair
     "Two balls that make a head with a front and a back."
@@ -236,13 +239,13 @@ def skull(joints_3d: Tensor # (B,17,3) mm, camera frame
     forward = F.normalize(torch.where(forward.norm(dim=-1, keepdim=True) > 20, forward, face_vector(joints_3d)), dim=-1)
     return torch.stack([top - 110 * axis + 20 * forward, top - 78 * axis - 28 * forward], 1)
 
-# %% ../nbs/10_painting.ipynb #8ce9d839
+# %% ../nbs/10_painting.ipynb #bdcac3b3
 def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     "Coordinates y (size,1) and x (1,size) of the pixel centres, px."
     center = torch.arange(size, device=like.device, dtype=like.dtype) + 0.5
     return center[:, None], center[None]
 
-# %% ../nbs/10_painting.ipynb #bbaaa6c7
+# %% ../nbs/10_painting.ipynb #69121893
 def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
     ) -> tuple[Tensor, Tensor]:        # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
     "The ends of feet and hands."
@@ -256,7 +259,7 @@ def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
 
 ENDS = tuple(PART_NAMES.index(n) for n in ("r_shin", "l_shin", "r_forearm", "l_forearm"))
 
-# %% ../nbs/10_painting.ipynb #1b74488b
+# %% ../nbs/10_painting.ipynb #c8e89218
 def capsules(a: Tensor,  # (B,K,2) px
         b: Tensor,       # (B,K,2) px
         radius: Tensor,  # (B,K) px
@@ -269,7 +272,7 @@ def capsules(a: Tensor,  # (B,K,2) px
     distance = ((x - ax - t * dx)**2 + (y - ay - t * dy)**2).sqrt()
     return torch.sigmoid(3 * (radius[..., None, None] - distance))
 
-# %% ../nbs/10_painting.ipynb #aa3a0346
+# %% ../nbs/10_painting.ipynb #361ab3fa
 def clutter(background: Tensor, # (B,3,H,W)
         g: torch.Generator,     # source of randomness
         share: float = 0.6,     # of the pictures
@@ -284,7 +287,7 @@ def clutter(background: Tensor, # (B,3,H,W)
         background = torch.lerp(background, (other * tint[:, k]).clamp(max=1), (bar * (radius[:, k] > 0)[:, None, None])[:, None])
     return background
 
-# %% ../nbs/10_painting.ipynb #530e32dd
+# %% ../nbs/10_painting.ipynb #7f589bb5
 def shadow(background: Tensor, # (B,3,H,W)
         pose: Pose,            # who stands there
         g: torch.Generator     # source of randomness
@@ -298,7 +301,7 @@ def shadow(background: Tensor, # (B,3,H,W)
     dark = capsules(ankles, ankles + away, uniform(50, 110, (B, 2), g, dev) * scale, size).amax(1, keepdim=True)
     return background * (1 - uniform(0, 0.6, (B, 1, 1, 1), g, dev) * F.avg_pool2d(dark, 3, 1, 1))
 
-# %% ../nbs/10_painting.ipynb #41cf1042
+# %% ../nbs/10_painting.ipynb #6daccd55
 def feet_and_hands(pose: Pose, # whose
         size: int,             # image side, px
         radius: float = 40.    # mm
@@ -307,17 +310,26 @@ def feet_and_hands(pose: Pose, # whose
     start, end = toes_and_fingers(pose.joints_3d)
     return capsules(project(start, size), project(end, size), radius * FOCAL * size / end[..., 2], size)
 
-# %% ../nbs/10_painting.ipynb #68aa1633
+# %% ../nbs/10_painting.ipynb #610d3b89
 GARMENTS = tuple({"torso": 0, "head": 1}.get(p.name, 0 if "arm" in p.name else 2) for p in PARTS)  # shirt, head, trousers
 
-def stripes(B: int, size: int, g: torch.Generator, device) -> Tensor:
-    "(B,10,H,W) changes of brightness about zero: random stripes on a quarter of the garments, a slow gradient of light over all."
+def patterns(B: int, size: int, g: torch.Generator, device) -> Tensor:
+    "(B,10,H,W) changes of brightness in [-1,1]: stripes, checks or plaid, fine or coarse, soft or sharp, on three garments of five; faint ones on heads."
     per_garment = lambda low, high: uniform(low, high, (B, 3, 1, 1), g, device)
-    angle, phase, wave = per_garment(0, math.pi), per_garment(0, 6.3), per_garment(.15, .9) * 64 / size
-    strong = (per_garment(0, 1) < 0.25) * per_garment(0.1, 0.5)
+    angle, phase, across, edge, kind = per_garment(0, math.pi), per_garment(0, 6.3), per_garment(0, 6.3), per_garment(.8, 4), per_garment(0, 1)
+    wave = 2 * math.pi / (size * per_garment(math.log(.026), math.log(.3)).exp())
+    strong = (kind < 0.6) * per_garment(0.1, 0.9) * kind.new_tensor([1, 0.2, 1])[:, None, None]
     y, x = pixel_grid(size, angle)
-    light = uniform(-.2, .2, (B, 1, 1, 1), g, device) * (x / size - .5) + uniform(-.2, .2, (B, 1, 1, 1), g, device) * (y / size - .5)
-    return light + (strong * torch.sin(wave * (x * angle.cos() + y * angle.sin()) + phase))[:, list(GARMENTS)]
+    first = torch.tanh(edge * torch.sin(wave * (x * angle.cos() + y * angle.sin()) + phase))
+    second = torch.tanh(edge * torch.sin(wave * (y * angle.cos() - x * angle.sin()) + across))
+    pattern = torch.where(kind < 0.2, first * second, torch.where(kind < 0.3, (first + second) / 2, first))
+    return (strong * pattern)[:, list(GARMENTS)]
+
+def light_gradient(B: int, size: int, g: torch.Generator, device) -> Tensor:
+    "(B,1,H,W) changes of brightness about zero, slow ones from one end of the picture to the other."
+    slope = uniform(-.2, .2, (B, 2, 1, 1), g, device)
+    y, x = pixel_grid(size, slope)
+    return slope[:, :1] * (x / size - .5) + slope[:, 1:] * (y / size - .5)
 
 def texture(frames: Tensor,     # (B,3,H,W) unlabelled frames
         g: torch.Generator      # source of randomness
@@ -335,7 +347,7 @@ def side_light(maps: Tensor,    # (B,10,H,W) part maps
     slope_y, slope_x = torch.gradient(maps, dim=(2, 3))
     return strong * (angle.cos() * slope_x + angle.sin() * slope_y)
 
-# %% ../nbs/10_painting.ipynb #70cab341
+# %% ../nbs/10_painting.ipynb #ffaa5947
 def part_layers(pose: Pose, # as it is drawn
         bands: Tensor,      # (B,5,3) colours in the order of `BANDS`
         frames: Tensor,     # (B,3,S,S) unlabelled frames in [0,1], for textures
@@ -350,11 +362,11 @@ def part_layers(pose: Pose, # as it is drawn
     threshold = (cfg.threshold + (threshold + threshold[:, list(PART_MIRROR)]) / 2).clamp_min(0.08)
     alpha = ((maps - threshold[..., None, None]) * 8 + 0.5).clamp(0, 1)
     shade = 1.05 - uniform(0, 0.35, (B, 1, 1, 1), g, dev) * (1 - maps)
-    if cfg.details: shade = shade + stripes(B, size, g, dev) + texture(frames, g) + side_light(maps, g)
+    if cfg.details: shade = shade + patterns(B, size, g, dev) + light_gradient(B, size, g, dev) + texture(frames, g) + side_light(maps, g)
     depth = limb_depths(pose.joints_3d[..., 2]) + cfg.order_jitter * torch.randn((B, N_PARTS), generator=g).to(dev)
     return Layers(alpha, shade.clamp_min(0), part_colors(bands, g), depth)
 
-# %% ../nbs/10_painting.ipynb #6c397747
+# %% ../nbs/10_painting.ipynb #a4f388a1
 def garment_layers(pose: Pose, # as it is drawn
         bands: Tensor,         # (B,5,3) colours in the order of `BANDS`
         size: int,             # image side, px
@@ -374,7 +386,7 @@ def garment_layers(pose: Pose, # as it is drawn
     depth = torch.stack([(a[:, 0, 2] + long[:, 0, 2]) / 2 - 60, (a[:, 1, 2] + long[:, 1, 2]) / 2], 1)
     return Layers(alpha, 0.75 + 0.25 * alpha, torch.stack([skirt, bands[:, names.index("hair")]], 1), depth)
 
-# %% ../nbs/10_painting.ipynb #8a105bd2
+# %% ../nbs/10_painting.ipynb #daf76302
 def detail_layers(parts: Layers, # of the same pose
         pose: Pose,              # as it is drawn
         bands: Tensor,           # (B,5,3) colours in the order of `BANDS`
@@ -390,7 +402,7 @@ def detail_layers(parts: Layers, # of the same pose
     depth = torch.cat([parts.depth[:, [head]] - 1 + 0.01 * (balls[..., 2] - balls[..., 2].mean(1, keepdim=True)), parts.depth[:, list(ENDS)] - 0.1], 1)
     return Layers(alpha, parts.shade[:, [head, head, *ENDS]], torch.stack([skin, hair, shoes, shoes, skin, skin], 1), depth)
 
-# %% ../nbs/10_painting.ipynb #0343a592
+# %% ../nbs/10_painting.ipynb #bffe39e7
 class Painting(NamedTuple):
     "Painted puppets and what is known of them."
     images: Tensor  # (B,3,H,W) in [0,1]
@@ -398,7 +410,7 @@ class Painting(NamedTuple):
     drawn: Tensor   # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
     alpha: Tensor   # (B,H,W) coverage by the puppet
 
-# %% ../nbs/10_painting.ipynb #ac0ba0fe
+# %% ../nbs/10_painting.ipynb #18773d11
 def paint_pose(pose: Pose,     # known poses in view
         frames: Tensor,        # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,      # (B,1,S,S) m_sal of the frames
@@ -420,7 +432,7 @@ def paint_pose(pose: Pose,     # known poses in view
     images, alpha = composite(layers, background), layers.alpha
     return Painting(finish(images, g, cfg), pose, drawn.joints_2d, 1 - (1 - alpha).prod(1))
 
-# %% ../nbs/10_painting.ipynb #060d31b5
+# %% ../nbs/10_painting.ipynb #a53d44bf
 def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
         frames: Tensor,          # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,        # (B,1,S,S) m_sal of the frames
@@ -431,7 +443,7 @@ def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
     "Unpaired poses as painted puppets, seen by random cameras."
     return paint_pose(random_view(poses, frames.shape[-1], g, cfg), frames, saliency, puppet, g, cfg)
 
-# %% ../nbs/10_painting.ipynb #9d9607af
+# %% ../nbs/10_painting.ipynb #9dae72cf
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:
     "Blur half of the pictures a little, shift colours, add noise."
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
