@@ -51,7 +51,7 @@ def many(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     for seed, pa in enumerate((60., 62., 64.)):
         fabricate(folder, "unsup", seed, **made_up(pa, f1_fg_bg=0.9, f1_parts_coarse_bg=0.6, f1_fg_bg_puppet=0.8, f1_parts_coarse_bg_puppet=0.5, f1_parts=0.4, mean_pose=made_up(120.), nearest_pose=made_up(50.),
-                                              synthesis={"pose transfer": {"decoder": {"l1": 0.25, "l1_ci": [0.125, 0.375], "ssim": 0.5}}}))
+                                              synthesis={"pose transfer": {"decoder": {"l1": 0.25, "l1_ci": [0.125, 0.375], "ssim": 0.5}}}, photographs={"lsp": {"limb_pck_2d": 0.5, "limb_pck_2d_mean_pose": 0.125, "photographs": 10}, "without joints": {"f1_fg": 0.5}}, flip_test=made_up(58.)))
     for name, pa in {"multi-view": 55., "weakly": 45., "semi": 40., "only-3d": 50., "without-tfk": 93., "without-qz": 124., "without-msal": 155., "fig4-semi-1": 58., "fig4-semi-10": 40.,
                      "fig4-only-3d-1": 100., "fig4-only-3d-10": 80., "fig4-only-3d-100": 50., "mine": 77.}.items(): fabricate(folder, name, **made_up(pa))
     return folder
@@ -103,6 +103,20 @@ def test_synthesis_is_shown_where_it_was_measured(whole):
     assert row(text, "pose transfer") == ["pose transfer", "decoder", "0.250 ± 0.000 [0.125, 0.375]", "0.500 ± 0.000"]
 
 
+def test_photographs_are_shown_where_they_were_measured(whole):
+    text = (whole / "report/report.md").read_text(encoding="utf-8")
+    section = text[text.index("## Photographs"):]
+    assert row(section, "unsup") == ["unsup", "lsp", "0.500", "0.125", "10"] and "without joints" not in section
+
+
+def test_longer_runs_are_shown_with_flip_test_and_synthesis(tmp_path):
+    painted = {"pose transfer": {"decoder": {"l1": 0.25, "ssim": 0.5}}}
+    fabricate(tmp_path / "runs", "lite", **made_up(60., synthesis=painted, flip_test=made_up(58.)))
+    text = built(tmp_path, [str(tmp_path / "runs")])
+    assert row(text, "*with flip test*")[3].startswith("58.0") and text.count("*with flip test*") == 1
+    assert "Run `lite`" in text and row(text, "pose transfer")[2:] == ["0.250", "0.500"]
+
+
 def test_what_is_missing_is_a_dash_and_said(tmp_path):
     fabricate(tmp_path / "runs", "unsup", pa_mpjpe=70., facing_error=None)
     fabricate(tmp_path / "runs", "weakly", pa_mpjpe=None)
@@ -116,7 +130,7 @@ def test_what_is_missing_is_a_dash_and_said(tmp_path):
     assert row(text, "without T_fk∘T_c")[4:] == ["–"]*4 and "No run of this figure" in text
     said = text[text.index("## What is missing"):]
     assert "`only-3d-s0/metrics.json` cannot be read" in said and "`semi-s0/metrics.json` pa_mpjpe is 'seventy'" in said
-    assert "Novel synthesis is not measured" in said and "## Novel synthesis" not in text
+    assert "Novel synthesis is not measured" in said and "## Novel synthesis" not in text and "Photographs are not measured" in said and "## Photographs" not in text
     assert "Not run: multi-view, semi, only-3d, without-tfk" in said and "Fewer than three seeds: unsup (1), weakly (1)" in said
 
 
