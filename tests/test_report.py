@@ -111,10 +111,10 @@ def test_photographs_are_shown_where_they_were_measured(whole):
 
 def test_longer_runs_are_shown_with_flip_test_and_synthesis(tmp_path):
     painted = {"pose transfer": {"decoder": {"l1": 0.25, "ssim": 0.5}}}
-    fabricate(tmp_path / "runs", "lite", **made_up(60., synthesis=painted, flip_test=made_up(58.)))
+    fabricate(tmp_path / "runs", "lite-decoder", **made_up(60., synthesis=painted, flip_test=made_up(58.)))
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert row(text, "*with flip test*")[3].startswith("58.0") and text.count("*with flip test*") == 1
-    assert "Run `lite`" in text and row(text, "pose transfer")[2:] == ["0.250", "0.500"]
+    assert "Run `lite-decoder`" in text and row(text, "pose transfer")[2:] == ["0.250", "0.500"]
 
 
 def test_what_is_missing_is_a_dash_and_said(tmp_path):
