@@ -1,7 +1,7 @@
 """Put the weights of a finished and evaluated run among those that come with the library, with a model card written from its own files.
 
-    papermill experiments/evaluate.ipynb runs/lite-s0/evaluate.ipynb -p weights runs/lite-s0
-    python tools/ship.py runs/lite-s0 unsup --command "python -m pgp_nb.training --preset lite --run runs/lite-s0"
+    papermill experiments/evaluate.ipynb runs/mine/evaluate.ipynb -p weights runs/mine
+    python tools/ship.py runs/mine unsup --command "python -m pgp_nb.training --preset lite --run runs/mine" --notes limits.md
 
 The card names the configuration, the metrics with their intervals beside the baselines, and what the network fails at: add to it by hand in `--notes`, a Markdown file.
 """
@@ -32,8 +32,9 @@ def card(run, name, command, notes):
              f"Encoder and decoder of {network['backbone']} at {network['size']} px. Supervision: {SUPERVISION[config['supervision']]}.", "",
              "## Training", "", f"Data: the embedded rendered people (`pgp_nb.people`, seed {config['seed']}, {config['pairs']} pairs) and {config['unpaired']} unpaired poses of the shipped pose prior."
              + (" Backbone from ImageNet weights (EfficientNet-Lite0, Apache-2.0)." if network["backbone"] == "efficientnet_lite0" else ""), "",
-             f"{metrics['iterations']} iterations, {metrics['seconds'] / 60:.0f} minutes; the weights of the best validation (iteration {metrics.get('best_iteration', '-')}).", "",
              "```sh", command, "```", "",
+             f"The last command took {metrics['iterations']} iterations and {metrics['seconds'] / 60:.0f} minutes; kept are the weights of "
+             + (f"the best validation (iteration {metrics['best_iteration']})." if "best_iteration" in metrics else "its last iteration."), "",
              "## Metrics", "", "Held-out people (other bodies, clothes, motions and places than training, validation and the unpaired poses), with 95 % bootstrap intervals over pairs.", "",
              metrics_table({"this network": found["people"], "with flip test": found["people_flip_test"], "mean pose": found["mean_pose"], "nearest unpaired pose (oracle)": found["nearest_pose"]}, POSE), "",
              metrics_table({"decoder, shape-aware": found["people"], "puppet, shape-unaware": puppet}, PARTS), *photographs(found), "",
