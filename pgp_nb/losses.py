@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['BETA', 'LossWeights', 'foreground', 'sharpen', 'image_u_loss', 'masked_mean', 'image_c_loss', 'segmentation_loss',
-           'canonical_loss', 'pose_loss', 'known_mean', 'facing_twin', 'keypoint_loss', 'facing_loss',
-           'appearance_loss', 'facing_in_image', 'projection_loss', 'facing_image_loss', 'view_error',
+           'silhouette_loss', 'canonical_loss', 'pose_loss', 'known_mean', 'facing_twin', 'keypoint_loss',
+           'facing_loss', 'appearance_loss', 'facing_in_image', 'projection_loss', 'facing_image_loss', 'view_error',
            'expected_view_error', 'limb_length_loss']
 
-# %% ../nbs/11_losses.ipynb #a1212f0a
+# %% ../nbs/11_losses.ipynb #9011b998
 from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from .conventions import BACKGROUND, MIRROR, N_JOINTS, joint_index
 from .kinematics import LIMB_LENGTHS, face_vector, limb_lengths
 from .networks import Encoding, Pose, PoseMaps
 
-# %% ../nbs/11_losses.ipynb #a7b39847
+# %% ../nbs/11_losses.ipynb #2ff0edeb
 @dataclass(frozen=True)
 class LossWeights:
     "The learning rate of each term relative to `TrainConfig.lr`; 0 switches the term off."
@@ -30,13 +30,14 @@ class LossWeights:
     energy_appearance_decoder: float = 1.0 # L_{a_s} on the decoder
     paint: float = 0.0             # the painted bootstrap on the encoder
     lift: float = 0.0              # unpaired poses lifted from their projections, on the lifter
+    silhouette: float = 0.0        # the silhouette in the image against m_sal, on the silhouette alone
     annotated: float = 1.0         # the term of the supervision level on the encoder, where there is one
 
     def __post_init__(self):
         negative = [k for k, v in vars(self).items() if v < 0]
         if negative: raise ValueError(f"loss weights {negative} are negative: a weight is a relative learning rate, 0 switches the term off")
 
-# %% ../nbs/11_losses.ipynb #4b256b9c
+# %% ../nbs/11_losses.ipynb #06636cef
 BETA = 0.5
 
 def foreground(logits: Tensor # (B,11,H,W) of y-hat
@@ -49,7 +50,7 @@ def sharpen(m: Tensor, m_sal: Tensor, floor: float = 0.03) -> Tensor:
     a, b = m.clamp(floor, 1 - floor), m_sal.clamp(floor, 1 - floor)
     return a * b / (a * b + (1 - a) * (1 - b))
 
-# %% ../nbs/11_losses.ipynb #6bf79065
+# %% ../nbs/11_losses.ipynb #a5e65182
 def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
         logits: Tensor,         # (B,11,H,W) y-hat of the same
         target: Tensor,         # (B,3,H,W) I_t
@@ -64,7 +65,7 @@ def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
     if m_sal is None: return error.mean()
     return (error * (1 + gamma * m_sal)).mean() + F.binary_cross_entropy(m.clamp(1e-4, 1 - 1e-4), m_sal)
 
-# %% ../nbs/11_losses.ipynb #2b57213f
+# %% ../nbs/11_losses.ipynb #4bac4e88
 def masked_mean(features: Tensor, # (B,C,h,w)
         mask: Tensor              # (B,H,W) in [0,1], averaged down to h, w
     ) -> Tensor:                  # (B,C)
@@ -72,7 +73,7 @@ def masked_mean(features: Tensor, # (B,C,h,w)
     mask = F.adaptive_avg_pool2d(mask.unsqueeze(1), features.shape[-2:])
     return (features * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-4)
 
-# %% ../nbs/11_losses.ipynb #021d7e48
+# %% ../nbs/11_losses.ipynb #f2314462
 def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
         maps: PoseMaps,          # part maps of p_z
         features: Tensor,        # (B,C,h,w) first-stage features of I-hat
@@ -89,7 +90,7 @@ def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
     near, far = (ours - person).abs().mean(1), (ours - around).abs().mean(1)
     return loss + (near + F.relu(near - far + margin)).mean()
 
-# %% ../nbs/11_losses.ipynb #7a60e354
+# %% ../nbs/11_losses.ipynb #ef521200
 def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
         maps: PoseMaps                # part maps of p_z: labels y^{p_z} and w_unc
     ) -> Tensor:                      # scalar
@@ -99,12 +100,19 @@ def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
     entropy = -(log_y.exp() * log_y).sum(1)
     return ((1 - maps.w_unc) * cross + maps.w_unc * entropy).mean()
 
-# %% ../nbs/11_losses.ipynb #c20846d4
+# %% ../nbs/11_losses.ipynb #d78e1817
+def silhouette_loss(silhouette: Tensor, # (B,h,w) logits
+        m_sal: Tensor                   # (B,H,W) in [0,1], H and W multiples of h and w
+    ) -> Tensor:                        # scalar
+    "Cross-entropy of a silhouette to a soft mask, averaged down."
+    return F.binary_cross_entropy_with_logits(silhouette, F.adaptive_avg_pool2d(m_sal.unsqueeze(1), silhouette.shape[-2:])[:, 0])
+
+# %% ../nbs/11_losses.ipynb #450c710b
 def canonical_loss(pose: Pose, true: Pose) -> Tensor:
     "L_{p_z^3D} as written: mean absolute error of the canonical joints, in metres."
     return (pose.canonical - true.canonical).abs().mean() / 1000
 
-# %% ../nbs/11_losses.ipynb #4e0d3db9
+# %% ../nbs/11_losses.ipynb #86dc8f8c
 def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
         true: Pose,       # known pose and camera
         size: int         # image side, px
@@ -116,14 +124,14 @@ def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
     depth = (pose.joints_3d[..., 0, 2] / true.joints_3d[..., 0, 2]).log().abs().mean()
     return canonical_loss(pose, true) + camera + 2 * image + 0.1 * depth
 
-# %% ../nbs/11_losses.ipynb #b4e8c7a7
+# %% ../nbs/11_losses.ipynb #54db7d7d
 def known_mean(error: Tensor # (B,...) NaN where the truth is not known
     ) -> Tensor:             # scalar; 0 where nothing is known
     "Mean over what is known of each sample, then over the samples."
     error, known = error.flatten(1), ~error.isnan().flatten(1)
     return (torch.where(known, error, 0.).sum(1) / known.sum(1).clamp_min(1)).mean()
 
-# %% ../nbs/11_losses.ipynb #bd199b45
+# %% ../nbs/11_losses.ipynb #c4c1581b
 def facing_twin(q: Tensor, # (B,17,2) joints in the image
         faces: Tensor      # (B,) bool: the person faces the camera
     ) -> Tensor:           # (B,17,2)
@@ -138,19 +146,19 @@ def keypoint_loss(code: Encoding, # with image points
     "Distance of the first 17 image points from the joints, left and right swapped where the person faces away."
     return 4 * known_mean((code.keypoints[:, :N_JOINTS] - facing_twin(q, faces) / size).abs())
 
-# %% ../nbs/11_losses.ipynb #12206f35
+# %% ../nbs/11_losses.ipynb #2bf1d16f
 def facing_loss(code: Encoding, true: Pose, certainty: Tensor | float = 1. # (B,) weight of each bit
     ) -> Tensor:
     "Cross-entropy of the facing logit; profiles, whose facing is a matter of millimetres, count less."
     towards = -face_vector(true.joints_3d)[..., 2]
     return F.binary_cross_entropy_with_logits(code.facing_logit, (towards > 0).to(towards), weight=certainty * towards.abs().detach())
 
-# %% ../nbs/11_losses.ipynb #91c06863
+# %% ../nbs/11_losses.ipynb #0bc6d2af
 def appearance_loss(a: Tensor, again: Tensor) -> Tensor:
     "L_{a_s}: mean absolute error of the appearance."
     return (a - again).abs().mean()
 
-# %% ../nbs/11_losses.ipynb #17f273a6
+# %% ../nbs/11_losses.ipynb #5ae9800f
 def facing_in_image(q: Tensor    # (B,17,2) px; NaN where not known
     ) -> tuple[Tensor, Tensor]:  # (B,) bool, faces the camera; (B,) weight in [0,1], 0 where the image does not say
     "The facing bit from joints in the image alone."
@@ -172,7 +180,7 @@ def facing_image_loss(code: Encoding, q: Tensor) -> Tensor:
     faces, weight = facing_in_image(q)
     return F.binary_cross_entropy_with_logits(code.facing_logit, faces.to(q), weight=weight)
 
-# %% ../nbs/11_losses.ipynb #2979b79c
+# %% ../nbs/11_losses.ipynb #3608fefa
 def view_error(first: Pose, second: Pose, # of the same instant
         turn: Tensor                      # (B,3,3) from the first camera's axes to the second's
     ) -> Tensor:                          # (B,) in metres
@@ -181,7 +189,7 @@ def view_error(first: Pose, second: Pose, # of the same instant
     canonical = (first.canonical - second.canonical).abs().mean((-2, -1))
     return (canonical + (about(first) @ turn.mT - about(second)).abs().mean((-2, -1))) / 1000
 
-# %% ../nbs/11_losses.ipynb #c61d2546
+# %% ../nbs/11_losses.ipynb #46d52d8d
 def expected_view_error(first: list[Pose], second: list[Pose], # both twins: facing the camera, facing away
         p_first: Tensor, p_second: Tensor,                     # (B,) probability of facing the camera
         turn: Tensor                                           # (B,3,3)
@@ -191,7 +199,7 @@ def expected_view_error(first: list[Pose], second: list[Pose], # both twins: fac
     errors = torch.stack([view_error(a, b, turn) for a in first for b in second])
     return (errors.amin(0) + (chances * errors.detach()).sum(0)).mean()
 
-# %% ../nbs/11_losses.ipynb #a598e57f
+# %% ../nbs/11_losses.ipynb #222d3794
 def limb_length_loss(pose: Pose) -> Tensor:
     "Mean absolute difference of the limb lengths from the constant ones, in metres."
     return (limb_lengths(pose.canonical)[..., 1:] - LIMB_LENGTHS[1:].to(pose.canonical)).abs().mean() / 1000

@@ -10,7 +10,7 @@ __all__ = ['BANDS', 'SKIN', 'HAIR', 'ENDS', 'GARMENTS', 'CHEST', 'uniform', 'col
            'light_gradient', 'texture', 'side_light', 'part_layers', 'garment_layers', 'detail_layers', 'chest_layers',
            'Painting', 'paint_pose', 'paint_puppets', 'finish']
 
-# %% ../nbs/10_painting.ipynb #be294951
+# %% ../nbs/10_painting.ipynb #26cbe94c
 from dataclasses import dataclass
 import math
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from .networks import Pose, place, pose_from_camera
 from .puppet import Puppet
 from .segmentation import limb_depths
 
-# %% ../nbs/10_painting.ipynb #fecc1932
+# %% ../nbs/10_painting.ipynb #ebc2724e
 def uniform(low: float, high: float, shape: tuple, g: torch.Generator, device="cpu") -> Tensor:
     "Uniform random numbers from a CPU generator, on any device."
     return (torch.rand(shape, generator=g) * (high - low) + low).to(device)
@@ -41,7 +41,7 @@ def color_jitter(images: Tensor,  # (B,3,H,W) in [0,1]
     x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(B, 1, 1, 1)
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #deb7e2ca
+# %% ../nbs/10_painting.ipynb #1bc255f6
 def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
         g: torch.Generator,      # source of randomness
         degrees: float = 20.,    # largest rotation in the image plane
@@ -56,7 +56,7 @@ def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
     grid = F.affine_grid(torch.cat([theta, shift[..., None]], -1), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #c8749959
+# %% ../nbs/10_painting.ipynb #ee501489
 def fill_in(images: Tensor, # (B,3,H,W)
         known: Tensor       # (B,1,H,W) in [0,1]: 1 keep, 0 fill
     ) -> Tensor:            # (B,3,H,W)
@@ -67,7 +67,7 @@ def fill_in(images: Tensor, # (B,3,H,W)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
     return known * images + (1 - known) * F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
 
-# %% ../nbs/10_painting.ipynb #b4dd587f
+# %% ../nbs/10_painting.ipynb #dc9a6a69
 def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
         reach: float = 0.06       # how far a salient pixel reaches, image sides
     ) -> Tensor:                  # (B,1,H,W) 0 or 1
@@ -76,7 +76,7 @@ def not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
     rows = F.max_pool2d(saliency, (1, 2 * k + 1), 1, (0, k))
     return (F.max_pool2d(rows, (2 * k + 1, 1), 1, (k, 0)) < 0.2).to(saliency)
 
-# %% ../nbs/10_painting.ipynb #16d70a12
+# %% ../nbs/10_painting.ipynb #12690f34
 def shuffled(x: Tensor, g: torch.Generator) -> Tensor:
     "The samples of a batch in random order."
     return x[torch.randperm(len(x), generator=g).to(x.device)]
@@ -93,7 +93,7 @@ def backgrounds(frames: Tensor,  # (B,3,H,W) unlabelled frames in [0,1]
     half = uniform(0, 1, (len(frames), 1, 1, 1), g, frames.device) < 0.5
     return flip_rotate(torch.where(half, torch.lerp(other, filled, F.avg_pool2d(known, 5, 1, 2)), filled), g, 4., zoom)
 
-# %% ../nbs/10_painting.ipynb #8a29d591
+# %% ../nbs/10_painting.ipynb #94b0ce4b
 @dataclass(frozen=True)
 class PaintConfig:
     "How unpaired poses are seen and painted."
@@ -121,20 +121,20 @@ class PaintConfig:
         for name in ("saliency_colors", "natural", "clutter"):
             if not 0 <= getattr(self, name) <= 1: raise ValueError(f"paint.{name} {getattr(self, name)}: a share in [0, 1]")
 
-# %% ../nbs/10_painting.ipynb #fee00c73
+# %% ../nbs/10_painting.ipynb #4a9474ed
 def view_rotation(B: int, g: torch.Generator, cfg: PaintConfig = PaintConfig()) -> Tensor:
     "(B,3,3) rotations from an upright frame (z up, any heading) to random cameras."
     angles = uniform(-1, 1, (B, 3), g) * torch.tensor([math.pi, (cfg.elevation[1] - cfg.elevation[0]) * math.pi / 360, cfg.roll * math.pi / 180])
     return camera_rotation(angles + torch.tensor([0, sum(cfg.elevation) * math.pi / 360, 0]))
 
-# %% ../nbs/10_painting.ipynb #439296ff
+# %% ../nbs/10_painting.ipynb #3dc453a9
 def zoom_raw(fill: Tensor # share of the image side that the joints span, below 0.95
     ) -> Tensor:          # the raw camera's last number
     "The unbounded translation in depth that makes a person fill a share of the image."
     limits = CameraLimits()
     return (((1 - 2 * limits.margin) / fill).log() / math.log(limits.zoom)).clamp(1e-3, 1 - 1e-3).logit()
 
-# %% ../nbs/10_painting.ipynb #9004f9b3
+# %% ../nbs/10_painting.ipynb #dc4c33f9
 def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
         size: int,              # image side, px
         g: torch.Generator,     # source of randomness
@@ -148,7 +148,7 @@ def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     translation = place(canonical @ rotation.mT, torch.cat([uniform(-1.5, 1.5, (B, 2), g), zoom_raw(uniform(*cfg.fill, (B, 1), g))], 1).to(poses))
     return pose_from_camera(canonical, Camera(rotation, translation), size)
 
-# %% ../nbs/10_painting.ipynb #8bf35b14
+# %% ../nbs/10_painting.ipynb #e85f8f9e
 def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
         g: torch.Generator,         # source of randomness
         amount: float               # largest relative change
@@ -158,7 +158,7 @@ def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + (change + change[:, list(MIRROR)]) / 2))
 
-# %% ../nbs/10_painting.ipynb #1a5363eb
+# %% ../nbs/10_painting.ipynb #fda40b4f
 BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
 
 def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
@@ -175,7 +175,7 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     index = torch.multinomial(weights.flatten(0, 1).cpu(), 1, generator=g).to(images.device).view(len(images), 1, -1)
     return images.reshape(len(images), 3, -1).gather(2, index.expand(-1, 3, -1)).mT
 
-# %% ../nbs/10_painting.ipynb #06d0c9f5
+# %% ../nbs/10_painting.ipynb #fcdd3881
 def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator     # source of randomness
     ) -> Tensor:               # (B,10,3) a colour for every part
@@ -187,7 +187,7 @@ def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
     return (colors + 0.015 * torch.randn(colors.shape, generator=g).to(colors)).clamp(0, 1)
 
-# %% ../nbs/10_painting.ipynb #d5f6f042
+# %% ../nbs/10_painting.ipynb #3295fd74
 SKIN = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 HAIR = ("171412", "2a1d15", "46301f", "6a4a2f", "a57e4e", "d2b27a", "7d3a1e", "8f8d8a", "d0cdc8")
 
@@ -211,12 +211,12 @@ def natural_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     chosen = uniform(0, 1, (B, 1, 1), g, bands.device) < share
     return torch.cat([torch.where(chosen, human, bands[:, :2]), bands[:, 2:]], 1)
 
-# %% ../nbs/10_painting.ipynb #54158236
+# %% ../nbs/10_painting.ipynb #0b4ff7ca
 class Layers(NamedTuple):
     "What is laid over a background, K layers."
     alpha: Tensor   # (B,K,H,W) opacity
     shade: Tensor   # (B,K,H,W) factor of the colour
-    colors: Tensor  # (B,K,3)
+    colors: Tensor  # (B,K,3), or pictures (B,K,3,H,W)
     depth: Tensor   # (B,K) larger is farther
 
 def composite(layers: Layers,
@@ -224,12 +224,12 @@ def composite(layers: Layers,
     ) -> Tensor:           # (B,3,H,W)
     "Lay the layers over the background, the farthest first."
     picture, rows = background, torch.arange(len(background), device=background.device)
+    colors = layers.colors if layers.colors.dim() == 5 else layers.colors[..., None, None]
     for k in layers.depth.argsort(1, descending=True).unbind(1):
-        color = layers.colors[rows, k, :, None, None] * layers.shade[rows, k, None]
-        picture = torch.lerp(picture, color, layers.alpha[rows, k, None])
+        picture = torch.lerp(picture, colors[rows, k] * layers.shade[rows, k, None], layers.alpha[rows, k, None])
     return picture
 
-# %% ../nbs/10_painting.ipynb #d168a335
+# %% ../nbs/10_painting.ipynb #0e423a06
 def skull(joints_3d: Tensor # (B,17,3) mm, camera frame
     ) -> Tensor:            # (B,2,3) mm: centres of the face and of the hair
     "Two balls that make a head with a front and a back."
@@ -239,13 +239,13 @@ def skull(joints_3d: Tensor # (B,17,3) mm, camera frame
     forward = F.normalize(torch.where(forward.norm(dim=-1, keepdim=True) > 20, forward, face_vector(joints_3d)), dim=-1)
     return torch.stack([top - 110 * axis + 20 * forward, top - 78 * axis - 28 * forward], 1)
 
-# %% ../nbs/10_painting.ipynb #f9f2c6c9
+# %% ../nbs/10_painting.ipynb #d998382f
 def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     "Coordinates y (size,1) and x (1,size) of the pixel centres, px."
     center = torch.arange(size, device=like.device, dtype=like.dtype) + 0.5
     return center[:, None], center[None]
 
-# %% ../nbs/10_painting.ipynb #b5598ff2
+# %% ../nbs/10_painting.ipynb #1b68ad0f
 def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
     ) -> tuple[Tensor, Tensor]:        # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
     "The ends of feet and hands."
@@ -259,7 +259,7 @@ def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
 
 ENDS = tuple(PART_NAMES.index(n) for n in ("r_shin", "l_shin", "r_forearm", "l_forearm"))
 
-# %% ../nbs/10_painting.ipynb #b62aecbb
+# %% ../nbs/10_painting.ipynb #b21de29f
 def capsules(a: Tensor,  # (B,K,2) px
         b: Tensor,       # (B,K,2) px
         radius: Tensor,  # (B,K) px
@@ -272,7 +272,7 @@ def capsules(a: Tensor,  # (B,K,2) px
     distance = ((x - ax - t * dx)**2 + (y - ay - t * dy)**2).sqrt()
     return torch.sigmoid(3 * (radius[..., None, None] - distance))
 
-# %% ../nbs/10_painting.ipynb #76f63ea4
+# %% ../nbs/10_painting.ipynb #f233d395
 def clutter(background: Tensor, # (B,3,H,W)
         g: torch.Generator,     # source of randomness
         share: float = 0.6,     # of the pictures
@@ -287,7 +287,7 @@ def clutter(background: Tensor, # (B,3,H,W)
         background = torch.lerp(background, (other * tint[:, k]).clamp(max=1), (bar * (radius[:, k] > 0)[:, None, None])[:, None])
     return background
 
-# %% ../nbs/10_painting.ipynb #6246bcde
+# %% ../nbs/10_painting.ipynb #163d9323
 def shadow(background: Tensor, # (B,3,H,W)
         pose: Pose,            # who stands there
         g: torch.Generator     # source of randomness
@@ -301,7 +301,7 @@ def shadow(background: Tensor, # (B,3,H,W)
     dark = capsules(ankles, ankles + away, uniform(50, 110, (B, 2), g, dev) * scale, size).amax(1, keepdim=True)
     return background * (1 - uniform(0, 0.6, (B, 1, 1, 1), g, dev) * F.avg_pool2d(dark, 3, 1, 1))
 
-# %% ../nbs/10_painting.ipynb #df2bfba0
+# %% ../nbs/10_painting.ipynb #b418bcbb
 def feet_and_hands(pose: Pose, # whose
         size: int,             # image side, px
         radius: float = 40.    # mm
@@ -310,7 +310,7 @@ def feet_and_hands(pose: Pose, # whose
     start, end = toes_and_fingers(pose.joints_3d)
     return capsules(project(start, size), project(end, size), radius * FOCAL * size / end[..., 2], size)
 
-# %% ../nbs/10_painting.ipynb #53541319
+# %% ../nbs/10_painting.ipynb #aa6db01c
 GARMENTS = tuple({"torso": 0, "head": 1}.get(p.name, 0 if "arm" in p.name else 2) for p in PARTS)  # shirt, head, trousers
 
 def patterns(B: int, size: int, g: torch.Generator, device) -> Tensor:
@@ -347,7 +347,7 @@ def side_light(maps: Tensor,    # (B,10,H,W) part maps
     slope_y, slope_x = torch.gradient(maps, dim=(2, 3))
     return strong * (angle.cos() * slope_x + angle.sin() * slope_y)
 
-# %% ../nbs/10_painting.ipynb #a0f6755d
+# %% ../nbs/10_painting.ipynb #90467f1d
 def part_layers(pose: Pose, # as it is drawn
         bands: Tensor,      # (B,5,3) colours in the order of `BANDS`
         frames: Tensor,     # (B,3,S,S) unlabelled frames in [0,1], for textures
@@ -366,7 +366,7 @@ def part_layers(pose: Pose, # as it is drawn
     depth = limb_depths(pose.joints_3d[..., 2]) + cfg.order_jitter * torch.randn((B, N_PARTS), generator=g).to(dev)
     return Layers(alpha, shade.clamp_min(0), part_colors(bands, g), depth)
 
-# %% ../nbs/10_painting.ipynb #7eca2697
+# %% ../nbs/10_painting.ipynb #b26c5298
 def garment_layers(pose: Pose, # as it is drawn
         bands: Tensor,         # (B,5,3) colours in the order of `BANDS`
         size: int,             # image side, px
@@ -386,7 +386,7 @@ def garment_layers(pose: Pose, # as it is drawn
     depth = torch.stack([(a[:, 0, 2] + long[:, 0, 2]) / 2 - 60, (a[:, 1, 2] + long[:, 1, 2]) / 2], 1)
     return Layers(alpha, 0.75 + 0.25 * alpha, torch.stack([skirt, bands[:, names.index("hair")]], 1), depth)
 
-# %% ../nbs/10_painting.ipynb #518d98ee
+# %% ../nbs/10_painting.ipynb #8116101b
 def detail_layers(parts: Layers, # of the same pose
         pose: Pose,              # as it is drawn
         bands: Tensor,           # (B,5,3) colours in the order of `BANDS`
@@ -402,7 +402,7 @@ def detail_layers(parts: Layers, # of the same pose
     depth = torch.cat([parts.depth[:, [head]] - 1 + 0.01 * (balls[..., 2] - balls[..., 2].mean(1, keepdim=True)), parts.depth[:, list(ENDS)] - 0.1], 1)
     return Layers(alpha, parts.shade[:, [head, head, *ENDS]], torch.stack([skin, hair, shoes, shoes, skin, skin], 1), depth)
 
-# %% ../nbs/10_painting.ipynb #f2897769
+# %% ../nbs/10_painting.ipynb #c1823237
 CHEST = (.6, .3, .25, .08)  # shares of the people with a neckline, buttons or a tie, a print on the chest, a print on the back
 
 def chest_layers(parts: Layers, # of the same pose
@@ -425,7 +425,7 @@ def chest_layers(parts: Layers, # of the same pose
     towards = front[:, 2:].sign() * front.new_tensor([1, 1, 1, -1])
     return Layers(alpha, parts.shade[:, [PART_NAMES.index("head")] * len(CHEST)], colors, parts.depth[:, [torso]] + 0.05 * towards)
 
-# %% ../nbs/10_painting.ipynb #8c2257be
+# %% ../nbs/10_painting.ipynb #37da94ae
 class Painting(NamedTuple):
     "Painted puppets and what is known of them."
     images: Tensor  # (B,3,H,W) in [0,1]
@@ -433,7 +433,7 @@ class Painting(NamedTuple):
     drawn: Tensor   # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
     alpha: Tensor   # (B,H,W) coverage by the puppet
 
-# %% ../nbs/10_painting.ipynb #b1885ad1
+# %% ../nbs/10_painting.ipynb #4020781f
 def paint_pose(pose: Pose,     # known poses in view
         frames: Tensor,        # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,      # (B,1,S,S) m_sal of the frames
@@ -455,7 +455,7 @@ def paint_pose(pose: Pose,     # known poses in view
     images, alpha = composite(layers, background), layers.alpha
     return Painting(finish(images, g, cfg), pose, drawn.joints_2d, 1 - (1 - alpha).prod(1))
 
-# %% ../nbs/10_painting.ipynb #b77603ae
+# %% ../nbs/10_painting.ipynb #be395bc5
 def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
         frames: Tensor,          # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
         saliency: Tensor,        # (B,1,S,S) m_sal of the frames
@@ -466,7 +466,7 @@ def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
     "Unpaired poses as painted puppets, seen by random cameras."
     return paint_pose(random_view(poses, frames.shape[-1], g, cfg), frames, saliency, puppet, g, cfg)
 
-# %% ../nbs/10_painting.ipynb #db408e1c
+# %% ../nbs/10_painting.ipynb #cf344b49
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:
     "Blur half of the pictures a little, shift colours, add noise."
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['mirrored_back', 'mirrored_joints', 'SelfLabels', 'flip_averaged', 'self_labels', 'points_in_image', 'obstruct']
 
-# %% ../nbs/11b_self_training.ipynb #5d87c913
+# %% ../nbs/11b_self_training.ipynb #20a07886
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -16,24 +16,26 @@ from .losses import facing_twin
 from .networks import Encoding, PGPNet, Pose
 from .painting import clutter
 
-# %% ../nbs/11b_self_training.ipynb #2bd47ede
+# %% ../nbs/11b_self_training.ipynb #1639d06b
 def mirrored_back(code: Encoding # of mirrored images
     ) -> Encoding:               # of the images
     "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse. Joints in the camera's axes (`kinematic=False`) take `mirrored_joints`."
     raw, points = code.camera_raw * code.camera_raw.new_tensor([1, -1, 1, -1, -1, 1, 1]), code.keypoints
     if points is not None: points = points[:, list(MIRROR)] * points.new_tensor([-1, 1]) + points.new_tensor([1, 0])
-    return code._replace(v=mirror_local_vectors(code.v), camera_raw=raw, keypoints=points)
+    outline = None if code.silhouette is None else code.silhouette.flip(-1)
+    return code._replace(v=mirror_local_vectors(code.v), camera_raw=raw, keypoints=points, silhouette=outline)
 
 def mirrored_joints(code: Encoding) -> Encoding:
     "The same for the ablation that says joints in the camera's axes."
     return mirrored_back(code)._replace(v=code.v[:, list(MIRROR)] * code.v.new_tensor([-1, 1, 1]))
 
-# %% ../nbs/11b_self_training.ipynb #0943c347
+# %% ../nbs/11b_self_training.ipynb #e246c899
 class SelfLabels(NamedTuple):
     "What the encoder answers."
     joints_3d: Tensor  # (B,17,3) mm, camera frame
     joints_2d: Tensor  # (B,17,2) px: the image points, which lie nearer to the joints than the projections of joints_3d do; these where the network has no image points
     certainty: Tensor  # (B,) of the facing bit, in [0,1]; 0 where it is in doubt
+    silhouette: Tensor | None = None # (B,h,w) logits
 
 def flip_averaged(net: PGPNet, # as it is, in its mode
         images: Tensor         # (B,3,S,S) in [0,1]
@@ -43,7 +45,7 @@ def flip_averaged(net: PGPNet, # as it is, in its mode
     first, second = (Encoding(*(None if x is None else x.chunk(2)[i] for x in both)) for i in (0, 1))
     second = mirrored_back(second) if net.cfg.kinematic else mirrored_joints(second)
     if first.keypoints is not None: first = first._replace(keypoints=first.keypoints[:, :N_JOINTS])
-    averaged = [k for k in ("v", "camera_raw", "facing_logit", "keypoints") if getattr(first, k) is not None]
+    averaged = [k for k in ("v", "camera_raw", "facing_logit", "keypoints", "silhouette") if getattr(first, k) is not None]
     return first._replace(**{k: (getattr(first, k) + getattr(second, k)) / 2 for k in averaged})
 
 @torch.no_grad()
@@ -54,14 +56,14 @@ def self_labels(net: PGPNet, # as it is, in its mode
     "The average answer to images and their mirror images. No gradient."
     code = flip_averaged(net, images)
     pose, certainty = net.pose(code), (2 * code.facing_logit.sigmoid() - 1).abs()
-    return SelfLabels(pose.joints_3d, points_in_image(code, pose, net.cfg.size), certainty * (certainty > doubt))
+    return SelfLabels(pose.joints_3d, points_in_image(code, pose, net.cfg.size), certainty * (certainty > doubt), code.silhouette)
 
 def points_in_image(code: Encoding, pose: Pose, size: int) -> Tensor:
     "The image points of the joints in px, left and right as the pose has them; its projected joints where there are no image points."
     if code.keypoints is None: return pose.joints_2d
     return facing_twin(size * code.keypoints[:, :N_JOINTS], faces_camera(pose.joints_3d))
 
-# %% ../nbs/11b_self_training.ipynb #24189c4e
+# %% ../nbs/11b_self_training.ipynb #b1f99e21
 def obstruct(images: Tensor,  # (B,3,S,S) in [0,1]
         g: torch.Generator,   # source of randomness
         share: float = 0.4,   # of the images with bars

@@ -24,10 +24,13 @@ def photographs(found):
     return ["", "Real photographs, none of them trained on: PCK@0.2 torso of the twelve limb joints, where they are annotated.", "", "| data | photographs | PCK | mean pose |", "|---|---:|---:|---:|", *rows] if rows else []
 
 
+def parts_of(found, whose):
+    return {k: found["people"][f"{k}_{whose}"] for k in PARTS}
+
+
 def card(run, name, command, notes):
     config, found = yaml.safe_load((run / "config.yaml").read_text()), json.loads((run / "evaluation.json").read_text())
     metrics, network = json.loads((run / "metrics.json").read_text()), config["network"]
-    puppet = {k: found["people"].get(f"{k}_puppet") for k in PARTS}
     lines = [f"# {name}", "",
              f"Encoder and decoder of {network['backbone']} at {network['size']} px. Supervision: {SUPERVISION[config['supervision']]}.", "",
              "## Training", "", f"Data: the embedded rendered people (`pgp_nb.people`, seed {config['seed']}, {config['pairs']} pairs) and {config['unpaired']} unpaired poses of the shipped pose prior."
@@ -37,7 +40,7 @@ def card(run, name, command, notes):
              + (f"the best validation (iteration {metrics['best_iteration']})." if "best_iteration" in metrics else "its last iteration."), "",
              "## Metrics", "", "Held-out people (other bodies, clothes, motions and places than training, validation and the unpaired poses), with 95 % bootstrap intervals over pairs.", "",
              metrics_table({"this network": found["people"], "with flip test": found["people_flip_test"], "mean pose": found["mean_pose"], "nearest unpaired pose (oracle)": found["nearest_pose"]}, POSE), "",
-             metrics_table({"decoder, shape-aware": found["people"], "puppet, shape-unaware": puppet}, PARTS), *photographs(found), "",
+             metrics_table({"shape-aware": found["people"]} | {whose: parts_of(found, whose) for whose in ("decoder", "puppet") if f"{PARTS[0]}_{whose}" in found["people"]}, PARTS), *photographs(found), "",
              "## Limits", "", notes.strip(), "", "## Licence", "",
              "Apache-2.0, like the code. The people are rendered from MakeHuman's CC0 meshes; the pose prior was fitted to motion capture from mocap.cs.cmu.edu (NSF EIA-0196217).", ""]
     return "\n".join(lines)
