@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['part_warps', 'Donors', 'donors_of', 'cut_parts', 'dealt', 'paint_cutouts']
 
-# %% ../nbs/11c_cutouts.ipynb #490c98dc
+# %% ../nbs/11c_cutouts.ipynb #69a31ec5
 from typing import NamedTuple
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from .puppet import Puppet
 from .segmentation import limb_depths
 from .self_training import SelfLabels
 
-# %% ../nbs/11c_cutouts.ipynb #5981fb7f
+# %% ../nbs/11c_cutouts.ipynb #8b5c8db6
 def part_warps(puppet: Puppet, # the template
         source: Tensor,        # (B,17,2) px
         target: Tensor         # (B,17,2) px
@@ -27,7 +27,7 @@ def part_warps(puppet: Puppet, # the template
     turn = there[..., :2] @ torch.linalg.inv(here[..., :2])
     return torch.cat([turn, there[..., 2:] - turn @ here[..., 2:]], -1)
 
-# %% ../nbs/11c_cutouts.ipynb #6054227c
+# %% ../nbs/11c_cutouts.ipynb #184b0628
 class Donors(NamedTuple):
     "Unlabelled frames and what the network says of them."
     images: Tensor      # (B,3,S,S) in [0,1]
@@ -43,7 +43,7 @@ def donors_of(images: Tensor, # (B,3,S,S) in [0,1]
     seen = enlarge(labels.silhouette[:, None], images.shape[-2:])[:, 0].sigmoid()
     return Donors(images, (4 * (seen - SEEN) + 0.5).clamp(0, 1), labels.joints_2d, -face_vector(labels.joints_3d)[..., 2], labels.certainty)
 
-# %% ../nbs/11c_cutouts.ipynb #27aa6644
+# %% ../nbs/11c_cutouts.ipynb #600cbe38
 def cut_parts(donors: Donors,   # B people
         pose: Pose,             # of the B cut-outs
         drawn: Tensor,          # (B,17,2) px: their joints as they are drawn
@@ -60,14 +60,14 @@ def cut_parts(donors: Donors,   # B people
     laid = F.grid_sample(pieces.flatten(0, 1), (2 * grid / S - 1).flatten(0, 1), align_corners=False).unflatten(0, (B, -1))
     return Layers(laid[:, :, 3], torch.ones_like(laid[:, :, 3]), laid[:, :, :3], limb_depths(pose.joints_3d[..., 2]))
 
-# %% ../nbs/11c_cutouts.ipynb #dab1c160
+# %% ../nbs/11c_cutouts.ipynb #83d362dd
 def dealt(have: Tensor, # (B,) of the donors
         want: Tensor    # (B,) of the poses
     ) -> Tensor:        # (B,) which donor each pose gets
     "Donors to poses, the largest to the largest."
     return have.argsort()[want.argsort().argsort()]
 
-# %% ../nbs/11c_cutouts.ipynb #005a2992
+# %% ../nbs/11c_cutouts.ipynb #9dc7d7c6
 def paint_cutouts(pose: Pose, # known poses in view
         drawn: Tensor,        # (B,17,2) px: joints as they are drawn, with limb lengths of their own
         donors: Donors,       # as many

@@ -14,7 +14,7 @@ from pgp_nb.evaluation import metrics_table
 from pgp_nb.prediction import ship
 
 POSE = ["pa_mpjpe", "pa_mpjpe_oracle_facing", "n_mpjpe", "mpjpe", "pck_3d", "auc_3d", "pck_2d", "facing_error"]
-PARTS = ["f1_fg", "f1_parts", "f1_parts_coarse", "f1_fg_bg"]
+PARTS = ["f1_fg", "f1_parts", "f1_parts_coarse", "f1_fg_bg", "f1_parts_coarse_bg"]
 SUPERVISION = {"none": "none: unlabelled pairs of frames, a puppet, unpaired 3D poses", "semi": "3D joints of a share of the frames", "weak": "2D joints of every frame",
                "multi-view": "pairs of cameras at one instant", "full": "3D joints of every frame"}
 
@@ -25,7 +25,7 @@ def photographs(found):
 
 
 def parts_of(found, whose):
-    return {k: found["people"][f"{k}_{whose}"] for k in PARTS}
+    return {k + end: found["people"].get(f"{k}_{whose}{end}") for k in PARTS for end in ("", "_ci")}
 
 
 def card(run, name, command, notes):
