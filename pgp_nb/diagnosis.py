@@ -6,7 +6,7 @@
 __all__ = ['overfit', 'PartScores', 'mean_part_f1', 'blame', 'gradient_cosines', 'silhouette_loss', 'parts_loss', 'Swaps',
            'swaps', 'hidden']
 
-# %% ../nbs/12b_diagnosis.ipynb #c7278e78
+# %% ../nbs/12b_diagnosis.ipynb #405c5075
 from typing import Callable, NamedTuple
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from .painting import backgrounds, capsules, clutter, fill_in, paint_pose, part_
 from .puppet import Puppet
 from .training import true_pose
 
-# %% ../nbs/12b_diagnosis.ipynb #8b85e304
+# %% ../nbs/12b_diagnosis.ipynb #4ed3bb43
 def overfit(net: PGPNet,                      # changed in place
         images: Tensor,                       # (B,3,S,S) in [0,1]
         loss: Callable[[PGPNet, Tensor], Tensor], # of the network and the images
@@ -35,7 +35,7 @@ def overfit(net: PGPNet,                      # changed in place
         curve.append(value.item())
     return curve
 
-# %% ../nbs/12b_diagnosis.ipynb #7e2d6830
+# %% ../nbs/12b_diagnosis.ipynb #81e6238f
 class PartScores(NamedTuple):
     "Mean F1 over the 10 parts, pixels pooled."
     predicted_pose: float  # y-hat of the predicted pose
@@ -59,7 +59,7 @@ def blame(net: PGPNet,    # in evaluation mode
     with_truth = out._replace(painted=net.paint(codes, maps))
     return PartScores(*(mean_part_f1(labels, parts) for labels in (out.part_logits.argmax(1), with_truth.part_logits.argmax(1), maps.labels)))
 
-# %% ../nbs/12b_diagnosis.ipynb #b962f0fc
+# %% ../nbs/12b_diagnosis.ipynb #2cad87cc
 def gradient_cosines(loss: Callable[[Tensor], Tensor], # of joints (N,17,2) px, summed over the samples
         joints: Tensor,                                # (N,17,2) px, displaced
         home: Tensor                                   # (N,17,2) px, where they belong
@@ -69,7 +69,7 @@ def gradient_cosines(loss: Callable[[Tensor], Tensor], # of joints (N,17,2) px, 
     push = -torch.autograd.grad(loss(joints), joints)[0]
     return torch.cosine_similarity(push.flatten(1), (home - joints).flatten(1).detach(), dim=1)
 
-# %% ../nbs/12b_diagnosis.ipynb #d2fd29da
+# %% ../nbs/12b_diagnosis.ipynb #9ce72bd8
 def silhouette_loss(w_fg: Tensor, # (N,H,W)
         mask: Tensor,             # (N,H,W) in [0,1]
         same_mass: bool = True    # scale the puppet's area to the mask's before comparing
@@ -84,7 +84,7 @@ def parts_loss(maps: PoseMaps, parts: Tensor # (N,H,W) true labels
     known = torch.nn.functional.one_hot(parts, 11).movedim(-1, 1)[:, :10].to(maps.p)
     return (maps.part_maps - known).square().mean((1, 2, 3)).sum()
 
-# %% ../nbs/12b_diagnosis.ipynb #f3fcbe52
+# %% ../nbs/12b_diagnosis.ipynb #abf8ad6e
 class Swaps(NamedTuple):
     "The same people in four pictures, each (N,3,S,S) in [0,1]."
     painted: Tensor            # puppets in the true poses
@@ -108,7 +108,7 @@ def swaps(puppet: Puppet,
     person, flat = 1 - known[:, BACKGROUND:], torch.einsum("nlhw,nlc->nchw", known[:, :BACKGROUND], colors)
     return Swaps(painting.images, torch.lerp(background, images, person), torch.lerp(background, flat, person), images)
 
-# %% ../nbs/12b_diagnosis.ipynb #aee8730c
+# %% ../nbs/12b_diagnosis.ipynb #2715f99d
 def hidden(images: Tensor,   # (N,3,S,S) in [0,1]
         joints_2d: Tensor,   # (N,17,2) px
         names: tuple[str, ...], # of the joints whose surroundings are hidden

@@ -7,7 +7,7 @@ __all__ = ['read_image', 'as_bytes', 'to_rgb', 'square_around', 'square_of', 'cr
            'weights_folder', 'pretrained_names', 'pretrained_file', 'model_card', 'ship', 'PGP', 'prediction_sheet',
            'crop_labels', 'Photograph', 'sample_photographs', 'lsp_photographs']
 
-# %% ../nbs/15_prediction.ipynb #203b6472
+# %% ../nbs/15_prediction.ipynb #d34e9b60
 from hashlib import sha256
 from importlib.resources import files
 import json, math, shutil
@@ -24,7 +24,7 @@ from .matlab import read_mat
 from .networks import PGPNet, load_net
 from .self_training import flip_averaged
 
-# %% ../nbs/15_prediction.ipynb #e6e16e43
+# %% ../nbs/15_prediction.ipynb #2705a056
 def read_image(path: str | Path) -> np.ndarray: # (H,W,3) uint8 RGB
     "Read a picture file. Raises `FileNotFoundError` or `ValueError` naming the file."
     import cv2
@@ -57,7 +57,7 @@ def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> 
     if image.dtype.kind != "f": raise ValueError(f"{name} has {image.dtype} pixels: expected uint8, or floats in [0,1]")
     return as_bytes(image, name)
 
-# %% ../nbs/15_prediction.ipynb #528c194c
+# %% ../nbs/15_prediction.ipynb #35ae1ae6
 def square_around(box: Sequence[float], # x0, y0, x1, y1 px
         margin: float = 0.12            # free share of the square at each side
     ) -> tuple[float, float, float]:    # x, y of the corner and side, px
@@ -90,7 +90,7 @@ def crop(image: np.ndarray,                  # (H,W,3) uint8
     cut = cv2.remap(image, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cut if coarse == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
 
-# %% ../nbs/15_prediction.ipynb #2399f2d0
+# %% ../nbs/15_prediction.ipynb #3d8dac89
 class Prediction(NamedTuple):
     "What is found in a batch of images. Label maps of images of different sizes come as a list."
     joints_3d: Tensor   # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
@@ -102,7 +102,7 @@ class Prediction(NamedTuple):
     painted: Tensor     # (B,3,S,S) I-hat, the crops painted back from pose and appearance
     squares: Tensor     # (B,3) corner and side of the crops, px
 
-# %% ../nbs/15_prediction.ipynb #27191c1a
+# %% ../nbs/15_prediction.ipynb #912c833b
 def paste_labels(logits: Tensor,            # (11,S,S) of a crop
         square: tuple[float, float, float], # corner and side of the crop, px
         height: int, width: int             # of the image
@@ -114,7 +114,7 @@ def paste_labels(logits: Tensor,            # (11,S,S) of a crop
     labels = F.grid_sample(logits[None], grid[None], padding_mode="border", align_corners=False)[0].argmax(0)
     return torch.where((grid.abs() <= 1).all(-1), labels, BACKGROUND)
 
-# %% ../nbs/15_prediction.ipynb #9483b0d7
+# %% ../nbs/15_prediction.ipynb #593e77f4
 def weights_folder() -> Path:
     "Where the shipped weights lie."
     return Path(str(files("pgp_nb"))) / "data" / "weights"
@@ -137,7 +137,7 @@ def model_card(name: str = "unsup", folder: str | Path | None = None) -> str:
     "The model card of shipped weights, Markdown. Raises as `pretrained_file`."
     return pretrained_file(name, folder).with_suffix(".md").read_text()
 
-# %% ../nbs/15_prediction.ipynb #055f08f3
+# %% ../nbs/15_prediction.ipynb #447eb0f7
 def ship(run: str | Path,  # a finished run, with weights.safetensors
         name: str,         # under which it is found
         card: str,         # its model card, Markdown
@@ -153,7 +153,7 @@ def ship(run: str | Path,  # a finished run, with weights.safetensors
     write_json(index, known | {name: {"sha256": sha256(source.read_bytes()).hexdigest(), "bytes": source.stat().st_size}})
     return folder / f"{name}.safetensors"
 
-# %% ../nbs/15_prediction.ipynb #e43fca2f
+# %% ../nbs/15_prediction.ipynb #583d559c
 class PGP:
     "A trained network, ready for photographs."
     def __init__(self, net: PGPNet, device: str | torch.device | None = None):
@@ -189,7 +189,7 @@ class PGP:
         if len({p.shape for p in parts}) == 1: parts = torch.stack(parts)
         return Prediction(parts=parts, **{k: torch.cat([c[k] for c in chunks]) for k in chunks[0]})
 
-# %% ../nbs/15_prediction.ipynb #a81a83e9
+# %% ../nbs/15_prediction.ipynb #07446133
 @patch
 def predict_some(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool) -> dict:
     "One batch of images, whose first is number `first` of them all, in the images' coordinates."
@@ -212,7 +212,7 @@ def predict_crops(self: PGP, crops: Tensor, # (B,3,S,S) in [0,1]
     poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")}
     return poses | {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
 
-# %% ../nbs/15_prediction.ipynb #9754556b
+# %% ../nbs/15_prediction.ipynb #6ed78bd1
 def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, side: float = 1.5):
     "One column for each person: crop with joints, parts, I-hat, 3D pose."
     import matplotlib.pyplot as plt
@@ -241,7 +241,7 @@ def crop_labels(found: Prediction, i: int) -> np.ndarray: # (S,S,3) uint8
     image = found.crops[i].permute(1, 2, 0).numpy() * 255
     return np.where(labels.sum(-1, keepdims=True) > 30, 0.3 * image + 0.7 * labels, 0.5 * image).clip(0, 255).astype(np.uint8)
 
-# %% ../nbs/15_prediction.ipynb #f35be8f3
+# %% ../nbs/15_prediction.ipynb #d719a7ed
 class Photograph(NamedTuple):
     "A photograph with its annotation."
     title: str
@@ -255,7 +255,7 @@ class Photograph(NamedTuple):
         q = self.joints_2d[self.visible]
         return (*q.amin(0).tolist(), *q.amax(0).tolist())
 
-# %% ../nbs/15_prediction.ipynb #276edea8
+# %% ../nbs/15_prediction.ipynb #a9a4b943
 def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_samples and lsp_extended_sample
         lsp: int = 6                       # photographs of LSP-extended
     ) -> list[Photograph]:
@@ -271,7 +271,7 @@ def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_sam
                     if match: found.append(Photograph(title, read_image(match[0]), convert_joints(q, source) if source else q, all_joints))
     return found + lsp_photographs(folder / "lsp_extended_sample", lsp)
 
-# %% ../nbs/15_prediction.ipynb #ef1cec09
+# %% ../nbs/15_prediction.ipynb #e77593dd
 def lsp_photographs(folder: Path, n: int) -> list[Photograph]:
     "The first `n` completely annotated photographs of a folder in the layout of LSP-extended."
     if not (folder / "joints.mat").is_file(): return []

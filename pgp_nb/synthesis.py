@@ -8,7 +8,7 @@ __all__ = ['LEGS', 'TOP', 'turn_matrix', 'turn_camera', 'turn_person_camera', 'l
            'picture', 'sheet', 'transfer_sheet', 'show_sheet', 'appearance_transfer', 'view_synthesis', 'ssim_map',
            'synthesis_scores', 'part_colours', 'compare_synthesis', 'synthesis_sheet']
 
-# %% ../nbs/13_synthesis.ipynb #337eed68
+# %% ../nbs/13_synthesis.ipynb #53dae1f2
 import math
 from typing import NamedTuple, Sequence
 import numpy as np
@@ -27,7 +27,7 @@ from .scenery import PersonCamera, random_background
 from .segmentation import color_labels, one_hot
 from .training import true_pose
 
-# %% ../nbs/13_synthesis.ipynb #6c49a3ce
+# %% ../nbs/13_synthesis.ipynb #531048c6
 def turn_matrix(azimuth: Tensor | float, # (...) degrees
                 ) -> Tensor: # (...,3,3) rotation about the image's vertical; 90 degrees take the viewing axis -z to +x
     "The turn that adds to the azimuth of the camera c (Sec. 3.2a): someone who faces us turns towards the right of the image."
@@ -42,7 +42,7 @@ def turn_camera(camera: Camera, # rotation (...,3,3), translation (...,3)
     rotation = turn_matrix(azimuth).to(camera.rotation) @ camera.rotation
     return Camera(rotation, camera.translation.expand(*rotation.shape[:-1]))
 
-# %% ../nbs/13_synthesis.ipynb #a4ef0df1
+# %% ../nbs/13_synthesis.ipynb #4d2763e4
 def turn_person_camera(camera: PersonCamera, # in the world
                        pelvis: np.ndarray, # (3,) mm, world
                        azimuth: float, # degrees
@@ -62,7 +62,7 @@ def level_camera(vertices: np.ndarray, # (V,3) mm, world
     turned = np.stack([x*np.cos(angles) - y*np.sin(angles), x*np.sin(angles) + y*np.cos(angles), z + 0*angles], -1)
     return camera_around(pelvis + turned, azimuth, 0., margin=margin)
 
-# %% ../nbs/13_synthesis.ipynb #e668abfe
+# %% ../nbs/13_synthesis.ipynb #2a596336
 class Take(NamedTuple):
     "A person before a place, in two poses, with a camera for each."
     person: object          # `Person`
@@ -92,7 +92,7 @@ def shoot(take: Take, # whose person and place
     frames = [render(take.person, posed, 0, turn_person_camera(camera, posed.joints[0, 0], a), take.place, size, take.person.seed) for a in azimuths]
     return Rendered(*map(np.stack, zip(*frames)))
 
-# %% ../nbs/13_synthesis.ipynb #c5f0c3ab
+# %% ../nbs/13_synthesis.ipynb #468b2d6a
 class Reference(NamedTuple):
     "N people filmed as the decoder is asked to paint them; the pictures of all people are stacked."
     source: Rendered    # (N,...) what the appearance is taken from
@@ -117,7 +117,7 @@ def film_reference(n: int = 24, # people
                      stack([first(shoot(t, o.joints[0], o.cameras[0], size)) for t, o in zip(takes, nexts)]),
                      stack([shoot(t, t.joints[0], t.cameras[0], size, azimuths) for t in takes]), tuple(azimuths))
 
-# %% ../nbs/13_synthesis.ipynb #6c883e09
+# %% ../nbs/13_synthesis.ipynb #96e9f133
 class Synthesis(NamedTuple):
     "What the decoder paints, with the pose it was asked for."
     image: Tensor        # (...,3,S,S) in [0,1]: I-hat, before the uniform background
@@ -136,7 +136,7 @@ def as_input(net: PGPNet, images: Tensor | np.ndarray # (N,3,S,S) in [0,1], or u
     if not (x.isfinite().all() and x.min() >= -1e-3 and x.max() <= 1.001): raise ValueError("images hold NaN or numbers outside [0,1]: scale them, or hand over uint8")
     return x.to(next(net.parameters()).device)
 
-# %% ../nbs/13_synthesis.ipynb #163c0f38
+# %% ../nbs/13_synthesis.ipynb #f4d5166c
 @torch.no_grad()
 def appearance_and_pose(net: PGPNet, images: Tensor | np.ndarray # (N,3,S,S)
                         ) -> tuple[Tensor, Pose]: # (N,10,Ch) codes (or the spatial map (N,Ch,h,w), as configured), and poses
@@ -157,7 +157,7 @@ def paint_pose(net: PGPNet,
 
 
 
-# %% ../nbs/13_synthesis.ipynb #0df14ee2
+# %% ../nbs/13_synthesis.ipynb #3b2a0688
 def _same_number(codes: Tensor, pose: Pose) -> tuple[Tensor, Pose]:
     "One appearance for many poses, or the reverse, repeated. `ValueError` where the numbers differ otherwise."
     a, b = len(codes), len(pose.joints_2d)
@@ -172,7 +172,7 @@ def pose_transfer(net: PGPNet,
     "The people of one set of images in the poses of another (Sec. 4.5). Raises `ValueError` for images the network cannot take."
     return paint_pose(net, *_same_number(appearance_and_pose(net, appearance_images)[0], appearance_and_pose(net, pose_images)[1]))
 
-# %% ../nbs/13_synthesis.ipynb #1b260db4
+# %% ../nbs/13_synthesis.ipynb #35d464ec
 def picture(image: Tensor # (...,3,H,W) in [0,1]
             ) -> np.ndarray: # (...,H,W,3) uint8
     "Tensors as pictures."
@@ -193,7 +193,7 @@ def transfer_sheet(net: PGPNet,
     rows = [[image, *picture(pose_transfer(net, image[None], pose_images).image)] for image in appearance_images]
     return sheet([[blank, *pose_images], *rows])
 
-# %% ../nbs/13_synthesis.ipynb #06cf1372
+# %% ../nbs/13_synthesis.ipynb #70f8bf22
 def show_sheet(picture: np.ndarray, # (H,W,3) uint8
                inches: float = 0.011, # per pixel
                titles: Sequence[str] = (), # of the rows, from the top
@@ -209,7 +209,7 @@ def show_sheet(picture: np.ndarray, # (H,W,3) uint8
     fig.tight_layout(pad=.2)
     return fig
 
-# %% ../nbs/13_synthesis.ipynb #3c33d80b
+# %% ../nbs/13_synthesis.ipynb #c13e5f88
 def appearance_transfer(net: PGPNet,
                         images: Tensor | np.ndarray, # (N,3,S,S): whose pose and camera; N or 1
                         donors: Tensor | np.ndarray, # (N,3,S,S): whose appearance; N or 1
@@ -226,7 +226,7 @@ def appearance_transfer(net: PGPNet,
 LEGS = tuple(p for p in PART_NAMES if "thigh" in p or "shin" in p)
 TOP = tuple(p for p in PART_NAMES if "arm" in p or p == "torso")
 
-# %% ../nbs/13_synthesis.ipynb #f8c66df5
+# %% ../nbs/13_synthesis.ipynb #e666c3fc
 def view_synthesis(net: PGPNet,
                    images: Tensor | np.ndarray, # (N,3,S,S)
                    azimuths: Sequence[float], # (V) degrees to turn by; 0 is the view of the image
@@ -241,7 +241,7 @@ def view_synthesis(net: PGPNet,
         views.append(paint_pose(net, codes, pose_from_camera(pose.canonical, camera, net.cfg.size)))
     return Synthesis(*(torch.stack(x, 1) for x in zip(*views)))
 
-# %% ../nbs/13_synthesis.ipynb #a5c3e8f4
+# %% ../nbs/13_synthesis.ipynb #27514c0d
 def _blur(x: Tensor # (N,H,W)
           ) -> Tensor:
     "Gaussian window of sigma 1.5 over 11 pixels, the border repeated."
@@ -261,7 +261,7 @@ def ssim_map(a: Tensor, # (...,C,H,W) in [0,1]
     s = (2*mx*my + 1e-4)*(2*cov + 9e-4)/((mx*mx + my*my + 1e-4)*(vx + vy + 9e-4))
     return s.view(a.shape).mean(-3)
 
-# %% ../nbs/13_synthesis.ipynb #f4c14705
+# %% ../nbs/13_synthesis.ipynb #c3bbcc15
 def synthesis_scores(images: Tensor | np.ndarray, # (...,3,H,W) in [0,1]: what was painted
                      truth: Tensor | np.ndarray, # (...,3,H,W) in [0,1]
                      masks: Tensor | np.ndarray, # (...,H,W) bool: the true person
@@ -281,7 +281,7 @@ def synthesis_scores(images: Tensor | np.ndarray, # (...,3,H,W) in [0,1]: what w
     out = {k: float(v.mean()) for k, v in values.items()}
     return out | ({f"{k}_ci": list(bootstrap_ci(v, groups=groups)) for k, v in values.items()} if intervals else {})
 
-# %% ../nbs/13_synthesis.ipynb #c1cb7ed5
+# %% ../nbs/13_synthesis.ipynb #5618dde5
 def part_colours(image: Tensor, # (N,3,H,W) of the source
                  parts: Tensor, # (N,H,W) labels of the source
                  onto: Tensor, # (N,H,W) labels to paint on
@@ -293,7 +293,7 @@ def part_colours(image: Tensor, # (N,3,H,W) of the source
     colours = torch.where(mass[..., None] > 0, sums/mass[..., None].clamp_min(1), mean)
     return torch.einsum("nlc,nlhw->nchw", torch.cat([colours, mean], 1), one_hot(onto))
 
-# %% ../nbs/13_synthesis.ipynb #88bbdf60
+# %% ../nbs/13_synthesis.ipynb #15dc16d1
 def _answers(net: PGPNet, found: Synthesis, true: Rendered, reference: Reference) -> dict[str, Tensor]:
     "Images (N*V,3,S,S) of the decoder and of the baselines for one task, whose truth has V pictures of each person."
     image, parts = torch.from_numpy(reference.source.image).permute(0, 3, 1, 2)/255, torch.from_numpy(reference.source.parts).long()
@@ -319,7 +319,7 @@ def compare_synthesis(net: PGPNet,
         out[task] = {name: synthesis_scores(x, image, true.mask, intervals, groups) for name, x in _answers(net, found, true, reference).items()}
     return out
 
-# %% ../nbs/13_synthesis.ipynb #99c58668
+# %% ../nbs/13_synthesis.ipynb #1ee34d5e
 def synthesis_sheet(net: PGPNet,
                     reference: Reference, # of the network's size
                     view: int | None = None, # which turned view; None: the other pose
