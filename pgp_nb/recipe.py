@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['Result', 'read_result', 'validation_curve']
 
-# %% ../nbs/12c_recipe.ipynb #80ca8531
+# %% ../nbs/12c_recipe.ipynb #f5e49345
 from pathlib import Path
 from typing import NamedTuple
 import json
 import yaml
 from .training import read_curve
 
-# %% ../nbs/12c_recipe.ipynb #98dfbb5d
+# %% ../nbs/12c_recipe.ipynb #3a3b58d4
 class Result(NamedTuple):
     "What is kept of a finished run."
     config: dict
