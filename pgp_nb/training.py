@@ -20,7 +20,7 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXA
            'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'baseline_of', 'train',
            'run_config', 'known_metrics', 'data_of', 'run_all', 'means', 'parse_assignment', 'command_line', 'main']
 
-# %% ../nbs/12_training.ipynb #771e00fe
+# %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, time, types, typing
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
@@ -48,7 +48,7 @@ from .painting import PaintConfig, Painting, color_jitter, flip_rotate, paint_pu
 from .lifting import lifted, seen_points
 from .self_training import SelfLabels, flip_averaged, obstruct, self_labels
 
-# %% ../nbs/12_training.ipynb #422af913
+# %% ../nbs/12_training.ipynb #08c18cbc
 @dataclass(frozen=True)
 class TrainConfig:
     "A training run. Every field can be set in a preset (YAML), on the command line and as a papermill parameter."
@@ -94,7 +94,7 @@ class TrainConfig:
     picture_every: int = 500      # iterations
     def __post_init__(self): check_config(self)
 
-# %% ../nbs/12_training.ipynb #03b2703c
+# %% ../nbs/12_training.ipynb #b5883d8d
 ANNOTATED = {"multi-view": "multi_view", "weak": "weak", "semi": "supervised", "full": "supervised"}  # the term of a supervision level
 
 def active_terms(cfg: TrainConfig) -> dict[str, float]:
@@ -104,7 +104,7 @@ def active_terms(cfg: TrainConfig) -> dict[str, float]:
     if cfg.supervision != "none": weights[ANNOTATED[cfg.supervision]] = annotated
     return {k: w for k, w in weights.items() if w > 0}
 
-# %% ../nbs/12_training.ipynb #a284684b
+# %% ../nbs/12_training.ipynb #41d059b0
 CHOICES = dict(supervision=("none", "multi-view", "weak", "semi", "full"), optimizer=("adam", "adagrad"), precision=("auto", "float32", "bfloat16"))
 
 def check_config(cfg: TrainConfig) -> None:
@@ -121,7 +121,7 @@ def check_config(cfg: TrainConfig) -> None:
     if not 0 < cfg.share <= 1: raise ValueError(f"share {cfg.share}: above 0, at most 1")
     check_stages(cfg)
 
-# %% ../nbs/12_training.ipynb #da7460aa
+# %% ../nbs/12_training.ipynb #faf909fe
 def check_stages(cfg: TrainConfig) -> None:
     "Raises `ValueError` where stages, terms and batches do not fit together."
     if not active_terms(cfg): raise ValueError("weights: every term is switched off, nothing would be trained")
@@ -129,7 +129,6 @@ def check_stages(cfg: TrainConfig) -> None:
     if cfg.bootstrap and not cfg.weights.paint: raise ValueError(f"bootstrap {cfg.bootstrap}: its iterations train on paintings alone; give weights.paint a value, or set bootstrap to 0")
     if cfg.weights.lift and not cfg.network.lifter: raise ValueError(f"weights.lift {cfg.weights.lift} trains the lifter, and the network has none: set weights.lift to 0, or network.lifter to its width")
     if cfg.weights.silhouette and not cfg.network.silhouette: raise ValueError(f"weights.silhouette {cfg.weights.silhouette} trains the silhouette, and the network has none: set weights.silhouette to 0, or network.silhouette to its width")
-    if cfg.network.silhouette and not (cfg.weights.silhouette or cfg.start_from or cfg.supervision == "full"): raise ValueError(f"network.silhouette {cfg.network.silhouette}: nothing would train it; give weights.silhouette a value, or set network.silhouette to 0")
     if cfg.weights.silhouette and not cfg.use_saliency: raise ValueError("weights.silhouette learns from m_sal, and use_saliency is off: set weights.silhouette to 0")
     if cfg.cutouts and not (cfg.network.silhouette and cfg.weights.paint): raise ValueError(f"cutouts {cfg.cutouts} are cut along the silhouette and stand among the paintings: give network.silhouette and weights.paint a value, or set cutouts to 0")
     if cfg.self_training and not cfg.weights.paint: raise ValueError(f"self_training {cfg.self_training} goes beside the paintings: give weights.paint a value, or set self_training to 0")
@@ -137,7 +136,7 @@ def check_stages(cfg: TrainConfig) -> None:
     if cfg.batch_size % cfg.shards: raise ValueError(f"batch_size {cfg.batch_size} does not divide into {cfg.shards} shards")
     if cfg.patience and not cfg.validate_every: raise ValueError(f"patience {cfg.patience} counts validations, and there are none: set validate_every")
 
-# %% ../nbs/12_training.ipynb #1850f914
+# %% ../nbs/12_training.ipynb #3b392ba8
 def checked(value: object, kind: object, name: str) -> object:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
     if is_dataclass(kind): return from_dict(kind, value, name + ".")
@@ -162,7 +161,7 @@ def from_dict(kind: type, values: dict, prefix: str = "") -> object:
             raise TypeError(f"unknown parameter {prefix}{name}" + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(types_)}"))
     return kind(**{k: checked(v, types_[k], prefix + k) for k, v in values.items()})
 
-# %% ../nbs/12_training.ipynb #6b679a82
+# %% ../nbs/12_training.ipynb #5af85221
 PRESETS = Path(str(files("pgp_nb"))) / "data" / "presets"
 
 def find_preset(preset: str | Path, beside: Path | None = None) -> Path:
@@ -179,7 +178,7 @@ def read_preset(path: Path) -> dict:
     if not isinstance(values, dict): raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
     return values
 
-# %% ../nbs/12_training.ipynb #f5a41489
+# %% ../nbs/12_training.ipynb #0996b060
 def preset_values(path: Path, above: tuple = ()) -> dict:
     "The values of a preset laid over those of its `base`. Raises `TypeError` for a preset that is based on itself."
     if path in above: raise TypeError(f"{path.name} is based on itself: {' -> '.join(p.name for p in (*above, path))}")
@@ -197,7 +196,7 @@ def load_config(preset: str | Path, # a YAML file, or the name of a preset
     "Configuration from a preset and overrides. Raises `FileNotFoundError` or `TypeError` saying what is wrong."
     return from_dict(TrainConfig, merge(preset_values(find_preset(preset)), overrides or {}))
 
-# %% ../nbs/12_training.ipynb #93b75660
+# %% ../nbs/12_training.ipynb #fde626d6
 def checked_options(given: dict, **kinds: type) -> dict:
     "The parameters of a notebook without its own options, whose types are checked. Raises `TypeError` naming the parameter."
     for name, kind in kinds.items(): checked(given[name], kind, name)
@@ -209,7 +208,7 @@ def checked_options(given: dict, **kinds: type) -> dict:
             raise TypeError(f"unknown parameter {k}" + (f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"))
     return overrides
 
-# %% ../nbs/12_training.ipynb #87336bb2
+# %% ../nbs/12_training.ipynb #7ff650fe
 class TrainData(typing.NamedTuple):
     "What a run trains on. The joints are read at the supervision levels that know them, `views` and `turns` for `multi-view`."
     images: Tensor                   # (N,2,3,S,S) uint8: source and target
@@ -235,7 +234,7 @@ def take(x: Tensor,         # (N,...) part of a data set
     picked = x[tuple(i.to(x.device) for i in index)]
     return picked.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and not picked.is_cuda else picked.to(device)
 
-# %% ../nbs/12_training.ipynb #b51c6ca1
+# %% ../nbs/12_training.ipynb #86bde93b
 def generator(seed: int,    # of the run
         iteration: int,     # from 1
         shard: int = 0      # part of the batch
@@ -264,7 +263,7 @@ def by_shard(f: typing.Callable,        # called once for each shard
     chunks = zip(*(split(x, len(generators)) for x in batch)) if batch else [()] * len(generators)
     return join([f(*chunk, g) for chunk, g in zip(chunks, generators)])
 
-# %% ../nbs/12_training.ipynb #13e69506
+# %% ../nbs/12_training.ipynb #9dcd0a81
 class Batch(typing.NamedTuple):
     "One batch as floats."
     source: Tensor      # (B,3,S,S) I_s in [0,1]
@@ -284,7 +283,7 @@ def draw_batch(data: TrainData, # all there is
     both = [take(x, (i, side), device).float() / 255 for x in (data.images, data.saliency) for side in (swap, 1 - swap)]
     return Batch(*both, poses)
 
-# %% ../nbs/12_training.ipynb #54fc8b52
+# %% ../nbs/12_training.ipynb #e439cdd5
 def known_frames(joints: Tensor | None, # (N,2,17,D), NaN where unknown
         share: float,                   # of the pairs, the first ones
         whole: bool                     # every joint must be known; False: one is enough
@@ -296,7 +295,7 @@ def known_frames(joints: Tensor | None, # (N,2,17,D), NaN where unknown
     if not len(frames): raise ValueError(f"no frame of the {pairs} annotated pairs has {'all' if whole else 'any'} of its joints: choose another supervision, share or data")
     return frames
 
-# %% ../nbs/12_training.ipynb #c97fd1ff
+# %% ../nbs/12_training.ipynb #c8163b09
 class Frames(typing.NamedTuple):
     "Annotated frames."
     images: Tensor  # (B,3,S,S) in [0,1]
@@ -313,7 +312,7 @@ def draw_frames(images: Tensor, # (N,2,3,S,S) uint8
     index = (i // 2, i % 2)
     return Frames(take(images, index, device).float() / 255, take(joints, index, device))
 
-# %% ../nbs/12_training.ipynb #ac98199c
+# %% ../nbs/12_training.ipynb #6d2148d8
 def augment(x: Frames,       # annotated frames
         g: torch.Generator,  # source of randomness
         strength: float      # of the colour jitter, see `color_jitter`
@@ -324,7 +323,7 @@ def augment(x: Frames,       # annotated frames
     images = torch.where(flip[:, None, None, None], x.images.flip(-1), x.images)
     return Frames(color_jitter(images, g, strength), torch.where(flip[:, None, None], mirrored, x.joints))
 
-# %% ../nbs/12_training.ipynb #bbf0db0b
+# %% ../nbs/12_training.ipynb #f15b155f
 @contextmanager
 def frozen(module: nn.Module):
     "Freeze a network inside the `with`: parameters get no gradient, running statistics stay."
@@ -335,17 +334,17 @@ def frozen(module: nn.Module):
         for m, mode in modes: m.training = mode
         for p, grad in grads: p.requires_grad_(grad)
 
-# %% ../nbs/12_training.ipynb #946d635e
+# %% ../nbs/12_training.ipynb #75a3d002
 class Diverged(FloatingPointError):
     "A loss or gradient is not a finite number."
 
-# %% ../nbs/12_training.ipynb #0c228164
+# %% ../nbs/12_training.ipynb #35992b8e
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
     if device.type == "cuda": return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
-# %% ../nbs/12_training.ipynb #23934e29
+# %% ../nbs/12_training.ipynb #3bfb4ec0
 def processes() -> int:
     "How many processes train together."
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
@@ -361,7 +360,7 @@ def average(tensors: list[Tensor]) -> None:
     dist.all_reduce(flat)
     for t, mean in zip(tensors, (flat / processes()).split([t.numel() for t in tensors])): t.copy_(mean.view_as(t))
 
-# %% ../nbs/12_training.ipynb #0285e65e
+# %% ../nbs/12_training.ipynb #fd1801b4
 def lead_first(f: typing.Callable) -> object:
     "`f()` in the first process and then in the others, which find in the cache what the first has made."
     result = f() if rank() == 0 else None
@@ -378,7 +377,7 @@ def joined_processes(device: str | None):
     try: yield
     finally: dist.destroy_process_group()
 
-# %% ../nbs/12_training.ipynb #7b1058a6
+# %% ../nbs/12_training.ipynb #fa5eb006
 class SumOverProcesses(torch.autograd.Function):
     "The sum of a tensor over the processes; its gradient is the sum of the gradients."
     @staticmethod
@@ -390,7 +389,7 @@ class SumOverProcesses(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor) -> Tensor: return SumOverProcesses.forward(ctx, grad.contiguous())
 
-# %% ../nbs/12_training.ipynb #a17859b2
+# %% ../nbs/12_training.ipynb #0591a685
 class SyncedNorm(nn.BatchNorm2d):
     "Batch normalisation with the statistics of the batches of all processes together."
     def forward(self, x: Tensor) -> Tensor:
@@ -412,7 +411,7 @@ class SyncedNorm(nn.BatchNorm2d):
         self.running_mean.lerp_(mean, m)
         self.running_var.lerp_(var * n / (n - 1), m)
 
-# %% ../nbs/12_training.ipynb #4e37deb7
+# %% ../nbs/12_training.ipynb #88b0e302
 def sync_norms(module: nn.Module) -> nn.Module:
     "Replace every batch normalisation inside a module by a `SyncedNorm` with the same weights."
     for name, child in module.named_children():
@@ -423,7 +422,7 @@ def sync_norms(module: nn.Module) -> nn.Module:
         else: sync_norms(child)
     return module
 
-# %% ../nbs/12_training.ipynb #e0022866
+# %% ../nbs/12_training.ipynb #0a49b26b
 def start_weights(cfg: TrainConfig) -> Path:
     "The file that `start_from` names."
     path = Path(cfg.start_from.replace("{seed}", str(cfg.seed)))
@@ -441,7 +440,7 @@ def load_start(net: PGPNet,   # receives the weights
     if differ: raise ValueError(f"start_from {cfg.start_from} is another network: {'; '.join(differ)}")
     net.load_state_dict(net.state_dict() | theirs.state_dict())
 
-# %% ../nbs/12_training.ipynb #50f2750d
+# %% ../nbs/12_training.ipynb #ff011898
 def make_net(cfg: TrainConfig, # of the run
         poses: Tensor,         # (M,17,3) mm: unpaired poses, whose mean the pose head starts at
         device: torch.device   # where it is trained
@@ -457,7 +456,7 @@ def make_net(cfg: TrainConfig, # of the run
     if cfg.compile: net.encoder.compile(), net.decoder.compile()
     return net
 
-# %% ../nbs/12_training.ipynb #a325fa0c
+# %% ../nbs/12_training.ipynb #9256f2eb
 HALVES = dict(paint="E", lift="L", silhouette="S", supervised="E", weak="E", multi_view="E", energy_pose="E", energy_appearance="E",
               energy_pose_decoder="D", energy_appearance_decoder="D", image_u="ED", image_c="ED", seg="ED")
 
@@ -465,7 +464,7 @@ def check_processes(cfg: TrainConfig) -> None:
     "Raises `ValueError` if the shards cannot be divided among the processes."
     if cfg.shards % processes(): raise ValueError(f"{processes()} processes cannot divide {cfg.shards} shards: set shards to a multiple of {processes()}")
 
-# %% ../nbs/12_training.ipynb #5f0464bc
+# %% ../nbs/12_training.ipynb #f7ac1535
 class Trainer:
     "The state of a run: network, one optimizer per term, iteration."
     def __init__(self, cfg: TrainConfig, data: TrainData, device: str | torch.device | None = None):
@@ -498,7 +497,7 @@ class Trainer:
         mine = range(self.cfg.shards)[rank() * self.cfg.shards // processes():(rank() + 1) * self.cfg.shards // processes()]
         return [generator(self.cfg.seed, self.iteration, shard) for shard in mine]
 
-# %% ../nbs/12_training.ipynb #ea9d74e8
+# %% ../nbs/12_training.ipynb #b1213073
 @patch
 def start(self: Trainer, term: str) -> int:
     "The iteration after which a term is first minimised."
@@ -512,7 +511,7 @@ def lr(self: Trainer, term: str) -> float:
     t = (done - start) / max(1, self.cfg.iterations - start)
     return self.cfg.lr * self.weights[term] * (0.05 + 0.95 * (1 + math.cos(math.pi * t)) / 2) * min(1, (done - max(start, self.restarted)) / 50)
 
-# %% ../nbs/12_training.ipynb #d64f5a81
+# %% ../nbs/12_training.ipynb #824a5331
 @patch
 def update(self: Trainer, losses: dict[str, Tensor]) -> dict[str, float]:
     "Gradients of every loss at the same weights, then one step of each optimizer. Returns the losses. Raises `Diverged`."
@@ -534,7 +533,7 @@ def clip(self: Trainer, pairs: list) -> Tensor:
     for p, grad in pairs: p.grad = None
     return norm
 
-# %% ../nbs/12_training.ipynb #3b954b9a
+# %% ../nbs/12_training.ipynb #456acf4b
 @patch
 def check_finite(self: Trainer, losses: dict[str, Tensor], norms: dict[str, Tensor]) -> dict[str, float]:
     "The losses as numbers, in one transfer from the device. Raises `Diverged` if one of them or a gradient is not finite."
@@ -558,7 +557,7 @@ def step_optimizer(self: Trainer, term: str, pairs: list) -> None:
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
-# %% ../nbs/12_training.ipynb #35491e10
+# %% ../nbs/12_training.ipynb #28076ab3
 def true_pose(joints_3d: Tensor, # (B,17,3) mm, camera frame
         size: int                # image side, px
     ) -> Pose:
@@ -572,7 +571,7 @@ def known_pose_loss(trainer: Trainer, code: Encoding, true: Pose, seen: Tensor |
     if code.keypoints is not None: loss = loss + keypoint_loss(code, true.joints_2d if seen is None else seen, faces, size)
     return loss + 0.1 * facing_loss(code, true, certainty) if trainer.cfg.network.mirror_factorised else loss
 
-# %% ../nbs/12_training.ipynb #77def114
+# %% ../nbs/12_training.ipynb #9d0eaf29
 class Answered(typing.NamedTuple):
     "Unlabelled frames, half of them mirrored, and the encoder's answers."
     images: Tensor      # (B,3,S,S)
@@ -592,7 +591,7 @@ def with_cutouts(trainer: Trainer, painting: Painting, frames: Answered, generat
     cut = by_shard(lambda x, g: (torch.rand(len(x), generator=g) < cfg.cutouts).to(x.device), generators, images)
     return torch.where(cut[:, None, None, None], images, painting.images), torch.where(cut, certainty, 1.)
 
-# %% ../nbs/12_training.ipynb #df034572
+# %% ../nbs/12_training.ipynb #b1496ef6
 @torch.no_grad()
 def painted(trainer: Trainer, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator):
     "Painted puppets as the run is configured."
@@ -622,7 +621,7 @@ def self_training_loss(trainer: Trainer, frames: Answered, generators: list) -> 
     true = true_pose(labels.joints_3d, size)._replace(joints_2d=labels.joints_2d)
     return known_pose_loss(trainer, net.encode(hard), true, certainty=labels.certainty)
 
-# %% ../nbs/12_training.ipynb #d9c15c0d
+# %% ../nbs/12_training.ipynb #2e6cb224
 def annotated_frames(trainer: Trainer, joints: Tensor, generators: list) -> Frames:
     "A batch of annotated frames, augmented."
     n, strength = trainer.cfg.batch_size // trainer.cfg.shards, trainer.cfg.paint.color_jitter
@@ -643,7 +642,7 @@ def weak_loss(trainer: Trainer, generators: list) -> Tensor:
     if code.keypoints is not None: loss = loss + keypoint_loss(code, q, faces, size)
     return loss + 0.1 * facing_image_loss(code, q) if trainer.cfg.network.mirror_factorised else loss
 
-# %% ../nbs/12_training.ipynb #0b9223e9
+# %% ../nbs/12_training.ipynb #d9e3ef95
 def draw_views(trainer: Trainer, g: torch.Generator) -> tuple[Tensor, Tensor]:
     "Random pairs of views (B,2,3,S,S) in [0,1], and the rotations between them."
     i = torch.randint(len(trainer.data.views), (trainer.cfg.batch_size // trainer.cfg.shards,), generator=g)
@@ -666,14 +665,14 @@ def annotated_losses(trainer: Trainer, generators: list) -> dict[str, Tensor]:
     "The term of the supervision level, if it has one."
     return {k: loss(trainer, generators) for k, loss in ANNOTATED_LOSSES.items() if k in trainer.weights}
 
-# %% ../nbs/12_training.ipynb #d86d8ba4
+# %% ../nbs/12_training.ipynb #5cb47de9
 @torch.no_grad()
 def predicted_poses(trainer: Trainer, frames: Tensor, generators: list) -> Tensor:
     "(B,17,3) mm: canonical poses of the frames in another order, for the ablation without q_z."
     with frozen(trainer.net.encoder): canonical = trainer.net.pose(trainer.net.encode(frames)).canonical
     return by_shard(lambda p, g: p[torch.randperm(len(p), generator=g).to(p.device)], generators, canonical)
 
-# %% ../nbs/12_training.ipynb #e4c2bea8
+# %% ../nbs/12_training.ipynb #827f222d
 class Source(typing.NamedTuple):
     "The source frame, pose-augmented, and its appearance."
     image: Tensor   # (B,3,S,S)
@@ -687,7 +686,7 @@ def source_appearance(trainer: Trainer, batch: Batch, generators: list) -> Sourc
     maps = trainer.net.maps(trainer.net.pose(code))
     return Source(both[:, :3], both[:, 3], trainer.net.appearance_codes(code.appearance, maps))
 
-# %% ../nbs/12_training.ipynb #421543d1
+# %% ../nbs/12_training.ipynb #18910599
 def energies(trainer: Trainer, batch: Batch, pose_z: Pose, maps_z: PoseMaps, generators: list) -> tuple[dict[str, Tensor], Tensor]:
     "L_{p_z^3D} and L_{a_s} through the second encoder, for the half whose turn it is; and the joint depths of p-hat_z."
     net, cfg, source = trainer.net, trainer.cfg, source_appearance(trainer, batch, generators)
@@ -698,7 +697,7 @@ def energies(trainer: Trainer, batch: Batch, pose_z: Pose, maps_z: PoseMaps, gen
     losses = {"energy_pose" + half: error, "energy_appearance" + half: appearance_loss(source.codes.detach(), net.appearance_codes(again.appearance, maps_z))}
     return losses, pose.joints_3d[..., 2].detach()
 
-# %% ../nbs/12_training.ipynb #e26f1f1a
+# %% ../nbs/12_training.ipynb #f601742c
 def with_depths(maps: PoseMaps, depth: Tensor # (B,17) mm
     ) -> PoseMaps:
     "Part maps whose labels y^{p_z} take their limb order from other depths, those of p-hat_z (Sec. 3.3b)."
@@ -717,7 +716,7 @@ def consistency(trainer: Trainer, batch: Batch, maps_z: PoseMaps, generators: li
             "image_c": image_c_loss(painted_z.image, maps_z, features, reference.detach(), sal(source.m_sal)),
             "seg": segmentation_loss(painted_z.logits, maps_z)}
 
-# %% ../nbs/12_training.ipynb #76b1c8f3
+# %% ../nbs/12_training.ipynb #224ff82f
 def step(trainer: Trainer) -> dict[str, float]:
     "One iteration: the stage decides which updates are made. Returns the losses. Raises `Diverged`."
     trainer.iteration += 1
@@ -751,7 +750,7 @@ def silhouette_losses(trainer: Trainer, batch: Batch, generators: list) -> dict[
     code = trainer.net.encode(by_shard(color_jitter, generators, views[:, :3]))
     return {"silhouette": silhouette_loss(code.silhouette, views[:, 3])}
 
-# %% ../nbs/12_training.ipynb #bdb90deb
+# %% ../nbs/12_training.ipynb #8d5f72a0
 def placed_poses(trainer: Trainer, batch: Batch, generators: list) -> tuple[Pose, PoseMaps]:
     "q_z: the unpaired poses under random cameras, and their part maps."
     pose_z = by_shard(lambda p, g: random_view(p, trainer.cfg.network.size, g, trainer.cfg.paint), generators, batch.poses)
@@ -772,7 +771,7 @@ def consistency_step(trainer: Trainer, batch: Batch, maps_z: PoseMaps, generator
     "The consistency losses, where one of them is switched on."
     return trainer.update(consistency(trainer, batch, maps_z, generators)) if trainer.uses("image_u", "image_c", "seg") else {}
 
-# %% ../nbs/12_training.ipynb #565e1c77
+# %% ../nbs/12_training.ipynb #4fa724ad
 EXACT, SMALL = "optimizer.pt", "checkpoint.pt"
 
 def save_checkpoint(trainer: Trainer, # state to keep
@@ -796,7 +795,7 @@ def read_checkpoint(run: str | Path) -> dict | None:
         if "config" not in states[-1]: raise ValueError(f"{path.name} is damaged or no checkpoint of this library: delete it to start this run afresh, or choose another run folder")
     return max(states, key=lambda s: s["iteration"], default=None)
 
-# %% ../nbs/12_training.ipynb #b1047b28
+# %% ../nbs/12_training.ipynb #39dca7fa
 MAY_CHANGE = ("lr", "grad_clip", "precision", "compile", "patience", "checkpoint_every", "log_every", "picture_every")
 
 def resume_from(trainer: Trainer, state: dict) -> None:
@@ -814,7 +813,7 @@ def as_plain(value: object) -> object:
     "Tuples as lists, for comparing configurations."
     return {k: as_plain(v) for k, v in value.items()} if isinstance(value, dict) else [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
-# %% ../nbs/12_training.ipynb #5ce37571
+# %% ../nbs/12_training.ipynb #e158d11b
 @torch.no_grad()
 def calibrate(net: PGPNet,  # statistics replaced in place
         images: Tensor,     # (N,3,S,S) uint8, unlabelled training frames
@@ -840,7 +839,7 @@ def calibrated(net: PGPNet, # statistics replaced, then put back
     finally:
         for k, v in net.named_buffers(): v.copy_(before[k])
 
-# %% ../nbs/12_training.ipynb #4f2bc3b2
+# %% ../nbs/12_training.ipynb #ca5edf66
 @torch.no_grad()
 def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool = True, flip_test: bool = False) -> dict[str, Tensor]:
     "joints_3d (N,17,3) mm, joints_2d (N,17,2) px and, with the decoder, parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images; with `flip_test` averaged with what their mirror images say."
@@ -856,7 +855,7 @@ def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool 
         out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical} | parts)
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
-# %% ../nbs/12_training.ipynb #420969f1
+# %% ../nbs/12_training.ipynb #f6e9872b
 class HeldOut(typing.NamedTuple):
     "Frames that are not trained on, with their truth."
     images: Tensor               # (M,3,S,S) uint8
@@ -871,7 +870,7 @@ def validate(trainer: Trainer, # a run at any iteration
         found = predict_batches(trainer.net, val.images, decoder=False)
     return {f"val/{k}": v for k, v in evaluate({k: found[k] for k in ("joints_3d", "joints_2d")}, val.truth).items()}
 
-# %% ../nbs/12_training.ipynb #eee56edf
+# %% ../nbs/12_training.ipynb #de65b0b6
 BEST = "best.safetensors"
 
 def select(trainer: Trainer, # a run at any iteration
@@ -897,7 +896,7 @@ def restore_best(trainer: Trainer, run: str | Path) -> None:
     "The best weights in place of the last ones, where there was a validation."
     if trainer.best is not None: trainer.net.load_state_dict(load_net(Path(run) / BEST).state_dict())
 
-# %% ../nbs/12_training.ipynb #619938a9
+# %% ../nbs/12_training.ipynb #9004e163
 @torch.no_grad()
 def picture_rows(net: PGPNet, # set to evaluation mode
         source: Tensor,       # (N,3,S,S) uint8, whose appearance is taken
@@ -918,7 +917,7 @@ def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
     rows = picture_rows(trainer.net, source, target)
     return np.concatenate([torch.cat(list(source.permute(0, 2, 3, 1)), 1).numpy(), rows], 0)
 
-# %% ../nbs/12_training.ipynb #9ee327d7
+# %% ../nbs/12_training.ipynb #3eb8d620
 class Log:
     "Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures; in the first process only."
     def __init__(self, run: Path, iteration: int):
@@ -943,7 +942,7 @@ class Log:
     def close(self) -> None:
         if self.board: self.board.close()
 
-# %% ../nbs/12_training.ipynb #90af30e9
+# %% ../nbs/12_training.ipynb #c0ffb37d
 def read_curve(path: str | Path) -> list[dict]:
     "The logged losses of a run, one mapping a line; a line cut off by a crash is dropped."
     if not Path(path).exists(): return []
@@ -953,7 +952,7 @@ def read_curve(path: str | Path) -> list[dict]:
         except json.JSONDecodeError: break
     return rows
 
-# %% ../nbs/12_training.ipynb #c13ae5be
+# %% ../nbs/12_training.ipynb #ff5cf052
 def prepare_run(trainer: Trainer, run: Path, resume: bool) -> None:
     "Clear a run folder or go on from what is in it, and write down the configuration."
     if not resume and not rank(): clear_run(run)
@@ -971,7 +970,7 @@ def progress_bar(trainer: Trainer, shown: bool) -> tqdm:
     name = {"none": "training", "full": "supervised baseline"}.get(trainer.cfg.supervision, f"training ({trainer.cfg.supervision})")
     return tqdm(total=trainer.cfg.iterations, initial=trainer.iteration, desc=name, disable=not shown or rank() > 0 or finished(trainer), mininterval=1.)
 
-# %% ../nbs/12_training.ipynb #0e24ba3b
+# %% ../nbs/12_training.ipynb #57747472
 def fit(cfg: TrainConfig,           # what to train
         data: TrainData,            # on what
         run: str | Path,            # run folder: checkpoint, curve.jsonl, best.safetensors, tensorboard/
@@ -997,7 +996,7 @@ def fit(cfg: TrainConfig,           # what to train
     if processes() > 1: dist.barrier()
     return trainer
 
-# %% ../nbs/12_training.ipynb #9fc8a8dc
+# %% ../nbs/12_training.ipynb #9363e1e9
 def advance(trainer: Trainer, log: Log, run: Path, bar: tqdm, val: HeldOut | None = None) -> None:
     "One iteration with its bookkeeping."
     start = time.perf_counter()
@@ -1014,7 +1013,7 @@ def advance(trainer: Trainer, log: Log, run: Path, bar: tqdm, val: HeldOut | Non
     if i % cfg.picture_every == 0 and log.board and cfg.supervision != "full": log.picture(i, pictures(trainer))
     if i % cfg.checkpoint_every == 0: save_checkpoint(trainer, run)
 
-# %% ../nbs/12_training.ipynb #c3d2eb6c
+# %% ../nbs/12_training.ipynb #7d698270
 class RunData(typing.NamedTuple):
     "Everything a run looks at."
     train: TrainData
@@ -1041,7 +1040,7 @@ def load_pairs(cfg: TrainConfig, folder: str, split: str, n: int, progress: bool
     if folder and folder != "people": return prepared_pairs(folder, n, cfg.network.size, progress)
     return people_pairs(cfg, split, n, progress, views) if "people" in (cfg.data, folder) else None
 
-# %% ../nbs/12_training.ipynb #9426fb8f
+# %% ../nbs/12_training.ipynb #ec39959b
 def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> HeldOut | None:
     "Both frames of each pair, with their truth. Raises `ValueError` where there is none to compare with."
     if pairs is None: return None
@@ -1051,7 +1050,7 @@ def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> 
     if not (poses or flat["joints_2d"].isfinite().any() or (flat["parts"] != 255).any()): raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
     return HeldOut(flat.pop("images"), flat | {"parts": flat["parts"].long()})
 
-# %% ../nbs/12_training.ipynb #72d31aa3
+# %% ../nbs/12_training.ipynb #041523e8
 def turns_between(views: dict[str, Tensor], # rotation (V,2,3,3) world to camera, joints_3d (V,2,17,3) mm
         tolerance: float = 0.05             # of known joints, as a share of the body
     ) -> Tensor:                            # (V,3,3)
@@ -1070,7 +1069,7 @@ def load_views(cfg: TrainConfig, progress: bool) -> dict[str, Tensor]:
     if views is None: raise ValueError("supervision 'multi-view' with prepared data needs view_data: a prepared folder of pairs of two cameras at one instant")
     return dict(views=views["images"], turns=turns_between(views))
 
-# %% ../nbs/12_training.ipynb #3a24c017
+# %% ../nbs/12_training.ipynb #48e49f6e
 def load_poses(cfg: TrainConfig) -> Tensor:
     "Unpaired poses D_z (M,17,3) mm, upright frame."
     from pgp_nb.people import unpaired_poses
@@ -1090,7 +1089,7 @@ def load_data(cfg: TrainConfig,  # names the data, their number and size
     if cfg.validate_every and val is None: raise ValueError("validate_every needs val_data: a prepared folder of other people than data; or set validate_every to 0")
     return RunData(TrainData(train["images"], train["saliency"], poses, train["joints_3d"], train["joints_2d"], **views), held_out_frames(val, True), held_out_frames(test))
 
-# %% ../nbs/12_training.ipynb #b2d8f585
+# %% ../nbs/12_training.ipynb #62a4ba7e
 def mean_pose_prediction(poses: Tensor, # (M,17,3) mm, unpaired poses
         truth: dict[str, Tensor],
         size: int
@@ -1112,7 +1111,7 @@ def held_out(net: PGPNet,      # trained and calibrated
     names = ("joints_3d", "joints_2d", "puppet_parts", "parts", "decoder_parts")
     return evaluate({k: prediction[k] for k in names[:None if decoder else 3] if k in prediction}, data.truth, intervals=True)
 
-# %% ../nbs/12_training.ipynb #fe4bd02f
+# %% ../nbs/12_training.ipynb #ea5c25c5
 def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     "Columns are images; rows: the image, the predicted 3D pose, the true one, both as the camera sees them, then both from the person's side."
     import matplotlib.pyplot as plt
@@ -1134,7 +1133,7 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     figure.tight_layout(pad=0.1)
     return figure
 
-# %% ../nbs/12_training.ipynb #a2a450e9
+# %% ../nbs/12_training.ipynb #606a4c94
 def baseline_of(cfg: TrainConfig) -> TrainConfig:
     "The same encoder, fully supervised for as many steps. (The preset `only-3d` trains it until its validation error stops falling.)"
     return replace(cfg, supervision="full", share=1., bootstrap=0, warmup=0, start_from="")
@@ -1162,7 +1161,7 @@ def train(cfg: TrainConfig,        # what to train
     write_metrics(run / "metrics.json", metrics)
     return trainer, metrics
 
-# %% ../nbs/12_training.ipynb #0bbabf12
+# %% ../nbs/12_training.ipynb #aabb1d3d
 def run_config(preset: str,  # a name or a YAML file
         seed: int,           # laid over it
         folder: Path,        # of all runs
@@ -1183,7 +1182,7 @@ def data_of(cfg: TrainConfig) -> dict:
     names = ("data", "val_data", "test_data", "view_data", "poses", "pairs", "val_pairs", "test_pairs", "unpaired", "saliency_quality", "seed")
     return {k: getattr(cfg, k) for k in names} | dict(size=cfg.network.size, views=cfg.supervision == "multi-view", validate=bool(cfg.validate_every))
 
-# %% ../nbs/12_training.ipynb #44c0d258
+# %% ../nbs/12_training.ipynb #5e13a419
 def run_all(presets: list[str],     # names or files
         seeds: list[int],           # each preset is trained with each
         folder: str | Path,         # receives the run folders
@@ -1203,7 +1202,7 @@ def run_all(presets: list[str],     # names or files
         except (Diverged, ValueError, OSError) as e: found[name] = {"error": str(e)}
     return found
 
-# %% ../nbs/12_training.ipynb #6820bc84
+# %% ../nbs/12_training.ipynb #5be4b4a4
 def means(found: dict[str, dict]) -> dict[str, dict]:
     "Mean over the seeds of each preset; failed runs are left out."
     groups: dict[str, list] = {}
@@ -1211,7 +1210,7 @@ def means(found: dict[str, dict]) -> dict[str, dict]:
     numbers = lambda rows, k: [r[k] for r in rows if isinstance(r.get(k), (int, float))]
     return {name: {k: float(np.mean(numbers(rows, k))) for k in dict.fromkeys(k for r in rows for k in r) if numbers(rows, k)} for name, rows in groups.items()}
 
-# %% ../nbs/12_training.ipynb #03e86023
+# %% ../nbs/12_training.ipynb #a0b85dd1
 def parse_assignment(text: str) -> dict:
     "`weights.seg=0.5` as a nested mapping; the value is read as YAML."
     name, sign, value = text.partition("=")
@@ -1220,7 +1219,7 @@ def parse_assignment(text: str) -> dict:
     for key in reversed(name.split(".")): result = {key: result}
     return result
 
-# %% ../nbs/12_training.ipynb #b44637a0
+# %% ../nbs/12_training.ipynb #febcb7e3
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m pgp_nb.training", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train on the embedded people or on prepared folders, headless.", epilog="examples:\n  python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set weights.seg=0\n"
@@ -1236,7 +1235,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     return parser
 
-# %% ../nbs/12_training.ipynb #57da6f9d
+# %% ../nbs/12_training.ipynb #0ba31e5f
 def main(args: list[str] | None = None) -> int:
     "Entry point of the command line; mistakes in the arguments are said in one line."
     import sys
@@ -1257,5 +1256,5 @@ def main(args: list[str] | None = None) -> int:
 
 
 
-# %% ../nbs/12_training.ipynb #efb66d7c
+# %% ../nbs/12_training.ipynb #5157e972
 if __name__ == "__main__" and "pgp_nb.training" in str(__spec__): raise SystemExit(main())
