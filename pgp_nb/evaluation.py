@@ -7,10 +7,10 @@ __all__ = ['PCK_JOINTS', 'UNKNOWN', 'METRICS', 'LIMBS', 'root_align', 'joint_err
            'pa_mpjpe', 'pck_3d', 'auc_3d', 'pck_2d', 'faces_camera', 'facing_error', 'pa_mpjpe_oracle_facing',
            'confusion', 'f1_scores', 'merge_labels', 'fg_f1', 'part_f1', 'Metric', 'pooled_scores', 'confusions',
            'part_scores', 'known_joints', 'sample_metrics', 'limb_pck_2d', 'resampled_sums', 'bootstrap_ci', 'evaluate',
-           'mean_pose', 'facing_camera', 'similarity', 'nearest_pose', 'format_metric', 'text_table', 'metrics_table',
-           'joint_table', 'view_angles', 'view_table', 'errors_figure', 'part_table', 'write_metrics']
+           'mean_pose', 'facing_camera', 'similarity', 'nearest_pose', 'format_metric', 'text_table', 'scores_of',
+           'metrics_table', 'joint_table', 'view_angles', 'view_table', 'errors_figure', 'part_table', 'write_metrics']
 
-# %% ../nbs/14_evaluation.ipynb #f0d8ce1a
+# %% ../nbs/14_evaluation.ipynb #44686958
 from pathlib import Path
 from typing import NamedTuple, Sequence
 import numpy as np
@@ -21,7 +21,7 @@ from .camera import depth_mirror, rotation_to_angles
 from .files import write_json
 from .kinematics import canonicalise, mirror_pose
 
-# %% ../nbs/14_evaluation.ipynb #c8bfa2d6
+# %% ../nbs/14_evaluation.ipynb #2b060e61
 def _check_poses(prediction, truth, dims: int, unknown: bool = False) -> tuple[Tensor, Tensor]:
     "Both as tensors (...,17,dims) of one floating type and one shape; `ValueError` for wrong shapes, infinities and NaN (allowed in the truth if `unknown`)."
     pair = {"prediction": torch.as_tensor(prediction), "truth": torch.as_tensor(truth)}
@@ -39,14 +39,14 @@ def _check_poses(prediction, truth, dims: int, unknown: bool = False) -> tuple[T
     try: return tuple(torch.broadcast_tensors(p.to(dtype), t.to(dtype)))
     except RuntimeError: raise ValueError(f"prediction {tuple(p.shape)} and truth {tuple(t.shape)} have different numbers of samples") from None
 
-# %% ../nbs/14_evaluation.ipynb #9953edfc
+# %% ../nbs/14_evaluation.ipynb #9f1fc782
 def root_align(p: Tensor, # (...,17,D) joints, any unit
                root: int = 0, # index of the joint put at the origin
                ) -> Tensor: # (...,17,D) the same pose with that joint at the origin
     "Move a pose so that its root (by default the pelvis) is the origin."
     return p - p[..., root:root + 1, :]
 
-# %% ../nbs/14_evaluation.ipynb #ae0f6742
+# %% ../nbs/14_evaluation.ipynb #160eb1a0
 def joint_errors(prediction: Tensor, # (...,17,3) mm, camera frame
                  truth: Tensor, # (...,17,3) mm, camera frame
                  ) -> Tensor: # (...,17) mm
@@ -60,7 +60,7 @@ def mpjpe(prediction: Tensor, # (...,17,3) mm, camera frame
     "Mean per-joint position error with the pelves aligned (Table 4). Raises `ValueError` for wrong shapes or NaN."
     return joint_errors(prediction, truth).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #423cd9ee
+# %% ../nbs/14_evaluation.ipynb #32d7c925
 def n_mpjpe(prediction: Tensor, # (...,17,3), camera frame, any scale
             truth: Tensor, # (...,17,3) mm, camera frame
             ) -> Tensor: # (...) mm
@@ -70,7 +70,7 @@ def n_mpjpe(prediction: Tensor, # (...,17,3), camera frame, any scale
     scale = ((p*t).sum((-2, -1), keepdim=True)/square.clamp_min(torch.finfo(p.dtype).tiny)).clamp_min(0)
     return (scale*p - t).norm(dim=-1).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #d1206a5a
+# %% ../nbs/14_evaluation.ipynb #3ce77bc1
 def procrustes_align(prediction: Tensor, # (...,17,3), any frame and scale
                      truth: Tensor, # (...,17,3) mm
                      ) -> Tensor: # (...,17,3) mm, in the frame of the truth
@@ -94,7 +94,7 @@ def pa_mpjpe(prediction: Tensor, # (...,17,3), any frame and scale
     p, t = _check_poses(prediction, truth, 3)
     return (procrustes_align(p, t) - t).norm(dim=-1).mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #81ffc457
+# %% ../nbs/14_evaluation.ipynb #859f2b4c
 PCK_JOINTS = tuple(joint_index("head_top", "thorax", "r_shoulder", "r_elbow", "r_wrist", "l_shoulder", "l_elbow", "l_wrist",
                                "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle"))
 
@@ -106,7 +106,7 @@ def pck_3d(prediction: Tensor, # (...,17,3) mm, camera frame
     "3DPCK: share of the joints nearer than `threshold` once the pelves coincide (Table 4). Raises `ValueError` for wrong shapes or NaN."
     return (joint_errors(prediction, truth)[..., list(joints)] < threshold).float().mean(-1)
 
-# %% ../nbs/14_evaluation.ipynb #21a011e0
+# %% ../nbs/14_evaluation.ipynb #0acf8480
 def auc_3d(prediction: Tensor, # (...,17,3) mm, camera frame
            truth: Tensor, # (...,17,3) mm, camera frame
            joints: tuple[int, ...] = PCK_JOINTS, # as for `pck_3d`
@@ -115,7 +115,7 @@ def auc_3d(prediction: Tensor, # (...,17,3) mm, camera frame
     errors = joint_errors(prediction, truth)[..., list(joints), None]
     return (errors < torch.arange(0, 151, 5).to(errors)).float().mean((-2, -1))
 
-# %% ../nbs/14_evaluation.ipynb #e48a7d41
+# %% ../nbs/14_evaluation.ipynb #a08873ff
 def pck_2d(prediction: Tensor, # (...,17,2) px
            truth: Tensor, # (...,17,2) px
            alpha: float = 0.2, # threshold as a share of the true torso diameter
@@ -129,7 +129,7 @@ def pck_2d(prediction: Tensor, # (...,17,2) px
     counts = torch.ones_like(correct) if visible is None else torch.as_tensor(visible, device=t.device).bool().expand_as(correct)
     return (correct & counts).sum(-1)/counts.sum(-1)
 
-# %% ../nbs/14_evaluation.ipynb #ce831146
+# %% ../nbs/14_evaluation.ipynb #46827953
 def faces_camera(p: Tensor, # (...,17,3) camera frame (x right, y down, z forward)
                  ) -> Tensor: # (...) bool
     "Whether the face-vector, the forward normal of the plane through neck and hips, has a component towards the camera (z below 0)."
@@ -143,7 +143,7 @@ def facing_error(prediction: Tensor, # (...,17,3) camera frame
     p, t = _check_poses(prediction, truth, 3)
     return (faces_camera(p) != faces_camera(t)).float()
 
-# %% ../nbs/14_evaluation.ipynb #4cbf45dd
+# %% ../nbs/14_evaluation.ipynb #cfc37a07
 def pa_mpjpe_oracle_facing(prediction: Tensor, # (...,17,3) camera frame, any scale
                            truth: Tensor, # (...,17,3) mm, camera frame
                            ) -> Tensor: # (...) mm
@@ -151,7 +151,7 @@ def pa_mpjpe_oracle_facing(prediction: Tensor, # (...,17,3) camera frame, any sc
     p, t = _check_poses(prediction, truth, 3)
     return torch.minimum(pa_mpjpe(p, t), pa_mpjpe(depth_mirror(p), t))
 
-# %% ../nbs/14_evaluation.ipynb #64f76ad3
+# %% ../nbs/14_evaluation.ipynb #cfd5e810
 UNKNOWN = 255  # true label of a pixel that nobody has labelled: it is not counted
 
 def _check_labels(prediction, truth) -> tuple[Tensor, Tensor]:
@@ -178,13 +178,13 @@ def confusion(prediction: Tensor, # (...,H,W) integer labels
     cell = (torch.arange(len(p), device=p.device)[:, None]*k + t)*k + p
     return torch.bincount(cell[t != UNKNOWN], minlength=len(p)*k*k).view(*lead, k, k)
 
-# %% ../nbs/14_evaluation.ipynb #f089c47a
+# %% ../nbs/14_evaluation.ipynb #481b1d65
 def f1_scores(matrix: Tensor, # (...,K,K) confusion, rows true, columns predicted
               ) -> Tensor: # (...,K) in [0,1]; NaN for a label found in neither
     "F1 = 2 TP / (2 TP + FP + FN) of every label of a confusion matrix; sum matrices over images first for the pooled score."
     return 2*torch.diagonal(matrix, dim1=-2, dim2=-1)/(matrix.sum(-1) + matrix.sum(-2))
 
-# %% ../nbs/14_evaluation.ipynb #31b101c7
+# %% ../nbs/14_evaluation.ipynb #212675dd
 _COARSE = [part.coarse for part in PARTS] + [len(COARSE_PARTS)]
 _FOREGROUND = [0]*N_PARTS + [1]
 
@@ -209,7 +209,7 @@ def part_f1(prediction: Tensor, # (...,H,W) integer labels
     matrix = confusion(prediction, truth)
     return f1_scores(merge_labels(matrix, _COARSE) if coarse else matrix)[..., :-1]
 
-# %% ../nbs/14_evaluation.ipynb #9ed095da
+# %% ../nbs/14_evaluation.ipynb #c5754b2c
 class Metric(NamedTuple):
     "One number of the tables: its key, its unit, whether lower or higher is better, and what it is."
     name: str
@@ -234,7 +234,7 @@ METRICS = (
 
 _POSE_METRICS = {"joints_3d": (mpjpe, n_mpjpe, pa_mpjpe, pa_mpjpe_oracle_facing, pck_3d, auc_3d, facing_error), "joints_2d": (pck_2d,)}
 
-# %% ../nbs/14_evaluation.ipynb #53906a7d
+# %% ../nbs/14_evaluation.ipynb #d3e936fc
 def pooled_scores(matrix: Tensor, # (...,11,11) confusion, summed over images
                   ) -> dict[str, Tensor]: # (...) in [0,1], by the names of `METRICS`; NaN where there is nothing to score
     "`f1_fg`, `f1_parts`, `f1_parts_coarse` and, with background, `f1_fg_bg` and `f1_parts_coarse_bg` of pooled pixels (Table 5)."
@@ -258,7 +258,7 @@ def part_scores(prediction: Tensor, # (N,H,W) integer labels
     "The pooled F1 scores of a set of images. Raises `ValueError` for different shapes or unknown labels."
     return {k: float(v) for k, v in pooled_scores(confusions(prediction, truth).sum(0)).items()}
 
-# %% ../nbs/14_evaluation.ipynb #a6bcf9ca
+# %% ../nbs/14_evaluation.ipynb #0a3699fc
 def known_joints(truth: Tensor, # (...,17,D), NaN where not known
                  ) -> Tensor: # (...,17) bool
     "Which joints of the truth are known."
@@ -284,7 +284,7 @@ def sample_metrics(prediction: dict, # joints_3d (N,17,3) mm camera frame and jo
             out[metric.__name__] = values
     return out
 
-# %% ../nbs/14_evaluation.ipynb #8f96d2eb
+# %% ../nbs/14_evaluation.ipynb #2451a822
 LIMBS = joint_index(*(f"{side}_{joint}" for side in "lr" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")))
 
 def limb_pck_2d(prediction: Tensor, # (N,17,2) px
@@ -298,7 +298,7 @@ def limb_pck_2d(prediction: Tensor, # (N,17,2) px
     correct = pck_2d(p, t, visible=visible).nan_to_num() * visible.sum(-1)
     return (correct.sum() / visible.sum()).item(), int(some.sum())
 
-# %% ../nbs/14_evaluation.ipynb #0b30a309
+# %% ../nbs/14_evaluation.ipynb #b7c4de06
 def resampled_sums(values: Tensor, # (N,...) one row for each sample
                    groups=None, # (N,) integers: samples with the same number are drawn together; default: each alone
                    seed: int = 0, # same seed, same draws
@@ -313,7 +313,7 @@ def resampled_sums(values: Tensor, # (N,...) one row for each sample
     draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1/len(names)), n)
     return (torch.from_numpy(draws).double() @ sums).view(n, *x.shape[1:])
 
-# %% ../nbs/14_evaluation.ipynb #3b4b46fb
+# %% ../nbs/14_evaluation.ipynb #8382a671
 def _ends(scores: Tensor, level: float) -> list[float]:
     "Lower and upper end of the middle `level` of the scores of all draws; NaN scores are left out."
     return [float(q) for q in np.nanquantile(scores.numpy(), [(1 - level)/2, (1 + level)/2])]
@@ -331,7 +331,7 @@ def bootstrap_ci(values, # (N,) one value per sample
     total, count = resampled_sums(torch.stack([x, torch.ones_like(x)], -1), groups, seed, n).unbind(-1)
     return tuple(_ends(total/count, level))
 
-# %% ../nbs/14_evaluation.ipynb #4cf31db0
+# %% ../nbs/14_evaluation.ipynb #c510b829
 _ENDINGS = {"parts": "", "puppet_parts": "_puppet", "decoder_parts": "_decoder"}
 _KNOWN = (*_POSE_METRICS, *_ENDINGS)
 
@@ -358,7 +358,7 @@ def _intervals(values: dict, matrices: dict, groups=None, level: float = 0.95) -
     for end, m in matrices.items(): scores |= {k + end: v for k, v in pooled_scores(sums(m)).items()}
     return {f"{k}_ci": _ends(v, level) for k, v in scores.items() if not v.isnan().all()}
 
-# %% ../nbs/14_evaluation.ipynb #d1ae83d2
+# %% ../nbs/14_evaluation.ipynb #b42f371c
 def evaluate(prediction: dict, # joints_3d (N,17,3) mm camera frame, joints_2d (N,17,2) px, parts, puppet_parts and decoder_parts (N,H,W) labels; any of them
              truth: dict, # joints_3d, joints_2d, parts; NaN and 255 where not known; arrays or tensors
              intervals: bool = False, # 95 % bootstrap intervals too
@@ -372,7 +372,7 @@ def evaluate(prediction: dict, # joints_3d (N,17,3) mm camera frame, joints_2d (
     for end, m in matrices.items(): out |= {k + end: float(v) for k, v in pooled_scores(m.sum(0)).items()}
     return out | (_intervals(values, matrices, groups) if intervals else {})
 
-# %% ../nbs/14_evaluation.ipynb #c93920c4
+# %% ../nbs/14_evaluation.ipynb #93c59d82
 def mean_pose(poses: Tensor, # (N,17,3) mm, canonical frame
               iterations: int = 10, # rounds of aligning and averaging
               ) -> Tensor: # (17,3) mm, canonical frame, pelvis at the origin
@@ -390,13 +390,13 @@ def mean_pose(poses: Tensor, # (N,17,3) mm, canonical frame
     spread = (aligned - aligned.mean(0)).square().sum().sqrt().clamp_min(torch.finfo(mean.dtype).tiny)
     return aligned*size/spread
 
-# %% ../nbs/14_evaluation.ipynb #2825a25c
+# %% ../nbs/14_evaluation.ipynb #0f27a73d
 def facing_camera(p: Tensor, # (...,17,3) mm, canonical frame (X forward, Y left, Z up)
                   ) -> Tensor: # (...,17,3) mm, root-relative camera frame (x right, y down, z forward)
     "Turn a canonical pose to look straight into the camera: x = +Y, y = -Z, z = -X."
     return p[..., [1, 2, 0]]*p.new_tensor([1., -1., -1.])
 
-# %% ../nbs/14_evaluation.ipynb #5ae6c258
+# %% ../nbs/14_evaluation.ipynb #6adef6e9
 def _unit_poses(p: Tensor) -> Tensor:
     p = p - p.mean(-2, keepdim=True)
     return p/p.square().sum((-2, -1), keepdim=True).sqrt().clamp_min(1e-9)
@@ -416,7 +416,7 @@ def similarity(poses: Tensor, # (M,17,3) any scale and frame
         x = x - value/(4*(x*x - square)*x - 8*det).clamp_min(1e-9)
     return x
 
-# %% ../nbs/14_evaluation.ipynb #ea824a8a
+# %% ../nbs/14_evaluation.ipynb #7075c56c
 def nearest_pose(poses: Tensor, # (M,17,3) mm, any frame: the unpaired poses
                  truth: Tensor, # (N,17,3) mm, camera frame
                  mirrored: bool = False, # look among the mirror images of the poses too
@@ -431,7 +431,7 @@ def nearest_pose(poses: Tensor, # (M,17,3) mm, any frame: the unpaired poses
     exact = pa_mpjpe(p[best], t[:, None]).argmin(1, keepdim=True)
     return procrustes_align(p[best.gather(1, exact)[:, 0]], t)
 
-# %% ../nbs/14_evaluation.ipynb #ee16be0a
+# %% ../nbs/14_evaluation.ipynb #1945db1f
 _BY_NAME = {m.name: m for m in METRICS}
 
 def _metric(key: str) -> Metric | None: return _BY_NAME.get(key.removesuffix("_puppet").removesuffix("_decoder"))
@@ -457,7 +457,16 @@ def text_table(cells: list[list[str]], # rows of as many cells, the heading firs
     rule = "|" + "|".join(["-"*(widths[0] + 2), *("-"*(w + 1) + ":" for w in widths[1:])]) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
-# %% ../nbs/14_evaluation.ipynb #77d69a17
+# %% ../nbs/14_evaluation.ipynb #30648379
+def scores_of(metrics: dict, # as `evaluate` gives them
+              whose: str, # "puppet" or "decoder"
+              keys: Sequence[str], # names without the ending
+              ) -> dict: # the same names, and <name>_ci; empty where nothing of theirs was measured
+    "The scores that end in `_<whose>` under the names that other segmentations have, for a row of `metrics_table`."
+    names = {k + end: f"{k}_{whose}{end}" for k in keys for end in ("", "_ci")}
+    return {k: metrics[name] for k, name in names.items() if name in metrics}
+
+# %% ../nbs/14_evaluation.ipynb #7e28d6af
 def metrics_table(rows: dict[str, dict], # metrics of each row, by its title
                   keys: list[str] | None = None, # the columns; default: all numbers that occur, in the order of `METRICS`
                   ) -> str: # aligned text that is also a markdown table; millimetres with one digit, shares with three
@@ -468,7 +477,7 @@ def metrics_table(rows: dict[str, dict], # metrics of each row, by its title
     cells = [[title, *(format_metric(k, row.get(k), row.get(f"{k}_ci")) for k in keys)] for title, row in rows.items()]
     return text_table([["", *map(_heading, keys)], *cells])
 
-# %% ../nbs/14_evaluation.ipynb #e292b526
+# %% ../nbs/14_evaluation.ipynb #34e45d51
 def _complete(prediction, truth) -> tuple[Tensor, Tensor]:
     "The samples (n,17,3) whose true joints are all known; `ValueError` if there is none."
     p, t = (x.reshape(-1, N_JOINTS, 3) for x in _check_poses(prediction, truth, 3, unknown=True))
@@ -484,7 +493,7 @@ def joint_table(prediction: Tensor, # (N,17,3) mm, camera frame
     errors = {"mpjpe": joint_errors(p, t).mean(0), "pa_mpjpe": (procrustes_align(p, t) - t).norm(dim=-1).mean(0)}
     return {name: {k: float(v[i]) for k, v in errors.items()} for i, name in enumerate(JOINT_NAMES)}
 
-# %% ../nbs/14_evaluation.ipynb #27670440
+# %% ../nbs/14_evaluation.ipynb #491f0f1e
 def view_angles(truth: Tensor, # (...,17,3) mm, camera frame
                 ) -> Tensor: # (...,2) degrees: azimuth in [-180,180], elevation in [-90,90]
     "From where each person is seen (Sec. 3.2a, the angles of c). Raises `ValueError` on NaN."
@@ -505,7 +514,7 @@ def view_table(prediction: Tensor, # (N,17,3) mm, camera frame
         rows[f"{low:g} to {high:g}°"] = {k: float(v[inside].mean()) for k, v in values.items()} | {"samples": int(inside.sum())}
     return rows
 
-# %% ../nbs/14_evaluation.ipynb #5ace2472
+# %% ../nbs/14_evaluation.ipynb #907aada7
 def _bars(ax, rows: dict, keys: Sequence[str]):
     "Metrics in mm as bars, one within the other; each row has its place even where its numbers are NaN."
     for i, key in enumerate(keys): ax.bar(range(len(rows)), [r[key] for r in rows.values()], .8 - .3*i, label=key)
@@ -529,7 +538,7 @@ def errors_figure(prediction: Tensor, # (N,17,3) mm, camera frame
         ax.set_title(f"pa_mpjpe and facing_error by {angle}", fontsize=8)
     return fig
 
-# %% ../nbs/14_evaluation.ipynb #333af03d
+# %% ../nbs/14_evaluation.ipynb #47d35bc8
 def part_table(prediction: Tensor, # (N,H,W) integer labels
                truth: Tensor, # (N,H,W) integer labels; 255 where not known
                coarse: bool = False, # 6 coarse parts instead of 10
@@ -539,7 +548,7 @@ def part_table(prediction: Tensor, # (N,H,W) integer labels
     f1 = f1_scores(merge_labels(matrix, _COARSE) if coarse else matrix)
     return {name: {"f1": float(f1[i])} for i, name in enumerate(COARSE_PARTS if coarse else PART_NAMES)}
 
-# %% ../nbs/14_evaluation.ipynb #eec02dcf
+# %% ../nbs/14_evaluation.ipynb #aa7ff173
 def _plain(key: str, value):
     "A metric as JSON can hold it: nested dictionaries, numbers, text; NaN and infinity as None."
     if isinstance(value, dict): return {str(k): _plain(f"{key}.{k}" if key else str(k), v) for k, v in value.items()}

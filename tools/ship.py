@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from pgp_nb.evaluation import metrics_table
+from pgp_nb.evaluation import metrics_table, scores_of
 from pgp_nb.prediction import ship
 
 POSE = ["pa_mpjpe", "pa_mpjpe_oracle_facing", "n_mpjpe", "mpjpe", "pck_3d", "auc_3d", "pck_2d", "facing_error"]
@@ -22,10 +22,6 @@ SUPERVISION = {"none": "none: unlabelled pairs of frames, a puppet, unpaired 3D 
 def photographs(found):
     rows = [f"| {name} | {v['photographs']} | {v['limb_pck_2d']:.3f} | {v['limb_pck_2d_mean_pose']:.3f} |" for name, v in found.items() if isinstance(v, dict) and "limb_pck_2d" in v]
     return ["", "Real photographs, none of them trained on: PCK@0.2 torso of the twelve limb joints, where they are annotated.", "", "| data | photographs | PCK | mean pose |", "|---|---:|---:|---:|", *rows] if rows else []
-
-
-def parts_of(found, whose):
-    return {k + end: found["people"].get(f"{k}_{whose}{end}") for k in PARTS for end in ("", "_ci")}
 
 
 def card(run, name, command, notes):
@@ -40,7 +36,7 @@ def card(run, name, command, notes):
              + (f"the best validation (iteration {metrics['best_iteration']})." if "best_iteration" in metrics else "its last iteration."), "",
              "## Metrics", "", "Held-out people (other bodies, clothes, motions and places than training, validation and the unpaired poses), with 95 % bootstrap intervals over pairs.", "",
              metrics_table({"this network": found["people"], "with flip test": found["people_flip_test"], "mean pose": found["mean_pose"], "nearest unpaired pose (oracle)": found["nearest_pose"]}, POSE), "",
-             metrics_table({"shape-aware": found["people"]} | {whose: parts_of(found, whose) for whose in ("decoder", "puppet") if f"{PARTS[0]}_{whose}" in found["people"]}, PARTS), *photographs(found), "",
+             metrics_table({"shape-aware": found["people"]} | {whose: scores for whose in ("decoder", "puppet") if (scores := scores_of(found["people"], whose, PARTS))}, PARTS), *photographs(found), "",
              "## Limits", "", notes.strip(), "", "## Licence", "",
              "Apache-2.0, like the code. The people are rendered from MakeHuman's CC0 meshes; the pose prior was fitted to motion capture from mocap.cs.cmu.edu (NSF EIA-0196217).", ""]
     return "\n".join(lines)
