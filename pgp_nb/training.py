@@ -78,6 +78,7 @@ class TrainConfig:
     self_training_from: int = 0   # iteration after which it learns from them
     cutouts: float = 0.           # share of the paintings that are cut-outs of frames in other poses
     cutouts_from: int = 0         # iteration after which they are
+    encoder_share: float = 1.0    # of the learning rate of L_I^u, L_I^c and L_seg, on the encoder; 1: the paper's letter
     three_frames: bool = True     # energies compare poses in three frames; False: canonical only, the paper's letter
     batch_size: int = 24          # pairs; the bootstrap and the baseline see as many images
     shards: int = 1               # parts of a batch with randomness of their own, divided among the processes
@@ -116,7 +117,7 @@ def check_config(cfg: TrainConfig) -> None:
     if small: raise ValueError(f"{', '.join(small)}: must be at least 1")
     negative = [n for n in ("seed", "bootstrap", "warmup", "self_training", "self_training_from", "cutouts_from", "validate_every", "patience") if getattr(cfg, n) < 0] + [n for n in ("lr", "grad_clip") if getattr(cfg, n) <= 0]
     if negative: raise ValueError(f"{', '.join(negative)}: must be positive")
-    for name in ("saliency_quality", "cutouts"):
+    for name in ("saliency_quality", "cutouts", "encoder_share"):
         if not 0 <= getattr(cfg, name) <= 1: raise ValueError(f"{name} {getattr(cfg, name)}: a number from 0 to 1")
     if not 0 < cfg.share <= 1: raise ValueError(f"share {cfg.share}: above 0, at most 1")
     check_stages(cfg)
@@ -478,19 +479,23 @@ class Trainer:
         self.frames = known_frames(*((data.joints_2d, cfg.share, False) if cfg.supervision == "weak" else (data.joints_3d, cfg.share, True))) if cfg.supervision in ("weak", "semi", "full") else None
         self.data = place_data(data, self.device)
         self.weights = active_terms(cfg)
-        self.optimizers = {k: self.optimizer(self.parameters(k)) for k in self.weights}
+        self.optimizers = {k: self.optimizer(k) for k in self.weights}
 
     def uses(self, *terms: str) -> bool:
         "Whether any of the terms is switched on."
         return any(t in self.weights for t in terms)
 
-    def parameters(self, term: str) -> list[nn.Parameter]:
-        halves = {"E": self.net.encoder, "L": self.net.encoder.lifter, "S": self.net.silhouette, "D": self.net.decoder}
-        return [p for half in HALVES[term] for p in halves[half].parameters()]
+    def halves(self, term: str) -> list[dict]:
+        "What a term trains, and the share of its learning rate that each half takes."
+        modules, both = {"E": self.net.encoder, "L": self.net.encoder.lifter, "S": self.net.silhouette, "D": self.net.decoder}, HALVES[term] == "ED"
+        return [dict(params=list(modules[half].parameters()), share=self.cfg.encoder_share if both and half == "E" else 1.) for half in HALVES[term]]
 
-    def optimizer(self, parameters: list) -> torch.optim.Optimizer:
-        if self.cfg.optimizer == "adagrad": return torch.optim.Adagrad(parameters, lr=self.cfg.lr)
-        return torch.optim.Adam(parameters, lr=self.cfg.lr, fused=True)
+    def parameters(self, term: str) -> list[nn.Parameter]:
+        return [p for half in self.halves(term) for p in half["params"]]
+
+    def optimizer(self, term: str) -> torch.optim.Optimizer:
+        if self.cfg.optimizer == "adagrad": return torch.optim.Adagrad(self.halves(term), lr=self.cfg.lr)
+        return torch.optim.Adam(self.halves(term), lr=self.cfg.lr, fused=True)
 
     def generators(self) -> list[torch.Generator]:
         "One for each shard of this process."
@@ -553,7 +558,7 @@ def step_optimizer(self: Trainer, term: str, pairs: list) -> None:
     optimizer = self.optimizers[term]
     optimizer.zero_grad(set_to_none=True)
     for p, grad in pairs: p.grad = grad
-    for group in optimizer.param_groups: group["lr"] = self.lr(term)
+    for group in optimizer.param_groups: group["lr"] = self.lr(term) * group["share"]
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
