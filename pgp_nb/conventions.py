@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['JOINTS', 'JOINT_NAMES', 'PARENTS', 'MIRROR', 'N_JOINTS', 'EXAMPLE_POSE', 'SIDE_COLORS', 'FRAMES', 'PARTS',
-           'PART_NAMES', 'PART_MIRROR', 'N_PARTS', 'BACKGROUND', 'COARSE_PARTS', 'PART_COLORS', 'JOINT_ORDERS',
-           'CMU_BONES', 'Joint', 'joint_index', 'joint_side', 'draw_skeleton_2d', 'Frame', 'draw_axes_3d',
-           'draw_skeleton_3d', 'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder', 'convert_joints',
-           'convert_visible']
+           'PART_NAMES', 'PART_MIRROR', 'N_PARTS', 'BACKGROUND', 'UNKNOWN', 'COARSE_PARTS', 'PART_COLORS',
+           'JOINT_ORDERS', 'CMU_BONES', 'Joint', 'joint_index', 'joint_side', 'draw_skeleton_2d', 'Frame',
+           'draw_axes_3d', 'draw_skeleton_3d', 'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder',
+           'convert_joints', 'convert_visible']
 
 # %% ../nbs/00_conventions.ipynb #9cee4ba6
 from typing import NamedTuple
@@ -180,6 +180,7 @@ PART_NAMES = tuple(p.name for p in PARTS)
 PART_MIRROR = tuple(p.mirror for p in PARTS)
 N_PARTS = len(PARTS)
 BACKGROUND = N_PARTS
+UNKNOWN = 255  # label of a pixel whose part nobody has said
 COARSE_PARTS = ("head", "torso", "l_arm", "r_arm", "l_leg", "r_leg")
 
 # %% ../nbs/00_conventions.ipynb #618268e2

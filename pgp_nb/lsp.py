@@ -12,11 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 import cv2
 import numpy as np
-from .conventions import BACKGROUND, COARSE_PARTS, JOINT_ORDERS, N_JOINTS, PARTS, PART_MIRROR, PART_NAMES, convert_joints, convert_visible
+from .conventions import BACKGROUND, COARSE_PARTS, JOINT_ORDERS, N_JOINTS, PARTS, PART_MIRROR, PART_NAMES, UNKNOWN, convert_joints, convert_visible
 from .files import write_atomically
 from .matlab import read_mat
 from .prediction import read_image
-from .samples import UNKNOWN, Sample, Skip, box_of, crop_frame, pair_of
+from .samples import Sample, Skip, box_of, crop_frame, pair_of
 
 # %% ../nbs/09e_lsp.ipynb #b7932d0f
 def read_joints(path: str | Path # joints.mat

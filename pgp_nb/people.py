@@ -6,7 +6,7 @@
 __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion', 'check_split', 'bodies_of', 'Filming',
            'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'film_views', 'noisy_saliency', 'pack_shard',
            'check_shard', 'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path',
-           'make_shard', 'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_people']
+           'make_shard', 'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_pairs']
 
 # %% ../nbs/09_people.ipynb #60e02818
 import ast, json, os, signal, subprocess, sys, threading, time, warnings
@@ -25,7 +25,7 @@ import torch
 from tqdm.auto import tqdm
 from .bodies import N_BODIES, retarget
 from .clothes import Person, random_person
-from .conventions import BACKGROUND, N_JOINTS, draw_skeleton_2d, paint_labels
+from .conventions import BACKGROUND, N_JOINTS, UNKNOWN, draw_skeleton_2d, paint_labels
 from .files import write_atomically
 from .kinematics import canonicalise
 from .motions import displacement, draw_key_poses, place_joints, sample_motion, to_upright
@@ -408,8 +408,8 @@ class People:
         "See `unpaired_poses`."
         return unpaired_poses(n, seed)
     def show(self, n: int = 8, **layout):
-        "See `show_people`."
-        return show_people(self, n, **layout)
+        "The first `n` pairs, see `show_pairs`."
+        return show_pairs([self.pair(i) for i in range(min(n, len(self)))], **layout)
 
 # %% ../nbs/09_people.ipynb #fc16eef2
 def _read_shards(folder, numbers):
@@ -495,25 +495,25 @@ def unpaired_poses(
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
 # %% ../nbs/09_people.ipynb #3064242b
-def _show_frame(row, pair, t, size):
-    pictures = pair.images[t], paint_labels(pair.parts[t], pair.images[t], .5), pair.saliency[t]
+def _show_frame(row, pair, t):
+    size, q = len(pair.images[t]), pair.joints_2d[t]
+    labels, known = np.where(pair.parts[t] == UNKNOWN, BACKGROUND, pair.parts[t]), np.isfinite(q).all(-1)
+    pictures = pair.images[t], paint_labels(labels, pair.images[t], .5), pair.saliency[t]
     for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
-    draw_skeleton_2d(row[1], pair.joints_2d[t], size, lw=.9)
+    if known.any(): draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=.9)
 
-def show_people(
-    people: People, # the pairs
-    n: int = 8, # how many of them
+def show_pairs(
+    pairs: list[Pair], # or other pairs with `images`, `parts`, `saliency` and `joints_2d`
     columns: int = 2, # pairs side by side
     inches: float = 1.0, # side of a picture
     ): # matplotlib figure
-    "Contact sheet: for source and target the frame, its parts and joints, the noisy saliency."
+    "Contact sheet: for source and target the frame, its parts and joints where they are known, the saliency."
     import matplotlib.pyplot as plt
-    n = min(n, len(people))
-    rows = -(-n // columns)
+    rows = -(-len(pairs) // columns)
     fig, axes = plt.subplots(rows, 6 * columns, figsize=(6 * columns * inches, rows * inches), squeeze=False)
     for ax in axes.flat: ax.axis("off")
-    for i in range(n):
+    for i, pair in enumerate(pairs):
         row = axes[i // columns, 6 * (i % columns):]
-        for t in (0, 1): _show_frame(row[3 * t:3 * t + 3], people.pair(i), t, people.size)
+        for t in (0, 1): _show_frame(row[3 * t:3 * t + 3], pair, t)
     fig.subplots_adjust(0, 0, 1, 1, .03, .03)
     return fig
