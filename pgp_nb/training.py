@@ -6,19 +6,20 @@
 __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXACT', 'SMALL', 'MAY_CHANGE', 'BEST', 'TrainConfig',
            'active_terms', 'check_config', 'check_stages', 'checked', 'from_dict', 'find_preset', 'read_preset',
            'preset_values', 'merge', 'load_config', 'checked_options', 'TrainData', 'place_data', 'take', 'generator',
-           'join', 'split', 'by_shard', 'Batch', 'draw_batch', 'known_frames', 'Frames', 'draw_frames', 'augment',
-           'frozen', 'Diverged', 'has_bfloat16', 'processes', 'rank', 'average', 'lead_first', 'joined_processes',
-           'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'start_weights', 'load_start', 'make_net', 'check_processes',
-           'Trainer', 'true_pose', 'known_pose_loss', 'Answered', 'answered', 'with_cutouts', 'painted', 'paint_loss',
-           'lift_loss', 'self_training_loss', 'annotated_frames', 'supervised_loss', 'weak_loss', 'draw_views',
-           'multi_view_loss', 'annotated_losses', 'predicted_poses', 'Source', 'source_appearance', 'energies',
-           'with_depths', 'consistency', 'step', 'encoder_losses', 'silhouette_losses', 'placed_poses', 'joint_step',
-           'consistency_step', 'save_checkpoint', 'read_checkpoint', 'resume_from', 'as_plain', 'calibrate',
-           'calibrated', 'predict_batches', 'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows',
-           'pictures', 'Log', 'read_curve', 'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData',
-           'prepared_pairs', 'people_pairs', 'load_pairs', 'held_out_frames', 'turns_between', 'load_views',
-           'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'baseline_of', 'train',
-           'run_config', 'known_metrics', 'data_of', 'run_all', 'means', 'parse_assignment', 'command_line', 'main']
+           'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'known_frames', 'Frames', 'draw_frames',
+           'augment', 'frozen', 'Diverged', 'has_bfloat16', 'processes', 'rank', 'average', 'lead_first',
+           'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'start_weights', 'load_start',
+           'make_net', 'check_processes', 'Trainer', 'true_pose', 'known_pose_loss', 'Answered', 'answered',
+           'with_cutouts', 'painted', 'paint_loss', 'lift_loss', 'self_training_loss', 'annotated_frames',
+           'supervised_loss', 'weak_loss', 'draw_views', 'multi_view_loss', 'annotated_losses', 'predicted_poses',
+           'Source', 'source_appearance', 'energies', 'with_depths', 'consistency', 'step', 'encoder_losses',
+           'silhouette_losses', 'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint',
+           'resume_from', 'as_plain', 'calibrate', 'calibrated', 'predict_batches', 'HeldOut', 'validate', 'select',
+           'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve', 'prepare_run', 'clear_run',
+           'progress_bar', 'fit', 'advance', 'RunData', 'prepared_pairs', 'people_pairs', 'load_pairs',
+           'held_out_frames', 'turns_between', 'load_views', 'load_poses', 'load_data', 'mean_pose_prediction',
+           'held_out', 'poses_figure', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all',
+           'means', 'parse_assignment', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, time, types, typing
@@ -62,6 +63,8 @@ class TrainConfig:
     val_data: str = ""            # prepared folder for model selection; people bring their own
     test_data: str = ""           # prepared folder for the final metrics; people bring their own
     view_data: str = ""           # prepared folder of pairs of two cameras at one instant; people bring their own
+    mixed: str = ""               # prepared folder of further unlabelled frames: photographs, one's own films
+    mixed_share: float = 0.3      # of a batch, where there is such a folder
     poses: str = "people"         # unpaired poses D_z: "people", or a file of poses (npz)
     pairs: int = 5000             # training pairs, at most
     val_pairs: int = 200          # validation pairs, at most
@@ -117,7 +120,7 @@ def check_config(cfg: TrainConfig) -> None:
     if small: raise ValueError(f"{', '.join(small)}: must be at least 1")
     negative = [n for n in ("seed", "bootstrap", "warmup", "self_training", "self_training_from", "cutouts_from", "validate_every", "patience") if getattr(cfg, n) < 0] + [n for n in ("lr", "grad_clip") if getattr(cfg, n) <= 0]
     if negative: raise ValueError(f"{', '.join(negative)}: must be positive")
-    for name in ("saliency_quality", "cutouts", "encoder_share"):
+    for name in ("mixed_share", "saliency_quality", "cutouts", "encoder_share"):
         if not 0 <= getattr(cfg, name) <= 1: raise ValueError(f"{name} {getattr(cfg, name)}: a number from 0 to 1")
     if not 0 < cfg.share <= 1: raise ValueError(f"share {cfg.share}: above 0, at most 1")
     check_stages(cfg)
@@ -219,6 +222,8 @@ class TrainData(typing.NamedTuple):
     joints_2d: Tensor | None = None  # (N,2,17,2) px
     views: Tensor | None = None      # (V,2,3,S,S) uint8: two cameras at one instant
     turns: Tensor | None = None      # (V,3,3) rotation from the first camera's axes to the second's
+    mixed_images: Tensor | None = None   # (K,2,3,S,S) uint8: further pairs, of which nothing is known
+    mixed_saliency: Tensor | None = None # (K,2,S,S) uint8
 
 def place_data(data: TrainData, device: torch.device) -> TrainData:
     "On a GPU the data set lies in its memory, if that leaves three quarters of it free."
@@ -273,16 +278,26 @@ class Batch(typing.NamedTuple):
     sal_t: Tensor       # (B,S,S) m_sal of I_t
     poses: Tensor       # (B,17,3) mm unpaired
 
+def draw_pairs(images: Tensor, # (N,2,3,S,S) uint8
+        saliency: Tensor,      # (N,2,S,S) uint8
+        n: int,                # pairs to draw
+        g: torch.Generator, device: torch.device
+    ) -> list[Tensor]:         # sources, targets and their saliency
+    "Random pairs, in random order within the pair."
+    i, swap = torch.randint(len(images), (n,), generator=g), torch.randint(2, (n,), generator=g)
+    return [take(x, (i, side), device).float() / 255 for x in (images, saliency) for side in (swap, 1 - swap)]
+
 def draw_batch(data: TrainData, # all there is
         n: int,              # pairs to draw
         g: torch.Generator,  # source of randomness
-        device: torch.device = torch.device("cpu") # where they are needed
+        device: torch.device = torch.device("cpu"), # where they are needed
+        mixed: int = 0       # how many of the pairs are mixed in
     ) -> Batch:
-    "Random pairs, in random order within the pair, and random unpaired poses."
-    i, swap = torch.randint(len(data.images), (n,), generator=g), torch.randint(2, (n,), generator=g)
+    "Random pairs and random unpaired poses."
+    pairs = draw_pairs(data.images, data.saliency, n - mixed, g, device)
     poses = take(data.poses, (torch.randint(len(data.poses), (n,), generator=g),), device)
-    both = [take(x, (i, side), device).float() / 255 for x in (data.images, data.saliency) for side in (swap, 1 - swap)]
-    return Batch(*both, poses)
+    if mixed: pairs = [torch.cat(x) for x in zip(pairs, draw_pairs(data.mixed_images, data.mixed_saliency, mixed, g, device))]
+    return Batch(*pairs, poses)
 
 # %% ../nbs/12_training.ipynb #e439cdd5
 def known_frames(joints: Tensor | None, # (N,2,17,D), NaN where unknown
@@ -729,7 +744,8 @@ def step(trainer: Trainer) -> dict[str, float]:
     cfg, i, g = trainer.cfg, trainer.iteration, trainer.generators()
     if cfg.supervision == "full": return trainer.update(annotated_losses(trainer, g))
     n = cfg.batch_size // cfg.shards
-    batch = by_shard(lambda g: draw_batch(trainer.data, n, g, trainer.device), g)
+    mixed = round(cfg.mixed_share * n) if cfg.mixed else 0
+    batch = by_shard(lambda g: draw_batch(trainer.data, n, g, trainer.device, mixed), g)
     if not cfg.use_unpaired: batch = batch._replace(poses=predicted_poses(trainer, batch.target, g))
     if cfg.bootstrap < i <= cfg.bootstrap + cfg.warmup:
         with frozen(trainer.net.encoder): return trainer.update(silhouette_losses(trainer, batch, g)) | consistency_step(trainer, batch, placed_poses(trainer, batch, g)[1], g)
@@ -1089,10 +1105,12 @@ def load_data(cfg: TrainConfig,  # names the data, their number and size
     if cfg.start_from: load_net(start_weights(cfg)) if start_weights(cfg).exists() else load_start(None, cfg)
     poses, views = load_poses(cfg), load_views(cfg, progress)
     train = load_pairs(cfg, cfg.data, "train", cfg.pairs, progress)
+    more = prepared_pairs(cfg.mixed, cfg.pairs, cfg.network.size, progress) if cfg.mixed else {}
+    mixed = {f"mixed_{k}": more[k] for k in ("images", "saliency") if more}
     val = load_pairs(cfg, cfg.val_data, "val", cfg.val_pairs, progress) if cfg.validate_every else None
     test = load_pairs(cfg, cfg.test_data, "test", cfg.test_pairs, progress)
     if cfg.validate_every and val is None: raise ValueError("validate_every needs val_data: a prepared folder of other people than data; or set validate_every to 0")
-    return RunData(TrainData(train["images"], train["saliency"], poses, train["joints_3d"], train["joints_2d"], **views), held_out_frames(val, True), held_out_frames(test))
+    return RunData(TrainData(train["images"], train["saliency"], poses, train["joints_3d"], train["joints_2d"], **views, **mixed), held_out_frames(val, True), held_out_frames(test))
 
 # %% ../nbs/12_training.ipynb #62a4ba7e
 def mean_pose_prediction(poses: Tensor, # (M,17,3) mm, unpaired poses
