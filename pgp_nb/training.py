@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .files import write_atomically, write_text
 from .evaluation import evaluate, faces_camera, mean_pose, write_metrics
-from .conventions import MIRROR
+from .conventions import MIRROR, UNKNOWN
 from .kinematics import canonicalise, mirror_pose
 from .camera import camera_from_raw, camera_of
 from .cutouts import donors_of, paint_cutouts
@@ -505,9 +505,6 @@ class Trainer:
         modules, both = {"E": self.net.encoder, "L": self.net.encoder.lifter, "S": self.net.silhouette, "D": self.net.decoder}, HALVES[term] == "ED"
         return [dict(params=list(modules[half].parameters()), share=self.cfg.encoder_share if both and half == "E" else 1.) for half in HALVES[term]]
 
-    def parameters(self, term: str) -> list[nn.Parameter]:
-        return [p for half in self.halves(term) for p in half["params"]]
-
     def optimizer(self, term: str) -> torch.optim.Optimizer:
         if self.cfg.optimizer == "adagrad": return torch.optim.Adagrad(self.halves(term), lr=self.cfg.lr)
         return torch.optim.Adam(self.halves(term), lr=self.cfg.lr, fused=True)
@@ -537,7 +534,7 @@ def update(self: Trainer, losses: dict[str, Tensor]) -> dict[str, float]:
     "Gradients of every loss at the same weights, then one step of each optimizer. Returns the losses. Raises `Diverged`."
     losses, grads = {k: v for k, v in losses.items() if k in self.weights and v.requires_grad}, {}
     for n, (k, v) in enumerate(losses.items()):
-        parameters = [p for p in self.parameters(k) if p.requires_grad]
+        parameters = [p for half in self.optimizers[k].param_groups for p in half["params"] if p.requires_grad]
         found = torch.autograd.grad(v, parameters, retain_graph=n < len(losses) - 1, allow_unused=True)
         grads[k] = [(p, grad) for p, grad in zip(parameters, found) if grad is not None]
         average([grad for p, grad in grads[k]])
@@ -1068,7 +1065,7 @@ def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> 
     flat = {k: pairs[k].flatten(0, 1) for k in ("images", "joints_3d", "joints_2d", "parts")}
     poses = flat["joints_3d"].isfinite().flatten(1).all(1).any()
     if needs_3d and not poses: raise ValueError("no validation frame has a known 3D pose: choose other val_data, or set validate_every to 0")
-    if not (poses or flat["joints_2d"].isfinite().any() or (flat["parts"] != 255).any()): raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
+    if not (poses or flat["joints_2d"].isfinite().any() or (flat["parts"] != UNKNOWN).any()): raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
     return HeldOut(flat.pop("images"), flat | {"parts": flat["parts"].long()})
 
 # %% ../nbs/12_training.ipynb #041523e8
@@ -1202,7 +1199,7 @@ def known_metrics(cfg: TrainConfig, run: Path) -> dict | None:
 
 def data_of(cfg: TrainConfig) -> dict:
     "The part of a configuration that `load_data` reads."
-    names = ("data", "val_data", "test_data", "view_data", "poses", "pairs", "val_pairs", "test_pairs", "unpaired", "saliency_quality", "seed")
+    names = ("data", "mixed", "val_data", "test_data", "view_data", "poses", "pairs", "val_pairs", "test_pairs", "unpaired", "saliency_quality", "seed")
     return {k: getattr(cfg, k) for k in names} | dict(size=cfg.network.size, views=cfg.supervision == "multi-view", validate=bool(cfg.validate_every))
 
 # %% ../nbs/12_training.ipynb #5e13a419
