@@ -43,7 +43,7 @@ from .camera import camera_from_raw, camera_of
 from .cutouts import donors_of, paint_cutouts
 from .losses import (LossWeights, appearance_loss, canonical_loss, expected_view_error, facing_image_loss, facing_in_image, facing_loss, image_c_loss,
                            image_u_loss, keypoint_loss, limb_length_loss, pose_loss, projection_loss, segmentation_loss, silhouette_loss, view_error)
-from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, load_net, normalise, pose_from_camera, save_net
+from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, at_size, load_net, normalise, pose_from_camera, save_net
 from .segmentation import color_labels, depth_ordered_maps, limb_depths, part_labels
 from .painting import PaintConfig, Painting, color_jitter, flip_rotate, paint_puppets, random_view, zoom_raw
 from .lifting import lifted, seen_points
@@ -447,8 +447,8 @@ def start_weights(cfg: TrainConfig) -> Path:
 def load_start(net: PGPNet,   # receives the weights
         cfg: TrainConfig      # names them in `start_from`
     ) -> None:
-    "Weights of another run, in place; a silhouette that it has not begins anew. Raises `FileNotFoundError` or `ValueError` when they are not there, damaged, or of another network."
-    try: theirs = load_net(start_weights(cfg))
+    "Weights of another run, in place; a silhouette that it has not begins anew, another image size is gone over to. Raises `FileNotFoundError` or `ValueError` when they are not there, damaged, or of another network."
+    try: theirs = at_size(load_net(start_weights(cfg)), cfg.network.size)
     except FileNotFoundError as e: raise FileNotFoundError(f"start_from {cfg.start_from}: {e}; train that run first, or set start_from to another") from e
     ours, other = (asdict(c) | {"imagenet": None} for c in (cfg.network, theirs.cfg))
     if not theirs.cfg.silhouette: ours["silhouette"] = 0
