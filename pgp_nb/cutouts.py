@@ -75,7 +75,7 @@ def paint_cutouts(pose: Pose, # known poses in view
         g: torch.Generator,   # source of randomness
         cfg: PaintConfig = PaintConfig()
     ) -> tuple[Tensor, Tensor]: # (B,3,S,S) in [0,1]; (B,) certainty of the facing bit
-    "The donors in the known poses, before their own backgrounds without them."
+    "The donors in the known poses, before the backgrounds of the donors, without them, in the order in which these came."
     towards = -face_vector(pose.joints_3d)[..., 2]
     B, size, order = *donors.images.shape[::3], dealt(donors.towards, towards)
     mine = Donors(*(x[order] for x in donors))

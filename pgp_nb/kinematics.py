@@ -99,8 +99,8 @@ def face_vector(
 def canonicalise(
     p: Tensor, # (...,17,3) joints in mm, any frame
     ) -> tuple[Tensor, Tensor, Tensor]: # canonical pose (...,17,3), rotation (...,3,3), translation (...,3)
-    "Canonical pose, with `p = canonical @ rotation.mT + translation` (Sec. 3.2a). Raises `ValueError` on NaN."
-    axes, origin = body_axes(check_pose(p, finite=True)), p[..., 0, :]
+    "Canonical pose, with `p = canonical @ rotation.mT + translation` (Sec. 3.2a). Raises `ValueError` on NaN, which is not looked for on a GPU."
+    axes, origin = body_axes(check_pose(p, finite=not p.is_cuda)), p[..., 0, :]
     return rotate(p - origin[..., None, :], axes.mT), axes, origin
 
 # %% ../nbs/02_kinematics.ipynb #a512dcb6

@@ -539,7 +539,7 @@ def save_net(net: PGPNet,     # trained network
         about: dict[str, str] | None = None # further text to keep in the file
     ) -> None:
     "Write the weights (float16) and the configuration of a network."
-    state = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in net.state_dict().items() if not k.startswith("puppet.")}
+    state = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in net.state_dict().items()}
     text = (about or {}) | {"network": json.dumps(asdict(net.cfg) | {"imagenet": None}), "format": "pgp_nb 1"}
     write_atomically(path, lambda temporary: save_file(state, temporary, text))
 
@@ -556,7 +556,7 @@ def load_net(path: str | Path # a file written by `save_net`
         net = PGPNet(NetworkConfig(**(BEFORE | json.loads(text["network"]))))
         missing, unexpected = net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False)
     except (KeyError, TypeError, ValueError, RuntimeError) as e: raise ValueError(f"{path.name} does not fit its own configuration ({e}): was it written by another version?") from e
-    wrong = [k for k in missing if not k.startswith("puppet.")] + unexpected
+    wrong = missing + unexpected
     if wrong: raise ValueError(f"{path.name} does not fit its own configuration: {len(wrong)} tensors missing or unknown, the first is {wrong[0]}")
     return net.eval()
 

@@ -172,7 +172,9 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     low, high = torch.tensor(list(BANDS.values()), device=images.device).T
     inside = (height[:, None] >= low[:, None]) & (height[:, None] <= high[:, None])
     weights = (saliency**2 * inside[..., None] + 1e-6 * saliency + 1e-9).flatten(2)
-    index = torch.multinomial(weights.flatten(0, 1).cpu(), 1, generator=g).to(images.device).view(len(images), 1, -1)
+    total = weights.flatten(0, 1).double().cumsum(1)
+    chosen = total[:, -1:] * torch.rand(len(total), 1, generator=g).to(total)
+    index = torch.searchsorted(total, chosen).clamp_max(total.shape[1] - 1).view(len(images), 1, -1)
     return images.reshape(len(images), 3, -1).gather(2, index.expand(-1, 3, -1)).mT
 
 # %% ../nbs/10_painting.ipynb #fcdd3881

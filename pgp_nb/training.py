@@ -6,20 +6,20 @@
 __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXACT', 'SMALL', 'MAY_CHANGE', 'BEST', 'TrainConfig',
            'active_terms', 'check_config', 'check_stages', 'checked', 'from_dict', 'find_preset', 'read_preset',
            'preset_values', 'merge', 'load_config', 'checked_options', 'TrainData', 'place_data', 'take', 'generator',
-           'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'known_frames', 'Frames', 'draw_frames',
-           'augment', 'frozen', 'Diverged', 'has_bfloat16', 'processes', 'rank', 'average', 'lead_first',
-           'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'start_weights', 'load_start',
-           'make_net', 'check_processes', 'Trainer', 'true_pose', 'known_pose_loss', 'Answered', 'answered',
+           'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'spread', 'known_frames', 'Frames',
+           'draw_frames', 'augment', 'frozen', 'Diverged', 'has_bfloat16', 'processes', 'rank', 'average', 'lead_first',
+           'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'start_weights', 'start_net', 'make_net',
+           'check_processes', 'Trainer', 'laid_out', 'true_pose', 'known_pose_loss', 'Answered', 'answered',
            'with_cutouts', 'painted', 'paint_loss', 'lift_loss', 'self_training_loss', 'annotated_frames',
            'supervised_loss', 'weak_loss', 'draw_views', 'multi_view_loss', 'annotated_losses', 'predicted_poses',
            'Source', 'source_appearance', 'energies', 'with_depths', 'consistency', 'step', 'encoder_losses',
            'silhouette_losses', 'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint',
-           'resume_from', 'as_plain', 'calibrate', 'calibrated', 'predict_batches', 'HeldOut', 'validate', 'select',
-           'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve', 'prepare_run', 'clear_run',
-           'progress_bar', 'fit', 'advance', 'RunData', 'prepared_pairs', 'people_pairs', 'load_pairs',
-           'held_out_frames', 'turns_between', 'load_views', 'load_poses', 'load_data', 'mean_pose_prediction',
-           'held_out', 'poses_figure', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all',
-           'means', 'parse_assignment', 'command_line', 'main']
+           'resume_from', 'as_plain', 'calibrate', 'some_frames', 'calibrated', 'predict_batches', 'HeldOut',
+           'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve',
+           'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'prepared_pairs', 'people_pairs',
+           'load_pairs', 'held_out_frames', 'turns_between', 'load_views', 'load_poses', 'load_data',
+           'mean_pose_prediction', 'held_out', 'poses_figure', 'paints', 'baseline_of', 'train', 'run_config',
+           'known_metrics', 'data_of', 'run_all', 'means', 'parse_assignment', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, time, types, typing
@@ -300,15 +300,24 @@ def draw_batch(data: TrainData, # all there is
     return Batch(*pairs, poses)
 
 # %% ../nbs/12_training.ipynb #e439cdd5
+def spread(n: int,          # how many are wanted
+        of: int             # how many there are
+    ) -> Tensor:            # (min(n, of),) their numbers, ascending
+    "Numbers spread evenly over all there are."
+    n = min(n, of)
+    return torch.arange(n) * of // max(1, n)
+
+# %% ../nbs/12_training.ipynb #d195f499
 def known_frames(joints: Tensor | None, # (N,2,17,D), NaN where unknown
-        share: float,                   # of the pairs, the first ones
+        share: float,                   # of the pairs, spread over all of them
         whole: bool                     # every joint must be known; False: one is enough
     ) -> Tensor:                        # (K,) frame numbers, 2 * pair + side
     "The annotated frames of a share of the pairs. Raises `ValueError` if there is none."
-    pairs = 0 if joints is None else max(1, round(share * len(joints)))
-    known = torch.zeros(0) if joints is None else joints[:pairs].isfinite().flatten(3).all(3).flatten(0, 1)
-    frames = (known.all(1) if whole else known.any(1)).nonzero().flatten() if len(known) else known
-    if not len(frames): raise ValueError(f"no frame of the {pairs} annotated pairs has {'all' if whole else 'any'} of its joints: choose another supervision, share or data")
+    pairs = spread(0 if joints is None else max(1, round(share * len(joints))), 0 if joints is None else len(joints))
+    known = joints[pairs].isfinite().flatten(3).all(3) if len(pairs) else torch.zeros(0, 2, 1)
+    i, side = (known.all(2) if whole else known.any(2)).nonzero().T
+    frames = 2 * pairs[i] + side
+    if not len(frames): raise ValueError(f"no frame of the {len(pairs)} annotated pairs has {'all' if whole else 'any'} of its joints: choose another supervision, share or data")
     return frames
 
 # %% ../nbs/12_training.ipynb #c8163b09
@@ -357,7 +366,7 @@ class Diverged(FloatingPointError):
 # %% ../nbs/12_training.ipynb #35992b8e
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
-    if device.type == "cuda": return torch.cuda.is_bf16_supported()
+    if device.type == "cuda": return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 # %% ../nbs/12_training.ipynb #3bfb4ec0
@@ -444,17 +453,16 @@ def start_weights(cfg: TrainConfig) -> Path:
     path = Path(cfg.start_from.replace("{seed}", str(cfg.seed)))
     return path / "weights.safetensors" if path.is_dir() else path
 
-def load_start(net: PGPNet,   # receives the weights
-        cfg: TrainConfig      # names them in `start_from`
-    ) -> None:
-    "Weights of another run, in place; a silhouette that it has not begins anew, another image size is gone over to. Raises `FileNotFoundError` or `ValueError` when they are not there, damaged, or of another network."
+def start_net(cfg: TrainConfig # names the weights in `start_from`
+    ) -> PGPNet:               # at the size of the run's images
+    "The network that a run starts from. Raises `FileNotFoundError` or `ValueError` when it is not there, damaged, or another one but for its image size and for having no silhouette yet."
     try: theirs = at_size(load_net(start_weights(cfg)), cfg.network.size)
     except FileNotFoundError as e: raise FileNotFoundError(f"start_from {cfg.start_from}: {e}; train that run first, or set start_from to another") from e
     ours, other = (asdict(c) | {"imagenet": None} for c in (cfg.network, theirs.cfg))
     if not theirs.cfg.silhouette: ours["silhouette"] = 0
     differ = [f"{k} ({other[k]!r} there, {v!r} here)" for k, v in ours.items() if v != other[k]]
     if differ: raise ValueError(f"start_from {cfg.start_from} is another network: {'; '.join(differ)}")
-    net.load_state_dict(net.state_dict() | theirs.state_dict())
+    return theirs
 
 # %% ../nbs/12_training.ipynb #ff011898
 def make_net(cfg: TrainConfig, # of the run
@@ -464,8 +472,8 @@ def make_net(cfg: TrainConfig, # of the run
     "The network of a run at its start; without q_z not even the mean of the unpaired poses is known."
     torch.manual_seed(cfg.seed)
     net = PGPNet(cfg.network)
-    if cfg.use_unpaired: net.set_mean_pose(canonicalise(poses[:1000])[0])
-    if cfg.start_from: load_start(net, cfg)
+    if cfg.use_unpaired: net.set_mean_pose(canonicalise(poses[spread(1000, len(poses))])[0])
+    if cfg.start_from: net.load_state_dict(net.state_dict() | start_net(cfg).state_dict())
     if processes() > 1: sync_norms(net)
     net.to(device, memory_format=torch.channels_last)
     net.bf16 = cfg.precision == "bfloat16" or cfg.precision == "auto" and has_bfloat16(device)
@@ -501,9 +509,9 @@ class Trainer:
         return any(t in self.weights for t in terms)
 
     def halves(self, term: str) -> list[dict]:
-        "What a term trains, and the share of its learning rate that each half takes."
-        modules, both = {"E": self.net.encoder, "L": self.net.encoder.lifter, "S": self.net.silhouette, "D": self.net.decoder}, HALVES[term] == "ED"
-        return [dict(params=list(modules[half].parameters()), share=self.cfg.encoder_share if both and half == "E" else 1.) for half in HALVES[term]]
+        "What a term trains, a group of parameters for each letter of `HALVES`."
+        modules = {"E": self.net.encoder, "L": self.net.encoder.lifter, "S": self.net.silhouette, "D": self.net.decoder}
+        return [dict(params=list(modules[half].parameters())) for half in HALVES[term]]
 
     def optimizer(self, term: str) -> torch.optim.Optimizer:
         if self.cfg.optimizer == "adagrad": return torch.optim.Adagrad(self.halves(term), lr=self.cfg.lr)
@@ -516,19 +524,23 @@ class Trainer:
 
 # %% ../nbs/12_training.ipynb #b1213073
 @patch
-def start(self: Trainer, term: str) -> int:
-    "The iteration after which a term is first minimised."
+def start(self: Trainer, term: str, half: str = "D") -> int:
+    "The iteration after which a term is first minimised; by a half, since the decoder goes ahead in the losses on both."
     if term in ("paint", "lift", "silhouette", *ANNOTATED.values()): return 0
-    return self.cfg.bootstrap + (self.cfg.warmup if term.startswith("energy") else 0)
+    return self.cfg.bootstrap + (self.cfg.warmup if term.startswith("energy") or half == "E" else 0)
 
 @patch
-def lr(self: Trainer, term: str) -> float:
-    "From the term's start: a short ramp, then a cosine from `lr` times its weight to a twentieth of that. New optimizers ramp again."
-    done, start = self.iteration, self.start(term)
-    t = (done - start) / max(1, self.cfg.iterations - start)
-    return self.cfg.lr * self.weights[term] * (0.05 + 0.95 * (1 + math.cos(math.pi * t)) / 2) * min(1, (done - max(start, self.restarted)) / 50)
+def lr(self: Trainer, term: str, half: str = "D") -> float:
+    "From the term's start a cosine from `lr` times its weight to a twentieth of that, `encoder_share` of it for the encoder where the decoder is trained along; a short ramp where a half begins, or new optimizers do."
+    start, ramp = self.start(term), (self.iteration - max(self.start(term, half), self.restarted)) / 50
+    fallen = 0.05 + 0.95 * (1 + math.cos(math.pi * (self.iteration - start) / max(1, self.cfg.iterations - start))) / 2
+    return self.cfg.lr * self.weights[term] * (self.cfg.encoder_share if half == "E" and HALVES[term] == "ED" else 1.) * fallen * min(1, ramp)
 
 # %% ../nbs/12_training.ipynb #824a5331
+def laid_out(grad: Tensor, p: Tensor) -> Tensor:
+    "A gradient in the memory layout of its parameter, on which fused optimizers rely."
+    return grad if grad.stride() == p.stride() else torch.empty_like(p).copy_(grad)
+
 @patch
 def update(self: Trainer, losses: dict[str, Tensor]) -> dict[str, float]:
     "Gradients of every loss at the same weights, then one step of each optimizer. Returns the losses. Raises `Diverged`."
@@ -536,7 +548,7 @@ def update(self: Trainer, losses: dict[str, Tensor]) -> dict[str, float]:
     for n, (k, v) in enumerate(losses.items()):
         parameters = [p for half in self.optimizers[k].param_groups for p in half["params"] if p.requires_grad]
         found = torch.autograd.grad(v, parameters, retain_graph=n < len(losses) - 1, allow_unused=True)
-        grads[k] = [(p, grad) for p, grad in zip(parameters, found) if grad is not None]
+        grads[k] = [(p, laid_out(grad, p)) for p, grad in zip(parameters, found) if grad is not None]
         average([grad for p, grad in grads[k]])
     values = self.check_finite(losses, {k: self.clip(pairs) for k, pairs in grads.items()})
     for k, pairs in grads.items(): self.step_optimizer(k, pairs)
@@ -570,7 +582,7 @@ def step_optimizer(self: Trainer, term: str, pairs: list) -> None:
     optimizer = self.optimizers[term]
     optimizer.zero_grad(set_to_none=True)
     for p, grad in pairs: p.grad = grad
-    for group in optimizer.param_groups: group["lr"] = self.lr(term) * group["share"]
+    for half, group in zip(HALVES[term], optimizer.param_groups): group["lr"] = self.lr(term, half)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
@@ -846,6 +858,10 @@ def calibrate(net: PGPNet,  # statistics replaced in place
     for m, momentum in zip(norms, momenta): m.momentum = momentum
     net.eval()
 
+def some_frames(data: TrainData, n: int) -> Tensor: # (n,3,S,S) uint8, or as many as there are
+    "Training frames to measure statistics on, spread over all pairs."
+    return data.images[spread(n // 2, len(data.images))].flatten(0, 1)
+
 @contextmanager
 def calibrated(net: PGPNet, # statistics replaced, then put back
         images: Tensor      # (N,3,S,S) uint8, unlabelled training frames
@@ -884,7 +900,7 @@ def validate(trainer: Trainer, # a run at any iteration
         frames: int = 256      # training frames that statistics are measured on
     ) -> dict[str, float]:     # val/<metric>
     "Pose metrics on the validation split. The network is left as it was."
-    with calibrated(trainer.net, trainer.data.images[:frames // 2].flatten(0, 1)):
+    with calibrated(trainer.net, some_frames(trainer.data, frames)):
         found = predict_batches(trainer.net, val.images, decoder=False)
     return {f"val/{k}": v for k, v in evaluate({k: found[k] for k in ("joints_3d", "joints_2d")}, val.truth).items()}
 
@@ -897,7 +913,7 @@ def select(trainer: Trainer, # a run at any iteration
     ) -> dict[str, float]:   # val/<metric>
     "Validate, and keep the weights if they are the best so far."
     values = validate(trainer, val)
-    begun = trainer.iteration > max(trainer.start(k) for k in trainer.weights)
+    begun = trainer.cfg.iterations <= trainer.cfg.bootstrap or trainer.iteration > max(trainer.start(k) for k in trainer.weights)
     if begun and (trainer.best is None or values["val/pa_mpjpe"] < trainer.best[0]):
         trainer.best = [values["val/pa_mpjpe"], trainer.iteration]
         if not rank(): save_net(trainer.net, run / BEST)
@@ -932,7 +948,7 @@ def picture_rows(net: PGPNet, # set to evaluation mode
 def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
     "The first training pairs: I_s above the rows of `picture_rows`."
     source, target = trainer.data.images[:n].cpu().unbind(1)
-    rows = picture_rows(trainer.net, source, target)
+    with calibrated(trainer.net, some_frames(trainer.data, 256)): rows = picture_rows(trainer.net, source, target)
     return np.concatenate([torch.cat(list(source.permute(0, 2, 3, 1)), 1).numpy(), rows], 0)
 
 # %% ../nbs/12_training.ipynb #3eb8d620
@@ -1093,13 +1109,14 @@ def load_poses(cfg: TrainConfig) -> Tensor:
     from pgp_nb.people import unpaired_poses
     if cfg.poses == "people": return torch.from_numpy(unpaired_poses(cfg.unpaired, cfg.seed, upright=True))
     from pgp_nb.samples import read_poses
-    return torch.from_numpy(read_poses(cfg.poses)[0][:cfg.unpaired])
+    poses = torch.from_numpy(read_poses(cfg.poses)[0])
+    return poses[spread(cfg.unpaired, len(poses))]
 
 def load_data(cfg: TrainConfig,  # names the data, their number and size
         progress: bool = True    # show progress bars
     ) -> RunData:
     "The data of a configuration; people are generated on first use. Raises `FileNotFoundError` or `ValueError` before that if a named file is missing or wrong."
-    if cfg.start_from: load_net(start_weights(cfg)) if start_weights(cfg).exists() else load_start(None, cfg)
+    if cfg.start_from: start_net(cfg)
     poses, views = load_poses(cfg), load_views(cfg, progress)
     train = load_pairs(cfg, cfg.data, "train", cfg.pairs, progress)
     more = prepared_pairs(cfg.mixed, cfg.pairs, cfg.network.size, progress) if cfg.mixed else {}
@@ -1154,6 +1171,15 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     return figure
 
 # %% ../nbs/12_training.ipynb #606a4c94
+def paints(run: Path # run folder
+    ) -> bool:
+    "Whether its decoder was trained, there or in the run that it starts from (of which nothing is known: taken for granted). An untrained one has no segmentation worth a number."
+    cfg = load_config(str(run / "config.yaml"))
+    if cfg.supervision != "full" and cfg.iterations > cfg.bootstrap and any(getattr(cfg.weights, k) for k in ("image_u", "image_c", "seg")): return True
+    start = Path(cfg.start_from.replace("{seed}", str(cfg.seed)))
+    before = start if start.is_dir() else run.parent / (start.parent.name if start.suffix else start.name)
+    return bool(cfg.start_from) and (not (before / "config.yaml").is_file() or paints(before))
+
 def baseline_of(cfg: TrainConfig) -> TrainConfig:
     "The same encoder, fully supervised for as many steps. (The preset `only-3d` trains it until its validation error stops falling.)"
     return replace(cfg, supervision="full", share=1., bootstrap=0, warmup=0, start_from="")
@@ -1173,10 +1199,10 @@ def train(cfg: TrainConfig,        # what to train
     trainer = fit(cfg, data.train, run, resume, device, progress, data.val, minutes)
     if not finished(trainer): return trainer, {}
     restore_best(trainer, run)
-    calibrate(trainer.net, data.train.images[:1000].flatten(0, 1))
+    calibrate(trainer.net, some_frames(data.train, 2000))
     if rank(): return trainer, {}
     save_net(trainer.net, run / "weights.safetensors")
-    metrics = held_out(trainer.net, data.test, decoder=cfg.supervision != "full") | {"iterations": trainer.iteration, "seconds": round(trainer.seconds, 1)}
+    metrics = held_out(trainer.net, data.test, decoder=paints(run)) | {"iterations": trainer.iteration, "seconds": round(trainer.seconds, 1)}
     if trainer.best: metrics |= {"val_pa_mpjpe": trainer.best[0], "best_iteration": trainer.best[1]}
     write_metrics(run / "metrics.json", metrics)
     return trainer, metrics
