@@ -15,12 +15,15 @@ from typing import Callable
 def write_atomically(path: str | Path,  # file to write; its folder is made if need be
         write: Callable[[Path], object] # called with a temporary path beside it
     ) -> None:
-    "Write a file under a temporary name, then rename. On a full disk or another failure raises `OSError` with the remedy, and what stood at `path` stays."
+    "Write a file under a temporary name, then rename; readable by whoever may read a new file here. On a full disk or another failure raises `OSError` with the remedy, and what stood at `path` stays."
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode
         write(temporary)
+        temporary.chmod(mode)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as e:
         raise OSError(getattr(e, "errno", None), f"could not write {path.name} ({e}): free some disk space or choose another folder; what was there before is untouched") from e

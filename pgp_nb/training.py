@@ -14,16 +14,18 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXA
            'supervised_loss', 'weak_loss', 'draw_views', 'multi_view_loss', 'annotated_losses', 'predicted_poses',
            'Source', 'source_appearance', 'energies', 'with_depths', 'consistency', 'step', 'encoder_losses',
            'silhouette_losses', 'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint',
-           'resume_from', 'as_plain', 'calibrate', 'some_frames', 'calibrated', 'predict_batches', 'HeldOut',
-           'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve',
-           'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'prepared_pairs', 'people_pairs',
-           'load_pairs', 'held_out_frames', 'turns_between', 'load_views', 'load_poses', 'load_data',
-           'mean_pose_prediction', 'held_out', 'poses_figure', 'paints', 'baseline_of', 'train', 'run_config',
-           'known_metrics', 'data_of', 'run_all', 'means', 'parse_assignment', 'command_line', 'main']
+           'check_same', 'resume_from', 'as_plain', 'calibrate', 'some_frames', 'calibrated', 'predict_batches',
+           'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve',
+           'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'check_prepared', 'prepared_pairs',
+           'people_pairs', 'load_pairs', 'held_out_frames', 'turns_between', 'load_views', 'load_poses', 'load_data',
+           'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder', 'paints', 'baseline_of', 'train',
+           'measured_later', 'run_config', 'known_metrics', 'data_of', 'run_all', 'means', 'parse_assignment',
+           'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
-import argparse, difflib, json, math, os, time, types, typing
-from contextlib import contextmanager, suppress
+import argparse, difflib, json, math, os, signal, sys, time, types, typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import timedelta
 from importlib.resources import files
@@ -828,11 +830,15 @@ def read_checkpoint(run: str | Path) -> dict | None:
 # %% ../nbs/12_training.ipynb #39dca7fa
 MAY_CHANGE = ("lr", "grad_clip", "precision", "compile", "patience", "checkpoint_every", "log_every", "picture_every")
 
+def check_same(cfg: TrainConfig, theirs: dict) -> None:
+    "Raises `ValueError` if a run folder's configuration differs in what may not change."
+    theirs = merge(as_plain(asdict(TrainConfig())), as_plain(theirs))
+    differ = [f"{k} ({theirs[k]!r} there, {v!r} now)" for k, v in as_plain(asdict(cfg)).items() if v != theirs[k] and k not in MAY_CHANGE]
+    if differ: raise ValueError(f"the run folder holds another configuration: {'; '.join(differ)}. Choose another run folder, or start afresh (resume=False, --afresh)")
+
 def resume_from(trainer: Trainer, state: dict) -> None:
     "Go on from a state. Raises `ValueError` when it is of another configuration; what an older version did not know of has its default."
-    theirs = merge(as_plain(asdict(TrainConfig())), as_plain(state["config"]))
-    differ = [f"{k} ({theirs[k]!r} there, {v!r} now)" for k, v in as_plain(asdict(trainer.cfg)).items() if v != theirs[k] and k not in MAY_CHANGE]
-    if differ: raise ValueError(f"the run folder holds another configuration: {'; '.join(differ)}. Choose another run folder, or start afresh (resume=False, --afresh)")
+    check_same(trainer.cfg, state["config"])
     trainer.net.load_state_dict(state["net"])
     for name in ("iteration", "seconds", "best", "restarted"): setattr(trainer, name, state.get(name, getattr(trainer, name)))
     if "optimizers" not in state: trainer.restarted = trainer.iteration
@@ -993,7 +999,7 @@ def prepare_run(trainer: Trainer, run: Path, resume: bool) -> None:
     if processes() > 1: dist.barrier()
     state = read_checkpoint(run)
     if state: resume_from(trainer, state)
-    if not rank(): write_text(run / "config.yaml", yaml.safe_dump(as_plain(asdict(trainer.cfg)), sort_keys=False))
+    if not rank() and not (state and finished(trainer)): write_text(run / "config.yaml", yaml.safe_dump(as_plain(asdict(trainer.cfg)), sort_keys=False))
 
 def clear_run(run: Path) -> None:
     "Remove what an earlier run has left in a folder."
@@ -1012,7 +1018,8 @@ def fit(cfg: TrainConfig,           # what to train
         device: str | None = None,  # default: CUDA where there is one
         progress: bool = True,      # show a progress bar
         val: HeldOut | None = None, # the validation split
-        minutes: float | None = None # stop after that long, with a checkpoint
+        minutes: float | None = None, # stop after that long, with a checkpoint
+        stop: Callable[[], bool] = lambda: False # asked before each iteration; True: stop there, with a checkpoint
     ) -> Trainer:
     "Train until the last iteration or the end of patience, writing checkpoints. A loss that is not finite raises `Diverged`, naming the last good checkpoint."
     run, trainer = Path(run), Trainer(cfg, data, device)
@@ -1020,7 +1027,7 @@ def fit(cfg: TrainConfig,           # what to train
     log, bar = Log(run, trainer.iteration), progress_bar(trainer, progress)
     deadline = time.monotonic() + 60 * minutes if minutes else math.inf
     try:
-        while not finished(trainer) and time.monotonic() < deadline: advance(trainer, log, run, bar, val)
+        while not finished(trainer) and time.monotonic() < deadline and not stop(): advance(trainer, log, run, bar, val)
     except Diverged as e:
         kept = "the last good checkpoint is in the run folder" if (run / SMALL).exists() else "there is no checkpoint yet"
         raise Diverged(f"{e}; {kept}. Call again with a lower lr to go on from there") from e
@@ -1054,12 +1061,18 @@ class RunData(typing.NamedTuple):
     val: HeldOut | None = None    # for model selection
     test: HeldOut | None = None   # for the final metrics
 
+def check_prepared(folder: str, size: int) -> None:
+    "Raises `FileNotFoundError` or `ValueError` for a folder that is not prepared, or at another image size."
+    from pgp_nb.samples import read_manifest
+    if not folder or folder == "people": return
+    found = read_manifest(folder)["size"]
+    if found != size: raise ValueError(f"{Path(folder).name} holds images of {found} px, the network takes {size}: prepare it at that size, or set network.size")
+
 def prepared_pairs(folder: str, n: int, size: int, progress: bool) -> dict[str, Tensor]:
     "n pairs spread evenly over a prepared folder, or as many as it has. Raises `FileNotFoundError` or `ValueError` saying what is wrong with it."
     from pgp_nb.samples import read_manifest, read_samples, training_arrays
-    manifest = read_manifest(folder)
-    if manifest["size"] != size: raise ValueError(f"{Path(folder).name} holds images of {manifest['size']} px, the network takes {size}: prepare it at that size, or set network.size")
-    return training_arrays(read_samples(folder, min(n, manifest["number"]), progress))
+    check_prepared(folder, size)
+    return training_arrays(read_samples(folder, min(n, read_manifest(folder)["number"]), progress))
 
 def people_pairs(cfg: TrainConfig, split: str, n: int, progress: bool, views: bool = False) -> dict[str, Tensor]:
     "Pairs of the embedded people, in the same form."
@@ -1117,6 +1130,7 @@ def load_data(cfg: TrainConfig,  # names the data, their number and size
     ) -> RunData:
     "The data of a configuration; people are generated on first use. Raises `FileNotFoundError` or `ValueError` before that if a named file is missing or wrong."
     if cfg.start_from: start_net(cfg)
+    for folder in (cfg.data, cfg.val_data, cfg.test_data, cfg.view_data, cfg.mixed): check_prepared(folder, cfg.network.size)
     poses, views = load_poses(cfg), load_views(cfg, progress)
     train = load_pairs(cfg, cfg.data, "train", cfg.pairs, progress)
     more = prepared_pairs(cfg.mixed, cfg.pairs, cfg.network.size, progress) if cfg.mixed else {}
@@ -1171,6 +1185,11 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     return figure
 
 # %% ../nbs/12_training.ipynb #606a4c94
+def check_folder(cfg: TrainConfig, run: Path, resume: bool) -> None:
+    "Raises `ValueError` for a run folder that is none or holds another run to go on with, before any work is done."
+    if run.exists() and not run.is_dir(): raise ValueError(f"{run} is a file: name a folder for the run")
+    if resume and (run / SMALL).is_file() and (run / "config.yaml").is_file(): check_same(cfg, yaml.safe_load((run / "config.yaml").read_text()))
+
 def paints(run: Path # run folder
     ) -> bool:
     "Whether its decoder was trained, there or in the run that it starts from (of which nothing is known: taken for granted). An untrained one has no segmentation worth a number."
@@ -1190,13 +1209,15 @@ def train(cfg: TrainConfig,        # what to train
         resume: bool = True,       # go on from a checkpoint in the folder
         device: str | None = None, # default: CUDA where there is one
         progress: bool = True,     # show progress bars
-        minutes: float | None = None # stop after that long; the next call goes on
+        minutes: float | None = None, # stop after that long; the next call goes on
+        stop: Callable[[], bool] = lambda: False # asked before each iteration; True: stop there; the next call goes on
     ) -> tuple[Trainer, dict]:
     "A run from configuration to metrics. The metrics are empty while the run is not finished, and in all processes but the first."
     run = Path(run)
     check_processes(cfg)
+    check_folder(cfg, run, resume)
     data = data or lead_first(lambda: load_data(cfg, progress and not rank()))
-    trainer = fit(cfg, data.train, run, resume, device, progress, data.val, minutes)
+    trainer = fit(cfg, data.train, run, resume, device, progress, data.val, minutes, stop)
     if not finished(trainer): return trainer, {}
     restore_best(trainer, run)
     calibrate(trainer.net, some_frames(data.train, 2000))
@@ -1204,8 +1225,15 @@ def train(cfg: TrainConfig,        # what to train
     save_net(trainer.net, run / "weights.safetensors")
     metrics = held_out(trainer.net, data.test, decoder=paints(run)) | {"iterations": trainer.iteration, "seconds": round(trainer.seconds, 1)}
     if trainer.best: metrics |= {"val_pa_mpjpe": trainer.best[0], "best_iteration": trainer.best[1]}
+    metrics = measured_later(run, metrics) | metrics
     write_metrics(run / "metrics.json", metrics)
     return trainer, metrics
+
+def measured_later(run: Path, metrics: dict) -> dict:
+    "What an evaluation has added to the metrics of a run that was finished before; empty where the run has gone on since."
+    try: known = json.loads((run / "metrics.json").read_text())
+    except (OSError, ValueError): return {}
+    return {k: v for k, v in known.items() if k not in metrics} if all(known.get(k) == metrics[k] for k in ("iterations", "seconds")) else {}
 
 # %% ../nbs/12_training.ipynb #aabb1d3d
 def run_config(preset: str,  # a name or a YAML file
@@ -1266,6 +1294,29 @@ def parse_assignment(text: str) -> dict:
     return result
 
 # %% ../nbs/12_training.ipynb #febcb7e3
+def presets_text() -> str:
+    "The names of the presets, each with the first line of what its file says of it."
+    return "\n".join(f"{p.stem:22} {p.read_text().splitlines()[0].lstrip('# ')}" for p in sorted(PRESETS.glob("*.yaml")))
+
+def positive(text: str) -> float:
+    if not float(text) > 0: raise ValueError(text)
+    return float(text)
+
+@contextmanager
+def asked_to_stop() -> Iterator[Callable[[], bool]]:
+    "Whether Ctrl-C or SIGTERM has come since this was first asked; a second one stops at once."
+    asked, before = [], {}
+    def restore() -> None:
+        for number, handler in before.items(): signal.signal(number, handler)
+    def heard(number: int, frame: object) -> None:
+        asked.append(number), restore()
+        print("\nstopping with a checkpoint; once more to stop at once", file=sys.stderr)
+    def stop() -> bool:
+        if not before: before.update({n: signal.signal(n, heard) for n in (signal.SIGINT, signal.SIGTERM)})
+        return bool(asked)
+    try: yield stop
+    finally: restore()
+
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m pgp_nb.training", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train on the embedded people or on prepared folders, headless.", epilog="examples:\n  python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set weights.seg=0\n"
@@ -1273,25 +1324,26 @@ def command_line() -> argparse.ArgumentParser:
         "  torchrun --nproc-per-node 2 -m pgp_nb.training --preset demo --out runs/two --set shards=2\n\n"
         "The run folder receives config.yaml, checkpoint.pt, optimizer.pt, curve.jsonl, tensorboard/, best.safetensors,\nweights.safetensors and metrics.json. The same command again goes on where it stopped.")
     parser.add_argument("--preset", default="tiny", help="a YAML file, or the name of a preset (default: tiny); --presets lists them")
-    parser.add_argument("--presets", action="version", version="\n".join(sorted(p.stem for p in PRESETS.glob("*.yaml"))), help="list the presets and exit")
+    parser.add_argument("--presets", action="version", version=presets_text(), help="list the presets and exit")
     parser.add_argument("--run", "--out", required=True, help="run folder, made if need be (under torchrun --out, since it takes --run for its own)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="override a value of the preset; may be repeated")
     parser.add_argument("--afresh", action="store_true", help="ignore the checkpoint in the run folder")
-    parser.add_argument("--minutes", type=float, help="stop after that long, with a checkpoint")
+    parser.add_argument("--minutes", type=positive, help="stop after that long, with a checkpoint; Ctrl-C does the same")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     return parser
 
 # %% ../nbs/12_training.ipynb #0ba31e5f
 def main(args: list[str] | None = None) -> int:
     "Entry point of the command line; mistakes in the arguments are said in one line."
-    import sys
     options = command_line().parse_args(args)
     try:
         overrides = {}
         for text in options.set: overrides = merge(overrides, parse_assignment(text))
         cfg = load_config(options.preset, overrides)
         if options.device == "cuda" and not torch.cuda.is_available(): raise ValueError("--device cuda: this machine or this build of PyTorch has no CUDA")
-        with joined_processes(options.device): trainer, metrics = train(cfg, options.run, None, not options.afresh, options.device, minutes=options.minutes)
+        with joined_processes(options.device):
+            with asked_to_stop() if processes() == 1 else nullcontext(lambda: False) as stop:
+                trainer, metrics = train(cfg, options.run, None, not options.afresh, options.device, minutes=options.minutes, stop=stop)
     except (TypeError, ValueError, OSError, Diverged, yaml.YAMLError) as e:
         if os.environ.get("PGP_TRACEBACK"): raise
         print(f"error: {e}", file=sys.stderr)

