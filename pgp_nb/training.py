@@ -1193,11 +1193,11 @@ def check_folder(cfg: TrainConfig, run: Path, resume: bool) -> None:
 def paints(run: Path # run folder
     ) -> bool:
     "Whether its decoder was trained, there or in the run that it starts from (of which nothing is known: taken for granted). An untrained one has no segmentation worth a number."
-    cfg = load_config(str(run / "config.yaml"))
-    if cfg.supervision != "full" and cfg.iterations > cfg.bootstrap and any(getattr(cfg.weights, k) for k in ("image_u", "image_c", "seg")): return True
-    start = Path(cfg.start_from.replace("{seed}", str(cfg.seed)))
+    cfg = merge(as_plain(asdict(TrainConfig())), yaml.safe_load((run / "config.yaml").read_text()))
+    if cfg["supervision"] != "full" and cfg["iterations"] > cfg["bootstrap"] and any(cfg["weights"][k] for k in ("image_u", "image_c", "seg")): return True
+    start = Path(cfg["start_from"].replace("{seed}", str(cfg["seed"])))
     before = start if start.is_dir() else run.parent / (start.parent.name if start.suffix else start.name)
-    return bool(cfg.start_from) and (not (before / "config.yaml").is_file() or paints(before))
+    return bool(cfg["start_from"]) and (not (before / "config.yaml").is_file() or paints(before))
 
 def baseline_of(cfg: TrainConfig) -> TrainConfig:
     "The same encoder, fully supervised for as many steps. (The preset `only-3d` trains it until its validation error stops falling.)"
