@@ -6,7 +6,7 @@
 __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXACT', 'SMALL', 'MAY_CHANGE', 'BEST', 'TrainConfig',
            'active_terms', 'check_config', 'check_stages', 'checked', 'from_dict', 'find_preset', 'read_preset',
            'preset_values', 'merge', 'load_config', 'checked_options', 'TrainData', 'place_data', 'take', 'generator',
-           'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'spread', 'known_frames', 'Frames',
+           'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'evenly', 'known_frames', 'Frames',
            'draw_frames', 'augment', 'frozen', 'Diverged', 'has_bfloat16', 'processes', 'rank', 'average', 'lead_first',
            'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'start_weights', 'start_net', 'make_net',
            'check_processes', 'Trainer', 'laid_out', 'true_pose', 'known_pose_loss', 'Answered', 'answered',
@@ -302,7 +302,7 @@ def draw_batch(data: TrainData, # all there is
     return Batch(*pairs, poses)
 
 # %% ../nbs/12_training.ipynb #e439cdd5
-def spread(n: int,          # how many are wanted
+def evenly(n: int,          # how many are wanted
         of: int             # how many there are
     ) -> Tensor:            # (min(n, of),) their numbers, ascending
     "Numbers spread evenly over all there are."
@@ -315,7 +315,7 @@ def known_frames(joints: Tensor | None, # (N,2,17,D), NaN where unknown
         whole: bool                     # every joint must be known; False: one is enough
     ) -> Tensor:                        # (K,) frame numbers, 2 * pair + side
     "The annotated frames of a share of the pairs. Raises `ValueError` if there is none."
-    pairs = spread(0 if joints is None else max(1, round(share * len(joints))), 0 if joints is None else len(joints))
+    pairs = evenly(0 if joints is None else max(1, round(share * len(joints))), 0 if joints is None else len(joints))
     known = joints[pairs].isfinite().flatten(3).all(3) if len(pairs) else torch.zeros(0, 2, 1)
     i, side = (known.all(2) if whole else known.any(2)).nonzero().T
     frames = 2 * pairs[i] + side
@@ -474,7 +474,7 @@ def make_net(cfg: TrainConfig, # of the run
     "The network of a run at its start; without q_z not even the mean of the unpaired poses is known."
     torch.manual_seed(cfg.seed)
     net = PGPNet(cfg.network)
-    if cfg.use_unpaired: net.set_mean_pose(canonicalise(poses[spread(1000, len(poses))])[0])
+    if cfg.use_unpaired: net.set_mean_pose(canonicalise(poses[evenly(1000, len(poses))])[0])
     if cfg.start_from: net.load_state_dict(net.state_dict() | start_net(cfg).state_dict())
     if processes() > 1: sync_norms(net)
     net.to(device, memory_format=torch.channels_last)
@@ -866,7 +866,7 @@ def calibrate(net: PGPNet,  # statistics replaced in place
 
 def some_frames(data: TrainData, n: int) -> Tensor: # (n,3,S,S) uint8, or as many as there are
     "Training frames to measure statistics on, spread over all pairs."
-    return data.images[spread(n // 2, len(data.images))].flatten(0, 1)
+    return data.images[evenly(n // 2, len(data.images))].flatten(0, 1)
 
 @contextmanager
 def calibrated(net: PGPNet, # statistics replaced, then put back
@@ -1123,7 +1123,7 @@ def load_poses(cfg: TrainConfig) -> Tensor:
     if cfg.poses == "people": return torch.from_numpy(unpaired_poses(cfg.unpaired, cfg.seed, upright=True))
     from pgp_nb.samples import read_poses
     poses = torch.from_numpy(read_poses(cfg.poses)[0])
-    return poses[spread(cfg.unpaired, len(poses))]
+    return poses[evenly(cfg.unpaired, len(poses))]
 
 def load_data(cfg: TrainConfig,  # names the data, their number and size
         progress: bool = True    # show progress bars
