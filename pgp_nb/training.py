@@ -16,11 +16,11 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXA
            'silhouette_losses', 'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint',
            'check_same', 'resume_from', 'as_plain', 'calibrate', 'some_frames', 'calibrated', 'predict_batches',
            'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve',
-           'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'check_prepared', 'prepared_pairs',
-           'people_pairs', 'load_pairs', 'held_out_frames', 'turns_between', 'load_views', 'load_poses', 'load_data',
-           'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder', 'paints', 'baseline_of', 'train',
-           'measured_later', 'run_config', 'known_metrics', 'data_of', 'run_all', 'means', 'parse_assignment',
-           'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
+           'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'prepared_manifest',
+           'prepared_pairs', 'people_pairs', 'load_pairs', 'held_out_frames', 'turns_between', 'load_views',
+           'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder', 'paints',
+           'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all', 'means',
+           'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, signal, sys, time, types, typing
@@ -1061,18 +1061,18 @@ class RunData(typing.NamedTuple):
     val: HeldOut | None = None    # for model selection
     test: HeldOut | None = None   # for the final metrics
 
-def check_prepared(folder: str, size: int) -> None:
-    "Raises `FileNotFoundError` or `ValueError` for a folder that is not prepared, or at another image size."
+def prepared_manifest(folder: str, size: int) -> dict:
+    "The manifest of a prepared folder. Raises `FileNotFoundError` or `ValueError` for a folder that is not prepared, or at another image size."
     from pgp_nb.samples import read_manifest
-    if not folder or folder == "people": return
-    found = read_manifest(folder)["size"]
-    if found != size: raise ValueError(f"{Path(folder).name} holds images of {found} px, the network takes {size}: prepare it at that size, or set network.size")
+    manifest = read_manifest(folder)
+    if manifest["size"] != size: raise ValueError(f"{Path(folder).name} holds images of {manifest['size']} px, the network takes {size}: prepare it at that size, or set network.size")
+    return manifest
 
 def prepared_pairs(folder: str, n: int, size: int, progress: bool) -> dict[str, Tensor]:
     "n pairs spread evenly over a prepared folder, or as many as it has. Raises `FileNotFoundError` or `ValueError` saying what is wrong with it."
-    from pgp_nb.samples import read_manifest, read_samples, training_arrays
-    check_prepared(folder, size)
-    return training_arrays(read_samples(folder, min(n, read_manifest(folder)["number"]), progress))
+    from pgp_nb.samples import read_samples, training_arrays
+    number = prepared_manifest(folder, size)["number"]
+    return training_arrays(read_samples(folder, min(n, number), progress))
 
 def people_pairs(cfg: TrainConfig, split: str, n: int, progress: bool, views: bool = False) -> dict[str, Tensor]:
     "Pairs of the embedded people, in the same form."
@@ -1130,7 +1130,8 @@ def load_data(cfg: TrainConfig,  # names the data, their number and size
     ) -> RunData:
     "The data of a configuration; people are generated on first use. Raises `FileNotFoundError` or `ValueError` before that if a named file is missing or wrong."
     if cfg.start_from: start_net(cfg)
-    for folder in (cfg.data, cfg.val_data, cfg.test_data, cfg.view_data, cfg.mixed): check_prepared(folder, cfg.network.size)
+    for folder in (cfg.data, cfg.val_data, cfg.test_data, cfg.view_data, cfg.mixed):
+        if folder not in ("", "people"): prepared_manifest(folder, cfg.network.size)
     poses, views = load_poses(cfg), load_views(cfg, progress)
     train = load_pairs(cfg, cfg.data, "train", cfg.pairs, progress)
     more = prepared_pairs(cfg.mixed, cfg.pairs, cfg.network.size, progress) if cfg.mixed else {}
@@ -1199,6 +1200,13 @@ def paints(run: Path # run folder
     before = start if start.is_dir() else run.parent / (start.parent.name if start.suffix else start.name)
     return bool(cfg["start_from"]) and (not (before / "config.yaml").is_file() or paints(before))
 
+def measured_later(run: Path, metrics: dict) -> dict:
+    "What an evaluation has added to the metrics of a run that was finished before; empty where the run has gone on since."
+    try: known = json.loads((run / "metrics.json").read_text())
+    except (OSError, ValueError): return {}
+    return {k: v for k, v in known.items() if k not in metrics} if all(known.get(k) == metrics[k] for k in ("iterations", "seconds")) else {}
+
+# %% ../nbs/12_training.ipynb #497bbc1f
 def baseline_of(cfg: TrainConfig) -> TrainConfig:
     "The same encoder, fully supervised for as many steps. (The preset `only-3d` trains it until its validation error stops falling.)"
     return replace(cfg, supervision="full", share=1., bootstrap=0, warmup=0, start_from="")
@@ -1228,12 +1236,6 @@ def train(cfg: TrainConfig,        # what to train
     metrics = measured_later(run, metrics) | metrics
     write_metrics(run / "metrics.json", metrics)
     return trainer, metrics
-
-def measured_later(run: Path, metrics: dict) -> dict:
-    "What an evaluation has added to the metrics of a run that was finished before; empty where the run has gone on since."
-    try: known = json.loads((run / "metrics.json").read_text())
-    except (OSError, ValueError): return {}
-    return {k: v for k, v in known.items() if k not in metrics} if all(known.get(k) == metrics[k] for k in ("iterations", "seconds")) else {}
 
 # %% ../nbs/12_training.ipynb #aabb1d3d
 def run_config(preset: str,  # a name or a YAML file
