@@ -14,13 +14,13 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXA
            'supervised_loss', 'weak_loss', 'draw_views', 'multi_view_loss', 'annotated_losses', 'predicted_poses',
            'Source', 'source_appearance', 'energies', 'with_depths', 'consistency', 'step', 'encoder_losses',
            'silhouette_losses', 'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint',
-           'check_same', 'resume_from', 'as_plain', 'calibrate', 'some_frames', 'calibrated', 'predict_batches',
-           'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve',
-           'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'prepared_manifest',
-           'prepared_pairs', 'people_pairs', 'load_pairs', 'held_out_frames', 'turns_between', 'load_views',
-           'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder', 'paints',
-           'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all', 'means',
-           'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
+           'check_same', 'resume_from', 'as_plain', 'measuring', 'calibrate', 'some_frames', 'calibrated',
+           'predict_batches', 'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures',
+           'Log', 'read_curve', 'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData',
+           'prepared_manifest', 'prepared_pairs', 'people_pairs', 'load_pairs', 'held_out_frames', 'turns_between',
+           'load_views', 'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder',
+           'paints', 'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all',
+           'means', 'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, signal, sys, time, types, typing
@@ -850,7 +850,12 @@ def as_plain(value: object) -> object:
     return {k: as_plain(v) for k, v in value.items()} if isinstance(value, dict) else [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 # %% ../nbs/12_training.ipynb #e158d11b
-@torch.no_grad()
+@contextmanager
+def measuring():
+    "No gradients; compiled networks run as they are written, since what is called now and then, in batches of all sizes, is not worth compiling. For a `with`, or as a decorator."
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"): yield
+
+@measuring()
 def calibrate(net: PGPNet,  # statistics replaced in place
         images: Tensor,     # (N,3,S,S) uint8, unlabelled training frames
         batch: int = 64
@@ -880,7 +885,7 @@ def calibrated(net: PGPNet, # statistics replaced, then put back
         for k, v in net.named_buffers(): v.copy_(before[k])
 
 # %% ../nbs/12_training.ipynb #ca5edf66
-@torch.no_grad()
+@measuring()
 def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool = True, flip_test: bool = False) -> dict[str, Tensor]:
     "joints_3d (N,17,3) mm, joints_2d (N,17,2) px and, with the decoder, parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images; with `flip_test` averaged with what their mirror images say."
     net.eval()
@@ -937,7 +942,7 @@ def restore_best(trainer: Trainer, run: str | Path) -> None:
     if trainer.best is not None: trainer.net.load_state_dict(load_net(Path(run) / BEST).state_dict())
 
 # %% ../nbs/12_training.ipynb #9004e163
-@torch.no_grad()
+@measuring()
 def picture_rows(net: PGPNet, # set to evaluation mode
         source: Tensor,       # (N,3,S,S) uint8, whose appearance is taken
         target: Tensor,       # (N,3,S,S) uint8, whose pose is taken

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
 
 import nbformat
@@ -13,7 +15,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from pgp_nb.training import read_curve, run_all
+from pgp_nb.training import Trainer, load_config, load_data, read_curve, run_all, step, validate
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--preset", "tiny", "--device", "cpu"]
@@ -186,3 +188,25 @@ def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypa
     run_all(["tiny"], [0, 1], tmp_path / "runs", yaml.safe_load(small), progress=False)
     again = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert again["tiny-s0"] == runs["tiny-s0"] and again["tiny-s1"] > runs["tiny-s1"]
+
+
+def test_a_compiled_run_takes_the_same_course_and_is_soon_compiled(environment, monkeypatch):
+    "The eager backend traces and guards as the others do, and computes what the plain network computes."
+    from torch._dynamo.testing import CompileCounterWithBackend
+    counter = CompileCounterWithBackend("eager")
+    monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend=counter))
+    monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
+    cfg = load_config("tiny", dict(supervision="multi-view", precision="float32", bootstrap=3, warmup=2, self_training_from=1, cutouts_from=1))
+    data = load_data(cfg, False)
+
+    def course(compile):
+        trainer, losses, graphs = Trainer(replace(cfg, compile=compile), data.train, "cpu"), [], []
+        for i in range(10):
+            losses.append(step(trainer))
+            if i % 3 == 2: losses.append(validate(trainer, data.val))
+            graphs.append(counter.frame_count)
+        return losses, graphs
+
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True): compiled, graphs = course(True)
+    assert compiled == course(False)[0]
+    assert 0 < graphs[0] < graphs[6] == graphs[-1] == counter.frame_count, graphs
