@@ -17,10 +17,10 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXA
            'check_same', 'resume_from', 'as_plain', 'measuring', 'calibrate', 'some_frames', 'calibrated',
            'predict_batches', 'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures',
            'Log', 'read_curve', 'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData',
-           'prepared_manifest', 'prepared_pairs', 'people_pairs', 'load_pairs', 'held_out_frames', 'turns_between',
-           'load_views', 'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder',
-           'paints', 'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all',
-           'means', 'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
+           'prepared_manifest', 'prepared_pairs', 'people_pairs', 'load_pairs', 'anything_known', 'held_out_frames',
+           'turns_between', 'load_views', 'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure',
+           'check_folder', 'paints', 'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of',
+           'run_all', 'means', 'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, signal, sys, time, types, typing
@@ -1093,13 +1093,18 @@ def load_pairs(cfg: TrainConfig, folder: str, split: str, n: int, progress: bool
     return people_pairs(cfg, split, n, progress, views) if "people" in (cfg.data, folder) else None
 
 # %% ../nbs/12_training.ipynb #ec39959b
+def anything_known(frames: dict[str, Tensor] # joints_3d (...,17,3), joints_2d (...,17,2), parts
+    ) -> bool:
+    "Whether frames come with a whole pose, a joint in the image or a part to compare with."
+    poses = frames["joints_3d"].isfinite().flatten(-2).all(-1)
+    return bool(poses.any() or frames["joints_2d"].isfinite().any() or (frames["parts"] != UNKNOWN).any())
+
 def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> HeldOut | None:
     "Both frames of each pair, with their truth. Raises `ValueError` where there is none to compare with."
     if pairs is None: return None
     flat = {k: pairs[k].flatten(0, 1) for k in ("images", "joints_3d", "joints_2d", "parts")}
-    poses = flat["joints_3d"].isfinite().flatten(1).all(1).any()
-    if needs_3d and not poses: raise ValueError("no validation frame has a known 3D pose: choose other val_data, or set validate_every to 0")
-    if not (poses or flat["joints_2d"].isfinite().any() or (flat["parts"] != UNKNOWN).any()): raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
+    if needs_3d and not flat["joints_3d"].isfinite().flatten(1).all(1).any(): raise ValueError("no validation frame has a known 3D pose: choose other val_data, or set validate_every to 0")
+    if not anything_known(flat): raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
     return HeldOut(flat.pop("images"), flat | {"parts": flat["parts"].long()})
 
 # %% ../nbs/12_training.ipynb #041523e8
