@@ -8,7 +8,7 @@ __all__ = ['BANDS', 'SKIN', 'HAIR', 'ENDS', 'GARMENTS', 'CHEST', 'uniform', 'col
            'jitter_limbs', 'band_colors', 'part_colors', 'between', 'natural_colors', 'Layers', 'composite', 'skull',
            'pixel_grid', 'toes_and_fingers', 'capsules', 'clutter', 'shadow', 'feet_and_hands', 'patterns',
            'light_gradient', 'texture', 'side_light', 'part_layers', 'garment_layers', 'detail_layers', 'chest_layers',
-           'Painting', 'paint_pose', 'paint_puppets', 'finish']
+           'Painting', 'paint_pose', 'paint_puppets', 'pixel_noise', 'finish']
 
 # %% ../nbs/10_painting.ipynb #26cbe94c
 from dataclasses import dataclass
@@ -469,9 +469,15 @@ def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
     return paint_pose(random_view(poses, frames.shape[-1], g, cfg), frames, saliency, puppet, g, cfg)
 
 # %% ../nbs/10_painting.ipynb #cf344b49
+def pixel_noise(images: Tensor, g: torch.Generator) -> Tensor:
+    "Standard normal numbers for images. A GPU draws them itself, from a seed that `g` draws: there are too many of them to be made on the CPU for each step."
+    if not images.is_cuda: return torch.randn(images.shape, generator=g).to(images)
+    own = torch.Generator(images.device).manual_seed(int(torch.randint(2**62, (), generator=g)))
+    return torch.randn(images.shape, generator=own, device=images.device)
+
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:
     "Blur half of the pictures a little, shift colours, add noise."
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
     mix = uniform(0, 2, (len(images), 1, 1, 1), g, images.device).clamp(max=1)
     images = color_jitter(mix * images + (1 - mix) * blurred, g, cfg.color_jitter)
-    return (images + cfg.noise * torch.randn(images.shape, generator=g).to(images)).clamp(0, 1)
+    return (images + cfg.noise * pixel_noise(images, g)).clamp(0, 1)

@@ -14,7 +14,7 @@ from .evaluation import faces_camera
 from .kinematics import mirror_local_vectors
 from .losses import facing_twin
 from .networks import Encoding, PGPNet, Pose
-from .painting import clutter
+from .painting import clutter, pixel_noise
 
 # %% ../nbs/11b_self_training.ipynb #1639d06b
 def mirrored_back(code: Encoding # of mirrored images
@@ -70,4 +70,4 @@ def obstruct(images: Tensor,  # (B,3,S,S) in [0,1]
         noise: float = 0.02   # standard deviation
     ) -> Tensor:              # (B,3,S,S) in [0,1]
     "Two bars across some images, noise over all."
-    return (clutter(images, g, share, 2) + noise * torch.randn(images.shape, generator=g).to(images)).clamp(0, 1)
+    return (clutter(images, g, share, 2) + noise * pixel_noise(images, g)).clamp(0, 1)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils import backend_registration
 
-from pgp_nb import training
+from pgp_nb import painting, self_training, training
 from pgp_nb.prediction import PGP
 from pgp_nb.puppet import Puppet
 from test_distributed import small_run, toy_data
@@ -38,8 +38,9 @@ torch.save(dict(courses=results, whole=(whole_run(folder / "here", "cpu"), whole
 
 
 def same_way():
-    "The CPU paints puppets window by window, a GPU whole images at once; to the last bit the same are two runs that do the same."
+    "The CPU paints puppets window by window, a GPU whole images at once, and it draws its own noise; to the last bit the same are two runs that do the same."
     Puppet._windowed = Puppet._stacked
+    painting.pixel_noise = self_training.pixel_noise = lambda images, g: torch.randn(images.shape, generator=g).to(images)
 
 
 def course(kind, device):
@@ -97,3 +98,9 @@ def test_predictions_on_another_device_are_those_of_the_cpu(results):
     here, there = results["prediction"]
     assert here.keys() == there.keys() and len(here) > 3
     assert all(torch.equal(here[k], there[k]) for k in here)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_noise_that_a_gpu_draws_follows_the_seed():
+    images, drawn = torch.zeros(2, 3, 64, 64, device="cuda"), lambda seed: painting.pixel_noise(images, torch.Generator().manual_seed(seed))
+    assert torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2)) and abs(drawn(1).std() - 1) < 0.05
