@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['LITE0', 'SEEN', 'BEFORE', 'HEADS', 'NetworkConfig', 'Block', 'ResNet', 'SameConv', 'InvertedResidual',
            'EfficientNetLite', 'make_backbone', 'installed_weights', 'load_imagenet', 'Encoding', 'mlp', 'soft_argmax',
-           'point_features', 'TopDown', 'enlarge', 'ImagePoints', 'Lifter', 'normalise', 'Encoder', 'Pose',
-           'resolve_facing', 'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'pool_parts', 'paint_parts',
+           'point_features', 'TopDown', 'enlarge', 'ImagePoints', 'Lifter', 'normalise', 'head_cells', 'Encoder',
+           'Pose', 'resolve_facing', 'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'pool_parts', 'paint_parts',
            'Painted', 'Decoder', 'resize', 'Silhouette', 'parts_within', 'PGPNet', 'Output', 'save_net', 'load_net',
            'at_size']
 
@@ -277,14 +277,18 @@ def normalise(images: Tensor) -> Tensor:
     return (images - 0.45) / 0.225
 
 # %% ../nbs/05_networks.ipynb #34d3d4fe
+def head_cells(size: int, stride: int) -> int:
+    "Side of the last feature map as the heads read it, cell by cell: as it is up to images of 160 px, averaged down to that beyond, so that networks for large images are no larger."
+    return min(size, 160) // stride
+
 class Encoder(nn.Module):
     "E: an image to local limb vectors v^3D, camera parameters c and appearance a (Sec. 3.2a)."
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
         super().__init__()
         self.backbone = make_backbone(cfg)
-        c, side = self.backbone.channels, cfg.size // self.backbone.stride
+        c, side = self.backbone.channels, head_cells(cfg.size, self.backbone.stride)
         squeezed = min(c[-1], 128)
-        self.squeeze = nn.Sequential(nn.Conv2d(c[-1], squeezed, 1), nn.ReLU(inplace=True), nn.Flatten())
+        self.squeeze = nn.Sequential(nn.Conv2d(c[-1], squeezed, 1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(side), nn.Flatten())
         self.points = ImagePoints(c, self.backbone.stride, cfg.keypoints, cfg.top_down) if cfg.keypoints else None
         self.lifter = Lifter(cfg.lifter) if cfg.lifter else None
         features = squeezed * side**2 + 4 * cfg.keypoints
@@ -568,7 +572,7 @@ def at_size(net: PGPNet, # any network
     ) -> PGPNet:
     "The same network for images of another size, to be trained on. Raises `ValueError` for a size that is no multiple of 32."
     other, state = PGPNet(replace(net.cfg, size=size, imagenet=None)), net.state_dict()
-    (old, new), channels = (n.cfg.size // n.encoder.backbone.stride for n in (net, other)), net.encoder.squeeze[0].out_channels
+    (old, new), channels = (head_cells(n.cfg.size, n.encoder.backbone.stride) for n in (net, other)), net.encoder.squeeze[0].out_channels
     average = F.adaptive_avg_pool1d(torch.eye(new)[None], old)[0].T.to(next(net.parameters()))
     for name in {f"encoder.{head}.0.weight" for head in HEADS} & state.keys():
         cells, points = state[name].tensor_split([channels * old**2], 1)

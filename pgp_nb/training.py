@@ -9,8 +9,8 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'ANNOTATED_LOSSES', 'EXA
            'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'evenly', 'known_frames', 'Frames',
            'draw_frames', 'augment', 'frozen', 'Diverged', 'has_bfloat16', 'processes', 'rank', 'average', 'lead_first',
            'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'start_weights', 'start_net', 'make_net',
-           'check_processes', 'Trainer', 'laid_out', 'true_pose', 'known_pose_loss', 'Answered', 'answered',
-           'with_cutouts', 'painted', 'paint_loss', 'lift_loss', 'self_training_loss', 'annotated_frames',
+           'check_processes', 'Trainer', 'laid_out', 'true_pose', 'known_pose_loss', 'Answered', 'answered', 'painted',
+           'Lesson', 'cut_out', 'lesson', 'paint_loss', 'lift_loss', 'self_training_loss', 'annotated_frames',
            'supervised_loss', 'weak_loss', 'draw_views', 'multi_view_loss', 'annotated_losses', 'predicted_poses',
            'Source', 'source_appearance', 'energies', 'with_depths', 'consistency', 'step', 'encoder_losses',
            'silhouette_losses', 'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint',
@@ -47,7 +47,7 @@ from .losses import (LossWeights, appearance_loss, canonical_loss, expected_view
                            image_u_loss, keypoint_loss, limb_length_loss, pose_loss, projection_loss, segmentation_loss, silhouette_loss, view_error)
 from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, at_size, load_net, normalise, pose_from_camera, save_net
 from .segmentation import color_labels, depth_ordered_maps, limb_depths, part_labels
-from .painting import PaintConfig, Painting, color_jitter, flip_rotate, paint_puppets, random_view, zoom_raw
+from .painting import PaintConfig, color_jitter, flip_rotate, jitter_limbs, paint_puppets, random_view, zoom_raw
 from .lifting import lifted, seen_points
 from .self_training import SelfLabels, flip_averaged, obstruct, self_labels
 
@@ -614,14 +614,6 @@ def answered(trainer: Trainer, frames: Tensor, generators: list) -> Answered:
     images = torch.where(flip, frames.flip(-1), frames)
     return Answered(images, self_labels(trainer.net, images))
 
-@torch.no_grad()
-def with_cutouts(trainer: Trainer, painting: Painting, frames: Answered, generators: list) -> tuple[Tensor, Tensor]:
-    "The paintings (B,3,S,S), a share of them as cut-outs of the frames, and the certainty (B,) of their facing bits."
-    cfg, puppet = trainer.cfg, trainer.net.puppet
-    images, certainty = by_shard(lambda p, d, g: paint_cutouts(p.pose, p.drawn, d, puppet, g, cfg.paint), generators, painting, donors_of(*frames))
-    cut = by_shard(lambda x, g: (torch.rand(len(x), generator=g) < cfg.cutouts).to(x.device), generators, images)
-    return torch.where(cut[:, None, None, None], images, painting.images), torch.where(cut, certainty, 1.)
-
 # %% ../nbs/12_training.ipynb #b1496ef6
 @torch.no_grad()
 def painted(trainer: Trainer, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator):
@@ -630,11 +622,34 @@ def painted(trainer: Trainer, poses: Tensor, frames: Tensor, saliency: Tensor, g
     if not trainer.cfg.use_saliency: saliency, config = torch.zeros_like(saliency), replace(config, saliency_colors=0.)
     return paint_puppets(poses, frames, saliency[:, None], trainer.net.puppet, g, config)
 
+class Lesson(typing.NamedTuple):
+    "Pictures of known poses."
+    images: Tensor     # (B,3,S,S)
+    pose: Pose         # with the constant limb lengths
+    drawn: Tensor      # (B,17,2) px: the joints as they are drawn
+    certainty: Tensor  # (B,) of the facing bit
+
+@torch.no_grad()
+def cut_out(trainer: Trainer, poses: Tensor, frames: Answered, g: torch.Generator) -> Lesson:
+    "Frames cut apart and laid out in as many unpaired poses."
+    config, size = trainer.cfg.paint, trainer.net.cfg.size
+    pose = random_view(poses, size, g, config)
+    drawn = pose_from_camera(jitter_limbs(pose.canonical, g, config.limb_jitter), pose.camera, size).joints_2d
+    images, certainty = paint_cutouts(pose, drawn, donors_of(*frames), trainer.net.puppet, g, config)
+    return Lesson(images, pose, drawn, certainty)
+
+def lesson(trainer: Trainer, poses: Tensor, frames: Tensor, saliency: Tensor, donors: Answered | None, g: torch.Generator) -> Lesson:
+    "Unpaired poses as pictures: a share of them cut-outs, where there are donors, the others painted puppets."
+    n = round(trainer.cfg.cutouts * len(poses)) if donors else 0
+    cut = [cut_out(trainer, poses[:n], Answered(donors.images[:n], SelfLabels(*(x[:n] for x in donors.labels))), g)] if n else []
+    if n == len(poses): return cut[0]
+    painting = painted(trainer, poses[n:], frames[n:], saliency[n:], g)
+    return join(cut + [Lesson(painting.images, painting.pose, painting.drawn, torch.ones_like(painting.drawn[:, 0, 0]))])
+
 def paint_loss(trainer: Trainer, batch: Batch, donors: Answered | None, generators: list) -> Tensor:
     "L_paint: the encoder on painted puppets, a share of them cut-outs where there are donors (ours)."
-    painting = by_shard(lambda *x: painted(trainer, *x), generators, batch.poses, batch.target, batch.sal_t)
-    images, certainty = with_cutouts(trainer, painting, donors, generators) if donors else (painting.images, 1.)
-    return known_pose_loss(trainer, trainer.net.encode(images), painting.pose, painting.drawn, certainty)
+    images, pose, drawn, certainty = by_shard(lambda *x: lesson(trainer, *x), generators, batch.poses, batch.target, batch.sal_t, donors)
+    return known_pose_loss(trainer, trainer.net.encode(images), pose, drawn, certainty)
 
 def lift_loss(trainer: Trainer, poses: Tensor, generators: list) -> Tensor:
     "L_lift: the lifter on disturbed projections of unpaired poses, each under several cameras (ours)."
