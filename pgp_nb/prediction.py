@@ -22,7 +22,7 @@ from .conventions import BACKGROUND, JOINT_ORDERS, N_JOINTS, convert_joints
 from .files import write_atomically, write_json, write_text
 from .matlab import read_mat
 from .networks import PGPNet, load_net
-from .self_training import flip_averaged
+from .self_training import flip_averaged, points_in_image
 
 # %% ../nbs/15_prediction.ipynb #2705a056
 def read_image(path: str | Path) -> np.ndarray: # (H,W,3) uint8 RGB
@@ -97,7 +97,8 @@ def crop(image: np.ndarray,                  # (H,W,3) uint8
 class Prediction(NamedTuple):
     "What is found in a batch of images. Label maps of images of different sizes come as a list."
     joints_3d: Tensor   # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
-    joints_2d: Tensor   # (B,17,2) px of the input image
+    joints_2d: Tensor   # (B,17,2) px of the input image: joints_3d projected
+    points_2d: Tensor   # (B,17,2) px of the input image: where the joints are seen, a little nearer to them than the projections
     canonical: Tensor   # (B,17,3) mm, canonical frame: p^3D
     parts: Tensor | list[Tensor]  # (B,H,W) labels 0..9, 10 background: y-hat, within the silhouette where the network has one
     appearance: Tensor  # appearance codes a: (B,10,Ch), or (B,Ch,h,w) where the network keeps it spatial
@@ -207,8 +208,8 @@ def predict_some(self: PGP, images: Sequence, boxes: Sequence | None, first: int
     found = {k: v.cpu() for k, v in self.predict_crops(crops.to(self.device), flip_test).items()}
     parts = [paste_labels(logits, s, *im.shape[:2]) for logits, s, im in zip(found.pop("logits"), squares, images)]
     squares = torch.tensor(squares)
-    found["joints_2d"] = found["joints_2d"] * (squares[:, None, 2:] / self.net.cfg.size) + squares[:, None, :2]
-    return found | {"parts": parts, "crops": crops, "squares": squares}
+    placed = {k: found[k] * (squares[:, None, 2:] / self.net.cfg.size) + squares[:, None, :2] for k in ("joints_2d", "points_2d")}
+    return found | placed | {"parts": parts, "crops": crops, "squares": squares}
 
 @patch
 def predict_crops(self: PGP, crops: Tensor, # (B,3,S,S) in [0,1]
@@ -217,7 +218,7 @@ def predict_crops(self: PGP, crops: Tensor, # (B,3,S,S) in [0,1]
     "One batch of square crops of the network's size; everything in the crops' coordinates."
     code = flip_averaged(self.net, crops) if flip_test else self.net.encode(crops)
     out = self.net.complete(code)
-    poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")}
+    poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")} | {"points_2d": points_in_image(code, out.pose, self.net.cfg.size)}
     return poses | {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
 
 # %% ../nbs/15_prediction.ipynb #6ed78bd1

@@ -49,7 +49,7 @@ from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, at_size, 
 from .segmentation import color_labels, depth_ordered_maps, limb_depths, part_labels
 from .painting import PaintConfig, color_jitter, flip_rotate, jitter_limbs, paint_puppets, random_view, zoom_raw
 from .lifting import lifted, seen_points
-from .self_training import SelfLabels, flip_averaged, obstruct, self_labels
+from .self_training import SelfLabels, flip_averaged, obstruct, points_in_image, self_labels
 
 # %% ../nbs/12_training.ipynb #08c18cbc
 @dataclass(frozen=True)
@@ -902,7 +902,7 @@ def calibrated(net: PGPNet, # statistics replaced, then put back
 # %% ../nbs/12_training.ipynb #ca5edf66
 @measuring()
 def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool = True, flip_test: bool = False) -> dict[str, Tensor]:
-    "joints_3d (N,17,3) mm, joints_2d (N,17,2) px and, with the decoder, parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images; with `flip_test` averaged with what their mirror images say."
+    "joints_3d (N,17,3) mm, joints_2d (N,17,2) px, their projections, points_2d (N,17,2) px, the image points of the joints, and, with the decoder, parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images; with `flip_test` averaged with what their mirror images say."
     net.eval()
     device, out = next(net.parameters()).device, []
     for chunk in images.split(batch):
@@ -912,7 +912,8 @@ def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool 
         pose = output.pose if decoder else net.pose(code)
         parts = {"parts": output.part_logits.argmax(1), "puppet_parts": output.maps.labels} if decoder else {}
         if decoder and net.silhouette: parts["decoder_parts"] = output.painted.logits.argmax(1)
-        out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "canonical": pose.canonical} | parts)
+        points = points_in_image(code, pose, net.cfg.size)
+        out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "points_2d": points, "canonical": pose.canonical} | parts)
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
 # %% ../nbs/12_training.ipynb #f6e9872b

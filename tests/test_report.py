@@ -106,7 +106,7 @@ def test_synthesis_is_shown_where_it_was_measured(whole):
 def test_photographs_are_shown_where_they_were_measured(whole):
     text = (whole / "report/report.md").read_text(encoding="utf-8")
     section = text[text.index("## Photographs"):]
-    assert row(section, "unsup") == ["unsup", "lsp", "0.500", "0.125", "10"] and "without joints" not in section
+    assert row(section, "unsup") == ["unsup", "lsp", "0.500", "–", "0.125", "10"] and "without joints" not in section
 
 
 def test_longer_runs_are_shown_with_flip_test_and_synthesis(tmp_path):
