@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['BANDS', 'SKIN', 'HAIR', 'ENDS', 'GARMENTS', 'CHEST', 'uniform', 'color_jitter', 'flip_rotate', 'fill_in',
            'not_salient', 'shuffled', 'backgrounds', 'PaintConfig', 'view_rotation', 'zoom_raw', 'random_view',
-           'jitter_limbs', 'band_colors', 'part_colors', 'between', 'natural_colors', 'Layers', 'composite', 'skull',
-           'pixel_grid', 'toes_and_fingers', 'capsules', 'clutter', 'shadow', 'feet_and_hands', 'patterns',
-           'light_gradient', 'texture', 'side_light', 'part_layers', 'garment_layers', 'detail_layers', 'chest_layers',
-           'Painting', 'paint_pose', 'paint_puppets', 'pixel_noise', 'finish']
+           'jitter_limbs', 'with_own_limbs', 'band_colors', 'part_colors', 'between', 'natural_colors', 'Layers',
+           'composite', 'skull', 'pixel_grid', 'toes_and_fingers', 'capsules', 'clutter', 'shadow', 'feet_and_hands',
+           'patterns', 'light_gradient', 'texture', 'side_light', 'part_layers', 'garment_layers', 'detail_layers',
+           'chest_layers', 'Painting', 'paint_pose', 'paint_puppets', 'pixel_noise', 'finish']
 
 # %% ../nbs/10_painting.ipynb #26cbe94c
 from dataclasses import dataclass
@@ -157,6 +157,14 @@ def jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
     v, lengths = local_vectors(canonical)
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + (change + change[:, list(MIRROR)]) / 2))
+
+def with_own_limbs(pose: Pose, # before its camera
+        size: int,             # image side, px
+        g: torch.Generator,    # source of randomness
+        cfg: PaintConfig
+    ) -> Pose:
+    "The pose as a person of other proportions has it, before the same camera: what is drawn."
+    return pose_from_camera(jitter_limbs(pose.canonical, g, cfg.limb_jitter), pose.camera, size)
 
 # %% ../nbs/10_painting.ipynb #fda40b4f
 BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
@@ -445,7 +453,7 @@ def paint_pose(pose: Pose,     # known poses in view
     ) -> Painting:
     "Posed puppets, painted over frames whose salient region is filled in."
     B, size, dev = len(frames), frames.shape[-1], frames.device
-    drawn = pose_from_camera(jitter_limbs(pose.canonical, g, cfg.limb_jitter), pose.camera, size)
+    drawn = with_own_limbs(pose, size, g, cfg)
     donor = torch.randperm(B, generator=g).to(dev)
     bands = band_colors(frames[donor], saliency[donor], g)
     bands = torch.where(uniform(0, 1, (B, 1, 1), g, dev) < cfg.saliency_colors, bands, uniform(0, 1, (B, 5, 3), g, dev))

@@ -42,12 +42,12 @@ from .evaluation import evaluate, faces_camera, mean_pose, write_metrics
 from .conventions import MIRROR, UNKNOWN
 from .kinematics import canonicalise, mirror_pose
 from .camera import camera_from_raw, camera_of
-from .cutouts import donors_of, paint_cutouts
+from .cutouts import Donors, donors_of, paint_cutouts
 from .losses import (LossWeights, appearance_loss, canonical_loss, expected_view_error, facing_image_loss, facing_in_image, facing_loss, image_c_loss,
                            image_u_loss, keypoint_loss, limb_length_loss, pose_loss, projection_loss, segmentation_loss, silhouette_loss, view_error)
 from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, at_size, load_net, normalise, pose_from_camera, save_net
 from .segmentation import color_labels, depth_ordered_maps, limb_depths, part_labels
-from .painting import PaintConfig, color_jitter, flip_rotate, jitter_limbs, paint_puppets, random_view, zoom_raw
+from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, with_own_limbs, zoom_raw
 from .lifting import lifted, seen_points
 from .self_training import SelfLabels, flip_averaged, obstruct, points_in_image, self_labels
 
@@ -631,17 +631,17 @@ class Lesson(typing.NamedTuple):
 
 @torch.no_grad()
 def cut_out(trainer: Trainer, poses: Tensor, frames: Answered, g: torch.Generator) -> Lesson:
-    "Frames cut apart and laid out in as many unpaired poses."
-    config, size = trainer.cfg.paint, trainer.net.cfg.size
+    "As many of the frames as there are unpaired poses, cut apart and laid out in them."
+    config, size, donors = trainer.cfg.paint, trainer.net.cfg.size, Donors(*(x[:len(poses)] for x in donors_of(*frames)))
     pose = random_view(poses, size, g, config)
-    drawn = pose_from_camera(jitter_limbs(pose.canonical, g, config.limb_jitter), pose.camera, size).joints_2d
-    images, certainty = paint_cutouts(pose, drawn, donors_of(*frames), trainer.net.puppet, g, config)
+    drawn = with_own_limbs(pose, size, g, config).joints_2d
+    images, certainty = paint_cutouts(pose, drawn, donors, trainer.net.puppet, g, config)
     return Lesson(images, pose, drawn, certainty)
 
 def lesson(trainer: Trainer, poses: Tensor, frames: Tensor, saliency: Tensor, donors: Answered | None, g: torch.Generator) -> Lesson:
     "Unpaired poses as pictures: a share of them cut-outs, where there are donors, the others painted puppets."
     n = round(trainer.cfg.cutouts * len(poses)) if donors else 0
-    cut = [cut_out(trainer, poses[:n], Answered(donors.images[:n], SelfLabels(*(x[:n] for x in donors.labels))), g)] if n else []
+    cut = [cut_out(trainer, poses[:n], donors, g)] if n else []
     if n == len(poses): return cut[0]
     painting = painted(trainer, poses[n:], frames[n:], saliency[n:], g)
     return join(cut + [Lesson(painting.images, painting.pose, painting.drawn, torch.ones_like(painting.drawn[:, 0, 0]))])
