@@ -12,7 +12,7 @@ import math
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .kinematics import canonicalise, check_pose, mirror_pose, rotate, safe_unit
+from .kinematics import canonicalise, check_pose, constant, mirror_pose, rotate, safe_unit
 
 # %% ../nbs/03_camera.ipynb #f659ef88
 FOCAL = 2.5
@@ -38,7 +38,7 @@ def project(
     "Fixed perspective, u = size (FOCAL x/z + 1/2) (Sec. 3.2a). (H, W) scales by the shorter side; depths under 1 mm count as 1 mm."
     h, w = size if isinstance(size, (tuple, list)) else (size, size)
     if h <= 0 or w <= 0: raise ValueError(f"image size must be positive, got {size}: pass the side or (H, W) in pixels")
-    return min(h, w) * FOCAL * x[..., :2] / x[..., 2:].clamp(min=1.) + x.new_tensor([w / 2, h / 2])
+    return min(h, w) * FOCAL * x[..., :2] / x[..., 2:].clamp(min=1.) + constant((w / 2, h / 2), x)
 
 # %% ../nbs/03_camera.ipynb #372c5e77
 def T_c(
@@ -105,8 +105,8 @@ def camera_from_raw(
     ) -> Camera:
     "Camera c from network outputs: for every `raw`, all joints of `p` are in view (Sec. 3.2a: restricted translations)."
     if raw.shape[-1] != 7: raise ValueError(f"raw camera must have shape (..., 7), got {tuple(raw.shape)}")
-    azimuth = safe_unit(raw[..., :2], raw.new_tensor([1., 0.]))
-    tilt = raw[..., 2:4].tanh() * raw.new_tensor([limits.elevation, limits.roll])
+    azimuth = safe_unit(raw[..., :2], constant((1, 0), raw))
+    tilt = raw[..., 2:4].tanh() * constant((limits.elevation, limits.roll), raw)
     rotation = _rotation(torch.cat([azimuth[..., :1], tilt.cos()], -1), torch.cat([azimuth[..., 1:], tilt.sin()], -1))
     nearest, bounds = _view_bounds(rotate(check_pose(p), rotation), limits)
     share = raw[..., 4:].sigmoid()
@@ -130,8 +130,8 @@ def raw_from_camera(
     "Inverse of `camera_from_raw`; what lies beyond the limits becomes the raw numbers of a camera at the limits."
     eps = 1e-4
     angles = rotation_to_angles(camera.rotation)
-    tilt = (angles[..., 1:] / angles.new_tensor([limits.elevation, limits.roll])).clamp(eps - 1, 1 - eps)
-    allowed = torch.cat([angles[..., :1], tilt * angles.new_tensor([limits.elevation, limits.roll])], -1)
+    tilt = (angles[..., 1:] / constant((limits.elevation, limits.roll), angles)).clamp(eps - 1, 1 - eps)
+    allowed = torch.cat([angles[..., :1], tilt * constant((limits.elevation, limits.roll), angles)], -1)
     nearest, bounds = _view_bounds(rotate(check_pose(p), camera_rotation(allowed)), limits)
     zoom = ((camera.translation[..., 2:] / nearest).clamp(1, limits.zoom).log() / math.log(limits.zoom)).clamp(eps, 1 - eps)
     low, high = bounds(nearest * (math.log(limits.zoom) * zoom).exp())
@@ -150,11 +150,11 @@ def mirror_camera(
     camera: Camera, # rotation (...,3,3), translation (...,3)
     ) -> Camera:
     "Camera of the depth-mirrored person: azimuth a becomes 180 degrees - a, elevation is negated, roll and translation stay."
-    return Camera(camera.rotation * camera.rotation.new_tensor([[1., -1, 1], [1, -1, 1], [-1, 1, -1]]), camera.translation)
+    return Camera(camera.rotation * constant(((1, -1, 1), (1, -1, 1), (-1, 1, -1)), camera.rotation), camera.translation)
 
 def flip_camera(
     camera: Camera, # rotation (...,3,3), translation (...,3)
     ) -> Camera:
     "Camera in the horizontally flipped image: azimuth, roll and the translation in x are negated. The pose is `mirror_pose(p)`."
-    return Camera(camera.rotation * camera.rotation.new_tensor([[-1., 1, -1], [1, -1, 1], [1, -1, 1]]),
-                  camera.translation * camera.translation.new_tensor([-1., 1, 1]))
+    return Camera(camera.rotation * constant(((-1, 1, -1), (1, -1, 1), (1, -1, 1)), camera.rotation),
+                  camera.translation * constant((-1, 1, 1), camera.translation))

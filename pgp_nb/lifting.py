@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from .losses import facing_twin
 from .networks import Encoding, PGPNet
+from .painting import normal, uniform
 
 # %% ../nbs/11a_lifting.ipynb #5b162954
 def seen_points(joints_2d: Tensor, # (B,17,2) px, projected joints
@@ -19,8 +20,8 @@ def seen_points(joints_2d: Tensor, # (B,17,2) px, projected joints
         g: torch.Generator         # source of randomness
     ) -> Tensor:                   # (B,17,2) in [0,1]
     "Projected joints as an encoder might see them: those of the twin that faces the camera, each pose disturbed by up to `noise`."
-    spread = noise * torch.rand(len(joints_2d), 1, 1, generator=g)
-    return facing_twin(joints_2d, faces) / size + (spread * torch.randn(joints_2d.shape, generator=g)).to(joints_2d)
+    spread = uniform(0, noise, (len(joints_2d), 1, 1), g, joints_2d.device)
+    return facing_twin(joints_2d, faces) / size + (spread * normal(joints_2d.shape, g, joints_2d.device)).to(joints_2d)
 
 # %% ../nbs/11a_lifting.ipynb #5647d7ec
 def lifted(net: PGPNet, # with a lifter

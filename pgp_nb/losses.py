@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .conventions import BACKGROUND, MIRROR, N_JOINTS, joint_index
-from .kinematics import LIMB_LENGTHS, face_vector, limb_lengths
+from .kinematics import LIMB_LENGTHS, face_vector, limb_lengths, picked
 from .networks import Encoding, Pose, PoseMaps
 
 # %% ../nbs/11_losses.ipynb #2ff0edeb
@@ -136,7 +136,7 @@ def facing_twin(q: Tensor, # (B,17,2) joints in the image
         faces: Tensor      # (B,) bool: the person faces the camera
     ) -> Tensor:           # (B,17,2)
     "Joints in the image as the twin that faces the camera has them: left and right swapped where the person faces away; its own inverse."
-    return torch.where(faces[..., None, None], q, q[..., list(MIRROR), :])
+    return torch.where(faces[..., None, None], q, picked(q, MIRROR))
 
 def keypoint_loss(code: Encoding, # with image points
         q: Tensor,                # (B,17,2) px, where the joints are seen; NaN where that is not known
@@ -162,7 +162,7 @@ def appearance_loss(a: Tensor, again: Tensor) -> Tensor:
 def facing_in_image(q: Tensor    # (B,17,2) px; NaN where not known
     ) -> tuple[Tensor, Tensor]:  # (B,) bool, faces the camera; (B,) weight in [0,1], 0 where the image does not say
     "The facing bit from joints in the image alone."
-    neck, left, right = q[..., list(joint_index("thorax", "l_hip", "r_hip")), :].unbind(-2)
+    neck, left, right = picked(q, joint_index("thorax", "l_hip", "r_hip")).unbind(-2)
     a, b = left - right, neck - right
     z = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     length = (neck - (left + right) / 2).square().sum(-1)

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PART_NAMES
 from .camera import Camera, camera_from_raw, camera_rotation, project, to_camera
-from .kinematics import canonicalise, forward_kinematics, local_vectors, mirror_pose
+from .kinematics import canonicalise, constant, forward_kinematics, local_vectors, mirror_pose, picked
 from .files import write_atomically
 from .puppet import Puppet, PuppetMaps
 from .segmentation import depth_ordered_maps, limb_depths, part_labels
@@ -329,14 +329,14 @@ def resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
     "The pose or its depth-mirrored, left-right swapped twin."
     keep = faces[:, None]
     return (torch.where(keep[..., None], canonical, mirror_pose(canonical)),
-            torch.where(keep, camera_raw, camera_raw * camera_raw.new_tensor([-1, 1, -1, 1, 1, 1, 1])))
+            torch.where(keep, camera_raw, camera_raw * constant((-1, 1, -1, 1, 1, 1, 1), camera_raw)))
 
 # %% ../nbs/05_networks.ipynb #80911c61
 def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already turned into the camera's axes
         raw: Tensor        # (...,3) unbounded translation
     ) -> Tensor:           # (...,3) mm
     "The restricted translation of T_c for joints whose rotation is known."
-    upright = raw.new_tensor([1., 0, 0, 0]).expand(*raw.shape[:-1], 4)
+    upright = constant((1, 0, 0, 0), raw).expand(*raw.shape[:-1], 4)
     return camera_from_raw(torch.cat([upright, raw], -1), rotated @ camera_rotation(raw.new_zeros(3))).translation
 
 # %% ../nbs/05_networks.ipynb #956cdd7e
@@ -375,8 +375,7 @@ def pool_parts(appearance: Tensor, # (B,Ch,h,w)
     "Average of the appearance under each part, with a tenth of the weight on the mirror partner."
     sums = torch.einsum("bchw,blhw->blc", appearance, p)
     mass = p.sum((-2, -1))
-    mirror = list(PART_MIRROR)
-    return (sums + 0.1 * sums[:, mirror]) / (mass + 0.1 * mass[:, mirror] + 1e-2).unsqueeze(-1)
+    return (sums + 0.1 * picked(sums, PART_MIRROR, 1)) / (mass + 0.1 * picked(mass, PART_MIRROR, 1) + 1e-2).unsqueeze(-1)
 
 def paint_parts(codes: Tensor, # (B,10,Ch) one code per part
         p: Tensor              # (B,10,h,w) part maps to paint under

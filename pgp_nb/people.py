@@ -363,6 +363,10 @@ class _Shared:
 # %% ../nbs/09_people.ipynb #75db5c32
 def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+def _on_all_cores(work, items):
+    "Call `work` with every item, in threads: what takes time is done in OpenCV and numpy, outside of Python's lock."
+    with ThreadPoolExecutor(_cores()) as pool: list(pool.map(work, items))
+
 def run_jobs(
     jobs: list[dict], # arguments of `make_shard`
     workers: int, # processes; 1: in this process
@@ -424,11 +428,11 @@ def _read_shards(folder, numbers):
 
 # %% ../nbs/09_people.ipynb #f120647a
 def _assemble(raws, n):
-    "The first n pairs of shards, decoded one after the other into arrays made once."
-    for i, raw in enumerate(raws):
-        shard = unpack_shard(raw)
-        if not i: out = {k: np.empty((len(raws) * PAIRS_PER_SHARD, *v.shape[1:]), v.dtype) for k, v in shard.items()}
-        for k, v in shard.items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
+    "The first n pairs of shards, decoded by all cores into arrays made once."
+    out = {k: np.empty((len(raws) * PAIRS_PER_SHARD, *v.shape[1:]), v.dtype) for k, v in unpack_shard(raws[0]).items()}
+    def fill(i):
+        for k, v in unpack_shard(raws[i]).items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
+    _on_all_cores(fill, range(len(raws)))
     return {k: v[:n] for k, v in out.items()}
 
 # %% ../nbs/09_people.ipynb #1f2e2888
@@ -449,8 +453,11 @@ def _check_request(split, n, size, root):
 # %% ../nbs/09_people.ipynb #3cc78f6d
 def _saliency_of(masks, quality, key):
     "(N,2,H,W) uint8; each map from its own seed."
-    maps = [noisy_saliency(m, quality, np.random.default_rng([*key, i, t])) for i, pair in enumerate(masks) for t, m in enumerate(pair)]
-    return np.stack(maps).reshape(masks.shape)
+    out = np.empty(masks.shape, np.uint8)
+    def fill(i):
+        for t, m in enumerate(masks[i]): out[i, t] = noisy_saliency(m, quality, np.random.default_rng([*key, i, t]))
+    _on_all_cores(fill, range(len(masks)))
+    return out
 
 # %% ../nbs/09_people.ipynb #6de23149
 def load_people(

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .conventions import BACKGROUND, COARSE_PARTS, N_JOINTS, N_PARTS, PARTS, PART_NAMES
+from .kinematics import picked
 
 # %% ../nbs/04_segmentation.ipynb #2d26fc96
 def limb_depths(
@@ -19,8 +20,7 @@ def limb_depths(
     ) -> Tensor: # d^(l) (...,10) mm
     "$d^{(l)}$ of Sec. 3.1: the mean depth of a part's two joints, for the torso of its four. Raises `ValueError` for another number of joints."
     if depth.shape[-1:] != (N_JOINTS,): raise ValueError(f"depths of shape {tuple(depth.shape)}: need (...,{N_JOINTS}), one for each joint")
-    idx = torch.tensor([(p.joints * 2)[:4] for p in PARTS], device=depth.device)
-    return depth[..., idx].mean(-1)
+    return picked(depth, [j for p in PARTS for j in (p.joints * 2)[:4]], -1).unflatten(-1, (N_PARTS, 4)).mean(-1)
 
 # %% ../nbs/04_segmentation.ipynb #26471093
 def relative_depth(

@@ -11,23 +11,23 @@ import torch
 from torch import Tensor
 from .conventions import MIRROR, N_JOINTS
 from .evaluation import faces_camera
-from .kinematics import mirror_local_vectors
+from .kinematics import constant, mirror_local_vectors, picked
 from .losses import facing_twin
 from .networks import Encoding, PGPNet, Pose
-from .painting import clutter, pixel_noise
+from .painting import clutter, normal
 
 # %% ../nbs/11b_self_training.ipynb #1639d06b
 def mirrored_back(code: Encoding # of mirrored images
     ) -> Encoding:               # of the images
     "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse. Joints in the camera's axes (`kinematic=False`) take `mirrored_joints`."
-    raw, points = code.camera_raw * code.camera_raw.new_tensor([1, -1, 1, -1, -1, 1, 1]), code.keypoints
-    if points is not None: points = points[:, list(MIRROR)] * points.new_tensor([-1, 1]) + points.new_tensor([1, 0])
+    raw, points = code.camera_raw * constant((1, -1, 1, -1, -1, 1, 1), code.camera_raw), code.keypoints
+    if points is not None: points = picked(points, MIRROR) * constant((-1, 1), points) + constant((1, 0), points)
     outline = None if code.silhouette is None else code.silhouette.flip(-1)
     return code._replace(v=mirror_local_vectors(code.v), camera_raw=raw, keypoints=points, silhouette=outline)
 
 def mirrored_joints(code: Encoding) -> Encoding:
     "The same for the ablation that says joints in the camera's axes."
-    return mirrored_back(code)._replace(v=code.v[:, list(MIRROR)] * code.v.new_tensor([-1, 1, 1]))
+    return mirrored_back(code)._replace(v=picked(code.v, MIRROR) * constant((-1, 1, 1), code.v))
 
 # %% ../nbs/11b_self_training.ipynb #e246c899
 class SelfLabels(NamedTuple):
@@ -70,4 +70,4 @@ def obstruct(images: Tensor,  # (B,3,S,S) in [0,1]
         noise: float = 0.02   # standard deviation
     ) -> Tensor:              # (B,3,S,S) in [0,1]
     "Two bars across some images, noise over all."
-    return (clutter(images, g, share, 2) + noise * pixel_noise(images, g)).clamp(0, 1)
+    return (clutter(images, g, share, 2) + noise * normal(images.shape, g, images.device)).clamp(0, 1)

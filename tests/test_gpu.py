@@ -1,0 +1,70 @@
+"""On a real GPU: losses and predictions are the CPU's, recorded iterations those that Python asks for one by one, a run stops and goes on, bfloat16 and compiled networks stay close. Skipped where there is none."""
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pgp_nb import training
+from pgp_nb.puppet import Puppet
+from test_device import KINDS, predicted, whole_run
+from test_distributed import small_run, toy_data
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch):
+    "No TF32, and puppets drawn in one way on both devices."
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setattr(Puppet, "_windowed", Puppet._stacked)
+
+
+def course(cfg, device, same_numbers=False):
+    "The losses of each iteration; with `same_numbers` random ones are drawn by the CPU."
+    trainer = training.Trainer(cfg, toy_data(), device)
+    if same_numbers: trainer.randomness = [torch.Generator() for _ in trainer.randomness]
+    return [training.step(trainer) for _ in range(cfg.iterations)], trainer
+
+
+def close(one, other, **tolerance):
+    assert len(one) == len(other)
+    for a, b in zip(one, other):
+        assert a.keys() == b.keys()
+        for k in a: assert b[k] == pytest.approx(a[k], **tolerance), k
+
+
+def test_recorded_iterations_are_those_that_python_asks_for():
+    cfg = replace(small_run(), iterations=12, bootstrap=12, self_training_from=2, cutouts=.5, cutouts_from=4, lr=1e-3)
+    (plain, _), (played, trainer) = course(replace(cfg, cuda_graphs=False), "cuda"), course(cfg, "cuda")
+    assert trainer.recorded is not None
+    close(plain, played, rel=2e-2, abs=1e-3)
+
+
+def test_recorded_supervision_is_that_which_python_asks_for():
+    cfg = replace(small_run(), supervision="full", iterations=8, bootstrap=0, warmup=0, lr=1e-3)
+    (plain, _), (played, trainer) = course(replace(cfg, cuda_graphs=False), "cuda"), course(cfg, "cuda")
+    assert trainer.recorded is not None
+    close(plain, played, rel=2e-2, abs=1e-3)
+
+
+def test_a_run_stops_and_goes_on(tmp_path):
+    metrics = whole_run(tmp_path, "cuda")
+    assert metrics["iterations"] == 6 and 0 < metrics["pa_mpjpe"] < 1000
+
+
+def test_predictions_are_those_of_the_cpu():
+    here, there = predicted("cpu"), predicted("cuda")
+    assert (here["joints_3d"] - there["joints_3d"].cpu()).norm(dim=-1).max() < 1
+    assert (here["parts"] == there["parts"].cpu()).float().mean() > 0.999
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_losses_are_those_of_the_cpu(kind):
+    cfg = replace(small_run(), cutouts=.5, supervision=kind, iterations=6, bootstrap=2, self_training_from=0, warmup=1)
+    close(course(cfg, "cpu")[0], course(cfg, "cuda", same_numbers=True)[0], rel=1e-2, abs=1e-3)
+
+
+@pytest.mark.parametrize("how", [dict(precision="bfloat16"), dict(compile=True)], ids=str)
+def test_faster_ways_stay_close(how):
+    cfg = replace(small_run(), iterations=6, bootstrap=6, self_training_from=0, cuda_graphs=False)
+    close(course(cfg, "cuda")[0][:3], course(replace(cfg, **how), "cuda")[0][:3], rel=0.1, abs=0.02)
