@@ -830,7 +830,7 @@ def step(trainer: Trainer) -> dict[str, float]:
     trainer.trust.fill_(cfg.self_training * min(1, max(0, i - cfg.self_training_from) / 100))
     if cfg.supervision == "full": return trainer.apply(trainer.played(lambda: annotated_losses(trainer, g)))
     if i <= cfg.bootstrap: return trainer.apply(trainer.played(lambda: encoder_losses(trainer, next_batch(trainer, g), g)))
-    batch = next_batch(trainer, g)
+    trainer.recorded, batch = None, next_batch(trainer, g)
     if i <= cfg.bootstrap + cfg.warmup:
         with frozen(trainer.net.encoder): return trainer.update(silhouette_losses(trainer, batch, g)) | consistency_step(trainer, batch, placed_poses(trainer, batch, g)[1], g)
     return trainer.update(encoder_losses(trainer, batch, g)) | joint_step(trainer, batch, g)

@@ -1,7 +1,7 @@
 """A pretend accelerator: tensors that say they are on another device, and are computed on the CPU.
 
-What a run on a GPU trips over, and a run on the CPU never shows, shows here: an operation on tensors of two devices is an error, and every value that is waited for
-from the device is noted in `waits`. Precision and speed are the CPU's. Only in a process of its own, which imports this before it computes: the device is registered for good.
+What a run on a GPU trips over, and a run on the CPU never shows, shows here: an operation on tensors of two devices is an error, every value that is waited for
+from the device is noted in `waits`, and everything that is brought there in `uploads`. Precision and speed are the CPU's. Only in a process of its own, which imports this before it computes: the device is registered for good.
 """
 import contextlib
 import traceback
@@ -13,6 +13,7 @@ from torch.utils import backend_registration
 
 DEVICE = "pretend"
 waits: list[str] = []  # function of the library that waited for a value, once for each time
+uploads: list[str] = []  # function of the library that brought a tensor there, once for each time
 
 
 class Backend(backend_registration._DummyBackendModule):
@@ -47,8 +48,12 @@ class Factories(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None): return run(func, args, kwargs or {})
 
 
-def note_wait():
-    waits.append(next((f.name for f in reversed(traceback.extract_stack()) if "pgp_nb" in f.filename.replace("\\", "/").split("/")), "elsewhere"))
+def caller():
+    "The function of the library that is at work."
+    return next((f.name for f in reversed(traceback.extract_stack()) if "pgp_nb" in f.filename.replace("\\", "/").split("/")), "elsewhere")
+
+
+def note_wait(): waits.append(caller())
 
 
 def unwrapped(values): return tree_map_only(Pretended, lambda x: x.inner, values)
@@ -66,6 +71,7 @@ def run(func, args, kwargs):
         return args[0]
     leaves = name == "_to_copy" and wanted is not None and torch.device(wanted).type != DEVICE
     if leaves and there: note_wait()
+    if name == "_to_copy" and not there and wanted is not None and not leaves: uploads.append(caller())
     if there and here: raise RuntimeError(f"{name}: tensors on two devices")
     result = func(*unwrapped(args), **unwrapped(kwargs) | ({"device": torch.device("cpu")} if wanted is not None else {}))
     if leaves or not there and (wanted is None or torch.device(wanted).type != DEVICE): return result

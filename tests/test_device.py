@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils import backend_registration
 
-from pgp_nb import painting, self_training, training
+from pgp_nb import painting, training
 from pgp_nb.prediction import PGP
 from pgp_nb.puppet import Puppet
 from test_distributed import small_run, toy_data
@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 import torch
 sys.path.insert(0, sys.argv[1])
-from pretend_device import pretended, waits
+from pretend_device import pretended, uploads, waits
 from test_device import KINDS, course, predicted, same_way, whole_run
 torch.set_num_threads(1)
 same_way()
@@ -32,21 +32,25 @@ with pretended() as device:
     for kind in KINDS:
         waits.clear()
         results[kind] = expected[kind], course(kind, device), list(waits)
+    brought = {}
+    for kind in ("none", "full"):
+        course(kind, device, uploads.clear)
+        brought[kind] = list(uploads)
     whole, prediction = whole_run(folder / "there", device), predicted(device)
-torch.save(dict(courses=results, whole=(whole_run(folder / "here", "cpu"), whole), prediction=(predicted("cpu"), prediction)), folder / "results.pt")
+torch.save(dict(courses=results, brought=brought, whole=(whole_run(folder / "here", "cpu"), whole), prediction=(predicted("cpu"), prediction)), folder / "results.pt")
 """
 
 
 def same_way():
-    "The CPU paints puppets window by window, a GPU whole images at once, and it draws its own noise; to the last bit the same are two runs that do the same."
+    "The CPU paints puppets window by window, a GPU whole images at once; to the last bit the same are two runs that do the same."
     Puppet._windowed = Puppet._stacked
-    painting.pixel_noise = self_training.pixel_noise = lambda images, g: torch.randn(images.shape, generator=g).to(images)
 
 
-def course(kind, device):
-    "The losses of six iterations, all stages among them."
+def course(kind, device, begun=lambda: None):
+    "The losses of six iterations, all stages among them; `begun` is called before the first."
     cfg = replace(small_run(), cutouts=.5, supervision=kind, iterations=6, bootstrap=2, self_training_from=0, warmup=1)
     trainer = training.Trainer(cfg, toy_data(), device)
+    begun()
     return [training.step(trainer) for _ in range(cfg.iterations)]
 
 
@@ -89,6 +93,15 @@ def test_a_step_waits_for_the_device_once_an_update(results, kind):
     assert set(waits) == {"check_finite"} and len(waits) <= 3 * len(here)
 
 
+DRAWS = {"uniform", "normal", "draw_pairs", "draw_batch", "draw_frames", "take", "random_view", "natural_colors"}  # bring there what the CPU has drawn; a GPU draws itself
+
+
+@pytest.mark.parametrize("kind", ("none", "full"))
+def test_a_step_brings_nothing_to_the_device_but_random_numbers(results, kind):
+    brought = results["brought"][kind]
+    assert "uniform" in brought and set(brought) <= DRAWS
+
+
 def test_a_whole_run_on_another_device_ends_with_the_same_metrics(results):
     here, there = results["whole"]
     assert there == here and "pa_mpjpe" in here
@@ -98,9 +111,3 @@ def test_predictions_on_another_device_are_those_of_the_cpu(results):
     here, there = results["prediction"]
     assert here.keys() == there.keys() and len(here) > 3
     assert all(torch.equal(here[k], there[k]) for k in here)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_noise_that_a_gpu_draws_follows_the_seed():
-    images, drawn = torch.zeros(2, 3, 64, 64, device="cuda"), lambda seed: painting.pixel_noise(images, torch.Generator().manual_seed(seed))
-    assert torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2)) and abs(drawn(1).std() - 1) < 0.05
