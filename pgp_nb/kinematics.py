@@ -169,7 +169,7 @@ def forward_kinematics(
     ) -> Tensor: # (...,17,3) p^3D in mm, canonical frame
     "T_fk (Sec. 3.2a): canonical 3D pose from local limb vectors; limb lengths hold exactly and the face-vector is +X."
     u = safe_unit(check_pose(v, "local vectors"), _default_directions(v))
-    length = constant(tuple(_LENGTHS_MM[name] for name in JOINT_NAMES), v) if lengths is None else lengths.to(v)
+    length = constant(tuple(LIMB_LENGTHS.tolist()), v) if lengths is None else lengths.to(v)
     if length.shape[-1:] != (N_JOINTS,): raise ValueError(f"limb lengths must have shape (..., {N_JOINTS}), got {tuple(length.shape)}")
     bones, d = _canonical_trunk(picked(u, TRUNK), picked(length, TRUNK, -1))
     hips, spine = bones[..., :2, :], bones[..., 2:3, :]
