@@ -429,9 +429,10 @@ def _read_shards(folder, numbers):
 # %% ../nbs/09_people.ipynb #f120647a
 def _assemble(raws, n):
     "The first n pairs of shards, decoded by all cores into arrays made once."
-    out = {k: np.empty((len(raws) * PAIRS_PER_SHARD, *v.shape[1:]), v.dtype) for k, v in unpack_shard(raws[0]).items()}
+    first = unpack_shard(raws[0])
+    out = {k: np.empty((len(raws) * PAIRS_PER_SHARD, *v.shape[1:]), v.dtype) for k, v in first.items()}
     def fill(i):
-        for k, v in unpack_shard(raws[i]).items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
+        for k, v in (unpack_shard(raws[i]) if i else first).items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
     _on_all_cores(fill, range(len(raws)))
     return {k: v[:n] for k, v in out.items()}
 

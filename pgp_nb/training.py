@@ -6,22 +6,22 @@
 __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'UNRECORDED', 'ANNOTATED_LOSSES', 'EXACT', 'SMALL', 'MAY_CHANGE', 'BEST',
            'TrainConfig', 'active_terms', 'check_config', 'check_stages', 'checked', 'from_dict', 'find_preset',
            'read_preset', 'preset_values', 'merge', 'load_config', 'checked_options', 'TrainData', 'place_data', 'take',
-           'batch_seed', 'generator', 'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'evenly',
-           'known_frames', 'Frames', 'draw_frames', 'augment', 'frozen', 'Diverged', 'has_bfloat16', 'processes',
-           'rank', 'average', 'lead_first', 'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms',
-           'start_weights', 'start_net', 'make_net', 'check_processes', 'Trainer', 'Gradients', 'laid_out', 'Recorded',
-           'true_pose', 'known_pose_loss', 'Answered', 'answered', 'painted', 'Lesson', 'cut_out', 'lesson',
-           'paint_loss', 'lift_loss', 'self_training_loss', 'annotated_frames', 'supervised_loss', 'weak_loss',
-           'draw_views', 'multi_view_loss', 'annotated_losses', 'predicted_poses', 'Source', 'source_appearance',
-           'energies', 'with_depths', 'consistency', 'step', 'next_batch', 'encoder_losses', 'own_answers',
-           'silhouette_losses', 'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint',
-           'check_same', 'resume_from', 'as_plain', 'measuring', 'calibrate', 'some_frames', 'calibrated',
-           'predict_batches', 'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures',
-           'Log', 'read_curve', 'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData',
-           'prepared_manifest', 'prepared_pairs', 'people_pairs', 'load_pairs', 'anything_known', 'held_out_frames',
-           'turns_between', 'load_views', 'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure',
-           'check_folder', 'paints', 'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of',
-           'run_all', 'means', 'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
+           'generator', 'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'evenly', 'known_frames',
+           'Frames', 'draw_frames', 'augment', 'frozen', 'Diverged', 'has_bfloat16', 'processes', 'rank', 'average',
+           'lead_first', 'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'start_weights',
+           'start_net', 'make_net', 'check_processes', 'Trainer', 'Gradients', 'laid_out', 'Recorded', 'true_pose',
+           'known_pose_loss', 'Answered', 'answered', 'painted', 'Lesson', 'cut_out', 'lesson', 'paint_loss',
+           'lift_loss', 'self_training_loss', 'annotated_frames', 'supervised_loss', 'weak_loss', 'draw_views',
+           'multi_view_loss', 'annotated_losses', 'predicted_poses', 'Source', 'source_appearance', 'energies',
+           'with_depths', 'consistency', 'step', 'next_batch', 'own_answers', 'encoder_losses', 'silhouette_losses',
+           'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint', 'check_same',
+           'resume_from', 'as_plain', 'measuring', 'calibrate', 'some_frames', 'calibrated', 'predict_batches',
+           'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve',
+           'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'prepared_manifest',
+           'prepared_pairs', 'people_pairs', 'load_pairs', 'anything_known', 'held_out_frames', 'turns_between',
+           'load_views', 'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder',
+           'paints', 'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all',
+           'means', 'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, signal, sys, time, types, typing
@@ -40,8 +40,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .files import write_atomically, write_text
 from .evaluation import evaluate, faces_camera, mean_pose, write_metrics
-from .conventions import MIRROR, UNKNOWN
-from .kinematics import canonicalise, constant, mirror_pose, picked
+from .conventions import UNKNOWN
+from .kinematics import canonicalise, mirror_pose
 from .camera import camera_from_raw, camera_of
 from .cutouts import Donors, donors_of, paint_cutouts
 from .losses import (LossWeights, appearance_loss, canonical_loss, expected_view_error, facing_image_loss, facing_in_image, facing_loss, image_c_loss,
@@ -50,7 +50,7 @@ from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, at_size, 
 from .segmentation import color_labels, depth_ordered_maps, limb_depths, part_labels
 from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, shuffled, uniform, with_own_limbs, zoom_raw
 from .lifting import lifted, seen_points
-from .self_training import SelfLabels, flip_averaged, obstruct, points_in_image, self_labels
+from .self_training import SelfLabels, flip_averaged, mirrored_points, obstruct, points_in_image, self_labels
 
 # %% ../nbs/12_training.ipynb #08c18cbc
 @dataclass(frozen=True)
@@ -245,16 +245,13 @@ def take(x: Tensor,         # (N,...) part of a data set
     return picked.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and not picked.is_cuda else picked.to(device)
 
 # %% ../nbs/12_training.ipynb #86bde93b
-def batch_seed(seed: int, iteration: int, shard: int = 0) -> int:
-    "The seed of one part of one iteration, see `generator`."
-    return (seed * 1_000_003 + iteration + shard * 998_244_353) % 2**63
-
 def generator(seed: int,    # of the run
         iteration: int,     # from 1
-        shard: int = 0      # part of the batch
+        shard: int = 0,     # part of the batch
+        kept: torch.Generator | None = None # is set to it, on its device; default: a new one
     ) -> torch.Generator:
     "The randomness of one part of one iteration."
-    return torch.Generator().manual_seed(batch_seed(seed, iteration, shard))
+    return (kept or torch.Generator()).manual_seed((seed * 1_000_003 + iteration + shard * 998_244_353) % 2**63)
 
 def join(parts: list) -> object:
     "Tensors, and tuples of tensors, of the parts of a batch as those of the whole."
@@ -352,7 +349,7 @@ def augment(x: Frames,       # annotated frames
     ) -> Frames:
     "Colours jittered, half of the frames mirrored together with their joints."
     flip, size = uniform(0, 1, (len(x.images),), g, x.images.device) < 0.5, x.images.shape[-1]
-    mirrored = mirror_pose(x.joints, axis=0) if x.joints.shape[-1] == 3 else picked(x.joints, MIRROR) * constant((-1, 1), x.joints) + constant((size, 0), x.joints)
+    mirrored = mirror_pose(x.joints, axis=0) if x.joints.shape[-1] == 3 else mirrored_points(x.joints, size)
     images = torch.where(flip[:, None, None, None], x.images.flip(-1), x.images)
     return Frames(color_jitter(images, g, strength), torch.where(flip[:, None, None], mirrored, x.joints))
 
@@ -531,14 +528,16 @@ class Trainer:
         if self.cfg.optimizer == "adagrad": return torch.optim.Adagrad(self.halves(term), lr=self.cfg.lr)
         return torch.optim.Adam(self.halves(term), lr=self.cfg.lr, fused=True)
 
-    def shards(self) -> range:
-        "Those of this process."
-        return range(self.cfg.shards)[rank() * self.cfg.shards // processes():(rank() + 1) * self.cfg.shards // processes()]
+# %% ../nbs/12_training.ipynb #d5a8e0f4
+@patch
+def shards(self: Trainer) -> range:
+    "Those of this process."
+    return range(self.cfg.shards)[rank() * self.cfg.shards // processes():(rank() + 1) * self.cfg.shards // processes()]
 
-    def generators(self) -> list[torch.Generator]:
-        "One for each shard of this process, as of this iteration; on a GPU where the data lie there."
-        for shard, g in zip(self.shards(), self.randomness): g.manual_seed(batch_seed(self.cfg.seed, self.iteration, shard))
-        return self.randomness
+@patch
+def generators(self: Trainer) -> list[torch.Generator]:
+    "One for each shard of this process, as of this iteration; on a GPU where the data lie there."
+    return [generator(self.cfg.seed, self.iteration, shard, g) for shard, g in zip(self.shards(), self.randomness)]
 
 # %% ../nbs/12_training.ipynb #b1213073
 @patch
@@ -584,7 +583,6 @@ def gradients(self: Trainer, losses: dict[str, Tensor]) -> Gradients:
         average([grad for p, grad in pairs[k]])
     norms = [self.clip(some) for some in pairs.values()]
     return Gradients(list(losses), torch.stack([*(v.detach() for v in losses.values()), *norms]) if losses else torch.zeros(0), pairs)
-
 
 # %% ../nbs/12_training.ipynb #456acf4b
 @patch
@@ -705,6 +703,7 @@ def lesson(trainer: Trainer, poses: Tensor, frames: Tensor, saliency: Tensor, do
     painting = painted(trainer, poses[n:], frames[n:], saliency[n:], g)
     return join(cut + [Lesson(painting.images, painting.pose, painting.drawn, torch.ones_like(painting.drawn[:, 0, 0]))])
 
+# %% ../nbs/12_training.ipynb #4be1d7a0
 def paint_loss(trainer: Trainer, batch: Batch, donors: Answered | None, generators: list) -> Tensor:
     "L_paint: the encoder on painted puppets, a share of them cut-outs where there are donors (ours)."
     images, pose, drawn, certainty = by_shard(lambda *x: lesson(trainer, *x), generators, batch.poses, batch.target, batch.sal_t, donors)
@@ -835,6 +834,7 @@ def step(trainer: Trainer) -> dict[str, float]:
         with frozen(trainer.net.encoder): return trainer.update(silhouette_losses(trainer, batch, g)) | consistency_step(trainer, batch, placed_poses(trainer, batch, g)[1], g)
     return trainer.update(encoder_losses(trainer, batch, g)) | joint_step(trainer, batch, g)
 
+# %% ../nbs/12_training.ipynb #f3c6b9d2
 def next_batch(trainer: Trainer, generators: list) -> Batch:
     "The batch of this iteration."
     cfg, n = trainer.cfg, trainer.cfg.batch_size // trainer.cfg.shards
@@ -842,6 +842,12 @@ def next_batch(trainer: Trainer, generators: list) -> Batch:
     batch = by_shard(lambda g: draw_batch(trainer.data, n, g, trainer.device, mixed), generators)
     return batch if cfg.use_unpaired else batch._replace(poses=predicted_poses(trainer, batch.target, generators))
 
+def own_answers(trainer: Trainer) -> tuple[bool, bool]:
+    "What the encoder's own answers are good for in this iteration: whether it learns from them, and whether they cut frames out."
+    cfg, i = trainer.cfg, trainer.iteration
+    return bool(cfg.self_training) and i > cfg.self_training_from, bool(cfg.cutouts) and i > cfg.cutouts_from
+
+# %% ../nbs/12_training.ipynb #0a9e4c75
 def encoder_losses(trainer: Trainer, batch: Batch, generators: list) -> dict[str, Tensor]:
     "Silhouettes; lifted projections; painted puppets and, in the same optimizer from its iteration on, self-training; the term of the supervision level."
     first, (learns, cuts) = silhouette_losses(trainer, batch, generators), own_answers(trainer)
@@ -851,11 +857,6 @@ def encoder_losses(trainer: Trainer, batch: Batch, generators: list) -> dict[str
         loss = paint_loss(trainer, batch, frames if cuts else None, generators)
         first |= {"paint": loss + trainer.trust * self_training_loss(trainer, frames, generators) if learns else loss}
     return first | annotated_losses(trainer, generators)
-
-def own_answers(trainer: Trainer) -> tuple[bool, bool]:
-    "What the encoder's own answers are good for in this iteration: whether it learns from them, and whether they cut frames out."
-    cfg, i = trainer.cfg, trainer.iteration
-    return bool(cfg.self_training) and i > cfg.self_training_from, bool(cfg.cutouts) and i > cfg.cutouts_from
 
 def silhouette_losses(trainer: Trainer, batch: Batch, generators: list) -> dict[str, Tensor]:
     "L_sil: the silhouettes of turned and mirrored frames in other colours against their masks m_sal, where this term is switched on (ours)."

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pgp_nb import training
+from pgp_nb.painting import normal
 from pgp_nb.puppet import Puppet
 from test_device import KINDS, predicted, whole_run
 from test_distributed import small_run, toy_data
@@ -45,6 +46,11 @@ def test_recorded_supervision_is_that_which_python_asks_for():
     (plain, _), (played, trainer) = course(replace(cfg, cuda_graphs=False), "cuda"), course(cfg, "cuda")
     assert trainer.recorded is not None
     close(plain, played, rel=2e-2, abs=1e-3)
+
+
+def test_numbers_that_a_gpu_draws_follow_the_seed():
+    drawn = lambda seed: normal((2, 3, 64, 64), torch.Generator("cuda").manual_seed(seed))
+    assert drawn(1).is_cuda and torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2)) and abs(drawn(1).std() - 1) < 0.05
 
 
 def test_a_run_stops_and_goes_on(tmp_path):
