@@ -4,15 +4,17 @@
 
 # %% auto #0
 __all__ = ['overfit', 'PartScores', 'mean_part_f1', 'blame', 'gradient_cosines', 'silhouette_loss', 'parts_loss', 'Swaps',
-           'swaps', 'hidden']
+           'swaps', 'hidden', 'told_points']
 
 # %% ../nbs/12b_diagnosis.ipynb #405c5075
 from typing import Callable, NamedTuple
 import torch
 from torch import Tensor
-from .conventions import BACKGROUND, joint_index
-from .evaluation import f1_scores, confusion
-from .networks import PGPNet, PoseMaps
+from .conventions import BACKGROUND, N_JOINTS, joint_index
+from .evaluation import f1_scores, confusion, faces_camera
+from .lifting import lifted
+from .losses import facing_twin
+from .networks import Encoding, PGPNet, Pose, PoseMaps
 from .painting import backgrounds, capsules, clutter, fill_in, paint_pose, part_colors
 from .puppet import Puppet
 from .training import true_pose
@@ -118,3 +120,15 @@ def hidden(images: Tensor,   # (N,3,S,S) in [0,1]
     q = joints_2d[:, list(joint_index(*names))]
     covered = capsules(q, q, torch.full_like(q[..., 0], radius), images.shape[-1]).amax(1, keepdim=True)
     return fill_in(images, 1 - covered)
+
+# %% ../nbs/12b_diagnosis.ipynb #w41chjn0
+def told_points(net: PGPNet,      # with a lifter
+        code: Encoding,           # of images, from its encoder
+        true: Pose,               # of the people in them
+        names: tuple[str, ...]    # joints, left and right together, whose true points are told
+    ) -> Pose:
+    "The pose lifted from the image points, those of some joints the true ones; the facing is told."
+    faces, at = faces_camera(true.joints_3d), joint_index(*names)
+    points = code.keypoints[:, :N_JOINTS].clone()
+    points[:, at] = facing_twin(true.joints_2d / net.cfg.size, faces)[:, at]
+    return net.pose(lifted(net, points), faces)
