@@ -14,7 +14,7 @@ from .conventions import BACKGROUND, N_JOINTS, joint_index
 from .evaluation import f1_scores, confusion, faces_camera
 from .lifting import lifted
 from .losses import facing_twin
-from .networks import Encoding, PGPNet, Pose, PoseMaps
+from .networks import PGPNet, Pose, PoseMaps
 from .painting import backgrounds, capsules, clutter, fill_in, paint_pose, part_colors
 from .puppet import Puppet
 from .training import true_pose
@@ -123,12 +123,11 @@ def hidden(images: Tensor,   # (N,3,S,S) in [0,1]
 
 # %% ../nbs/12b_diagnosis.ipynb #w41chjn0
 def told_points(net: PGPNet,      # with a lifter
-        code: Encoding,           # of images, from its encoder
-        true: Pose,               # of the people in them
+        points: Tensor,           # (B,17,2) in [0,1], image points of the joints from its encoder
+        true: Pose,               # of the same people
         names: tuple[str, ...]    # joints, left and right together, whose true points are told
     ) -> Pose:
     "The pose lifted from the image points, those of some joints the true ones; the facing is told."
-    faces, at = faces_camera(true.joints_3d), joint_index(*names)
-    points = code.keypoints[:, :N_JOINTS].clone()
+    faces, at, points = faces_camera(true.joints_3d), joint_index(*names), points.clone()
     points[:, at] = facing_twin(true.joints_2d / net.cfg.size, faces)[:, at]
     return net.pose(lifted(net, points), faces)
