@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LONGEST', 'read_image', 'as_bytes', 'to_rgb', 'square_around', 'square_of', 'crop', 'Prediction', 'paste_labels',
-           'weights_folder', 'pretrained_names', 'pretrained_file', 'model_card', 'ship', 'PGP', 'prediction_sheet',
-           'crop_labels', 'Photograph', 'sample_photographs', 'lsp_photographs']
+           'weights_folder', 'pretrained_names', 'pretrained_file', 'model_card', 'ship', 'PGP', 'Looked',
+           'decided_together', 'prediction_sheet', 'crop_labels', 'Photograph', 'sample_photographs', 'lsp_photographs']
 
 # %% ../nbs/15_prediction.ipynb #d34e9b60
 from hashlib import sha256
@@ -20,8 +20,9 @@ from fastcore.basics import patch
 from torch import Tensor
 from .conventions import BACKGROUND, JOINT_ORDERS, N_JOINTS, convert_joints
 from .files import write_atomically, write_json, write_text
+from .films import both_twins, facing_in_film
 from .matlab import read_mat
-from .networks import PGPNet, load_net
+from .networks import Encoding, PGPNet, load_net
 from .self_training import flip_averaged, points_in_image
 
 # %% ../nbs/15_prediction.ipynb #2705a056
@@ -185,7 +186,8 @@ class PGP:
     def predict(self, images: Sequence | np.ndarray | Tensor | str | Path, # RGB arrays (H,W,3), tensors (3,H,W) or file names, one or many, of any size
             boxes: Sequence | None = None, # (x0,y0,x1,y1) px of the person in each image, tight; None: the whole image
             batch: int = 32,               # images at a time
-            flip_test: bool = True         # average with what is said of the mirror images: better, and twice the time of the encoder
+            flip_test: bool = True,        # average with what is said of the mirror images: better, and twice the time of the encoder
+            film: bool = False             # the images are frames of one person, one after the other: who faces the camera is decided for all together
         ) -> Prediction:
         "3D pose, 2D joints, parts and appearance of one person in each image. Raises `ValueError` naming the image that cannot be used."
         if isinstance(images, (str, Path)) or getattr(images, "ndim", 4) == 3 or hasattr(images, "convert"): images, boxes = [images], boxes if boxes is None or np.ndim(boxes) != 1 else [boxes]
@@ -193,30 +195,48 @@ class PGP:
         if len(images) == 0: raise ValueError("no images to predict")
         if batch < 1: raise ValueError(f"batch {batch}: at least one image at a time")
         if boxes is not None and len(boxes) != len(images): raise ValueError(f"{len(boxes)} boxes for {len(images)} images: one box for each image")
-        chunks = [self.predict_some(images[i:i + batch], boxes, i, flip_test) for i in range(0, len(images), batch)]
+        looked = (self.look(images[i:i + batch], boxes, i, flip_test) for i in range(0, len(images), batch))
+        chunks = [self.read_off(x) for x in (decided_together(self.net, list(looked)) if film else looked)]
         parts = [p for chunk in chunks for p in chunk.pop("parts")]
         if len({p.shape for p in parts}) == 1: parts = torch.stack(parts)
         return Prediction(parts=parts, **{k: torch.cat([c[k] for c in chunks]) for k in chunks[0]})
 
 # %% ../nbs/15_prediction.ipynb #07446133
+class Looked(NamedTuple):
+    "A batch of images as the encoder sees them."
+    shapes: list[tuple[int, int]]               # H, W px of each image
+    squares: list[tuple[float, float, float]]   # corner and side of each crop, px
+    crops: Tensor                               # (B,3,S,S) in [0,1]
+    code: Encoding                              # of the crops
+
 @patch
-def predict_some(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool) -> dict:
-    "One batch of images, whose first is number `first` of them all, in the images' coordinates."
+def look(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool) -> Looked:
+    "Encode one batch of images, whose first is number `first` of them all."
     images = [to_rgb(image, f"image {i}") for i, image in enumerate(images, first)]
     squares = [square_of(im, None if boxes is None else boxes[i], f"image {i}") for i, im in enumerate(images, first)]
     crops = torch.from_numpy(np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])).permute(0, 3, 1, 2) / 255
-    found = {k: v.cpu() for k, v in self.predict_crops(crops.to(self.device), flip_test).items()}
-    parts = [paste_labels(logits, s, *im.shape[:2]) for logits, s, im in zip(found.pop("logits"), squares, images)]
-    squares = torch.tensor(squares)
-    placed = {k: found[k] * (squares[:, None, 2:] / self.net.cfg.size) + squares[:, None, :2] for k in ("joints_2d", "points_2d")}
-    return found | placed | {"parts": parts, "crops": crops, "squares": squares}
+    seen = crops.to(self.device)
+    return Looked([im.shape[:2] for im in images], squares, crops, flip_averaged(self.net, seen) if flip_test else self.net.encode(seen))
+
+def decided_together(net: PGPNet, looked: list[Looked] # one film
+    ) -> list[Looked]:
+    "The same frames, who faces the camera decided for all of them together."
+    logits, twins = torch.cat([x.code.facing_logit for x in looked]), torch.cat([both_twins(net, x.code) for x in looked])
+    told = facing_in_film(logits, twins).split([len(x.crops) for x in looked])
+    return [x._replace(code=x.code._replace(facing_logit=bits)) for x, bits in zip(looked, told)]
 
 @patch
-def predict_crops(self: PGP, crops: Tensor, # (B,3,S,S) in [0,1]
-        flip_test: bool = True
+def read_off(self: PGP, looked: Looked) -> dict:
+    "What is found in a batch, in the images' coordinates."
+    found, squares = {k: v.cpu() for k, v in self.in_crops(looked.code).items()}, torch.tensor(looked.squares)
+    parts = [paste_labels(logits, s, *shape) for logits, s, shape in zip(found.pop("logits"), looked.squares, looked.shapes)]
+    placed = {k: found[k] * (squares[:, None, 2:] / self.net.cfg.size) + squares[:, None, :2] for k in ("joints_2d", "points_2d")}
+    return found | placed | {"parts": parts, "crops": looked.crops, "squares": squares}
+
+@patch
+def in_crops(self: PGP, code: Encoding # of square crops of the network's size
     ) -> dict[str, Tensor]:
-    "One batch of square crops of the network's size; everything in the crops' coordinates."
-    code = flip_averaged(self.net, crops) if flip_test else self.net.encode(crops)
+    "What an encoding says, everything in the crops' coordinates."
     out = self.net.complete(code)
     poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")} | {"points_2d": points_in_image(code, out.pose, self.net.cfg.size)}
     return poses | {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
