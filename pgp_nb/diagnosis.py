@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['overfit', 'PartScores', 'mean_part_f1', 'blame', 'gradient_cosines', 'silhouette_loss', 'parts_loss', 'Swaps',
-           'swaps', 'hidden', 'told_points']
+           'swaps', 'hidden', 'told_points', 'seen_joints']
 
 # %% ../nbs/12b_diagnosis.ipynb #405c5075
 from typing import Callable, NamedTuple
 import torch
 from torch import Tensor
-from .conventions import BACKGROUND, N_JOINTS, joint_index
+from .conventions import BACKGROUND, N_JOINTS, PARTS, joint_index
 from .evaluation import f1_scores, confusion, faces_camera
 from .lifting import lifted
 from .losses import facing_twin
@@ -131,3 +131,14 @@ def told_points(net: PGPNet,      # with a lifter
     faces, at, points = faces_camera(true.joints_3d), joint_index(*names), points.clone()
     points[:, at] = facing_twin(true.joints_2d / net.cfg.size, faces)[:, at]
     return net.pose(lifted(net, points), faces)
+
+# %% ../nbs/12b_diagnosis.ipynb #s14chjn0
+def seen_joints(joints_2d: Tensor, # (B,17,2) px
+        parts: Tensor              # (B,H,W) integer labels
+    ) -> Tensor:                   # (B,17) bool
+    "Whether the pixel at a joint shows a part that the joint belongs to; never outside of the picture."
+    belongs = torch.zeros(BACKGROUND + 1, N_JOINTS, dtype=torch.bool, device=parts.device)
+    for k, part in enumerate(PARTS): belongs[k, list(part.joints)] = True
+    (x, y), (H, W) = joints_2d.floor().long().unbind(-1), parts.shape[-2:]
+    label = parts[torch.arange(len(parts), device=parts.device)[:, None], y.clamp(0, H - 1), x.clamp(0, W - 1)].long().clamp(max=BACKGROUND)
+    return belongs[label, torch.arange(N_JOINTS, device=parts.device)] & (x >= 0) & (x < W) & (y >= 0) & (y < H)
