@@ -489,6 +489,11 @@ def direct_pose(self: PGPNet, code: Encoding) -> Pose:
     return pose_from_camera(canonical, Camera(rotation, translation), self.cfg.size)
 
 @patch
+def twins(self: PGPNet, code: Encoding) -> list[Pose]:
+    "The two poses that an encoding stands for, of which the facing bit chooses one: facing the camera, facing away (Sec. 3.2a)."
+    return [self.pose(code, torch.full_like(code.facing_logit, faces).bool()) for faces in (1, 0)]
+
+@patch
 def maps(self: PGPNet, pose: Pose, size: int | None = None) -> PoseMaps:
     "T_s: the part maps of a pose, at the network's size or another."
     size = size or self.cfg.size

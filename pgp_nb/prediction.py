@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LONGEST', 'read_image', 'as_bytes', 'to_rgb', 'square_around', 'square_of', 'crop', 'Prediction', 'paste_labels',
-           'weights_folder', 'pretrained_names', 'pretrained_file', 'model_card', 'ship', 'PGP', 'Looked',
-           'decided_together', 'prediction_sheet', 'crop_labels', 'Photograph', 'sample_photographs', 'lsp_photographs']
+           'weights_folder', 'pretrained_names', 'pretrained_file', 'model_card', 'ship', 'PGP', 'Looked', 'in_film',
+           'prediction_sheet', 'crop_labels', 'Photograph', 'sample_photographs', 'lsp_photographs']
 
 # %% ../nbs/15_prediction.ipynb #d34e9b60
 from hashlib import sha256
@@ -20,7 +20,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from .conventions import BACKGROUND, JOINT_ORDERS, N_JOINTS, convert_joints
 from .files import write_atomically, write_json, write_text
-from .films import both_twins, facing_in_film
+from .films import decided_together
 from .matlab import read_mat
 from .networks import Encoding, PGPNet, load_net
 from .self_training import flip_averaged, points_in_image
@@ -196,7 +196,7 @@ class PGP:
         if batch < 1: raise ValueError(f"batch {batch}: at least one image at a time")
         if boxes is not None and len(boxes) != len(images): raise ValueError(f"{len(boxes)} boxes for {len(images)} images: one box for each image")
         looked = (self.look(images[i:i + batch], boxes, i, flip_test) for i in range(0, len(images), batch))
-        chunks = [self.read_off(x) for x in (decided_together(self.net, list(looked)) if film else looked)]
+        chunks = [self.read_off(x) for x in (in_film(self.net, list(looked)) if film else looked)]
         parts = [p for chunk in chunks for p in chunk.pop("parts")]
         if len({p.shape for p in parts}) == 1: parts = torch.stack(parts)
         return Prediction(parts=parts, **{k: torch.cat([c[k] for c in chunks]) for k in chunks[0]})
@@ -218,12 +218,9 @@ def look(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_t
     seen = crops.to(self.device)
     return Looked([im.shape[:2] for im in images], squares, crops, flip_averaged(self.net, seen) if flip_test else self.net.encode(seen))
 
-def decided_together(net: PGPNet, looked: list[Looked] # one film
-    ) -> list[Looked]:
-    "The same frames, who faces the camera decided for all of them together."
-    logits, twins = torch.cat([x.code.facing_logit for x in looked]), torch.cat([both_twins(net, x.code) for x in looked])
-    told = facing_in_film(logits, twins).split([len(x.crops) for x in looked])
-    return [x._replace(code=x.code._replace(facing_logit=bits)) for x, bits in zip(looked, told)]
+def in_film(net: PGPNet, looked: list[Looked]) -> list[Looked]:
+    "The batches of a film, who faces the camera decided for all of them together."
+    return [x._replace(code=code) for x, code in zip(looked, decided_together(net, [x.code for x in looked]))]
 
 @patch
 def read_off(self: PGP, looked: Looked) -> dict:

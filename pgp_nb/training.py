@@ -760,8 +760,7 @@ def multi_view_loss(trainer: Trainer, generators: list) -> Tensor:
     side = lambda x, i: None if x is None else x.unflatten(0, (-1, 2))[:, i]
     first, second = (Encoding(*(side(x, i) for x in codes)) for i in (0, 1))
     if not net.cfg.mirror_factorised: return view_error(net.pose(first), net.pose(second), turn).mean()
-    twins = lambda code: [net.pose(code, torch.full_like(code.facing_logit, faces).bool()) for faces in (1, 0)]
-    return expected_view_error(twins(first), twins(second), first.facing_logit.sigmoid(), second.facing_logit.sigmoid(), turn)
+    return expected_view_error(net.twins(first), net.twins(second), first.facing_logit.sigmoid(), second.facing_logit.sigmoid(), turn)
 
 ANNOTATED_LOSSES = dict(supervised=supervised_loss, weak=weak_loss, multi_view=multi_view_loss)
 
