@@ -6,12 +6,13 @@
 __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion', 'check_split', 'bodies_of', 'Filming',
            'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'film_views', 'noisy_saliency', 'pack_shard',
            'check_shard', 'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path',
-           'make_shard', 'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'show_pairs']
+           'make_shard', 'serve_jobs', 'interrupts_wait', 'run_jobs', 'People', 'load_people', 'unpaired_poses',
+           'show_pairs']
 
 # %% ../nbs/09_people.ipynb #60e02818
 import ast, json, os, signal, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -323,10 +324,18 @@ def serve_jobs() -> None:
         except Exception as e: answer = dict(kind=type(e).__name__, errno=getattr(e, "errno", None), message=str(getattr(e, "strerror", None) or e))
         print(json.dumps(answer), flush=True)
 
+@contextmanager
+def interrupts_wait():
+    "SIGINT waits until the end of the block, and for good in processes started inside: an interruption is their parent's to handle, from their first line on."
+    if not hasattr(signal, "pthread_sigmask"): yield; return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try: yield
+    finally: signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
 def _start_worker():
     path = os.pathsep.join([str(Path(str(files("pgp_nb"))).parent), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen([sys.executable, "-c", "from pgp_nb.people import serve_jobs; serve_jobs()"], text=True, stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, env=os.environ | dict(PYTHONPATH=path, OMP_NUM_THREADS="1"))
+    with interrupts_wait(): return subprocess.Popen([sys.executable, "-c", "from pgp_nb.people import serve_jobs; serve_jobs()"], text=True, stdin=subprocess.PIPE,
+                                                    stdout=subprocess.PIPE, env=os.environ | dict(PYTHONPATH=path, OMP_NUM_THREADS="1"))
 
 def _ask(worker, job):
     "Have a worker do a job; raise here what went wrong there."

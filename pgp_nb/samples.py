@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from .camera import FOCAL
 from .conventions import BACKGROUND, N_JOINTS, UNKNOWN
 from .files import write_atomically, write_json
-from .people import show_pairs
+from .people import interrupts_wait, show_pairs
 from .prediction import crop, square_around
 
 # %% ../nbs/09b_samples.ipynb #7c8a5422
@@ -442,7 +442,7 @@ def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
         return
     pool, others = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _start_worker), set(active_children())
     try:
-        futures = {pool.submit(make_shard, *task): i for i, task in enumerate(tasks)}
+        with interrupts_wait(): futures = {pool.submit(make_shard, *task): i for i, task in enumerate(tasks)}
         for future in as_completed(futures): yield futures[future], future.result()
     except BaseException as e:
         for worker in set(active_children()) - others: worker.terminate()
