@@ -43,12 +43,13 @@ from .evaluation import evaluate, faces_camera, mean_pose, write_metrics
 from .conventions import UNKNOWN
 from .kinematics import canonicalise, mirror_pose
 from .camera import camera_from_raw, camera_of
+from .anatomy import BODY
 from .cutouts import Donors, donors_of, paint_cutouts
 from .losses import (LossWeights, appearance_loss, canonical_loss, expected_view_error, facing_image_loss, facing_in_image, facing_loss, image_c_loss,
                            image_u_loss, keypoint_loss, limb_length_loss, pose_loss, projection_loss, segmentation_loss, silhouette_loss, view_error)
 from .networks import Encoding, NetworkConfig, PGPNet, Pose, PoseMaps, at_size, load_net, normalise, pose_from_camera, save_net
 from .segmentation import color_labels, depth_ordered_maps, limb_depths, part_labels
-from .painting import PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, shuffled, uniform, with_own_limbs, zoom_raw
+from .painting import PUPPET, PaintConfig, color_jitter, flip_rotate, paint_puppets, random_view, shuffled, uniform, with_own_limbs, zoom_raw
 from .lifting import lifted, seen_points
 from .self_training import SelfLabels, flip_averaged, mirrored_points, obstruct, points_in_image, self_labels
 
@@ -674,10 +675,10 @@ def answered(trainer: Trainer, frames: Tensor, generators: list) -> Answered:
 # %% ../nbs/12_training.ipynb #b1496ef6
 @torch.no_grad()
 def painted(trainer: Trainer, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator):
-    "Painted puppets as the run is configured."
+    "Painted puppets or bodies as the run is configured."
     config = trainer.cfg.paint
     if not trainer.cfg.use_saliency: saliency, config = torch.zeros_like(saliency), replace(config, saliency_colors=0.)
-    return paint_puppets(poses, frames, saliency[:, None], trainer.net.puppet, g, config)
+    return paint_puppets(poses, frames, saliency[:, None], trainer.net.puppet, g, config, BODY if config.figure == "body" else PUPPET)
 
 class Lesson(typing.NamedTuple):
     "Pictures of known poses."
