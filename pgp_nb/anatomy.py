@@ -52,7 +52,7 @@ def roundness(outline: Outline) -> Tensor:
     return (1 - (outline.distance / (1.1 * outline.radius))**2).clamp_min(0)
 
 # %% ../nbs/10b_anatomy.ipynb #a1b0000b
-RADII = {"upper_arm": (54., 44., 3.), "forearm": (43., 29., 4.), "thigh": (84., 58., 4.), "shin": (55., 37., 9.)} # mm
+RADII = {"upper_arm": (54., 44., 3.), "forearm": (43., 29., 4.), "thigh": (74., 57., 6.), "shin": (55., 37., 9.)} # mm
 LIMBS = tuple(k for k, p in enumerate(PARTS) if p.name[2:] in RADII)
 KINDS = tuple(list(RADII).index(PART_NAMES[k][2:]) for k in LIMBS)  # of each limb
 ARM_OR_LEG = tuple(k // 2 for k in KINDS)
@@ -110,7 +110,7 @@ def trunk_outlines(pose: Pose, # as it is drawn
     r = lambda mm: girth * mm * torch.ones_like(side[..., 0:1])[:, :1]
     at_waist = r(80 + 12 * belly)
     radii = lambda shoulder, upper, lower, hip: torch.cat([shoulder, *[upper] * 3, *[lower] * 3, hip], 1)
-    return tapered(start, end, torch.cat([radii(r(58), r(84), at_waist, r(92)), radii(r(58), at_waist, r(92), r(92))], -1), size)
+    return tapered(start, end, torch.cat([radii(r(58), r(84), at_waist, r(68)), radii(r(58), at_waist, r(90), r(68))], -1), size)
 
 # %% ../nbs/10b_anatomy.ipynb #a1b00014
 def limb_ends(joints_3d: Tensor, upper: str, lower: str) -> tuple[Tensor, Tensor]:

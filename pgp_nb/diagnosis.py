@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['overfit', 'PartScores', 'mean_part_f1', 'blame', 'gradient_cosines', 'silhouette_loss', 'parts_loss', 'Swaps',
-           'swaps', 'hidden', 'told_points', 'seen_joints']
+           'swaps', 'hidden', 'told_points', 'seen_joints', 'along_limbs']
 
 # %% ../nbs/12b_diagnosis.ipynb #405c5075
 from typing import Callable, NamedTuple
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from .anatomy import LIMBS
 from .conventions import BACKGROUND, N_JOINTS, PARTS, joint_index
 from .evaluation import f1_scores, confusion, faces_camera
 from .lifting import lifted
@@ -142,3 +144,13 @@ def seen_joints(joints_2d: Tensor, # (B,17,2) px
     (x, y), (H, W) = joints_2d.floor().long().unbind(-1), parts.shape[-2:]
     label = parts[torch.arange(len(parts), device=parts.device)[:, None], y.clamp(0, H - 1), x.clamp(0, W - 1)].long().clamp(max=BACKGROUND)
     return belongs[label, torch.arange(N_JOINTS, device=parts.device)] & (x >= 0) & (x < W) & (y >= 0) & (y < H)
+
+# %% ../nbs/12b_diagnosis.ipynb #s15alng1
+def along_limbs(error: Tensor, # (B,17,2) px
+        joints_2d: Tensor      # (B,17,2) px
+    ) -> tuple[Tensor, Tensor]: # (B,8) each, in the order of `LIMBS`
+    "Errors of elbows, wrists, knees and ankles along the limb that ends there, positive beyond its end, and across it."
+    start, end = ([PARTS[k].joints[i] for k in LIMBS] for i in (0, 1))
+    x, y = F.normalize(joints_2d[:, end] - joints_2d[:, start], dim=-1).unbind(-1)
+    e, f = error[:, end].unbind(-1)
+    return e * x + f * y, f * x - e * y

@@ -8,20 +8,20 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'UNRECORDED', 'ANNOTATED
            'read_preset', 'preset_values', 'merge', 'load_config', 'checked_options', 'TrainData', 'place_data', 'take',
            'generator', 'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch', 'evenly', 'known_frames',
            'Frames', 'draw_frames', 'augment', 'frozen', 'Diverged', 'has_bfloat16', 'processes', 'rank', 'average',
-           'lead_first', 'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'start_weights',
-           'start_net', 'make_net', 'check_processes', 'Trainer', 'Gradients', 'laid_out', 'Recorded', 'true_pose',
-           'known_pose_loss', 'Answered', 'answered', 'painted', 'Lesson', 'cut_out', 'lesson', 'paint_loss',
-           'lift_loss', 'self_training_loss', 'annotated_frames', 'supervised_loss', 'weak_loss', 'draw_views',
-           'multi_view_loss', 'annotated_losses', 'predicted_poses', 'Source', 'source_appearance', 'energies',
-           'with_depths', 'consistency', 'step', 'next_batch', 'own_answers', 'encoder_losses', 'silhouette_losses',
-           'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint', 'check_same',
-           'resume_from', 'as_plain', 'measuring', 'calibrate', 'some_frames', 'calibrated', 'predict_batches',
-           'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve',
-           'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'prepared_manifest',
-           'prepared_pairs', 'people_pairs', 'load_pairs', 'anything_known', 'held_out_frames', 'turns_between',
-           'load_views', 'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder',
-           'paints', 'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all',
-           'means', 'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
+           'lead_first', 'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'starts', 'start_weights',
+           'mean_net', 'start_net', 'make_net', 'check_processes', 'Trainer', 'Gradients', 'laid_out', 'Recorded',
+           'true_pose', 'known_pose_loss', 'Answered', 'answered', 'painted', 'Lesson', 'cut_out', 'lesson',
+           'paint_loss', 'lift_loss', 'self_training_loss', 'annotated_frames', 'supervised_loss', 'weak_loss',
+           'draw_views', 'multi_view_loss', 'annotated_losses', 'predicted_poses', 'Source', 'source_appearance',
+           'energies', 'with_depths', 'consistency', 'step', 'next_batch', 'own_answers', 'encoder_losses',
+           'silhouette_losses', 'placed_poses', 'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint',
+           'check_same', 'resume_from', 'as_plain', 'measuring', 'calibrate', 'some_frames', 'calibrated',
+           'predict_batches', 'HeldOut', 'validate', 'select', 'finished', 'restore_best', 'picture_rows', 'pictures',
+           'Log', 'read_curve', 'prepare_run', 'clear_run', 'progress_bar', 'fit', 'advance', 'RunData',
+           'prepared_manifest', 'prepared_pairs', 'people_pairs', 'load_pairs', 'anything_known', 'held_out_frames',
+           'turns_between', 'load_views', 'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure',
+           'check_folder', 'paints', 'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of',
+           'run_all', 'means', 'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, signal, sys, time, types, typing
@@ -62,7 +62,7 @@ class TrainConfig:
     paint: PaintConfig = field(default_factory=PaintConfig)
     supervision: str = "none"     # "none", "multi-view", "weak", "semi" or "full", see the table
     share: float = 1.0            # of the training pairs whose joints are known
-    start_from: str = ""          # run folder or weights to start from; {seed} stands for the seed
+    start_from: str = ""          # run folder or weights to start from; {seed} stands for the seed; several, with " + " between them: their mean
     data: str = "people"          # training pairs: "people", or a prepared folder
     val_data: str = ""            # prepared folder for model selection; people bring their own
     test_data: str = ""           # prepared folder for the final metrics; people bring their own
@@ -454,21 +454,34 @@ def sync_norms(module: nn.Module) -> nn.Module:
     return module
 
 # %% ../nbs/12_training.ipynb #0a49b26b
-def start_weights(cfg: TrainConfig) -> Path:
-    "The file that `start_from` names."
-    path = Path(cfg.start_from.replace("{seed}", str(cfg.seed)))
-    return path / "weights.safetensors" if path.is_dir() else path
+def starts(start_from: str) -> list[Path]:
+    "The runs or files that `start_from` names."
+    return [Path(name) for name in start_from.split(" + ")]
+
+def start_weights(cfg: TrainConfig) -> list[Path]:
+    "The files that `start_from` names."
+    paths = starts(cfg.start_from.replace("{seed}", str(cfg.seed)))
+    return [path / "weights.safetensors" if path.is_dir() else path for path in paths]
+
+def mean_net(nets: list[PGPNet] # of one architecture
+    ) -> PGPNet:                # the first of them
+    "The mean of the weights of several networks, which should have a start in common."
+    states = [net.state_dict() for net in nets]
+    nets[0].load_state_dict({k: torch.stack([s[k] for s in states]).mean(0) if v.is_floating_point() else v for k, v in states[0].items()})
+    return nets[0]
 
 def start_net(cfg: TrainConfig # names the weights in `start_from`
     ) -> PGPNet:               # at the size of the run's images
     "The network that a run starts from. Raises `FileNotFoundError` or `ValueError` when it is not there, damaged, or another one but for its image size and for having no silhouette yet."
-    try: theirs = at_size(load_net(start_weights(cfg)), cfg.network.size)
+    try: nets = [at_size(load_net(path), cfg.network.size) for path in start_weights(cfg)]
     except FileNotFoundError as e: raise FileNotFoundError(f"start_from {cfg.start_from}: {e}; train that run first, or set start_from to another") from e
-    ours, other = (asdict(c) | {"imagenet": None} for c in (cfg.network, theirs.cfg))
-    if not theirs.cfg.silhouette: ours["silhouette"] = 0
-    differ = [f"{k} ({other[k]!r} there, {v!r} here)" for k, v in ours.items() if v != other[k]]
-    if differ: raise ValueError(f"start_from {cfg.start_from} is another network: {'; '.join(differ)}")
-    return theirs
+    for theirs in nets:
+        ours, other = (asdict(c) | {"imagenet": None} for c in (cfg.network, theirs.cfg))
+        if not any(net.cfg.silhouette for net in nets): ours["silhouette"] = 0
+        differ = [f"{k} ({other[k]!r} there, {v!r} here)" for k, v in ours.items() if v != other[k]]
+        if differ: raise ValueError(f"start_from {cfg.start_from} is another network: {'; '.join(differ)}")
+    return mean_net(nets)
+
 
 # %% ../nbs/12_training.ipynb #ff011898
 def make_net(cfg: TrainConfig, # of the run
@@ -1290,7 +1303,7 @@ def paints(run: Path # run folder
     "Whether its decoder was trained, there or in the run that it starts from (of which nothing is known: taken for granted). An untrained one has no segmentation worth a number."
     cfg = merge(as_plain(asdict(TrainConfig())), yaml.safe_load((run / "config.yaml").read_text()))
     if cfg["supervision"] != "full" and cfg["iterations"] > cfg["bootstrap"] and any(cfg["weights"][k] for k in ("image_u", "image_c", "seg")): return True
-    start = Path(cfg["start_from"].replace("{seed}", str(cfg["seed"])))
+    start = starts(cfg["start_from"].replace("{seed}", str(cfg["seed"])))[0]
     before = start if start.is_dir() else run.parent / (start.parent.name if start.suffix else start.name)
     return bool(cfg["start_from"]) and (not (before / "config.yaml").is_file() or paints(before))
 
@@ -1337,9 +1350,9 @@ def run_config(preset: str,  # a name or a YAML file
         folder: Path,        # of all runs
         overrides: dict      # values laid over the preset
     ) -> TrainConfig:
-    "A preset with another seed; the run it starts from is looked for in the same folder."
+    "A preset with another seed; the runs it starts from are looked for in the same folder."
     cfg = load_config(preset, merge(overrides, {"seed": seed}))
-    return replace(cfg, start_from=str(folder / Path(cfg.start_from).name)) if cfg.start_from else cfg
+    return replace(cfg, start_from=" + ".join(str(folder / path.name) for path in starts(cfg.start_from))) if cfg.start_from else cfg
 
 def known_metrics(cfg: TrainConfig, run: Path) -> dict | None:
     "The metrics of a finished run of this very configuration, or None."
