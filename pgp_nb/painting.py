@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['BANDS', 'SKIN', 'HAIR', 'ENDS', 'GARMENTS', 'CHEST', 'PUPPET', 'uniform', 'normal', 'color_jitter', 'flip_rotate',
            'fill_in', 'not_salient', 'in_any_order', 'shuffled', 'backgrounds', 'PaintConfig', 'view_rotation',
-           'zoom_raw', 'random_view', 'jitter_limbs', 'with_own_limbs', 'band_colors', 'part_colors', 'between',
-           'natural_colors', 'Layers', 'stacked', 'composite', 'skull', 'pixel_grid', 'toes_and_fingers',
-           'segment_coordinates', 'capsules', 'clutter', 'shadow', 'feet_and_hands', 'patterns', 'light_gradient',
-           'texture', 'side_light', 'part_layers', 'garment_layers', 'detail_layers', 'chest_layers', 'Figure',
-           'Painting', 'paint_pose', 'paint_puppets', 'finish']
+           'zoom_raw', 'random_view', 'jitter_limbs', 'with_own_limbs', 'band_colors', 'in_tone', 'part_colors',
+           'between', 'natural_colors', 'Layers', 'stacked', 'composite', 'skull', 'pixel_grid', 'limb_ends',
+           'hip_line', 'toes_forward', 'toes_and_fingers', 'segment_coordinates', 'capsules', 'clutter', 'shadow',
+           'feet_and_hands', 'patterns', 'light_gradient', 'texture', 'side_light', 'part_layers', 'garment_layers',
+           'detail_layers', 'chest_layers', 'Figure', 'Painting', 'paint_pose', 'paint_puppets', 'finish']
 
 # %% ../nbs/10_painting.ipynb #26cbe94c
 from collections.abc import Callable
@@ -199,6 +199,10 @@ def band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
     return images.reshape(len(images), 3, -1).gather(2, index.expand(-1, 3, -1)).mT
 
 # %% ../nbs/10_painting.ipynb #fcdd3881
+def in_tone(colors: Tensor, g: torch.Generator) -> Tensor:
+    "About the same colours."
+    return (colors + 0.015 * normal(colors.shape, g, colors.device)).clamp(0, 1)
+
 def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
         g: torch.Generator     # source of randomness
     ) -> Tensor:               # (B,10,3) a colour for every part
@@ -208,7 +212,7 @@ def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
     by_kind = {"torso": shirt, "head": face, "upper_arm": choose(.85, shirt, face), "forearm": choose(.5, shirt, face),
                "thigh": choose(.85, trousers, face), "shin": choose(.6, trousers, face)}
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
-    return (colors + 0.015 * normal(colors.shape, g, colors.device)).clamp(0, 1)
+    return in_tone(colors, g)
 
 # %% ../nbs/10_painting.ipynb #3295fd74
 SKIN = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
@@ -274,15 +278,28 @@ def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     return center[:, None], center[None]
 
 # %% ../nbs/10_painting.ipynb #1b68ad0f
+def limb_ends(joints_3d: Tensor, # (...,17,3) mm
+        upper: str, lower: str   # joints without their side
+    ) -> tuple[Tensor, Tensor]:  # (...,2,3) mm lower joints, right and left; unit vectors of the limbs that end there
+    "Wrists or ankles and the directions of forearms or shins."
+    first, last = (picked(joints_3d, joint_index(f"r_{n}", f"l_{n}")) for n in (upper, lower))
+    return last, F.normalize(last - first, dim=-1)
+
+def hip_line(joints_3d: Tensor) -> Tensor:
+    "(...,1,3) the unit vector from the right hip to the left."
+    return F.normalize(picked(joints_3d, joint_index("l_hip")) - picked(joints_3d, joint_index("r_hip")), dim=-1)
+
+def toes_forward(joints_3d: Tensor, # (...,17,3) mm
+        shins: Tensor               # (...,2,3) their unit vectors, right and left
+    ) -> Tensor:                    # (...,2,3)
+    "Unit vectors from heels to toes at a right angle to the shins."
+    return F.normalize(torch.linalg.cross(shins, hip_line(joints_3d).expand_as(shins)), dim=-1)
+
 def toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
     ) -> tuple[Tensor, Tensor]:        # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
     "The ends of feet and hands."
-    joint = lambda *names: picked(joints_3d, joint_index(*names))
-    ankles, wrists = joint("r_ankle", "l_ankle"), joint("r_wrist", "l_wrist")
-    shins = F.normalize(ankles - joint("r_knee", "l_knee"), dim=-1)
-    hips = F.normalize(joint("l_hip") - joint("r_hip"), dim=-1)
-    forward = F.normalize(torch.linalg.cross(shins, hips.expand_as(shins)), dim=-1)
-    hands = F.normalize(wrists - joint("r_elbow", "l_elbow"), dim=-1)
+    (ankles, shins), (wrists, hands) = limb_ends(joints_3d, "knee", "ankle"), limb_ends(joints_3d, "elbow", "wrist")
+    forward = toes_forward(joints_3d, shins)
     return torch.cat([ankles, wrists], -2), torch.cat([ankles + 150 * forward + 50 * shins, wrists + 110 * hands], -2)
 
 ENDS = tuple(PART_NAMES.index(n) for n in ("r_shin", "l_shin", "r_forearm", "l_forearm"))

@@ -482,7 +482,6 @@ def start_net(cfg: TrainConfig # names the weights in `start_from`
         if differ: raise ValueError(f"start_from {cfg.start_from} is another network: {'; '.join(differ)}")
     return mean_net(nets)
 
-
 # %% ../nbs/12_training.ipynb #ff011898
 def make_net(cfg: TrainConfig, # of the run
         poses: Tensor,         # (M,17,3) mm: unpaired poses, whose mean the pose head starts at
