@@ -111,7 +111,7 @@ class PaintConfig:
     fill: tuple[float, float] = (.60, .88)     # share of the image side that the joints span
     roll: float = 8.               # largest roll of the camera, degrees
     limb_jitter: float = 0.08      # relative change of limb lengths, left and right alike
-    figure: str = "puppet"         # what is painted: "puppet", its parts, or "body", see the chapter on painted bodies
+    figure: str = "puppet"         # what is painted: "puppet", its parts, "body", see the chapter on painted bodies, or "both" alike
     threshold: float = 0.19        # of the part maps, where a painted part ends
     width_jitter: float = 0.14     # largest change of the threshold: thick and thin limbs
     saliency_colors: float = 0.6   # share of people in colours of salient pixels; the others in random ones
@@ -128,7 +128,7 @@ class PaintConfig:
         if not 0 < self.fill[0] <= self.fill[1] <= 0.95: raise ValueError(f"paint.fill {self.fill}: two shares of the image side, 0 < smaller <= larger <= 0.95")
         if self.elevation[0] > self.elevation[1]: raise ValueError(f"paint.elevation {self.elevation}: the smaller angle first")
         if self.point_noise < 0: raise ValueError(f"paint.point_noise {self.point_noise}: at least 0")
-        if self.figure not in ("puppet", "body"): raise ValueError(f"paint.figure {self.figure!r}: choose 'puppet' or 'body'")
+        if self.figure not in ("puppet", "body", "both"): raise ValueError(f"paint.figure {self.figure!r}: choose 'puppet', 'body' or 'both'")
         if self.background_zoom < 1: raise ValueError(f"paint.background_zoom {self.background_zoom}: at least 1")
         for name in ("saliency_colors", "natural", "clutter"):
             if not 0 <= getattr(self, name) <= 1: raise ValueError(f"paint.{name} {getattr(self, name)}: a share in [0, 1]")

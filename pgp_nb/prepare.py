@@ -69,6 +69,8 @@ SOURCES = {
         "lsp.UP31", "--root /data/up-s31 --split test --out data/up31-test"),
     "videos": Source("a folder of your own films", "films (.mp4, .avi, ...) or folders of numbered pictures, at any depth",
         "videos.Videos", "--root /data/films --out data/films"),
+    "film_answers": Source("films of the embedded people, their joints what a network says of them", "nothing to download",
+        "film_answers.FilmAnswers", "--weights unsup --size 224 --out data/film-answers --workers 2"),
     "mocap": Source("CMU and MADS motion capture as unpaired poses D_z, one .npz", ".amc beside their .asf, .bvh, or MADS *_GT.mat, at any depth",
         "mocap.Mocap", "--root /data/cmu --out data/cmu.npz")}
 

@@ -433,7 +433,7 @@ def make_shard(loader: Loader, folder: str, i: int, jobs: list[dict], size: int,
 # %% ../nbs/09b_samples.ipynb #52201b6d
 def _start_worker():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the parent's to handle
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(1), torch.set_num_threads(1)
 
 def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
     "`make_shard` of each task, here or in other processes: number of the task and entry of the shard, in any order."
