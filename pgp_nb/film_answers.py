@@ -17,9 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from .clothes import random_person
-from .conventions import BACKGROUND, JOINT_NAMES, UNKNOWN
+from .conventions import BACKGROUND, UNKNOWN
 from .films import decided_together
-from .kinematics import constant
 from .lifting import lifted
 from .losses import facing_twin
 from .motions import sample_motion
@@ -29,7 +28,7 @@ from .prediction import pretrained_file, pretrained_names
 from .rendering import pose_person, render
 from .samples import Sample, Skip, fixed_intrinsics
 from .scenery import random_background
-from .self_training import UNSEEN, SelfLabels, flip_averaged
+from .self_training import SelfLabels, flip_averaged, self_certainty, unseen_projected
 
 # %% ../nbs/11e_film_answers.ipynb #f11e0007
 def optical_flow(first: np.ndarray, second: np.ndarray # (H,W,3) uint8 RGB
@@ -98,13 +97,12 @@ def film_labels(net: PGPNet, # with image points and a lifter, in its mode
     size = net.cfg.size
     x = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).to(memory_format=torch.channels_last)
     code = decided_together(net, [flip_averaged(net, x)])[0]
-    faces, certainty = code.facing_logit > 0, (2 * code.facing_logit.sigmoid() - 1).abs()
+    faces = code.facing_logit > 0
     own = facing_twin(size * code.keypoints, faces)
-    points = torch.from_numpy(robust_mean(carried(own.numpy(), images)))
-    pose = net.pose(lifted(net, facing_twin(points, faces).to(x.dtype) / size), faces)
+    points = torch.from_numpy(robust_mean(carried(own.numpy(), images))).to(x.dtype)
+    pose = net.pose(lifted(net, facing_twin(points, faces) / size), faces)
     pelvis = pose.joints_3d[:, :1]
-    unseen = constant(tuple(name in UNSEEN for name in JOINT_NAMES), x, torch.bool)[:, None]
-    return SelfLabels(smoothed(pose.joints_3d - pelvis) + pelvis, torch.where(unseen, pose.joints_2d, points.to(x.dtype)), certainty * (certainty > doubt), code.silhouette)
+    return SelfLabels(smoothed(pose.joints_3d - pelvis) + pelvis, unseen_projected(points, pose), self_certainty(code.facing_logit, doubt), code.silhouette)
 
 # %% ../nbs/11e_film_answers.ipynb #f11e0010
 def film_person(split: str,  # train, val or test

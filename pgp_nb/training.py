@@ -7,22 +7,22 @@ __all__ = ['ANNOTATED', 'CHOICES', 'PRESETS', 'HALVES', 'UNRECORDED', 'FIGURES',
            'MAY_CHANGE', 'BEST', 'TrainConfig', 'active_terms', 'check_config', 'check_stages', 'checked', 'from_dict',
            'find_preset', 'read_preset', 'preset_values', 'merge', 'load_config', 'checked_options', 'TrainData',
            'place_data', 'take', 'generator', 'join', 'split', 'by_shard', 'Batch', 'draw_pairs', 'draw_batch',
-           'evenly', 'known_frames', 'Frames', 'draw_frames', 'augment', 'frozen', 'Diverged', 'has_bfloat16',
-           'processes', 'rank', 'average', 'lead_first', 'joined_processes', 'SumOverProcesses', 'SyncedNorm',
-           'sync_norms', 'starts', 'start_weights', 'mean_net', 'start_net', 'make_net', 'check_processes', 'Trainer',
-           'Gradients', 'laid_out', 'Recorded', 'true_pose', 'known_pose_loss', 'Answered', 'answered', 'film_answered',
-           'painted', 'Lesson', 'cut_out', 'lesson', 'paint_loss', 'lift_loss', 'self_training_loss',
-           'annotated_frames', 'supervised_loss', 'weak_loss', 'draw_views', 'multi_view_loss', 'annotated_losses',
-           'predicted_poses', 'Source', 'source_appearance', 'energies', 'with_depths', 'consistency', 'step',
-           'next_batch', 'own_answers', 'encoder_losses', 'silhouette_losses', 'placed_poses', 'joint_step',
-           'consistency_step', 'save_checkpoint', 'read_checkpoint', 'check_same', 'resume_from', 'as_plain',
-           'measuring', 'calibrate', 'some_frames', 'calibrated', 'predict_batches', 'HeldOut', 'validate', 'select',
-           'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve', 'prepare_run', 'clear_run',
-           'progress_bar', 'fit', 'advance', 'RunData', 'prepared_manifest', 'prepared_pairs', 'people_pairs',
-           'load_pairs', 'anything_known', 'held_out_frames', 'turns_between', 'load_views', 'load_poses', 'load_data',
-           'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder', 'paints', 'measured_later',
-           'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all', 'means', 'parse_assignment',
-           'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
+           'evenly', 'known_frames', 'Frames', 'draw_frames', 'mirrored_where', 'augment', 'frozen', 'Diverged',
+           'has_bfloat16', 'processes', 'rank', 'average', 'lead_first', 'joined_processes', 'SumOverProcesses',
+           'SyncedNorm', 'sync_norms', 'starts', 'start_weights', 'mean_net', 'start_net', 'make_net',
+           'check_processes', 'Trainer', 'Gradients', 'laid_out', 'Recorded', 'true_pose', 'known_pose_loss',
+           'Answered', 'answered', 'film_answered', 'painted', 'Lesson', 'cut_out', 'lesson', 'paint_loss', 'lift_loss',
+           'self_training_loss', 'annotated_frames', 'supervised_loss', 'weak_loss', 'draw_views', 'multi_view_loss',
+           'annotated_losses', 'predicted_poses', 'Source', 'source_appearance', 'energies', 'with_depths',
+           'consistency', 'step', 'next_batch', 'own_answers', 'encoder_losses', 'silhouette_losses', 'placed_poses',
+           'joint_step', 'consistency_step', 'save_checkpoint', 'read_checkpoint', 'check_same', 'resume_from',
+           'as_plain', 'measuring', 'calibrate', 'some_frames', 'calibrated', 'predict_batches', 'HeldOut', 'validate',
+           'select', 'finished', 'restore_best', 'picture_rows', 'pictures', 'Log', 'read_curve', 'prepare_run',
+           'clear_run', 'progress_bar', 'fit', 'advance', 'RunData', 'prepared_manifest', 'prepared_pairs',
+           'people_pairs', 'load_pairs', 'anything_known', 'held_out_frames', 'turns_between', 'load_views',
+           'load_poses', 'load_data', 'mean_pose_prediction', 'held_out', 'poses_figure', 'check_folder', 'paints',
+           'measured_later', 'baseline_of', 'train', 'run_config', 'known_metrics', 'data_of', 'run_all', 'means',
+           'parse_assignment', 'presets_text', 'positive', 'asked_to_stop', 'command_line', 'main']
 
 # %% ../nbs/12_training.ipynb #c37a8db5
 import argparse, difflib, json, math, os, signal, sys, time, types, typing
@@ -353,15 +353,21 @@ def draw_frames(images: Tensor, # (N,2,3,S,S) uint8
     return Frames(take(images, index, device).float() / 255, take(joints, index, device))
 
 # %% ../nbs/12_training.ipynb #6d2148d8
+def mirrored_where(flip: Tensor, # (B,) bool
+        images: Tensor,          # (B,3,S,S)
+        *joints: Tensor          # (B,17,3) mm, camera frame, or (B,17,2) px
+    ) -> tuple[Tensor, ...]:     # images, joints
+    "Some of the images mirrored together with their joints."
+    mirrored = lambda x: mirror_pose(x, axis=0) if x.shape[-1] == 3 else mirrored_points(x, images.shape[-1])
+    return torch.where(flip[:, None, None, None], images.flip(-1), images), *(torch.where(flip[:, None, None], mirrored(x), x) for x in joints)
+
 def augment(x: Frames,       # annotated frames
         g: torch.Generator,  # source of randomness
         strength: float      # of the colour jitter, see `color_jitter`
     ) -> Frames:
     "Colours jittered, half of the frames mirrored together with their joints."
-    flip, size = uniform(0, 1, (len(x.images),), g, x.images.device) < 0.5, x.images.shape[-1]
-    mirrored = mirror_pose(x.joints, axis=0) if x.joints.shape[-1] == 3 else mirrored_points(x.joints, size)
-    images = torch.where(flip[:, None, None, None], x.images.flip(-1), x.images)
-    return Frames(color_jitter(images, g, strength), torch.where(flip[:, None, None], mirrored, x.joints))
+    images, joints = mirrored_where(uniform(0, 1, (len(x.images),), g, x.images.device) < 0.5, *x)
+    return Frames(color_jitter(images, g, strength), joints)
 
 # %% ../nbs/12_training.ipynb #f15b155f
 @contextmanager
@@ -704,10 +710,8 @@ def film_answered(trainer: Trainer, n: int, g: torch.Generator) -> Answered:
     "Random frames of films, half of them mirrored, with what the films say of them."
     data, i = trainer.data, trainer.told[torch.randint(len(trainer.told), (n,), generator=g, device=g.device)]
     images, joints_3d, joints_2d = (take(x, (i // 2, i % 2), trainer.device) for x in (data.answer_images, data.answer_joints_3d, data.answer_joints_2d))
-    images, flip = images.float() / 255, uniform(0, 1, (n, 1, 1), g, trainer.device) < 0.5
-    mirrored = (mirror_pose(joints_3d, axis=0), mirrored_points(joints_2d, trainer.cfg.network.size))
-    labels = SelfLabels(*(torch.where(flip, there, here) for there, here in zip(mirrored, (joints_3d, joints_2d))), torch.ones_like(joints_3d[:, 0, 0]))
-    return Answered(torch.where(flip[..., None], images.flip(-1), images), labels)
+    images, *joints = mirrored_where(uniform(0, 1, (n,), g, trainer.device) < 0.5, images.float() / 255, joints_3d, joints_2d)
+    return Answered(images, SelfLabels(*joints, torch.ones_like(joints_3d[:, 0, 0])))
 
 # %% ../nbs/12_training.ipynb #b1496ef6
 FIGURES = dict(puppet=(PUPPET,), body=(BODY,), both=(PUPPET, BODY))
