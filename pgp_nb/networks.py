@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PART_NAMES
 from .camera import Camera, camera_from_raw, camera_rotation, project, to_camera
 from .kinematics import canonicalise, constant, forward_kinematics, local_vectors, mirror_pose, picked
-from .files import write_atomically
+from .engine.files import write_atomically
 from .puppet import Puppet, PuppetMaps
 from .segmentation import depth_ordered_maps, limb_depths, part_labels
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.utils import backend_registration
 
-from pgp_nb import painting, training
+from pgp_nb import training
+from pgp_nb.bootstrap import painting
 from pgp_nb.prediction import PGP
 from pgp_nb.puppet import Puppet
 from test_distributed import small_run, toy_data

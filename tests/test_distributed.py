@@ -42,7 +42,7 @@ def toy_data(n=12, size=32):
     "Pairs of smooth noise with poses drawn at random."
     g = torch.Generator().manual_seed(1)
     from pgp_nb.kinematics import canonicalise, forward_kinematics
-    from pgp_nb.painting import random_view
+    from pgp_nb.bootstrap.painting import random_view
     poses = canonicalise(forward_kinematics(torch.randn(64, 17, 3, generator=g)))[0]
     view = random_view(poses[:2 * n], size, g)
     smooth = lambda *shape: torch.nn.functional.interpolate(torch.rand(*shape, 8, 8, generator=g), size=(size, size), mode="bilinear").mul(255).byte()

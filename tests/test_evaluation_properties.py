@@ -100,7 +100,7 @@ def test_unknown_pixels_do_not_count(a, b, hidden):
 
 
 def test_the_label_of_unknown_pixels_is_that_of_the_samples():
-    assert pytest.importorskip("pgp_nb.samples").UNKNOWN == ev.UNKNOWN
+    assert pytest.importorskip("pgp_nb.datasets.samples").UNKNOWN == ev.UNKNOWN
 
 
 values = st.lists(st.floats(-100, 100, allow_nan=False), min_size=1, max_size=12).map(lambda x: torch.tensor(x, dtype=torch.float64))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pgp_nb import training
-from pgp_nb.painting import normal
+from pgp_nb.bootstrap.painting import normal
 from pgp_nb.puppet import Puppet
 from test_device import KINDS, predicted, whole_run
 from test_distributed import small_run, toy_data

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from pgp_nb import human36m
+from pgp_nb.datasets import human36m
 from pgp_nb.conventions import JOINT_ORDERS
-from pgp_nb.human36m import (CAMERA_IDS, ArrayUnpickler, Human36M, Take, camera_from, cameras_from_metadata, convert_pickled, find_layout, flat_arrays,
+from pgp_nb.datasets.human36m import (CAMERA_IDS, ArrayUnpickler, Human36M, Take, camera_from, cameras_from_metadata, convert_pickled, find_layout, flat_arrays,
                              pick_pairs, plain_name, project_lens, read_cameras, read_cdf, rotation_from_angles, rotation_from_quaternion, world_to_camera)
-from pgp_nb.samples import Sample, Skip, box_of, crop_frame, prepare, read_manifest, read_samples, stack_samples
+from pgp_nb.datasets.samples import Sample, Skip, box_of, crop_frame, prepare, read_manifest, read_samples, stack_samples
 
 pytest.importorskip("cdflib", reason="the miniature is written with cdflib")
 sys.path.insert(0, str(Path(__file__).parent / "fixtures"))

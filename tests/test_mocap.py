@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from scipy.io import savemat
-from pgp_nb import mocap as M
+from pgp_nb.datasets import mocap as M
 from pgp_nb.conventions import JOINT_NAMES, PARENTS, joint_index
-from pgp_nb.people import unpaired_poses
-from pgp_nb.samples import read_poses
+from pgp_nb.people.people import unpaired_poses
+from pgp_nb.datasets.samples import read_poses
 
 FIXTURES = Path(__file__).parent / "fixtures/mocap"
 TEXTS = {kind: (FIXTURES / name).read_text() for kind, name in {".asf": "77.asf", ".amc": "77_01.amc", ".bvh": "77_01.bvh"}.items()}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
-from pgp_nb import mpi_inf_3dhp
+from pgp_nb.datasets import mpi_inf_3dhp
 from pgp_nb.conventions import JOINT_ORDERS, convert_joints
-from pgp_nb.human36m import convert_pickled
-from pgp_nb.mpi_inf_3dhp import (CUT_OFF, FRAMES, JOINT_SETS, MIRRORED, MPIINF3DHP, NO_FRAME, estimate_intrinsics, film_sequence, read_annotations,
+from pgp_nb.datasets.human36m import convert_pickled
+from pgp_nb.datasets.mpi_inf_3dhp import (CUT_OFF, FRAMES, JOINT_SETS, MIRRORED, MPIINF3DHP, NO_FRAME, estimate_intrinsics, film_sequence, read_annotations,
                                  read_calibration, read_test, reproject, scores_3dhp, screen_mask)
-from pgp_nb.samples import Sample, Skip, make_job, prepare, read_manifest, read_samples, stack_samples
+from pgp_nb.datasets.samples import Sample, Skip, make_job, prepare, read_manifest, read_samples, stack_samples
 
 pytest.importorskip("cdflib", reason="the miniature needs cdflib")
 pytest.importorskip("h5py", reason="the miniature needs h5py")

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pgp_nb import people as P
+from pgp_nb.people import people as P
 from pgp_nb.camera import project
 from pgp_nb.conventions import BACKGROUND
 
@@ -33,7 +33,7 @@ def test_fewer_pairs_are_the_first_ones(reference):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_half_way_it_goes_on_and_gives_the_same(reference, tmp_path, how):
-    code = f"from pgp_nb.people import load_people; load_people('train', n={3 * N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)"
+    code = f"from pgp_nb.people.people import load_people; load_people('train', n={3 * N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)"
     heed_interrupts = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that starts the tests in the background ignores them
     child = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
     deadline = time.time() + 120

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.io import savemat
 
-from pgp_nb import prepare as P, samples as S
+from pgp_nb.datasets import prepare as P
+from pgp_nb.datasets import samples as S
 from pgp_nb.conventions import JOINT_ORDERS, joint_index
-from pgp_nb.lsp import read_joints, write_lsp
-from pgp_nb.people import film_pair
+from pgp_nb.datasets.lsp import read_joints, write_lsp
+from pgp_nb.people.people import film_pair
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,7 +39,7 @@ def lsp(tmp_path_factory):
     return folder
 
 
-def command(*args): return subprocess.run([sys.executable, "-m", "pgp_nb.prepare", *map(str, args)], capture_output=True, text=True, timeout=200)
+def command(*args): return subprocess.run([sys.executable, "-m", "pgp_nb.datasets.prepare", *map(str, args)], capture_output=True, text=True, timeout=200)
 
 
 def test_command_line_from_files_to_samples_with_two_processes(lsp, tmp_path, capsys):

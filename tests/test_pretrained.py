@@ -4,7 +4,7 @@ import torch
 
 from pgp_nb import training
 from pgp_nb.evaluation import pa_mpjpe
-from pgp_nb.people import unpaired_poses
+from pgp_nb.people.people import unpaired_poses
 from pgp_nb.prediction import PGP, model_card, pretrained_file, pretrained_names
 
 NAMES = pretrained_names()

@@ -112,9 +112,11 @@ def test_the_site_lists_every_chapter():
             else: yield entry["href"] if isinstance(entry, dict) else entry
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     listed = list(pages(config["website"]["sidebar"]["contents"]))
-    chapters = [plain(p.name) for p in sorted((ROOT / "nbs").glob("*.ipynb"))]
+    chapters = [p.relative_to(ROOT / "nbs").with_name(plain(p.name)).as_posix() for p in sorted((ROOT / "nbs").rglob("*.ipynb")) if not p.name.startswith(".") and ".ipynb_checkpoints" not in p.parts]
     assert sorted(listed) == sorted(chapters)
-    assert [p for p in listed if p != "index.ipynb"] == [c for c in chapters if c != "index.ipynb"], "the sidebar is in reading order"
+    road = [c for c in chapters if "/" not in c and c != "index.ipynb"]
+    assert [p for p in listed if "/" not in p and p != "index.ipynb"] == road, "the sidebar has the road in its order"
+    assert listed[1:len(road) + 1] == road, "the road comes first"
 
 
 def test_the_lock_names_versions_only():
@@ -123,7 +125,10 @@ def test_the_lock_names_versions_only():
     assert "torch==2.13.0" in pins
 
 
-@pytest.mark.parametrize("module", sorted(p.stem for p in (ROOT / "pgp_nb").glob("*.py") if not p.stem.startswith("_")))
+MODULES = sorted(".".join(p.relative_to(ROOT / "pgp_nb").with_suffix("").parts) for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_") and p.name not in check.DOORS)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_annotations_resolve(module):
     "The site evaluates annotations: a name in quotes that its module does not import stops it."
     loaded = importlib.import_module(f"pgp_nb.{module}")

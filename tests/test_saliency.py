@@ -3,7 +3,7 @@ import os, sys, time
 from pathlib import Path
 import cv2, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
-from pgp_nb.saliency import f_measure, foreground, saliency, saliency_scores, static_background
+from pgp_nb.datasets.saliency import f_measure, foreground, saliency, saliency_scores, static_background
 
 SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
 needs_videos = pytest.mark.skipif(not (SAMPLES / "videos").is_dir(), reason="PGP_SAMPLES names no folder with the sample videos")

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pgp_nb import samples as S
-from pgp_nb.prepare import EmbeddedPeople
+from pgp_nb.datasets import samples as S
+from pgp_nb.datasets.prepare import EmbeddedPeople
 
 SIZE, PAIRS = 32, 48
 LOADER = EmbeddedPeople("val", PAIRS)
@@ -116,7 +116,7 @@ def test_a_settings_change_makes_the_shards_again(reference, tmp_path):
 def test_interrupted_it_goes_on_and_gives_the_same(reference, tmp_path, how, workers):
     command = f"people --split val --pairs {PAIRS} --size {SIZE} --out {tmp_path} --workers {workers} --jobs-per-shard 2 --quiet"
     heed_interrupts = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that starts the tests in the background ignores them
-    child = subprocess.Popen([sys.executable, "-m", "pgp_nb.prepare", *command.split()], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
+    child = subprocess.Popen([sys.executable, "-m", "pgp_nb.datasets.prepare", *command.split()], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
     deadline = time.time() + 120
     while not list(tmp_path.glob("0*.npz")) and child.poll() is None and time.time() < deadline: time.sleep(.01)
     assert child.poll() is None, "it was over before it could be interrupted"

@@ -4,8 +4,8 @@ from pathlib import Path
 import cv2, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
 from pgp_nb.prediction import crop, square_around
-from pgp_nb.samples import Skip, prepare, read_samples
-from pgp_nb.videos import (OnnxDetector, Track, Videos, Views, box_iou, find_shots, mine_pairs, moving_masks, person_logits, read_frames, shot_pairs, stands_still)
+from pgp_nb.datasets.samples import Skip, prepare, read_samples
+from pgp_nb.datasets.videos import (OnnxDetector, Track, Videos, Views, box_iou, find_shots, mine_pairs, moving_masks, person_logits, read_frames, shot_pairs, stands_still)
 
 SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
 needs_videos = pytest.mark.skipif(not (SAMPLES / "videos").is_dir(), reason="PGP_SAMPLES names no folder with the sample videos")

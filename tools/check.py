@@ -12,6 +12,7 @@ from readme import join, readme
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_PICTURE = 60 * 1024
+DOORS = ("__init__.py", "prepare.py")  # of pgp_nb, from no notebook: short names for what users want at once
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|tmp|work|Users)/[\w.-]+")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
 DATA_URI = re.compile(r"data:image/[\w+.-]+;base64,([A-Za-z0-9+/=\s]+)")
@@ -34,6 +35,7 @@ def library(root):
         shutil.copy(Path(root) / "settings.ini", copy)
         shutil.copytree(Path(root) / "nbs", copy / "nbs", ignore=shutil.ignore_patterns(".*", "_*"))
         (copy / "pgp_nb").mkdir()
+        for door in DOORS: shutil.copy(Path(root) / "pgp_nb" / door, copy / "pgp_nb")
         done = subprocess.run([Path(sys.executable).parent / "nbdev_export"], cwd=copy, capture_output=True, text=True)
         if done.returncode: return [f"nbdev_export failed: {done.stderr.strip()}"]
         return compare_modules(Path(root) / "pgp_nb", copy / "pgp_nb")
@@ -41,7 +43,9 @@ def library(root):
 
 def compare_modules(committed, exported):
     "One line for each module that is missing, left over or different."
-    def modules(folder): return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in folder.rglob("*.py")}
+    def modules(folder):
+        named = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*.py")}
+        return {name: p.read_text(encoding="utf-8") for name, p in named.items() if name not in DOORS}
     old, new = modules(committed), modules(exported)
     faults = [f"pgp_nb/{name} comes from no notebook: delete it" for name in sorted(old.keys() - new.keys())]
     faults += [f"pgp_nb/{name} is missing: run nbdev_export" for name in sorted(new.keys() - old.keys())]

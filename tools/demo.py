@@ -11,7 +11,7 @@ from nbconvert import HTMLExporter
 
 from pgp_nb import training
 from pgp_nb.evaluation import metrics_table
-from pgp_nb.files import write_text
+from pgp_nb.engine.files import write_text
 from pgp_nb.prediction import pretrained_names
 
 ROOT = Path(__file__).resolve().parents[1]

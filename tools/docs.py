@@ -9,10 +9,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_proc"
+EXTRAS = ("LICENSE", "CONTRIBUTING.md")
 RENDER = Path(sys.executable).parent / "smalldocs"
 
 
-def plain(name): return re.sub(r"^\d+[a-z]*_", "", name)
+def plain(name): return re.sub(r"^\d+_", "", name)
 
 
 def process():
@@ -29,8 +30,11 @@ def rename():
     cfg = get_config(path=ROOT)
     host = f"{cfg.doc_host.rstrip('/')}/{cfg.doc_baseurl.strip('/')}/"
     for path in SITE.rglob("*.ipynb"):
-        text = path.read_text(encoding="utf-8").replace(host, "")
-        path.write_text(re.sub(r"(\]\()\d+[a-z]*_(\w+\.ipynb)", r"\1\2", text).replace("](../", "]("), encoding="utf-8")
+        up = "../" * (len(path.relative_to(SITE).parts) - 1)
+        text = path.read_text(encoding="utf-8").replace(host, up)
+        text = re.sub(r"(\]\((?:[\w./]*/)?)\d+_(\w+\.ipynb)", r"\1\2", text)
+        for extra in EXTRAS: text = text.replace(f"]({up}../{extra}", f"]({up}{extra}")
+        path.write_text(text, encoding="utf-8")
         path.rename(path.with_name(plain(path.name)))
 
 
@@ -47,7 +51,7 @@ def existing(contents):
 
 def configure():
     "Put _quarto.yml, the licence and the contributor's page beside the processed chapters."
-    for extra in ("LICENSE", "CONTRIBUTING.md"): shutil.copy(ROOT / extra, SITE)
+    for extra in EXTRAS: shutil.copy(ROOT / extra, SITE)
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     bar = config["website"]["sidebar"]
     bar["contents"] = existing(bar["contents"])

@@ -11,7 +11,7 @@ import os, re
 from pathlib import Path
 import numpy as np
 from pgp_nb.conventions import MIRROR
-from pgp_nb.motions import balanced, canonical_directions, place_joints, plausible
+from pgp_nb.people.motions import balanced, canonical_directions, place_joints, plausible
 
 UNIT_MM, CMU_STEP = 25.4 / 0.45, 10
 ASF_ENDS = dict(r_hip="rhipjoint", r_knee="rfemur", r_ankle="rtibia", l_hip="lhipjoint", l_knee="lfemur", l_ankle="ltibia",

