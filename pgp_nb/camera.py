@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['FOCAL', 'Camera', 'to_camera', 'project', 'T_c', 'camera_rotation', 'rotation_to_angles', 'rotation_faces_camera',
            'CameraLimits', 'camera_from_raw', 'camera_of', 'raw_from_camera', 'depth_mirror', 'mirror_camera',
-           'flip_camera']
+           'flip_camera', 'faces_camera']
 
 # %% ../nbs/03_camera.ipynb #54c253af
 import math
 from typing import NamedTuple
 import torch
 from torch import Tensor
+from .conventions import joint_index
 from .kinematics import canonicalise, check_pose, constant, mirror_pose, rotate, safe_unit
 
 # %% ../nbs/03_camera.ipynb #f659ef88
@@ -158,3 +159,11 @@ def flip_camera(
     "Camera in the horizontally flipped image: azimuth, roll and the translation in x are negated. The pose is `mirror_pose(p)`."
     return Camera(camera.rotation * constant(((-1, 1, -1), (1, -1, 1), (1, -1, 1)), camera.rotation),
                   camera.translation * constant((-1, 1, 1), camera.translation))
+
+# %% ../nbs/03_camera.ipynb #faca0001
+def faces_camera(
+    p: Tensor, # (...,17,3) camera frame (x right, y down, z forward)
+    ) -> Tensor: # (...) bool
+    "Whether the face-vector, the forward normal of the plane through neck and hips, has a component towards the camera (z below 0)."
+    neck, left, right = (p[..., i, :] for i in joint_index("thorax", "l_hip", "r_hip"))
+    return torch.linalg.cross(left - right, neck - right)[..., 2] < 0

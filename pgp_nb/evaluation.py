@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['PCK_JOINTS', 'METRICS', 'LIMBS', 'root_align', 'joint_errors', 'mpjpe', 'n_mpjpe', 'procrustes_align', 'pa_mpjpe',
-           'pck_3d', 'auc_3d', 'pck_2d', 'faces_camera', 'facing_error', 'pa_mpjpe_oracle_facing', 'confusion',
-           'f1_scores', 'merge_labels', 'fg_f1', 'part_f1', 'Metric', 'pooled_scores', 'confusions', 'part_scores',
-           'known_joints', 'sample_metrics', 'limb_pck_2d', 'resampled_sums', 'bootstrap_ci', 'evaluate', 'mean_pose',
-           'facing_camera', 'similarity', 'nearest_pose', 'format_metric', 'text_table', 'scores_of', 'metrics_table',
-           'joint_table', 'view_angles', 'view_table', 'errors_figure', 'part_table', 'write_metrics']
+           'pck_3d', 'auc_3d', 'pck_2d', 'facing_error', 'pa_mpjpe_oracle_facing', 'confusion', 'f1_scores',
+           'merge_labels', 'fg_f1', 'part_f1', 'Metric', 'pooled_scores', 'confusions', 'part_scores', 'known_joints',
+           'sample_metrics', 'limb_pck_2d', 'resampled_sums', 'bootstrap_ci', 'evaluate', 'mean_pose', 'facing_camera',
+           'similarity', 'nearest_pose', 'format_metric', 'text_table', 'scores_of', 'metrics_table', 'joint_table',
+           'view_angles', 'view_table', 'errors_figure', 'part_table', 'write_metrics']
 
 # %% ../nbs/08_evaluation.ipynb #44686958
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from .conventions import BACKGROUND, COARSE_PARTS, JOINT_NAMES, N_JOINTS, N_PARTS, PARTS, PART_NAMES, UNKNOWN, joint_index
-from .camera import depth_mirror, rotation_to_angles
+from .camera import depth_mirror, faces_camera, rotation_to_angles
 from .engine.files import write_json
 from .kinematics import canonicalise, mirror_pose
 
@@ -130,12 +130,6 @@ def pck_2d(prediction: Tensor, # (...,17,2) px
     return (correct & counts).sum(-1)/counts.sum(-1)
 
 # %% ../nbs/08_evaluation.ipynb #46827953
-def faces_camera(p: Tensor, # (...,17,3) camera frame (x right, y down, z forward)
-                 ) -> Tensor: # (...) bool
-    "Whether the face-vector, the forward normal of the plane through neck and hips, has a component towards the camera (z below 0)."
-    neck, left, right = (p[..., i, :] for i in joint_index("thorax", "l_hip", "r_hip"))
-    return torch.linalg.cross(left - right, neck - right)[..., 2] < 0
-
 def facing_error(prediction: Tensor, # (...,17,3) camera frame
                  truth: Tensor, # (...,17,3) camera frame
                  ) -> Tensor: # (...) 0 or 1

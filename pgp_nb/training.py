@@ -41,10 +41,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 from .engine.files import write_atomically, write_text
-from .evaluation import evaluate, faces_camera, mean_pose, write_metrics
+from .evaluation import evaluate, mean_pose, write_metrics
 from .conventions import UNKNOWN
 from .kinematics import canonicalise, mirror_pose
-from .camera import camera_from_raw, camera_of
+from .camera import camera_from_raw, camera_of, faces_camera
 from .bootstrap.figures import BODY
 from .bootstrap.cutouts import Donors, donors_of, paint_cutouts
 from .losses import (LossWeights, appearance_loss, canonical_loss, expected_view_error, facing_image_loss, facing_in_image, facing_loss, image_c_loss,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from ..conventions import JOINT_NAMES, MIRROR, N_JOINTS
-from ..evaluation import faces_camera
+from ..camera import faces_camera
 from ..kinematics import constant, mirror_local_vectors, picked
 from ..losses import facing_twin
 from ..networks import Encoding, PGPNet, Pose

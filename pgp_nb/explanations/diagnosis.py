@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from ..bootstrap.figures import LIMBS
 from ..conventions import BACKGROUND, N_JOINTS, PARTS, joint_index
-from ..evaluation import f1_scores, confusion, faces_camera
+from ..camera import faces_camera
+from ..evaluation import f1_scores, confusion
 from ..bootstrap.lifting import lifted
 from ..losses import facing_twin
 from ..networks import PGPNet, Pose, PoseMaps
