@@ -9,14 +9,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The reading order: the twelve chapters of the paper, and each wing where the road first leans on it. A chapter imports what stands above it.
 READING = """
-engine.files engine.config engine.parallel engine.images
-conventions puppet kinematics camera segmentation networks
+engine.files
+conventions engine.config engine.parallel engine.images
+puppet kinematics camera segmentation networks
 engine.data losses
 bootstrap.painting bootstrap.figures bootstrap.lifting bootstrap.self_training bootstrap.cutouts bootstrap.films
-training evaluation
+training evaluation engine.measure
 datasets.samples people.bodies people.clothes people.scenery people.rendering people.motions people.people
 datasets.matlab datasets.saliency datasets.human36m datasets.mpi_inf_3dhp datasets.lsp datasets.videos datasets.mocap datasets.prepare
-engine.runs
+engine.loading engine.runs engine.commands
 synthesis prediction widgets
 bootstrap.film_labels
 """.split()

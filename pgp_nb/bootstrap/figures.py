@@ -17,7 +17,9 @@ from ..camera import FOCAL, project
 from ..conventions import PART_NAMES, PARTS, joint_index
 from ..kinematics import constant, face_vector, picked
 from ..networks import Pose
-from .painting import ENDS, Figure, Layers, PaintConfig, hip_line, in_tone, light_gradient, limb_ends, normal, patterns, segment_coordinates, side_light, stacked, texture, toes_forward, uniform
+from .painting import THRESHOLD, WIDTH_JITTER, ENDS, Figure, Layers, hip_line, in_tone, light_gradient, limb_ends, patterns, segment_coordinates, side_light, stacked, texture, toes_forward
+from ..engine.config import PaintConfig
+from ..engine.parallel import normal, uniform
 from ..puppet import Puppet
 from ..segmentation import limb_depths
 
@@ -229,7 +231,7 @@ def body_layers(pose: Pose, # as it is drawn
     B, size, device = len(frames), frames.shape[-1], frames.device
     limbs, trunk = limb_outlines(pose, size, g), trunk_outlines(pose, size, g)
     head = puppet.part_maps(pose.joints_2d, size)[:, HEAD, None]
-    threshold = (cfg.threshold + uniform(-cfg.width_jitter, cfg.width_jitter, (B, 1, 1, 1), g, device)).clamp_min(.08)
+    threshold = (THRESHOLD + uniform(-WIDTH_JITTER, WIDTH_JITTER, (B, 1, 1, 1), g, device)).clamp_min(.08)
     alpha = torch.cat([covered(trunk).amax(1, keepdim=True), ((head - threshold) * 8 + .5).clamp(0, 1), covered(limbs)], 1)
     bare, dressed = shades(torch.cat([roundness(trunk).amax(1, keepdim=True), head, roundness(limbs)], 1), frames, g, cfg)
     depth = limb_depths(pose.joints_3d[..., 2]) + cfg.order_jitter * normal((B, len(PARTS)), g, device)

@@ -18,7 +18,7 @@ from fastcore.docments import docments
 from ..conventions import BACKGROUND
 from ..people.people import SPLITS, Filming, check_split, film_pair, film_views, noisy_saliency
 from .samples import Loader, Sample, Skip, fixed_intrinsics, prepare, read_manifest, summary
-from ..training import checked, from_dict
+from ..engine.config import checked, from_dict
 
 # %% ../../nbs/datasets/prepare.ipynb #c2e034ac
 @dataclass(frozen=True)
