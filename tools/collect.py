@@ -3,7 +3,7 @@
     python tools/collect.py runs/unsup-s0
     python tools/collect.py --curve runs/recipe-lift-s0     # its validation errors too, for curves.csv
     python tools/collect.py --facing runs/recipe-s0         # how far held-out people face the camera, for facing.csv
-    python tools/collect.py --picture runs/recipe-joint-s0  # what it sees and paints of held-out people, into nbs/images
+    python tools/collect.py --picture runs/recipe-joint-s0  # what it sees and paints, for nbs/images
 
 A run that is there already is replaced. Nothing is written unless all runs are finished.
 """
@@ -16,7 +16,7 @@ from pgp_nb.engine.results import Result, flat_metrics, read_results, read_serie
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT, PICTURES = ROOT / "experiments", ROOT / "nbs/images"
-SETTINGS = ("supervision", "share", "size", "pairs", "batch_size", "iterations", "start_from", "seed")  # in whichever group of a configuration
+SETTINGS = ("supervision", "share", "size", "pairs", "batch_size", "iterations", "start_from", "seed")
 CURVE = ("pa_mpjpe", "pa_mpjpe_oracle_facing", "facing_error", "pck_2d")
 
 
@@ -60,11 +60,12 @@ def read_curve(run):
     from pgp_nb.training import read_curve
     rows = [row for row in read_curve(run / "curve.jsonl") if f"val/{CURVE[0]}" in row]
     if not rows: raise SystemExit(f"collect: {run} was never validated; it has no curve")
-    return {"iteration": [row["iteration"] for row in rows]} | {name: [round(row[f"val/{name}"], 4) for row in rows] for name in CURVE}
+    errors = {name: [round(row[f"val/{name}"], 4) for row in rows] for name in CURVE}
+    return {"iteration": [row["iteration"] for row in rows]} | errors
 
 
 def look(run, people=100, columns=6):
-    "Of held-out people: how far they face the camera, predicted and true, and a sheet of what the network sees and paints."
+    "How far held-out people face the camera, predicted and true, and a sheet of what the network sees and paints."
     from pgp_nb import training
     from pgp_nb.kinematics import face_vector
     from pgp_nb.prediction import PGP
@@ -73,7 +74,8 @@ def look(run, people=100, columns=6):
     images, joints = held["images"][:, 1], held["joints_3d"][:, 1]
     found = training.predict_batches(net, images, decoder=False)["joints_3d"]
     towards = lambda joints: [round(x, 2) for x in (-face_vector(joints)[:, 2]).tolist()]
-    return {"predicted": towards(found), "true": towards(joints)}, training.picture_rows(net, held["images"][:columns, 0], images[:columns])
+    sheet = training.picture_rows(net, held["images"][:columns, 0], images[:columns])
+    return {"predicted": towards(found), "true": towards(joints)}, sheet
 
 
 def keep(read, write, path, new):
@@ -85,7 +87,8 @@ def save_picture(path, sheet):
     "Write a picture whole or not at all."
     import cv2
     from pgp_nb.engine.files import write_atomically
-    write_atomically(path, lambda temporary: cv2.imwrite(str(temporary), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80]))
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 80]
+    write_atomically(path, lambda temporary: cv2.imwrite(str(temporary), sheet[..., ::-1], quality))
 
 
 def collect(runs, curve=False, facing=False, picture=False, kept=KEPT, pictures=PICTURES, **options):
@@ -95,7 +98,8 @@ def collect(runs, curve=False, facing=False, picture=False, kept=KEPT, pictures=
     looks = {run.name: look(run, **options) for run in runs if facing or picture}
     keep(read_results, write_results, kept / "results.csv", results)
     if curve: keep(read_series, write_series, kept / "curves.csv", curves)
-    if facing: keep(read_series, write_series, kept / "facing.csv", {run: towards for run, (towards, _) in looks.items()})
+    if facing:
+        keep(read_series, write_series, kept / "facing.csv", {run: towards for run, (towards, _) in looks.items()})
     if picture:
         for run, (_, sheet) in looks.items(): save_picture(pictures / f"{run}.jpg", sheet)
 
@@ -103,8 +107,9 @@ def collect(runs, curve=False, facing=False, picture=False, kept=KEPT, pictures=
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
-    for name, what in (("curve", "its validation errors"), ("facing", "where held-out people face"), ("picture", "a sheet of held-out people")):
-        parser.add_argument(f"--{name}", action="store_true", help=f"also keep {what}")
+    parser.add_argument("--curve", action="store_true", help="also keep validation errors")
+    parser.add_argument("--facing", action="store_true", help="also keep how far held-out people face the camera")
+    parser.add_argument("--picture", action="store_true", help="also keep a sheet of held-out people")
     collect(**vars(parser.parse_args()))
 
 
