@@ -1,8 +1,10 @@
-"The report notebook on fabricated runs: every number below is made up, and none of it is a result."
-import json, math, re, subprocess, sys
+"The report notebook and what is kept of runs. Fabricated ones: every number below is made up, and none of it is a result."
+import importlib, json, math, re, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
+
+from pgp_nb.engine.results import read_results
 
 nbformat = pytest.importorskip("nbformat", reason="the notebook tools are not installed: the report is not built")
 pytest.importorskip("papermill", reason="papermill is not installed: the report is not built")
@@ -21,6 +23,15 @@ def fabricate(folder, name, seed=0, **metrics):
 def made_up(pa, **more):
     return {"pa_mpjpe": pa, "pa_mpjpe_ci": [pa - 2, pa + 3], "pa_mpjpe_oracle_facing": pa - 5, "mpjpe": 2*pa, "n_mpjpe": 1.9*pa, "pck_3d": 0.5, "auc_3d": 0.25, "facing_error": 0.125,
             "pck_2d": 0.75, "iterations": 100, "seconds": 12.5} | more
+
+
+TRAINED = "{iterations: 10, bootstrap: 0, network: {size: 96}, share: 0.1, seed: 0, start_from: ''}"
+
+
+def tool(name, monkeypatch):
+    "A script of tools/ as a module."
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    return importlib.import_module(name)
 
 
 def papermill(output, *parameters):
@@ -142,6 +153,16 @@ def test_what_is_missing_is_a_dash_and_said(tmp_path):
     assert "Not run: multi-view, semi, only-3d, without-tfk" in said and "Fewer than three seeds: unsup (1), weakly (1)" in said
 
 
+def test_kept_rows_and_folders_give_the_same_report(many, tmp_path, monkeypatch):
+    collect = tool("collect", monkeypatch)
+    runs, table = tmp_path / "runs", tmp_path / "results.csv"
+    shutil.copytree(many, runs)
+    for run in runs.iterdir(): (run / "config.yaml").write_text(TRAINED)
+    collect.collect(sorted(runs.iterdir()), kept=tmp_path)
+    assert built(tmp_path / "a", str(table)) == built(tmp_path / "b", str(runs))
+    with pytest.raises(ValueError, match="occurs in two of the folders"): built(tmp_path, [str(runs), str(table)])
+
+
 def test_runs_of_several_folders(tmp_path):
     fabricate(tmp_path / "a", "unsup", 0, **made_up(60.))
     fabricate(tmp_path / "b", "unsup", 1, **made_up(70.))
@@ -163,3 +184,108 @@ def test_mistakes_are_named(tmp_path, parameters, error, words):
 def test_a_folder_without_runs_is_named(tmp_path):
     (tmp_path / "runs/demo").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match="no run in"): built(tmp_path, str(tmp_path / "runs"))
+
+
+@pytest.fixture
+def finished(tmp_path):
+    "A finished run with every kind of number: intervals, nested ones, a whole one, one that was not measured."
+    photographs = {"lsp": {"limb_pck_2d": 0.5, "photographs": 10}}
+    fabricate(tmp_path / "runs", "mine", **made_up(60.5, flip_test=made_up(58.), photographs=photographs))
+    (tmp_path / "runs/mine-s0/config.yaml").write_text(TRAINED)
+    return tmp_path / "runs/mine-s0"
+
+
+def test_a_kept_row_holds_every_number(finished, tmp_path, monkeypatch):
+    collect = tool("collect", monkeypatch)
+    collect.collect([finished], kept=tmp_path)
+    kept = collect.read_results(tmp_path / "results.csv")["mine-s0"]
+    assert kept.metrics == json.loads((finished / "metrics.json").read_text())
+    assert isinstance(kept.metrics["iterations"], int)
+    assert kept.config == {"share": 0.1, "size": 96, "iterations": 10, "seed": 0} and kept.decoder
+    assert kept.commit == collect.commit() and re.fullmatch("[0-9a-f]{12}", kept.config_hash)
+    header = (tmp_path / "results.csv").read_text().splitlines()[0].split(",")
+    assert {"run", "pa_mpjpe", "pa_mpjpe_low", "pa_mpjpe_high", "flip_test/pa_mpjpe"} <= set(header)
+    assert "photographs/lsp/limb_pck_2d" in header
+
+
+def test_a_run_that_is_kept_again_replaces_its_row(finished, tmp_path, monkeypatch):
+    collect = tool("collect", monkeypatch)
+    fabricate(tmp_path / "runs", "yours", **made_up(70.))
+    (tmp_path / "runs/yours-s0/config.yaml").write_text(TRAINED)
+    collect.collect([finished, tmp_path / "runs/yours-s0"], kept=tmp_path)
+    before = collect.read_results(tmp_path / "results.csv")
+    (finished / "metrics.json").write_text(json.dumps(made_up(50.)))
+    collect.collect([finished], kept=tmp_path)
+    after = collect.read_results(tmp_path / "results.csv")
+    assert list(after) == ["mine-s0", "yours-s0"]
+    assert after["yours-s0"] == before["yours-s0"] and after["mine-s0"].metrics == made_up(50.)
+
+
+def test_nothing_is_kept_of_unfinished_runs(finished, tmp_path, monkeypatch):
+    collect = tool("collect", monkeypatch)
+    collect.collect([finished], kept=tmp_path)
+    before = (tmp_path / "results.csv").read_bytes()
+    (finished / "metrics.json").write_text(json.dumps(made_up(50.)))
+    going = tmp_path / "runs/going-s0"
+    going.mkdir()
+
+    def refused(words, *runs, **options):
+        with pytest.raises(SystemExit, match=words): collect.collect(list(runs), kept=tmp_path, **options)
+
+    refused("going-s0 has no config.yaml; is the run finished", finished, going)
+    (going / "config.yaml").write_text(TRAINED)
+    refused("going-s0 has no metrics.json; is the run finished", finished, going)
+    refused("never validated", finished, curve=True)
+    (finished / "metrics.json").write_text(json.dumps({"pa_mpjpe": "seventy"}))
+    refused("'pa_mpjpe' is 'seventy'", finished)
+    assert (tmp_path / "results.csv").read_bytes() == before and not (tmp_path / "curves.csv").exists()
+
+
+def test_the_curve_of_a_run_is_kept_where_it_was_validated(finished, tmp_path, monkeypatch):
+    collect = tool("collect", monkeypatch)
+    validated = {f"val/{name}": 0.25 for name in collect.CURVE}
+    lines = ({"iteration": 5, "paint": 1.0}, {"iteration": 10, **validated})
+    (finished / "curve.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    collect.collect([finished], curve=True, kept=tmp_path)
+    point = {"iteration": [10]} | {name: [0.25] for name in collect.CURVE}
+    assert collect.read_series(tmp_path / "curves.csv") == {"mine-s0": point}
+
+
+def test_a_configuration_is_looked_up_and_hashed_whatever_its_groups(monkeypatch):
+    collect = tool("collect", monkeypatch)
+    flat = {"seed": 1, "network": {"size": 96}}
+    grouped = {"runtime": {"seed": 1}, "network": {"backbone": {"size": 3}, "size": 96}}
+    for config in (flat, grouped): assert [collect.setting(config, name) for name in ("seed", "size")] == [1, 96]
+    assert collect.setting(flat, "share") is None and collect.setting(flat, "network") is None
+    assert collect.config_hash(flat) == collect.config_hash(dict(reversed(flat.items())))
+    assert collect.config_hash(flat) != collect.config_hash(flat | {"seed": 2})
+
+
+def documents():
+    "Texts that name runs: chapters, experiments, what stands at the top, and the cards of weights."
+    for pattern in ("*.md", "nbs/**/*.ipynb", "experiments/*.ipynb", "experiments/*.md", "pgp_nb/data/weights/*.md"):
+        for path in sorted(ROOT.glob(pattern)):
+            text = path.read_text(encoding="utf-8")
+            if path.suffix == ".ipynb": text = markdown(nbformat.reads(text, 4).cells)
+            yield path, text
+
+
+def markdown(cells): return "\n".join(c.source for c in cells if c.cell_type == "markdown")
+
+
+def test_every_run_that_a_document_names_has_a_row():
+    kept = read_results(ROOT / "experiments/results.csv")
+    kinds = "|".join(sorted({run.split("-")[0] for run in kept}))
+    a_run = re.compile(rf"(?<!runs/)\b((?:{kinds})[a-z0-9-]*-s\d)\b")
+    named = {(run, path.name) for path, text in documents() for run in a_run.findall(text)}
+    assert not [f"{name} names {run}" for run, name in named if run not in kept]
+    assert len({run for run, _ in named}) > 10
+
+
+@pytest.mark.parametrize("page", ["recipe", "results"])
+def test_every_number_in_the_prose_is_printed_by_a_cell(page):
+    cells = nbformat.read(ROOT / f"nbs/explanations/{page}.ipynb", 4).cells
+    printed = {n for c in cells for o in c.get("outputs", []) for n in re.findall(r"\d+\.\d+", o.get("text", ""))}
+    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", markdown(cells), flags=re.S)
+    numbers = re.findall(r"(?<![\w.])\d+\.\d+(?!\.?\d)", prose)
+    assert len(numbers) > 10 and [n for n in numbers if n not in printed] == []

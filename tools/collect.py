@@ -1,49 +1,116 @@
-"""Keep what documents cite of finished runs: configuration, curve and metrics, without weights and checkpoints.
+"""Keep what documents cite of finished runs, in experiments/: a row of results.csv each, and what figures need.
 
     python tools/collect.py runs/unsup-s0
-    python tools/collect.py --look runs/recipe-s0 runs/recipe-self-s0   # and what the network sees and paints of held-out people
+    python tools/collect.py --curve runs/recipe-lift-s0     # its validation errors too, for curves.csv
+    python tools/collect.py --facing runs/recipe-s0         # how far held-out people face the camera, for facing.csv
+    python tools/collect.py --picture runs/recipe-joint-s0  # what it sees and paints, for nbs/images
+
+A run that is there already is replaced. Nothing is written unless all runs are finished.
 """
-import argparse, json, shutil
+import argparse, hashlib, json, subprocess
 from pathlib import Path
 
-RESULTS = Path(__file__).resolve().parent.parent / "experiments" / "results"
-KEPT = ("config.yaml", "curve.jsonl", "metrics.json")
+import yaml
+
+from pgp_nb.engine.results import Result, flat_metrics, read_results, read_series, write_results, write_series
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT, PICTURES = ROOT / "experiments", ROOT / "nbs/images"
+SETTINGS = ("supervision", "share", "size", "pairs", "batch_size", "iterations", "start_from", "seed")
+CURVE = ("pa_mpjpe", "pa_mpjpe_oracle_facing", "facing_error", "pck_2d")
 
 
-def collect(run, results=RESULTS):
-    "Copy the small files of a run into `results`; a run without metrics is not finished and is refused."
-    if not (run / "metrics.json").is_file(): raise SystemExit(f"collect: {run} has no metrics.json; is the run finished?")
-    target = results / run.name
-    target.mkdir(parents=True, exist_ok=True)
-    for name in KEPT: shutil.copyfile(run / name, target / name)
-    return target
+def commit():
+    "The short name of the commit that is checked out."
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode: raise SystemExit(f"collect: the commit cannot be told: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
-def look(run, target, people=100, columns=6):
-    "`pictures.jpg`, the rows of `training.picture_rows` for held-out people, and `towards.json`, how far they face the camera, predicted and true."
-    import cv2
+def config_hash(config):
+    "Twelve hexadecimal digits that change with any value of a configuration, not with the order of its names."
+    return hashlib.sha256(json.dumps(config, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]
+
+
+def setting(config, name):
+    "A value by its plain name, wherever it is nested, the outermost first; None if there is none."
+    groups = [config]
+    while groups:
+        for group in groups:
+            if name in group and not isinstance(group[name], dict): return group[name]
+        groups = [inner for group in groups for inner in group.values() if isinstance(inner, dict)]
+    return None
+
+
+def read_run(run, at=None):
+    "A finished run as it is kept, by the code of a commit (default: what is checked out)."
+    from pgp_nb.training import paints
+    for name in ("config.yaml", "metrics.json"):
+        if not (run / name).is_file(): raise SystemExit(f"collect: {run} has no {name}; is the run finished?")
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    try: flat_metrics(metrics)
+    except ValueError as e: raise SystemExit(f"collect: {run}: {e}") from e
+    shown = {name: value for name in SETTINGS if (value := setting(config, name)) not in (None, "")}
+    return Result(run.name, at or commit(), config_hash(config), paints(run), shown, metrics)
+
+
+def read_curve(run):
+    "Validation errors of a run by iteration."
+    from pgp_nb.training import read_curve
+    rows = [row for row in read_curve(run / "curve.jsonl") if f"val/{CURVE[0]}" in row]
+    if not rows: raise SystemExit(f"collect: {run} was never validated; it has no curve")
+    errors = {name: [round(row[f"val/{name}"], 4) for row in rows] for name in CURVE}
+    return {"iteration": [row["iteration"] for row in rows]} | errors
+
+
+def look(run, people=100, columns=6):
+    "How far held-out people face the camera, predicted and true, and a sheet of what the network sees and paints."
     from pgp_nb import training
     from pgp_nb.kinematics import face_vector
     from pgp_nb.prediction import PGP
     net = PGP.from_run(run).net
     held = training.people_pairs(training.TrainConfig(network=net.cfg), "test", people, progress=False)
     images, joints = held["images"][:, 1], held["joints_3d"][:, 1]
-    sheet = training.picture_rows(net, held["images"][:columns, 0], images[:columns])
-    cv2.imwrite(str(target / "pictures.jpg"), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
     found = training.predict_batches(net, images, decoder=False)["joints_3d"]
-    towards = {name: [round(x, 2) for x in (-face_vector(j)[:, 2]).tolist()] for name, j in (("predicted", found), ("true", joints))}
-    (target / "towards.json").write_text(json.dumps(towards))
+    towards = lambda joints: [round(x, 2) for x in (-face_vector(joints)[:, 2]).tolist()]
+    sheet = training.picture_rows(net, held["images"][:columns, 0], images[:columns])
+    return {"predicted": towards(found), "true": towards(joints)}, sheet
+
+
+def keep(read, write, path, new):
+    "Add or replace what is kept of runs in a table, which need not be there yet."
+    write(path, (read(path) if path.exists() else {}) | new)
+
+
+def save_picture(path, sheet):
+    "Write a picture whole or not at all."
+    import cv2
+    from pgp_nb.engine.files import write_atomically
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 80]
+    write_atomically(path, lambda temporary: cv2.imwrite(str(temporary), sheet[..., ::-1], quality))
+
+
+def collect(runs, curve=False, facing=False, picture=False, kept=KEPT, pictures=PICTURES, **options):
+    "Keep runs in the tables of a folder; with `picture` also in a folder of pictures."
+    results = {run.name: read_run(run) for run in runs}
+    curves = {run.name: read_curve(run) for run in runs if curve}
+    looks = {run.name: look(run, **options) for run in runs if facing or picture}
+    keep(read_results, write_results, kept / "results.csv", results)
+    if curve: keep(read_series, write_series, kept / "curves.csv", curves)
+    if facing:
+        keep(read_series, write_series, kept / "facing.csv", {run: towards for run, (towards, _) in looks.items()})
+    if picture:
+        for run, (_, sheet) in looks.items(): save_picture(pictures / f"{run}.jpg", sheet)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--look", action="store_true", help="also keep pictures of held-out people and where they face")
-    options = parser.parse_args()
-    for run in options.runs:
-        target = collect(run)
-        if options.look: look(run, target)
-        print(target.relative_to(RESULTS.parent.parent))
+    parser.add_argument("--curve", action="store_true", help="also keep validation errors")
+    parser.add_argument("--facing", action="store_true", help="also keep how far held-out people face the camera")
+    parser.add_argument("--picture", action="store_true", help="also keep a sheet of held-out people")
+    collect(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__": main()

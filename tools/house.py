@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The reading order: the twelve chapters of the paper, and each wing where the road first leans on it. A chapter imports what stands above it.
 READING = """
 engine.files
-conventions engine.config engine.parallel engine.images
+conventions engine.config engine.parallel engine.images engine.results
 puppet kinematics camera segmentation networks
 engine.data losses
 bootstrap.painting bootstrap.figures bootstrap.lifting bootstrap.self_training bootstrap.cutouts bootstrap.films
