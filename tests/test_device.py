@@ -2,21 +2,23 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch.utils import backend_registration
 
-from pgp_nb import training
-from pgp_nb.bootstrap import painting
+from pgp_nb.engine.config import changed
+from pgp_nb.engine.loading import RunData
+from pgp_nb.engine.measure import HeldOut
+from pgp_nb.engine.runs import train
 from pgp_nb.prediction import PGP
 from pgp_nb.puppet import Puppet
-from test_distributed import small_run, toy_data
+from pgp_nb.training import Trainer, step
+from test_distributed import at_level, small_run, toy_data
 
 ROOT = Path(__file__).parents[1]
-KINDS = ("none", "weak", "multi-view", "semi", "full")
+KINDS = ("none", "weak", "multi_view", "semi", "full")
 
 WORKER = """
 import sys
@@ -47,21 +49,26 @@ def same_way():
     Puppet._windowed = Puppet._stacked
 
 
+def six_iterations(kind):
+    "All stages, with cut-outs and pseudo-labels from the first iteration on."
+    cfg = changed(small_run(), terms=dict(paint=dict(cutouts=.5, cutouts_start=0), self_training=dict(start=0)))
+    return at_level(cfg, kind, iterations=6, bootstrap=0 if kind == "full" else 2, warmup=0 if kind == "full" else 1)
+
+
 def course(kind, device, begun=lambda: None):
     "The losses of six iterations, all stages among them; `begun` is called before the first."
-    cfg = replace(small_run(), cutouts=.5, supervision=kind, iterations=6, bootstrap=2, self_training_from=0, warmup=1)
-    trainer = training.Trainer(cfg, toy_data(), device)
+    trainer = Trainer(six_iterations(kind), toy_data(), device)
     begun()
-    return [training.step(trainer) for _ in range(cfg.iterations)]
+    return [step(trainer) for _ in range(6)]
 
 
 def whole_run(folder, device):
     "Metrics of a run that stops, goes on, validates, keeps its best weights and is measured."
-    data, cfg = toy_data(), replace(small_run(), iterations=6, bootstrap=2, warmup=1, validate_every=2)
-    known = training.HeldOut(data.images[:, 0], dict(joints_3d=data.joints_3d[:, 0], joints_2d=data.joints_2d[:, 0], parts=torch.zeros(len(data.images), 32, 32, dtype=torch.long)))
-    run_data, left = training.RunData(data, known, known), iter([False] * 4 + [True])
-    training.train(cfg, folder, run_data, device=device, progress=False, stop=lambda: next(left))
-    metrics = training.train(cfg, folder, run_data, device=device, progress=False)[1]
+    data, cfg = toy_data(), changed(small_run(), iterations=6, bootstrap=2, warmup=1, validate_every=2)
+    known = HeldOut(data.images[:, 0], dict(joints_3d=data.joints_3d[:, 0], joints_2d=data.joints_2d[:, 0], parts=torch.zeros(len(data.images), 32, 32, dtype=torch.long)))
+    run_data, left = RunData(data, known, known), iter([False] * 4 + [True])
+    train(cfg, folder, run_data, device=device, progress=False, stop=lambda: next(left))
+    metrics = train(cfg, folder, run_data, device=device, progress=False)[1]
     metrics.pop("seconds")
     return metrics
 

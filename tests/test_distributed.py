@@ -2,30 +2,42 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from pgp_nb import training
+from pgp_nb.engine.config import changed, load_config
+from pgp_nb.engine.data import TrainData, random_view
+from pgp_nb.engine.runs import read_curve
+from pgp_nb.kinematics import canonicalise, forward_kinematics
+from pgp_nb.training import Trainer, step
 
 ROOT = Path(__file__).parents[1]
 TOLERANCE = 1e-5
 
-KINDS = ("none", "weak", "multi-view")
+KINDS = ("none", "weak", "multi_view")
 WORKER = """
 import sys
 import torch
-from pgp_nb import training
+from pgp_nb.engine.parallel import joined_processes, processes, rank
 sys.path.insert(0, sys.argv[1])
 from test_distributed import KINDS, train
 torch.set_num_threads(1)
-with training.joined_processes("cpu"):
-    assert training.processes() == 2
+with joined_processes("cpu"):
+    assert processes() == 2
     results = {kind: train(kind)[:2] for kind in KINDS}
-    if training.rank() == 0: torch.save(results, sys.argv[2])
+    if rank() == 0: torch.save(results, sys.argv[2])
 """
+
+
+LEVELS = dict(none={}, weak=dict(weak=1.), multi_view=dict(multi_view=1.), semi=dict(supervised=1.), full=dict(supervised=1.))
+
+
+def at_level(cfg, kind, **values):
+    "A configuration at a supervision level; at the full one nothing else is minimised."
+    others = {name: 0. for name in cfg.terms} if kind == "full" else {}
+    return changed(cfg, terms=others | LEVELS[kind], **values)
 
 
 def small_run(kind="none"):
@@ -34,20 +46,19 @@ def small_run(kind="none"):
     The learning rate is low: at 1e-3 one process whose weights differ by 1e-7 from another's ends 5e-4 away from it, since Adam divides rounding errors by themselves; at 2e-5 (3e-5 at the other levels), on some processors, a running statistic ends 1.8e-5 away.
     No cut-outs: what the network sees as a silhouette is cut at a threshold there, and a rounding error that moves a pixel across it is one no longer.
     """
-    cfg = training.load_config("tiny", dict(iterations=20, bootstrap=5, self_training_from=2, cutouts=0., warmup=5, batch_size=8, shards=2, lr=1e-5, precision="float32", network=dict(size=32, width=8, pose_features=32)))
-    return cfg if kind == "none" else replace(cfg, supervision=kind, iterations=9, bootstrap=3, self_training_from=1, warmup=2, lr=2e-5)
+    terms = dict(paint=dict(cutouts=0.), self_training=dict(start=2))
+    cfg = load_config("tiny", dict(iterations=20, bootstrap=5, warmup=5, terms=terms, batch_size=8, shards=2, lr=1e-5, precision="float32", size=32, width=8, pose_features=32))
+    return cfg if kind == "none" else at_level(changed(cfg, terms=dict(self_training=dict(start=1))), kind, iterations=9, bootstrap=3, warmup=2, lr=2e-5)
 
 
 def toy_data(n=12, size=32):
     "Pairs of smooth noise with poses drawn at random."
     g = torch.Generator().manual_seed(1)
-    from pgp_nb.kinematics import canonicalise, forward_kinematics
-    from pgp_nb.bootstrap.painting import random_view
     poses = canonicalise(forward_kinematics(torch.randn(64, 17, 3, generator=g)))[0]
     view = random_view(poses[:2 * n], size, g)
     smooth = lambda *shape: torch.nn.functional.interpolate(torch.rand(*shape, 8, 8, generator=g), size=(size, size), mode="bilinear").mul(255).byte()
     images = smooth(2 * n, 3).unflatten(0, (n, 2))
-    return training.TrainData(images, smooth(2 * n, 1)[:, 0].unflatten(0, (n, 2)), poses, view.joints_3d.unflatten(0, (n, 2)), view.joints_2d.unflatten(0, (n, 2)),
+    return TrainData(images, smooth(2 * n, 1)[:, 0].unflatten(0, (n, 2)), poses, view.joints_3d.unflatten(0, (n, 2)), view.joints_2d.unflatten(0, (n, 2)),
                               images, torch.linalg.qr(torch.randn(n, 3, 3, generator=g))[0])
 
 
@@ -59,9 +70,9 @@ def torchrun(*arguments):
 
 def train(kind):
     "Losses, weights, and the weights before."
-    trainer = training.Trainer(small_run(kind), toy_data(), "cpu")
+    trainer = Trainer(small_run(kind), toy_data(), "cpu")
     before = {k: v.clone() for k, v in trainer.net.state_dict().items()}
-    losses = [training.step(trainer) for _ in range(trainer.cfg.iterations)]
+    losses = [step(trainer) for _ in range(trainer.cfg.iterations)]
     return losses, trainer.net.state_dict(), before
 
 
@@ -93,9 +104,9 @@ def test_the_command_line_joins_processes(tmp_path, monkeypatch):
     refused = torchrun(*command)
     assert refused.returncode != 0 and "2 processes cannot divide 1 shards: set shards to a multiple of 2" in refused.stderr
     assert not list(tmp_path.iterdir())
-    values = dict(shards=2, iterations=6, bootstrap=2, warmup=2, validate_every=3, log_every=1, pairs=16, val_pairs=4, test_pairs=4)
+    values = dict(shards=2, iterations=6, bootstrap=2, warmup=2, validate_every=3, checkpoint_every=10, pairs="[16, 4, 4]")
     done = torchrun(*command, *(word for k, v in values.items() for word in ("--set", f"{k}={v}")))
     assert done.returncode == 0, done.stderr[-3000:]
     assert {"weights.safetensors", "best.safetensors", "metrics.json", "checkpoint.pt", "optimizer.pt"} <= {p.name for p in (tmp_path / "run").iterdir()}
-    curve = training.read_curve(tmp_path / "run" / "curve.jsonl")
+    curve = read_curve(tmp_path / "run" / "curve.jsonl")
     assert [r["iteration"] for r in curve if "val/pa_mpjpe" not in r] == list(range(1, 7)) and [r["iteration"] for r in curve if "val/pa_mpjpe" in r] == [3, 6]

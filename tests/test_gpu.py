@@ -1,14 +1,13 @@
 """On a real GPU: losses and predictions are the CPU's, recorded iterations those that Python asks for one by one, a run stops and goes on, bfloat16 and compiled networks stay close. Skipped where there is none."""
-from dataclasses import replace
-
 import pytest
 import torch
 
-from pgp_nb import training
-from pgp_nb.bootstrap.painting import normal
+from pgp_nb.engine.config import changed
+from pgp_nb.engine.parallel import normal
 from pgp_nb.puppet import Puppet
-from test_device import KINDS, predicted, whole_run
-from test_distributed import small_run, toy_data
+from pgp_nb.training import Trainer, step
+from test_device import KINDS, predicted, six_iterations, whole_run
+from test_distributed import at_level, small_run, toy_data
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
 
@@ -20,11 +19,12 @@ def exact(monkeypatch):
     monkeypatch.setattr(Puppet, "_windowed", Puppet._stacked)
 
 
-def course(cfg, device, same_numbers=False):
+def course(cfg, device, same_numbers=False, recorded=True):
     "The losses of each iteration; with `same_numbers` random ones are drawn by the CPU."
-    trainer = training.Trainer(cfg, toy_data(), device)
+    trainer = Trainer(cfg, toy_data(), device)
+    trainer.cuda_graphs = recorded
     if same_numbers: trainer.randomness = [torch.Generator() for _ in trainer.randomness]
-    return [training.step(trainer) for _ in range(cfg.iterations)], trainer
+    return [step(trainer) for _ in range(cfg.stages.iterations)], trainer
 
 
 def close(one, other, **tolerance):
@@ -35,15 +35,16 @@ def close(one, other, **tolerance):
 
 
 def test_recorded_iterations_are_those_that_python_asks_for():
-    cfg = replace(small_run(), iterations=12, bootstrap=12, warmup=0, self_training_from=2, cutouts=.5, cutouts_from=4)
-    (plain, _), (played, trainer) = course(replace(cfg, cuda_graphs=False), "cuda"), course(cfg, "cuda")
+    joining = dict(self_training=dict(start=2), paint=dict(cutouts=.5, cutouts_start=4))
+    cfg = changed(small_run(), iterations=12, bootstrap=12, warmup=0, terms=joining)
+    (plain, _), (played, trainer) = course(cfg, "cuda", recorded=False), course(cfg, "cuda")
     assert trainer.recorded is not None
     close(plain, played, rel=1e-3, abs=1e-4)
 
 
 def test_recorded_supervision_is_that_which_python_asks_for():
-    cfg = replace(small_run(), supervision="full", iterations=8, bootstrap=0, warmup=0, lr=1e-3)
-    (plain, _), (played, trainer) = course(replace(cfg, cuda_graphs=False), "cuda"), course(cfg, "cuda")
+    cfg = at_level(small_run(), "full", iterations=8, bootstrap=0, warmup=0, lr=1e-3)
+    (plain, _), (played, trainer) = course(cfg, "cuda", recorded=False), course(cfg, "cuda")
     assert trainer.recorded is not None
     close(plain, played, rel=2e-2, abs=1e-3)
 
@@ -66,11 +67,12 @@ def test_predictions_are_those_of_the_cpu():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_losses_are_those_of_the_cpu(kind):
-    cfg = replace(small_run(), cutouts=.5, supervision=kind, iterations=6, bootstrap=2, self_training_from=0, warmup=1)
+    cfg = six_iterations(kind)
     close(course(cfg, "cpu")[0], course(cfg, "cuda", same_numbers=True)[0], rel=1e-2, abs=1e-3)
 
 
 @pytest.mark.parametrize("how", [dict(precision="bfloat16"), dict(compile=True)], ids=str)
 def test_faster_ways_stay_close(how):
-    cfg = replace(small_run(), iterations=6, bootstrap=6, warmup=0, self_training_from=0, cuda_graphs=False)
-    close(course(cfg, "cuda")[0][:3], course(replace(cfg, **how), "cuda")[0][:3], rel=0.1, abs=0.02)
+    cfg = changed(small_run(), iterations=6, bootstrap=6, warmup=0, terms=dict(self_training=dict(start=0)))
+    plain, faster = (course(c, "cuda", recorded=False)[0][:3] for c in (cfg, changed(cfg, **how)))
+    close(plain, faster, rel=0.1, abs=0.02)

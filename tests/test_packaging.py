@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-dev.lock"
-MODULES = sorted(p.stem for p in (ROOT / "pgp_nb").glob("*.py") if not p.stem.startswith("_"))
+MODULES = sorted(p.stem for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_"))
 EXTRA_PACKAGES = {"ipywidgets", "anywidget", "traitlets", "papermill", "nbconvert", "nbformat", "nbclient", "tensorboard"}
 
 IMPORT_ALL = """
@@ -121,7 +121,7 @@ def test_the_version_is_the_one_in_the_settings(python, tmp_path):
 
 def test_training_runs_from_the_wheel_alone(python, tmp_path):
     "The preset is found in the package; no notebook, TensorBoard or test package is there to help."
-    values = dict(iterations=4, bootstrap=1, warmup=1, validate_every=2, pairs=16, val_pairs=4, test_pairs=4)
+    values = dict(iterations=4, bootstrap=1, warmup=1, validate_every=2, pairs="[16, 4, 4]")
     options = [word for k, v in values.items() for word in ("--set", f"{k}={v}")]
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PGP_DATA": str(tmp_path / "people"), "OMP_NUM_THREADS": "1"}
     run(python, "-I", "-m", "pgp_nb.training", "--preset", "tiny", "--device", "cpu", "--run", tmp_path / "run", *options, cwd=tmp_path, env=env)
@@ -131,4 +131,4 @@ def test_training_runs_from_the_wheel_alone(python, tmp_path):
 
 @pytest.mark.parametrize("minor", range(10, 14))
 def test_the_library_parses_as_every_supported_python(minor):
-    for path in sorted((ROOT / "pgp_nb").glob("*.py")): ast.parse(path.read_text(encoding="utf-8"), path.name, feature_version=(3, minor))
+    for path in sorted((ROOT / "pgp_nb").rglob("*.py")): ast.parse(path.read_text(encoding="utf-8"), path.name, feature_version=(3, minor))

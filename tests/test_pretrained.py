@@ -2,7 +2,8 @@
 import pytest
 import torch
 
-from pgp_nb import training
+from pgp_nb.engine.loading import held_out_frames, people_pairs
+from pgp_nb.engine.measure import mean_pose_prediction, predict_batches
 from pgp_nb.evaluation import pa_mpjpe
 from pgp_nb.people.people import unpaired_poses
 from pgp_nb.prediction import PGP, model_card, pretrained_file, pretrained_names
@@ -18,16 +19,15 @@ def test_unsup_ships_beside_one_more_level_within_20_mb():
 @pytest.mark.parametrize("name", NAMES)
 def test_cards_say_how_the_weights_came_about_and_how_good_they_are(name):
     card = model_card(name)
-    for said in ("## Training", "python -m pgp_nb.training --preset", "## Metrics", "pa_mpjpe", "mean pose", "## Limits", "## Licence", "Apache-2.0"): assert said in card, said
+    for said in ("## Training", "python -m pgp_nb.training --release", "## Metrics", "pa_mpjpe", "mean pose", "## Limits", "## Licence", "Apache-2.0"): assert said in card, said
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_held_out_people_are_seen_better_than_by_the_mean_pose(name):
     net = PGP.from_pretrained(name, "cpu").net
-    cfg = training.TrainConfig(network=net.cfg)
-    held = training.held_out_frames(training.people_pairs(cfg, "test", 24, progress=False))
-    found = training.predict_batches(net, held.images, decoder=False)["joints_3d"]
-    mean = training.mean_pose_prediction(torch.from_numpy(unpaired_poses(2000, upright=True)), held.truth, net.cfg.size)["joints_3d"]
+    held = held_out_frames(people_pairs("test", 24, net.cfg.size, progress=False))
+    found = predict_batches(net, held.images, decoder=False)["joints_3d"]
+    mean = mean_pose_prediction(torch.from_numpy(unpaired_poses(2000, upright=True)), held.truth, net.cfg.size)["joints_3d"]
     assert pa_mpjpe(found, held.truth["joints_3d"]).mean() < 0.9 * pa_mpjpe(mean, held.truth["joints_3d"]).mean()
 
 

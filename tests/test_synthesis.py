@@ -42,7 +42,7 @@ def test_ssim_is_symmetric_and_bounded():
     assert torch.allclose(sy.ssim_map(a, b), sy.ssim_map(b, a)) and sy.ssim_map(a, b).max() <= 1 and sy.ssim_map(a, 1 - a).mean() < 0.2
 
 
-@pytest.mark.parametrize("changes", [{}, {"pooled_appearance": False}, {"mirror_factorised": False, "lifter": 0}, {"mirror_factorised": False, "kinematic": False, "lifter": 0},
+@pytest.mark.parametrize("changes", [{}, {"pooled_appearance": False}, {"pose": "direct", "lifter": 0}, {"pose": "joints", "lifter": 0},
                                      {"keypoints": 0, "top_down": 0, "lifter": 0, "puppet_scale": "isotropic"}])
 def test_every_kind_of_network(changes, reference):
     net, source = small(**changes), reference.source.image

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from functools import partialmethod
 from pathlib import Path
 
@@ -15,7 +14,13 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from pgp_nb.training import Trainer, load_config, load_data, read_curve, run_all, step, validate
+from pgp_nb.engine.commands import read_studies, run_all
+from pgp_nb.engine.config import changed, load_config
+from pgp_nb.engine.data import noise_data
+from pgp_nb.engine.loading import load_data
+from pgp_nb.engine.measure import validate
+from pgp_nb.engine.runs import read_curve, save_checkpoint
+from pgp_nb.training import Trainer, step
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--preset", "tiny", "--device", "cpu"]
@@ -46,18 +51,17 @@ def test_run_leaves_what_it_promises(whole):
     assert metrics["iterations"] == 30 and 0 < metrics["pa_mpjpe"] < 400 and 0 <= metrics["f1_fg"] <= 1 and metrics["pa_mpjpe_ci"][0] < metrics["pa_mpjpe"] < metrics["pa_mpjpe_ci"][1]
 
 
-def test_what_documents_cite_of_a_run_is_collected(environment, whole, tmp_path, monkeypatch):
+def test_what_documents_cite_of_a_run_is_kept(environment, whole, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "tools")
     monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
     import collect
-    target = collect.collect(whole, tmp_path)
-    collect.look(whole, target, people=8, columns=3)
-    assert {p.name for p in target.iterdir()} == {"config.yaml", "curve.jsonl", "metrics.json", "pictures.jpg", "towards.json"}
-    assert all((target / name).read_bytes() == (whole / name).read_bytes() for name in collect.KEPT)
-    towards = json.loads((target / "towards.json").read_text())
-    assert len(towards["predicted"]) == len(towards["true"]) == 8 and all(-1 <= x <= 1 for x in towards["true"])
-    (tmp_path / "unfinished").mkdir()
-    with pytest.raises(SystemExit, match="is the run finished"): collect.collect(tmp_path / "unfinished", tmp_path)
+    options = dict(curve=True, facing=True, picture=True, people=8, columns=3)
+    collect.collect([whole], kept=tmp_path, pictures=tmp_path, **options)
+    assert {p.name for p in tmp_path.iterdir()} == {"results.csv", "curves.csv", "facing.csv", f"{whole.name}.jpg"}
+    kept = collect.read_results(tmp_path / "results.csv")[whole.name]
+    assert kept.metrics == json.loads((whole / "metrics.json").read_text()) and kept.config["size"] and kept.decoder
+    facing = collect.read_series(tmp_path / "facing.csv")[whole.name]
+    assert len(facing["predicted"]) == len(facing["true"]) == 8 and all(-1 <= x <= 1 for x in facing["true"])
 
 
 def test_the_best_validation_error_picks_the_weights(whole):
@@ -102,15 +106,16 @@ def test_a_run_stopped_by_the_clock_goes_on_well_from_its_small_checkpoint(envir
 @pytest.mark.parametrize("arguments, message", [
     (["--set", "lrr=1"], "did you mean lr?"),
     (["--set", "lr=fast"], "lr: expected float"),
-    (["--set", "weights.segg=1"], "did you mean weights.seg?"),
+    (["--set", "terms.segg=1"], "did you mean terms.seg?"),
+    (["--set", "terms.lift.view=1"], "did you mean terms.lift.views?"),
     (["--set", "iterations=5"], "exceed iterations"),
     (["--preset", "none"], "known presets: default, demo"),
     (["--set", "start_from=nowhere"], "train that run first"),
-    (["--set", "data=nowhere"], "not a prepared folder"),
+    (["--set", "train_data=nowhere"], "not a prepared folder"),
     (["--set", "mixed=nowhere"], "not a prepared folder"),
     (["--minutes", "0"], "invalid positive value"),
     (["--set", "poses=nowhere.npz"], "no file of poses"),
-    (["--set", "supervision=2d"], "choose 'none'"),
+    (["--set", "optimizer=sgd"], "choose 'adam'"),
     (["--set", "shards=3"], "does not divide into 3 shards"),
 ])
 def test_mistakes_stop_before_any_work(environment, tmp_path, arguments, message):
@@ -129,11 +134,8 @@ def test_what_an_evaluation_adds_stays_when_a_finished_run_is_called_again(envir
 
 
 def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
-    from pgp_nb import training
-    cfg = training.load_config(QUICK[1])
-    trainer = training.Trainer(cfg, training.TrainData(torch.zeros(1, 2, 3, 64, 64, dtype=torch.uint8), torch.zeros(1, 2, 64, 64, dtype=torch.uint8),
-                                                       torch.randn(4, 17, 3) * 100, torch.randn(1, 2, 17, 3)), "cpu")
-    training.save_checkpoint(trainer, tmp_path)
+    trainer = Trainer(load_config(QUICK[1]), noise_data(1, 64), "cpu")
+    save_checkpoint(trainer, tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     trainer.iteration = 1
 
@@ -141,7 +143,7 @@ def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
     monkeypatch.setattr(torch, "save", no_space)
-    with pytest.raises(OSError, match="free some disk space"): training.save_checkpoint(trainer, tmp_path)
+    with pytest.raises(OSError, match="free some disk space"): save_checkpoint(trainer, tmp_path)
     assert set(before) == {"checkpoint.pt", "optimizer.pt"} and {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
@@ -171,10 +173,10 @@ def test_papermill_parameters_are_checked(environment, tmp_path, parameters, mes
 
 
 def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypatch):
-    small = "{iterations: 3, bootstrap: 1, warmup: 1, validate_every: 3, pairs: 16, val_pairs: 4, test_pairs: 4}"
+    small = "{iterations: 3, bootstrap: 1, warmup: 1, validate_every: 3, pairs: [16, 4, 4]}"
     broken = tmp_path / "broken.yaml"
     broken.write_text("base: tiny\nstart_from: runs/never-s{seed}\n")
-    done = papermill(environment, tmp_path / "out.ipynb", "-y", f"{{presets: [tiny, {broken}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}", notebook="ablations")
+    done = papermill(environment, tmp_path / "out.ipynb", "-y", f"{{studies: [tiny, {broken}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}", notebook="ablations")
     assert done.returncode == 0, done.stderr[-3000:]
     runs = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert set(runs) == {"tiny-s0", "tiny-s1"}
@@ -196,11 +198,12 @@ def test_a_compiled_run_takes_the_same_course_and_is_soon_compiled(environment, 
     counter = CompileCounterWithBackend("eager")
     monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend=counter))
     monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
-    cfg = load_config("tiny", dict(supervision="multi-view", precision="float32", bootstrap=3, warmup=2, self_training_from=1, cutouts_from=1))
+    soon = dict(multi_view=1., self_training=dict(start=1), paint=dict(cutouts_start=1))
+    cfg = load_config("tiny", dict(terms=soon, precision="float32", bootstrap=3, warmup=2))
     data = load_data(cfg, False)
 
     def course(compile):
-        trainer, losses, graphs = Trainer(replace(cfg, compile=compile), data.train, "cpu"), [], []
+        trainer, losses, graphs = Trainer(changed(cfg, compile=compile), data.train, "cpu"), [], []
         for i in range(10):
             losses.append(step(trainer))
             if i % 3 == 2: losses.append(validate(trainer, data.val))

@@ -44,7 +44,7 @@ def setting(config, name):
 
 def read_run(run, at=None):
     "A finished run as it is kept, by the code of a commit (default: what is checked out)."
-    from pgp_nb.training import paints
+    from pgp_nb.engine.runs import paints
     for name in ("config.yaml", "metrics.json"):
         if not (run / name).is_file(): raise SystemExit(f"collect: {run} has no {name}; is the run finished?")
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
@@ -57,7 +57,7 @@ def read_run(run, at=None):
 
 def read_curve(run):
     "Validation errors of a run by iteration."
-    from pgp_nb.training import read_curve
+    from pgp_nb.engine.runs import read_curve
     rows = [row for row in read_curve(run / "curve.jsonl") if f"val/{CURVE[0]}" in row]
     if not rows: raise SystemExit(f"collect: {run} was never validated; it has no curve")
     errors = {name: [round(row[f"val/{name}"], 4) for row in rows] for name in CURVE}
@@ -66,15 +66,16 @@ def read_curve(run):
 
 def look(run, people=100, columns=6):
     "How far held-out people face the camera, predicted and true, and a sheet of what the network sees and paints."
-    from pgp_nb import training
+    from pgp_nb.engine.loading import people_pairs
+    from pgp_nb.engine.measure import picture_rows, predict_batches
     from pgp_nb.kinematics import face_vector
     from pgp_nb.prediction import PGP
     net = PGP.from_run(run).net
-    held = training.people_pairs(training.TrainConfig(network=net.cfg), "test", people, progress=False)
+    held = people_pairs("test", people, net.cfg.size, progress=False)
     images, joints = held["images"][:, 1], held["joints_3d"][:, 1]
-    found = training.predict_batches(net, images, decoder=False)["joints_3d"]
+    found = predict_batches(net, images, decoder=False)["joints_3d"]
     towards = lambda joints: [round(x, 2) for x in (-face_vector(joints)[:, 2]).tolist()]
-    sheet = training.picture_rows(net, held["images"][:columns, 0], images[:columns])
+    sheet = picture_rows(net, held["images"][:columns, 0], images[:columns])
     return {"predicted": towards(found), "true": towards(joints)}, sheet
 
 

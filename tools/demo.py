@@ -9,9 +9,11 @@ from pathlib import Path
 import papermill
 from nbconvert import HTMLExporter
 
-from pgp_nb import training
-from pgp_nb.evaluation import metrics_table
+from pgp_nb.engine.config import load_config
 from pgp_nb.engine.files import write_text
+from pgp_nb.engine.loading import load_data
+from pgp_nb.engine.runs import baseline_of, train
+from pgp_nb.evaluation import metrics_table
 from pgp_nb.prediction import pretrained_names
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,13 +31,13 @@ def report(preset: str, run: Path) -> Path:
 
 def main(preset: str = "demo") -> None:
     run = Path("runs") / preset
-    cfg = training.load_config(preset)
+    cfg = load_config(preset)
     print("== people: rendered on first use, then read from the cache", flush=True)
-    data = training.load_data(cfg)
+    data = load_data(cfg)
     print("== training without a single annotation", flush=True)
-    training.train(cfg, run, data)
+    train(cfg, run, data)
     print("== baseline: the same encoder, fully supervised for as many steps", flush=True)
-    training.train(training.baseline_of(cfg), run / "supervised", data)
+    train(baseline_of(cfg), run / "supervised", data)
     print("== report", flush=True)
     html = report(preset, run)
     metrics = json.loads((run / "metrics.json").read_text())
