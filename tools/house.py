@@ -19,6 +19,7 @@ datasets.matlab datasets.saliency datasets.human36m datasets.mpi_inf_3dhp datase
 engine.runs
 synthesis prediction widgets
 bootstrap.film_labels
+explanations.diagnosis explanations.recipe
 """.split()
 
 

@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'VERSION', 'MANIFEST', 'Sample', 'check_sample', 'fixed_intrinsics', 'Frame', 'crop_map', 'crop_parts',
-           'crop_points', 'crop_intrinsics', 'box_of', 'crop_frame', 'pair_of', 'Samples', 'stack_samples',
-           'samples_of', 'pack_samples', 'unpack_samples', 'Skip', 'count_skips', 'shard_name', 'write_shard',
+           'crop_points', 'crop_intrinsics', 'box_of', 'crop_frame', 'pair_of', 'show_pairs', 'Samples',
+           'stack_samples', 'pack_samples', 'unpack_samples', 'Skip', 'count_skips', 'shard_name', 'write_shard',
            'write_manifest', 'summary', 'write_samples', 'read_manifest', 'read_samples', 'Loader', 'make_job',
-           'make_shard', 'prepare', 'training_arrays', 'check_poses', 'write_poses', 'read_poses']
+           'make_shard', 'interrupts_wait', 'prepare', 'training_arrays', 'check_poses', 'write_poses', 'read_poses']
 
 # %% ../../nbs/datasets/samples.ipynb #f9a3930d
 import json, signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from io import BytesIO
@@ -25,11 +26,10 @@ import cv2
 import numpy as np
 import torch
 from tqdm.auto import tqdm
-from ..camera import FOCAL
-from ..conventions import BACKGROUND, N_JOINTS, UNKNOWN
 from ..engine.files import write_atomically, write_json
-from ..people.people import interrupts_wait, show_pairs
-from ..prediction import crop, square_around
+from ..engine.images import crop, square_around
+from ..conventions import BACKGROUND, N_JOINTS, UNKNOWN, draw_skeleton_2d, paint_labels
+from ..camera import FOCAL
 
 # %% ../../nbs/datasets/samples.ipynb #7c8a5422
 class Sample(NamedTuple):
@@ -175,6 +175,30 @@ def pair_of(source: Frame, target: Frame, name: str # where they come from
     "Two frames as a sample. Raises `ValueError` naming the field that breaks the rules."
     return check_sample(Sample(*(np.stack(pair) for pair in zip(source, target)), name))
 
+# %% ../../nbs/datasets/samples.ipynb #3064242b
+def _show_frame(row, pair, t):
+    size, q = len(pair.images[t]), pair.joints_2d[t]
+    labels, known = np.where(pair.parts[t] == UNKNOWN, BACKGROUND, pair.parts[t]), np.isfinite(q).all(-1)
+    pictures = pair.images[t], paint_labels(labels, pair.images[t], .5), pair.saliency[t]
+    for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
+    if known.any(): draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=.9)
+
+def show_pairs(
+    pairs: list, # of `Sample` or other pairs with `images`, `parts`, `saliency` and `joints_2d`
+    columns: int = 2, # pairs side by side
+    inches: float = 1.0, # side of a picture
+    ): # matplotlib figure
+    "Contact sheet: for source and target the frame, its parts and joints where they are known, the saliency."
+    import matplotlib.pyplot as plt
+    rows = -(-len(pairs) // columns)
+    fig, axes = plt.subplots(rows, 6 * columns, figsize=(6 * columns * inches, rows * inches), squeeze=False)
+    for ax in axes.flat: ax.axis("off")
+    for i, pair in enumerate(pairs):
+        row = axes[i // columns, 6 * (i % columns):]
+        for t in (0, 1): _show_frame(row[3 * t:3 * t + 3], pair, t)
+    fig.subplots_adjust(0, 0, 1, 1, .03, .03)
+    return fig
+
 # %% ../../nbs/datasets/samples.ipynb #6e265842
 @dataclass(frozen=True, repr=False, eq=False)
 class Samples:
@@ -221,14 +245,6 @@ def stack_samples(samples: Iterable[Sample], # of one size
     size = np.shape(samples[0].images)[1]
     *arrays, names = zip(*(check_sample(s, size) for s in samples))
     return Samples(*(np.stack(a) for a in arrays), np.array(names))
-
-def samples_of(people # `People` of pgp_nb.people.people
-    ) -> Samples:
-    "The embedded people as samples: everything is known but where the cameras stand, and which way they look unless the pairs are two views of one instant."
-    n, unknown = len(people), np.full((len(people), 2, 3, 3), np.nan, np.float32)
-    rotation = unknown if people.rotations is None else people.rotations
-    return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, rotation, unknown[..., 0],
-                   np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)), np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]))
 
 # %% ../../nbs/datasets/samples.ipynb #7d1e56c0
 _PICTURES = {"images": (".jpg", cv2.IMWRITE_JPEG_QUALITY, 95), "saliency": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6), "parts": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6)}
@@ -429,6 +445,15 @@ def make_shard(loader: Loader, folder: str, i: int, jobs: list[dict], size: int,
     "Make shard number i, unless it is there."
     entry = _whole_shard(Path(folder) / shard_name(i), key, size)
     return entry or write_shard(Path(folder), i, [m for job in jobs for m in make_job(loader, job, size)], size, key)
+
+# %% ../../nbs/datasets/samples.ipynb #609ffb53
+@contextmanager
+def interrupts_wait():
+    "SIGINT waits until the end of the block, and for good in processes started inside: an interruption is their parent's to handle, from their first line on."
+    if not hasattr(signal, "pthread_sigmask"): yield; return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try: yield
+    finally: signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 # %% ../../nbs/datasets/samples.ipynb #52201b6d
 def _start_worker():

@@ -6,13 +6,12 @@
 __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion', 'check_split', 'bodies_of', 'Filming',
            'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'film_views', 'noisy_saliency', 'pack_shard',
            'check_shard', 'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path',
-           'make_shard', 'serve_jobs', 'interrupts_wait', 'run_jobs', 'People', 'load_people', 'unpaired_poses',
-           'show_pairs']
+           'make_shard', 'serve_jobs', 'run_jobs', 'People', 'load_people', 'unpaired_poses', 'samples_of']
 
 # %% ../../nbs/people/people.ipynb #60e02818
 import ast, json, os, signal, subprocess, sys, threading, time, warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -24,14 +23,15 @@ import cv2
 import numpy as np
 import torch
 from tqdm.auto import tqdm
+from ..engine.files import write_atomically
+from ..conventions import BACKGROUND, N_JOINTS
+from ..kinematics import canonicalise
+from ..datasets.samples import Samples, fixed_intrinsics, interrupts_wait, show_pairs
 from .bodies import N_BODIES, retarget
 from .clothes import Person, random_person
-from ..conventions import BACKGROUND, N_JOINTS, UNKNOWN, draw_skeleton_2d, paint_labels
-from ..engine.files import write_atomically
-from ..kinematics import canonicalise
-from .motions import displacement, draw_key_poses, place_joints, sample_motion, to_upright
-from .rendering import camera_around, pose_person, render
 from .scenery import Background, PersonCamera, random_background
+from .rendering import camera_around, pose_person, render
+from .motions import displacement, draw_key_poses, place_joints, sample_motion, to_upright
 
 # %% ../../nbs/people/people.ipynb #8237ccec
 class Film(NamedTuple):
@@ -324,14 +324,6 @@ def serve_jobs() -> None:
         except Exception as e: answer = dict(kind=type(e).__name__, errno=getattr(e, "errno", None), message=str(getattr(e, "strerror", None) or e))
         print(json.dumps(answer), flush=True)
 
-@contextmanager
-def interrupts_wait():
-    "SIGINT waits until the end of the block, and for good in processes started inside: an interruption is their parent's to handle, from their first line on."
-    if not hasattr(signal, "pthread_sigmask"): yield; return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try: yield
-    finally: signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
 def _start_worker():
     path = os.pathsep.join([str(Path(str(files("pgp_nb"))).parent), os.environ.get("PYTHONPATH", "")])
     with interrupts_wait(): return subprocess.Popen([sys.executable, "-c", "from pgp_nb.people.people import serve_jobs; serve_jobs()"], text=True, stdin=subprocess.PIPE,
@@ -511,26 +503,11 @@ def unpaired_poses(
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
-# %% ../../nbs/people/people.ipynb #3064242b
-def _show_frame(row, pair, t):
-    size, q = len(pair.images[t]), pair.joints_2d[t]
-    labels, known = np.where(pair.parts[t] == UNKNOWN, BACKGROUND, pair.parts[t]), np.isfinite(q).all(-1)
-    pictures = pair.images[t], paint_labels(labels, pair.images[t], .5), pair.saliency[t]
-    for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
-    if known.any(): draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=.9)
-
-def show_pairs(
-    pairs: list[Pair], # or other pairs with `images`, `parts`, `saliency` and `joints_2d`
-    columns: int = 2, # pairs side by side
-    inches: float = 1.0, # side of a picture
-    ): # matplotlib figure
-    "Contact sheet: for source and target the frame, its parts and joints where they are known, the saliency."
-    import matplotlib.pyplot as plt
-    rows = -(-len(pairs) // columns)
-    fig, axes = plt.subplots(rows, 6 * columns, figsize=(6 * columns * inches, rows * inches), squeeze=False)
-    for ax in axes.flat: ax.axis("off")
-    for i, pair in enumerate(pairs):
-        row = axes[i // columns, 6 * (i % columns):]
-        for t in (0, 1): _show_frame(row[3 * t:3 * t + 3], pair, t)
-    fig.subplots_adjust(0, 0, 1, 1, .03, .03)
-    return fig
+# %% ../../nbs/people/people.ipynb #1c889212
+def samples_of(people: People # from `load_people`
+    ) -> Samples:
+    "The embedded people as samples: everything is known but where the cameras stand, and which way they look unless the pairs are two views of one instant."
+    n, unknown = len(people), np.full((len(people), 2, 3, 3), np.nan, np.float32)
+    rotation = unknown if people.rotations is None else people.rotations
+    return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, rotation, unknown[..., 0],
+                   np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)), np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]))
