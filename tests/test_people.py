@@ -1,5 +1,5 @@
 "The embedded data set: interruption, damage, full disks, process counts, real motion capture."
-import errno, os, signal, subprocess, sys, time, warnings
+import errno, multiprocessing, os, signal, subprocess, sys, threading, time, warnings
 from pathlib import Path
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import torch
 from pgp_nb.people import people as P
 from pgp_nb.camera import project
 from pgp_nb.conventions import BACKGROUND
+from pgp_nb.datasets.samples import read_manifest, read_samples
 
 ARRAYS = ("images", "masks", "saliency", "parts", "joints_3d", "joints_2d", "bodies")
 SIZE, SHARDS = 32, 4
@@ -14,7 +15,7 @@ N = SHARDS * P.PAIRS_PER_SHARD
 
 def load(root, n=N, workers=1, **kw): return P.load_people("train", n=n, size=SIZE, root=root, progress=False, workers=workers, **kw)
 def same(a, b): return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ARRAYS)
-def shards(root): return sorted(Path(root).rglob("[0-9]*.shard"))
+def shards(root): return sorted(Path(root).rglob("[0-9]*.npz"))
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
@@ -68,30 +69,75 @@ def test_full_disk_names_the_file_and_keeps_what_was_written(reference, tmp_path
         write(path, data[:100])
         raise OSError(errno.ENOSPC, "No space left on device")
     monkeypatch.setattr(Path, "write_bytes", full_after_two)
-    with pytest.raises(OSError, match=r"00002\.shard .*No space left on device.*PGP_DATA.*kept") as e: load(tmp_path)
+    with pytest.raises(OSError, match=r"00002\.npz .*No space left on device.*PGP_DATA.*kept") as e: load(tmp_path)
     assert e.value.errno == errno.ENOSPC
     files = [p.name for p in tmp_path.rglob("*") if p.is_file()]
-    assert sorted(files) == ["00000.shard", "00001.shard"]
+    assert sorted(files) == ["00000.npz", "00001.npz"]
     monkeypatch.undo()
     assert same(reference[0], load(tmp_path))
 
+def asked(code=None, **kw): return P.CachedPeople("train", 2 * P.PAIRS_PER_SHARD, 0, code=code or P.fingerprint(), **kw)
+
 def test_error_in_a_worker_process_arrives_here(tmp_path):
     (tmp_path / "file").write_text("")
-    job = dict(folder=str(tmp_path / "file"), split="train", size=SIZE, seed=0, filming=P.Filming(), code=P.fingerprint())
-    with pytest.raises(OSError, match=r"0000.\.shard belongs into the cache"): P.run_jobs([job | dict(shard=i) for i in range(2)], workers=2)
-    with pytest.raises(RuntimeError, match="shard 0: ValueError: unknown split"):
-        P.run_jobs([job | dict(shard=0, split="dev")] * 2, workers=2)
-    with pytest.raises(RuntimeError, match="pgp_nb was changed.*call again"):
-        P.run_jobs([job | dict(shard=0, code="older")] * 2, workers=2)
+    with pytest.raises(OSError, match=r"0000.\.npz .*belongs into the cache"): P.fill_cache(asked(), tmp_path / "file", SIZE, 2, False)
+    with pytest.raises(RuntimeError, match="pair .*: ValueError: .*broadcast"):
+        P.fill_cache(asked(filming=P.Filming(fill=(.5, .6, 7))), tmp_path / "bad", SIZE, 2, False)
+    with pytest.raises(RuntimeError, match="pgp_nb was changed.*call again"): P.fill_cache(asked("older"), tmp_path / "older", SIZE, 2, False)
+    assert not shards(tmp_path)
 
-def test_dead_worker_says_what_to_do(tmp_path, monkeypatch):
-    start = P._start_worker
-    def doomed():
-        worker = start()
-        worker.kill(); worker.wait()
-        return worker
-    monkeypatch.setattr(P, "_start_worker", doomed)
-    with pytest.raises(RuntimeError, match="worker process died.*call again"): load(tmp_path, workers=2)
+def test_dead_worker_says_what_to_do(tmp_path):
+    done = threading.Event()
+    def doom():
+        while not done.is_set():
+            for worker in multiprocessing.active_children(): worker.kill()
+            time.sleep(.01)
+    killer = threading.Thread(target=doom)
+    killer.start()
+    try:
+        with pytest.raises(RuntimeError, match="worker process died.*call again"): load(tmp_path, workers=2)
+    finally: done.set(); killer.join()
+    assert len(load(tmp_path, n=2)) == 2
+
+def test_scripts_need_no_guard(reference, tmp_path):
+    "Worker processes do not run the script again."
+    (tmp_path / "script.py").write_text(f"from pgp_nb.people.people import load_people\nprint('once')\n"
+                                        f"load_people('train', n={N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)\n")
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout == "once\n", done.stderr
+    assert same(reference[0], load(tmp_path))
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    code = f"from pgp_nb.people.people import load_people; load_people('train', n={50 * N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    while not shards(tmp_path) and child.poll() is None: time.sleep(.02)
+    child.kill()
+    child.communicate(timeout=20)  # its output ends when the last process that inherited it does
+    assert child.returncode == -signal.SIGKILL and len(shards(tmp_path)) < 50 * SHARDS
+
+def test_more_pairs_reuse_whole_shards_and_fewer_read_only_what_they_need(tmp_path):
+    load(tmp_path, n=20)
+    before = {p: p.stat().st_mtime_ns for p in shards(tmp_path)}
+    load(tmp_path, n=33)
+    assert len(before) == 2 and len(shards(tmp_path)) == 3 and all(p.stat().st_mtime_ns == t for p, t in before.items())
+    shards(tmp_path)[2].write_bytes(b"no longer a shard")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(load(tmp_path, n=32)) == 32
+    manifest = read_manifest(shards(tmp_path)[0].parent)
+    assert manifest["number"] == 48, "a smaller request forgets what is there"
+
+def test_the_cache_is_a_prepared_folder(reference):
+    people, root = reference
+    samples = read_samples(shards(root)[0].parent)
+    for k in ("images", "parts", "joints_3d", "joints_2d"): assert np.array_equal(getattr(samples, k), getattr(people, k))
+    assert np.array_equal(samples.saliency, people.masks * np.uint8(255))
+
+def test_two_processes_may_fill_one_cache(reference, tmp_path):
+    code = f"import sys; from pgp_nb.people.people import load_people; load_people('train', n=int(sys.argv[1]), size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=1)"
+    children = [subprocess.Popen([sys.executable, "-c", code, str(n)], stderr=subprocess.PIPE, text=True) for n in (N, 20)]
+    for child in children: assert not child.communicate(timeout=120)[1] and child.returncode == 0
+    assert same(reference[0], load(tmp_path))
 
 def test_bad_requests(tmp_path):
     (tmp_path / "file").write_text("")
@@ -103,7 +149,7 @@ def test_bad_requests(tmp_path):
 
 def test_old_temporary_files_are_swept(reference):
     folder = shards(reference[1])[0].parent
-    old, new = folder / ".00009.1.tmp.shard", folder / ".00009.2.tmp.shard"
+    old, new = folder / ".00009.1.tmp.npz", folder / ".00009.2.tmp.npz"
     for p in (old, new): p.write_text("half")
     os.utime(old, (0, 0))
     load(reference[1])

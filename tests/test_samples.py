@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pgp_nb.datasets import samples as S
-from pgp_nb.datasets.prepare import EmbeddedPeople
+from pgp_nb.people.people import EmbeddedPeople
 
 SIZE, PAIRS = 32, 48
 LOADER = EmbeddedPeople("val", PAIRS)
@@ -141,3 +141,33 @@ def test_a_bad_loader_is_named(tmp_path):
     class Wrong(EmbeddedPeople):
         def make(self, job, size): return [random_sample(0)._replace(saliency=np.zeros((2, 3, 3), np.uint8))]
     with pytest.raises(ValueError, match="noise/ü 0.*saliency has shape"): S.prepare(Wrong("val", 1), tmp_path, 16, progress=False)
+
+
+def test_damaged_shards_are_announced_and_made_again(reference, tmp_path):
+    "With or without a manifest, whole ones stay."
+    prepared(tmp_path)
+    for manifest in (True, False):
+        path = tmp_path / "00001.npz"
+        whole, before = path.read_bytes(), {p: p.stat().st_mtime_ns for p in tmp_path.glob("0*.npz") if p != path}
+        path.write_bytes(whole[:-10])
+        if not manifest: (tmp_path / S.MANIFEST).unlink()
+        with pytest.warns(UserWarning, match="00001.npz is damaged.*made again") as said: assert prepared(tmp_path) == reference[1]
+        assert len(said) == 1 and path.read_bytes() == whole and all(p.stat().st_mtime_ns == t for p, t in before.items())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_shard_that_counts_as_whole_holds_what_was_written(tmp_path_factory, data):
+    "Whatever is cut or changed: damage is found, or it touches no sample."
+    samples = [random_sample(i) for i in range(2)]
+    whole = S.pack_samples(samples, 16, {"key": "k", "skips": []})
+    raw = bytearray(whole[:data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole)
+    for _ in range(data.draw(st.integers(0, 4))):
+        if raw: raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "00000.npz"
+    path.write_bytes(raw)
+    try: entry = S._whole_shard(path, "k")
+    except ValueError as e: assert "is damaged" in str(e); return
+    assert entry["number"] == 2
+    back, true = S.unpack_samples(bytes(raw), 16), S.unpack_samples(whole, 16)
+    for k in S.Sample._fields: np.testing.assert_array_equal(getattr(back, k), getattr(true, k))

@@ -3,7 +3,7 @@ import os, shutil
 from pathlib import Path
 import cv2, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
-from pgp_nb.prediction import crop, square_around
+from pgp_nb.engine.images import crop, square_around
 from pgp_nb.datasets.samples import Skip, prepare, read_samples
 from pgp_nb.datasets.videos import (OnnxDetector, Track, Videos, Views, box_iou, find_shots, mine_pairs, moving_masks, person_logits, read_frames, shot_pairs, stands_still)
 

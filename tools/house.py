@@ -20,6 +20,7 @@ datasets.matlab datasets.saliency datasets.human36m datasets.mpi_inf_3dhp datase
 engine.loading engine.runs engine.commands
 synthesis prediction widgets
 bootstrap.film_labels
+explanations.diagnosis explanations.recipe
 """.split()
 
 

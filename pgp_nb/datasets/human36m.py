@@ -23,7 +23,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from ..conventions import N_JOINTS, convert_joints
 from ..engine.files import write_atomically
-from ..prediction import read_image
+from ..engine.images import read_image
 from .saliency import foreground, static_background
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 

@@ -4,19 +4,24 @@
 
 # %% auto #0
 __all__ = ['SEGMENTS', 'SIX_PARTS', 'read_joints', 'write_lsp', 'joints_of', 'segments_to_parts', 'six_to_parts',
-           'label_agreement', 'read_labels', 'photograph_saliency', 'LSP', 'UP31']
+           'label_agreement', 'read_labels', 'photograph_saliency', 'LSP', 'UP31', 'Photograph', 'lsp_photographs',
+           'sample_photographs']
 
 # %% ../../nbs/datasets/lsp.ipynb #d63262b2
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 from ..conventions import BACKGROUND, COARSE_PARTS, JOINT_ORDERS, N_JOINTS, PARTS, PART_MIRROR, PART_NAMES, UNKNOWN, convert_joints, convert_visible
 from ..engine.files import write_atomically
-from .matlab import read_mat
-from ..prediction import read_image
+from ..engine.images import read_image
 from .samples import Sample, Skip, box_of, crop_frame, pair_of
+from .matlab import read_mat
+from .saliency import saliency
 
 # %% ../../nbs/datasets/lsp.ipynb #b7932d0f
 def read_joints(path: str | Path # joints.mat
@@ -129,7 +134,6 @@ def read_labels(path: str | Path # PNG
 def photograph_saliency(image: np.ndarray # (H,W,3) uint8 RGB
     ) -> np.ndarray:                      # (H,W) uint8
     "m_sal of a photograph by robust background detection. Raises `ImportError` naming the extra that it needs."
-    from pgp_nb.datasets.saliency import saliency
     return (saliency(image) * 255 + 0.5).astype(np.uint8)
 
 @lru_cache(4)
@@ -203,3 +207,43 @@ class UP31:
         if len(x) < self.least * parts.size: return [Skip(job["image"], "hardly any pixel is labelled")]
         frame = crop_frame(image, (x.min(), y.min(), x.max() + 1, y.max() + 1), size, photograph_saliency(image) if self.saliency else None, parts)
         return [pair_of(frame, frame, job["image"])]
+
+# %% ../../nbs/datasets/lsp.ipynb #d719a7ed
+class Photograph(NamedTuple):
+    "A photograph with its annotation."
+    title: str
+    image: np.ndarray   # (H,W,3) uint8 RGB
+    joints_2d: Tensor   # (17,2) px
+    visible: Tensor     # (17,) bool: annotated, not derived from other joints
+
+    @property
+    def box(self) -> tuple[float, ...]:
+        "The box around the annotated joints."
+        q = self.joints_2d[self.visible]
+        return (*q.amin(0).tolist(), *q.amax(0).tolist())
+
+# %% ../../nbs/datasets/lsp.ipynb #e77593dd
+def lsp_photographs(folder: Path, n: int) -> list[Photograph]:
+    "The first `n` completely annotated photographs of a folder in the layout of LSP-extended."
+    if not (folder / "joints.mat").is_file(): return []
+    joints, labelled, _ = read_joints(folder / "joints.mat")
+    files = sorted((folder / "images").glob("*.jpg"))
+    whole = np.flatnonzero(labelled[:len(files)].all(1))[:n]
+    clicked, exact = convert_joints(torch.from_numpy(joints[whole]).float(), "lsp"), torch.tensor(JOINT_ORDERS["lsp"].exact)
+    return [Photograph("LSP", read_image(files[i]), q, exact) for i, q in zip(whole, clicked)]
+
+# %% ../../nbs/datasets/lsp.ipynb #a9a4b943
+def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_samples and lsp_extended_sample
+        lsp: int = 6                       # photographs of LSP-extended
+    ) -> list[Photograph]:
+    "The sample frames of three data sets, those that are present. Reads the samples' own npz and mat files only."
+    folder, found = Path(folder), []
+    all_joints = torch.ones(N_JOINTS, dtype=torch.bool)
+    for title, part, source in (("H3.6M", "h36m_samples", None), ("3DHP", "mpi_inf_3dhp_samples", "mpi_inf_3dhp_test")):
+        for file in sorted((folder / part).glob("test_*.npz")):
+            with np.load(file) as z:
+                if z["part"].shape[1] != N_JOINTS: continue
+                for name, q in zip(z["imgname"], torch.from_numpy(z["part"][..., :2]).float()):
+                    match = sorted((folder / part).rglob(Path(str(name)).name))
+                    if match: found.append(Photograph(title, read_image(match[0]), convert_joints(q, source) if source else q, all_joints))
+    return found + lsp_photographs(folder / "lsp_extended_sample", lsp)

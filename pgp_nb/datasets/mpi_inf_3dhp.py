@@ -21,7 +21,7 @@ from ..conventions import N_JOINTS, convert_joints
 from ..evaluation import PCK_JOINTS, auc_3d, mpjpe, pck_3d
 from .human36m import pick_pairs, video_frames
 from .matlab import read_mat
-from ..prediction import read_image
+from ..engine.images import read_image
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #ba2807c3

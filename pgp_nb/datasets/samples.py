@@ -4,32 +4,35 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'VERSION', 'MANIFEST', 'Sample', 'check_sample', 'fixed_intrinsics', 'Frame', 'crop_map', 'crop_parts',
-           'crop_points', 'crop_intrinsics', 'box_of', 'crop_frame', 'pair_of', 'Samples', 'stack_samples',
-           'samples_of', 'pack_samples', 'unpack_samples', 'Skip', 'count_skips', 'shard_name', 'write_shard',
-           'write_manifest', 'summary', 'write_samples', 'read_manifest', 'read_samples', 'Loader', 'make_job',
-           'make_shard', 'prepare', 'training_arrays', 'check_poses', 'write_poses', 'read_poses']
+           'crop_points', 'crop_intrinsics', 'box_of', 'crop_frame', 'pair_of', 'show_pairs', 'Samples',
+           'stack_samples', 'pack_samples', 'unpack_samples', 'Skip', 'count_skips', 'shard_name', 'write_shard',
+           'write_manifest', 'summary', 'write_samples', 'read_manifest', 'read_shards', 'read_samples', 'Loader',
+           'make_job', 'make_shard', 'interrupts_wait', 'make_shards', 'prepare', 'training_arrays', 'check_poses',
+           'write_poses', 'read_poses']
 
 # %% ../../nbs/datasets/samples.ipynb #f9a3930d
-import json, signal
+import json, os, signal, sys, warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from io import BytesIO
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
+from types import ModuleType
 from typing import NamedTuple, Protocol
+from zipfile import ZipFile
 import cv2
 import numpy as np
 import torch
 from tqdm.auto import tqdm
+from ..engine.files import sweep, write_atomically, write_json
+from ..engine.images import crop, square_around
+from ..conventions import BACKGROUND, N_JOINTS, UNKNOWN, draw_skeleton_2d, paint_labels
 from ..camera import FOCAL
-from ..conventions import BACKGROUND, N_JOINTS, UNKNOWN
-from ..engine.files import write_atomically, write_json
-from ..people.people import interrupts_wait, show_pairs
-from ..prediction import crop, square_around
 
 # %% ../../nbs/datasets/samples.ipynb #7c8a5422
 class Sample(NamedTuple):
@@ -175,6 +178,30 @@ def pair_of(source: Frame, target: Frame, name: str # where they come from
     "Two frames as a sample. Raises `ValueError` naming the field that breaks the rules."
     return check_sample(Sample(*(np.stack(pair) for pair in zip(source, target)), name))
 
+# %% ../../nbs/datasets/samples.ipynb #3064242b
+def _show_frame(row, pair, t):
+    size, q = len(pair.images[t]), pair.joints_2d[t]
+    labels, known = np.where(pair.parts[t] == UNKNOWN, BACKGROUND, pair.parts[t]), np.isfinite(q).all(-1)
+    pictures = pair.images[t], paint_labels(labels, pair.images[t], .5), pair.saliency[t]
+    for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
+    if known.any(): draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=.9)
+
+def show_pairs(
+    pairs: list, # of `Sample` or other pairs with `images`, `parts`, `saliency` and `joints_2d`
+    columns: int = 2, # pairs side by side
+    inches: float = 1.0, # side of a picture
+    ): # matplotlib figure
+    "Contact sheet: for source and target the frame, its parts and joints where they are known, the saliency."
+    import matplotlib.pyplot as plt
+    rows = -(-len(pairs) // columns)
+    fig, axes = plt.subplots(rows, 6 * columns, figsize=(6 * columns * inches, rows * inches), squeeze=False)
+    for ax in axes.flat: ax.axis("off")
+    for i, pair in enumerate(pairs):
+        row = axes[i // columns, 6 * (i % columns):]
+        for t in (0, 1): _show_frame(row[3 * t:3 * t + 3], pair, t)
+    fig.subplots_adjust(0, 0, 1, 1, .03, .03)
+    return fig
+
 # %% ../../nbs/datasets/samples.ipynb #6e265842
 @dataclass(frozen=True, repr=False, eq=False)
 class Samples:
@@ -221,14 +248,6 @@ def stack_samples(samples: Iterable[Sample], # of one size
     size = np.shape(samples[0].images)[1]
     *arrays, names = zip(*(check_sample(s, size) for s in samples))
     return Samples(*(np.stack(a) for a in arrays), np.array(names))
-
-def samples_of(people # `People` of pgp_nb.people.people
-    ) -> Samples:
-    "The embedded people as samples: everything is known but where the cameras stand, and which way they look unless the pairs are two views of one instant."
-    n, unknown = len(people), np.full((len(people), 2, 3, 3), np.nan, np.float32)
-    rotation = unknown if people.rotations is None else people.rotations
-    return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, rotation, unknown[..., 0],
-                   np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)), np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]))
 
 # %% ../../nbs/datasets/samples.ipynb #7d1e56c0
 _PICTURES = {"images": (".jpg", cv2.IMWRITE_JPEG_QUALITY, 95), "saliency": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6), "parts": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6)}
@@ -373,6 +392,25 @@ def _read_shard(folder: Path, entry: dict, size: int, chosen: np.ndarray) -> Sam
     if sha256(data).hexdigest() != entry["sha256"]: raise ValueError(f"shard {path.name} was cut or changed: delete it and {again}")
     return unpack_samples(data, size, chosen)
 
+# %% ../../nbs/datasets/samples.ipynb #c6afa6c9
+def read_shards(folder: Path,   # prepared folder
+        entries: list[dict],    # of the manifest: file, number and sha256 of each shard
+        size: int,              # side of the images, px
+        chosen: np.ndarray,     # (N,) bool: which of all their samples
+        progress: bool = False  # show a progress bar
+    ) -> Samples:
+    "Some samples of some shards, decoded by all cores; shards without a chosen sample are not looked at. Raises `ValueError` naming the shard that is missing, cut or changed."
+    n, done = int(chosen.sum()), 0
+    out = {name: np.empty((n, 2, *shape), dtype) for name, (shape, dtype) in _shapes(size).items()} | {"name": np.empty(n, object)}
+    parts = np.split(chosen, np.cumsum([entry["number"] for entry in entries])[:-1])
+    wanted = [(entry, part) for entry, part in zip(entries, parts) if part.any()]
+    with ThreadPoolExecutor() as pool:
+        shards = pool.map(lambda task: _read_shard(folder, task[0], size, task[1]), wanted)
+        for shard in tqdm(shards, total=len(wanted), unit=" shards", disable=not progress):
+            for name, x in out.items(): x[done:done + len(shard)] = getattr(shard, name)
+            done += len(shard)
+    return Samples(**out | {"name": out["name"].astype(np.str_)})
+
 # %% ../../nbs/datasets/samples.ipynb #19f97b03
 def read_samples(folder: str | Path, # prepared folder
         n: int | None = None,        # how many, evenly spread over the folder; default: all
@@ -380,18 +418,11 @@ def read_samples(folder: str | Path, # prepared folder
     ) -> Samples:
     "The samples of a prepared folder. Raises `FileNotFoundError` or `ValueError` naming the shard that is missing, cut or changed, or when it holds fewer than n."
     folder, manifest = Path(folder), read_manifest(folder)
-    size, number, shards = manifest["size"], manifest["number"], manifest["shards"]
+    number = manifest["number"]
     if n is not None and not 1 <= n <= number: raise ValueError(f"{n} samples wanted from {folder.name}, which holds {number}")
-    n, done, chosen = n or number, 0, np.zeros(number, bool)
-    chosen[np.arange(n) * number // n] = True
-    out = {name: np.empty((n, 2, *shape), dtype) for name, (shape, dtype) in _shapes(size).items()} | {"name": np.empty(n, object)}
-    parts = np.split(chosen, np.cumsum([entry["number"] for entry in shards])[:-1])
-    wanted = [(entry, part) for entry, part in zip(shards, parts) if part.any()]
-    with ThreadPoolExecutor() as pool:
-        for shard in tqdm(pool.map(lambda task: _read_shard(folder, task[0], size, task[1]), wanted), total=len(wanted), unit=" shards", disable=not progress):
-            for name, x in out.items(): x[done:done + len(shard)] = getattr(shard, name)
-            done += len(shard)
-    return Samples(*(out[f.name].astype(np.str_) if f.name == "name" else out[f.name] for f in fields(Samples)))
+    chosen = np.zeros(number, bool)
+    chosen[np.arange(n or number) * number // (n or number)] = True
+    return read_shards(folder, manifest["shards"], manifest["size"], chosen, progress)
 
 # %% ../../nbs/datasets/samples.ipynb #6c284e5d
 class Loader(Protocol):
@@ -416,33 +447,71 @@ def _key(*values) -> str:
     "A fingerprint of JSON-able values."
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
-def _whole_shard(path: Path, key: str, size: int) -> dict | None:
-    "The manifest entry of a shard that is there, whole and made with these settings; else None."
-    try:
-        data = path.read_bytes()
-        with np.load(BytesIO(data), allow_pickle=False) as z: about = json.loads(str(z["about"]))
-        if about["key"] != key: return None
-        return _entry(int(path.stem), data, len(unpack_samples(data, size)), about["skips"])
-    except Exception: return None
+def _setting(loader: Loader, size: int, jobs_per_shard: int) -> str:
+    "The fingerprint of what all shards of a folder have in common."
+    return _key(FORMAT, VERSION, loader.name, loader.about, size, jobs_per_shard)
 
 def make_shard(loader: Loader, folder: str, i: int, jobs: list[dict], size: int, key: str) -> dict: # its entry in the manifest
-    "Make shard number i, unless it is there."
-    entry = _whole_shard(Path(folder) / shard_name(i), key, size)
-    return entry or write_shard(Path(folder), i, [m for job in jobs for m in make_job(loader, job, size)], size, key)
+    "Make shard number i."
+    return write_shard(Path(folder), i, [m for job in jobs for m in make_job(loader, job, size)], size, key)
+
+# %% ../../nbs/datasets/samples.ipynb #e42d9353
+def _whole_shard(path: Path, key: str) -> dict | None:
+    "The manifest entry of a shard that is there and was made with these settings, else None. Raises `ValueError` if it is damaged."
+    if not path.is_file(): return None
+    data = path.read_bytes()
+    try:
+        if ZipFile(BytesIO(data)).testzip(): raise ValueError("a checksum does not hold")
+        with _ONE_HEADER, np.load(BytesIO(data), allow_pickle=False) as z: about, number = json.loads(str(z["about"])), len(z["name"])
+        return _entry(int(path.stem), data, number, about["skips"]) if about["key"] == key else None
+    except Exception as e: raise ValueError(f"{path} is damaged ({str(e) or type(e).__name__}): it was cut or changed, and is made again now") from e
+
+def _whole_shards(folder: Path, keys: list[str]) -> list[dict | None]:
+    "`_whole_shard` of each shard; damaged ones are announced and count as missing."
+    def look(i):
+        try: return _whole_shard(folder / shard_name(i), keys[i])
+        except ValueError as e: return e
+    with ThreadPoolExecutor() as pool: found = list(pool.map(look, range(len(keys))))
+    for e in found:
+        if isinstance(e, ValueError): warnings.warn(str(e), stacklevel=4)
+    return [e if isinstance(e, dict) else None for e in found]
+
+# %% ../../nbs/datasets/samples.ipynb #609ffb53
+@contextmanager
+def interrupts_wait():
+    "SIGINT waits until the end of the block, and for good in processes started inside: an interruption is their parent's to handle, from their first line on."
+    if not hasattr(signal, "pthread_sigmask"): yield; return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try: yield
+    finally: signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 # %% ../../nbs/datasets/samples.ipynb #52201b6d
+@contextmanager
+def _starting_workers(loader: Loader):
+    "Processes started in this block leave interruptions to their parent, keep to one core, and do not run the caller's script again unless the loader is defined there."
+    main, threads = sys.modules["__main__"], os.environ.get("OMP_NUM_THREADS")
+    if type(loader).__module__ != "__main__": sys.modules["__main__"] = ModuleType("__main__")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        with interrupts_wait(): yield
+    finally:
+        sys.modules["__main__"] = main
+        if threads is None: del os.environ["OMP_NUM_THREADS"]
+        else: os.environ["OMP_NUM_THREADS"] = threads
+
 def _start_worker():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1), torch.set_num_threads(1)
+    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
 def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
-    "`make_shard` of each task, here or in other processes: number of the task and entry of the shard, in any order."
+    "`make_shard` of each task, here or in other processes: number of the shard and its entry, in any order."
     if min(workers, len(tasks)) <= 1:
-        yield from ((i, make_shard(*task)) for i, task in enumerate(tasks))
+        yield from ((task[2], make_shard(*task)) for task in tasks)
         return
     pool, others = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _start_worker), set(active_children())
     try:
-        with interrupts_wait(): futures = {pool.submit(make_shard, *task): i for i, task in enumerate(tasks)}
+        with _starting_workers(tasks[0][0]): futures = {pool.submit(make_shard, *task): task[2] for task in tasks}
         for future in as_completed(futures): yield futures[future], future.result()
     except BaseException as e:
         for worker in set(active_children()) - others: worker.terminate()
@@ -450,12 +519,33 @@ def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
         raise
     finally: pool.shutdown(cancel_futures=True)
 
+# %% ../../nbs/datasets/samples.ipynb #435b9ae7
+def make_shards(loader: Loader,  # the data set
+        jobs: list[dict],        # its jobs
+        folder: Path,            # where to, made if need be
+        size: int,               # side of the images, px
+        jobs_per_shard: int,     # jobs whose samples share a file
+        workers: int = 1,        # processes
+        progress: bool = True    # show a progress bar if something is made
+    ) -> list[dict]:             # their entries in a manifest
+    "The shards of some jobs. Whole ones made with the same settings stay, damaged ones are announced and made again. Raises `OSError` when a file cannot be written; what was written stays."
+    setting = _setting(loader, size, jobs_per_shard)
+    groups = [jobs[i:i + jobs_per_shard] for i in range(0, len(jobs), jobs_per_shard)]
+    keys = [_key(setting, group) for group in groups]
+    sweep(folder)
+    entries = _whole_shards(folder, keys)
+    tasks = [(loader, str(folder), i, groups[i], size, keys[i]) for i, entry in enumerate(entries) if entry is None]
+    there = len(jobs) - sum(len(task[3]) for task in tasks)
+    with tqdm(total=len(jobs), initial=there, desc=loader.name, unit=" jobs", disable=not (progress and tasks)) as bar:
+        for i, entry in _run(tasks, workers): entries[i] = entry; bar.update(len(groups[i]))
+    return entries
+
 # %% ../../nbs/datasets/samples.ipynb #cb517721
 def prepare(loader: Loader,          # the data set
         folder: str | Path,          # where to, made if need be
         size: int = 128,             # side of the images, px
         jobs_per_shard: int | None = None, # jobs whose samples share a file; default: a 64th of all, at least 1 and at most 64
-        workers: int = 1,            # processes; scripts that ask for more need the guard `if __name__ == "__main__":`
+        workers: int = 1,            # processes
         progress: bool = True        # show a progress bar
     ) -> dict:                       # the manifest; `summary` puts it into words
     "Make all samples of a data set and write them as a prepared folder; shards that are there are kept. Raises `ValueError` for no jobs, nothing kept or a folder of something else, `OSError` when a file cannot be written."
@@ -463,14 +553,10 @@ def prepare(loader: Loader,          # the data set
     if not jobs: raise ValueError(f"{loader.name}: nothing to prepare with {loader.about}")
     if jobs_per_shard is None: jobs_per_shard = max(1, min(64, len(jobs) // 64))
     if size < 16 or jobs_per_shard < 1 or workers < 1: raise ValueError(f"size {size}, jobs_per_shard {jobs_per_shard}, workers {workers}: at least 16, 1 and 1")
-    about, setting = {"loader": loader.name, **loader.about}, _key(FORMAT, VERSION, loader.name, loader.about, size, jobs_per_shard)
+    about, setting = {"loader": loader.name, **loader.about}, _setting(loader, size, jobs_per_shard)
     if (folder / MANIFEST).is_file() and read_manifest(folder)["key"] not in ("", setting):
         raise ValueError(f"{folder.name} was prepared from another data set or with other settings ({read_manifest(folder)['about']}, {read_manifest(folder)['size']} px): choose another folder, or delete this one")
-    groups = [jobs[i:i + jobs_per_shard] for i in range(0, len(jobs), jobs_per_shard)]
-    tasks, entries = [(loader, str(folder), i, group, size, _key(setting, group)) for i, group in enumerate(groups)], [None] * len(groups)
-    with tqdm(total=len(jobs), desc=loader.name, unit=" jobs", disable=not progress) as bar:
-        for i, entry in _run(tasks, workers): entries[i] = entry; bar.update(len(groups[i]))
-    return write_manifest(folder, entries, size, about, setting)
+    return write_manifest(folder, make_shards(loader, jobs, folder, size, jobs_per_shard, workers, progress), size, about, setting)
 
 # %% ../../nbs/datasets/samples.ipynb #535e9d5d
 def training_arrays(samples: Samples  # from `read_samples` or `samples_of`

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from fastcore.basics import patch
-from ..prediction import crop, read_image, square_around
+from ..engine.images import crop, read_image, square_around
 from .saliency import foreground, median_of_rows, saliency, static_background
 from .samples import Frame, Sample, Skip, crop_frame, pair_of
 

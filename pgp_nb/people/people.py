@@ -4,34 +4,30 @@
 
 # %% auto #0
 __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion', 'check_split', 'bodies_of', 'Filming',
-           'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'film_views', 'noisy_saliency', 'pack_shard',
-           'check_shard', 'unpack_shard', 'write_shard', 'default_root', 'fingerprint', 'cache_folder', 'shard_path',
-           'make_shard', 'serve_jobs', 'interrupts_wait', 'run_jobs', 'People', 'load_people', 'unpaired_poses',
-           'show_pairs']
+           'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'film_views', 'noisy_saliency', 'pair_saliency',
+           'sample_of', 'EmbeddedPeople', 'fingerprint', 'CachedPeople', 'default_root', 'cache_folder', 'fill_cache',
+           'People', 'load_people', 'unpaired_poses', 'samples_of']
 
 # %% ../../nbs/people/people.ipynb #60e02818
-import ast, json, os, signal, subprocess, sys, threading, time, warnings
+import ast, json, os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 import cv2
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from ..conventions import BACKGROUND, N_JOINTS
+from ..kinematics import canonicalise
+from ..datasets.samples import FORMAT, VERSION, Sample, Samples, Skip, fixed_intrinsics, make_shards, read_manifest, read_shards, show_pairs, write_manifest
 from .bodies import N_BODIES, retarget
 from .clothes import Person, random_person
-from ..conventions import BACKGROUND, N_JOINTS, UNKNOWN, draw_skeleton_2d, paint_labels
-from ..engine.files import write_atomically
-from ..kinematics import canonicalise
-from .motions import displacement, draw_key_poses, place_joints, sample_motion, to_upright
-from .rendering import camera_around, pose_person, render
 from .scenery import Background, PersonCamera, random_background
+from .rendering import camera_around, pose_person, render
+from .motions import displacement, draw_key_poses, place_joints, sample_motion, to_upright
 
 # %% ../../nbs/people/people.ipynb #8237ccec
 class Film(NamedTuple):
@@ -224,64 +220,49 @@ def noisy_saliency(
     m = m * rng.uniform(1 - .4 * s, 1) + _waves((h, w), .2 * s, rng)
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
-# %% ../../nbs/people/people.ipynb #75b348e8
-PAIRS_PER_SHARD = 16
-_MAGIC = b"pgp_nb people 1\n"
+# %% ../../nbs/people/people.ipynb #3cc78f6d
+def pair_saliency(
+    masks: np.ndarray, # (2,H,W) bool, the person in source and target
+    quality: float, # as for `noisy_saliency`
+    split: str, index: int, seed: int, # as for `film_pair`
+    ) -> np.ndarray: # (2,H,W) uint8
+    "The noisy saliency of pair number `index`."
+    key = seed, SPLITS.index(split), index
+    return np.stack([noisy_saliency(m, quality, np.random.default_rng([*key, t])) for t, m in enumerate(masks)])
 
-def _encode(images, extension, *options):
-    "Concatenated image files (bytes as uint8) and their lengths."
-    blobs = [cv2.imencode(extension, x, options)[1].ravel() for x in images]
-    return np.concatenate(blobs), np.array([len(b) for b in blobs], np.int32)
+# %% ../../nbs/people/people.ipynb #e9df4f6c
+def sample_of(
+    split: str, index: int, size: int, seed: int, # as for `film_pair`
+    filming: Filming = Filming(), # how it is filmed
+    views: bool = False, # two cameras at one instant, see `film_views`
+    ) -> Sample:
+    "Pair number `index` as a sample."
+    a, unknown = (film_views if views else film_pair)(split, index, size, seed, filming), np.full((2, 3, 3), np.nan, np.float32)
+    return Sample(a["images"], (a["parts"] != BACKGROUND) * np.uint8(255), a["parts"], a["joints_3d"], a["joints_2d"], a.get("rotations", unknown),
+                  unknown[..., 0], np.stack([fixed_intrinsics(size)] * 2), f"people/{split}/{seed}/{index}/{a['bodies']}")
 
-def _decode(blob, lengths, flag):
-    return np.stack([cv2.imdecode(b, flag) for b in np.split(blob, np.cumsum(lengths)[:-1])])
+# %% ../../nbs/people/people.ipynb #c2e034ac
+@dataclass(frozen=True)
+class EmbeddedPeople:
+    "Loader of the embedded people: pair i is pair i of `load_people`. Raises `ValueError` for an unknown split."
+    split: str = "train"           # train, val or test: other bodies, clothes, places and motions
+    pairs: int = 5000              # how many
+    seed: int = 0                  # another seed, another data set
+    saliency_quality: float = 0.7  # of m_sal, 0..1
+    views: bool = False            # pairs of two cameras at one instant
+    name: ClassVar[str] = "people"
 
-# %% ../../nbs/people/people.ipynb #0a7c49df
-def pack_shard(
-    pairs: list[dict], # from `film_pair`
-    ) -> bytes: # contents of a shard file
-    "Pairs as the bytes of a shard, checksum first."
-    joined = {k: np.stack([p[k] for p in pairs]) for k in pairs[0]}
-    images, parts = joined.pop("images"), joined.pop("parts")
-    bgr = [cv2.cvtColor(x, cv2.COLOR_RGB2BGR) for x in images.reshape(-1, *images.shape[2:])]
-    jpeg, jpeg_lengths = _encode(bgr, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95)
-    png, png_lengths = _encode(parts.reshape(-1, *parts.shape[2:]), ".png", cv2.IMWRITE_PNG_COMPRESSION, 9)
-    buffer = BytesIO()
-    np.savez(buffer, jpeg=jpeg, jpeg_lengths=jpeg_lengths, png=png, png_lengths=png_lengths, **joined)
-    return _MAGIC + sha256(buffer.getvalue()).digest() + buffer.getvalue()
+    @property
+    def about(self) -> dict: return {f.name: getattr(self, f.name) for f in fields(self)}
 
-# %% ../../nbs/people/people.ipynb #4e756b9d
-def check_shard(
-    raw: bytes, # contents of a shard file
-    ) -> bytes: # its `.npz`
-    "What follows the checksum. Raises `ValueError` if that does not hold."
-    head = len(_MAGIC) + 32
-    if raw[:head] != _MAGIC + sha256(raw[head:]).digest(): raise ValueError("the checksum does not hold: the file was cut or changed")
-    return raw[head:]
+    def jobs(self) -> list[dict]:
+        check_split(self.split)
+        return [{"pair": i} for i in range(self.pairs)]
 
-def unpack_shard(
-    raw: bytes, # contents of a shard file
-    ) -> dict: # arrays with the pairs along the first axis
-    "The pairs of a shard. Raises `ValueError` if its checksum does not hold."
-    with np.load(BytesIO(check_shard(raw))) as z: a = dict(z)
-    images = _decode(a.pop("jpeg"), a.pop("jpeg_lengths"), cv2.IMREAD_COLOR)[..., ::-1]
-    parts = _decode(a.pop("png"), a.pop("png_lengths"), cv2.IMREAD_GRAYSCALE)
-    return a | dict(images=images.reshape(-1, 2, *images.shape[1:]), parts=parts.reshape(-1, 2, *parts.shape[1:]))
-
-# %% ../../nbs/people/people.ipynb #bd8ad65b
-def write_shard(
-    path: Path, # where it goes
-    data: bytes, # from `pack_shard`
-    ) -> None:
-    "Write a shard atomically. Raises `OSError` naming the file and the remedy; nothing incomplete is left."
-    try: write_atomically(path, lambda temporary: temporary.write_bytes(data))
-    except OSError as e:
-        raise OSError(e.errno, f"{e.strerror}. {path.name} belongs into the cache {path.parent}: set PGP_DATA (or root=) "
-                      "to a folder on another disk if need be, and call again; shards written before are kept and not made again") from e
-
-def default_root() -> Path: # folder of the cache
-    "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
-    return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
+    def make(self, job: dict, size: int) -> list[Sample | Skip]:
+        sample = sample_of(self.split, job["pair"], size, self.seed, views=self.views)
+        saliency = pair_saliency(sample.saliency > 0, self.saliency_quality, self.split, job["pair"], self.seed)
+        return [sample._replace(saliency=saliency, name=sample.name.rpartition("/")[0])]
 
 # %% ../../nbs/people/people.ipynb #95a44be7
 @cache
@@ -293,103 +274,57 @@ def fingerprint() -> str: # 8 hexadecimal digits
         h.update(ast.dump(ast.parse((package / f"{name}.py").read_text(encoding="utf8"))).encode())
     return h.hexdigest()[:8]
 
-def cache_folder(root, split, size, seed, filming, views=False) -> Path:
+PAIRS_PER_SHARD = 16
+
+@dataclass(frozen=True)
+class CachedPeople:
+    "Loader of the cache: the first pairs of a data set, with their true masks. Raises `RuntimeError` where another process runs other code."
+    split: str       # train, val or test
+    pairs: int       # how many
+    seed: int        # another seed, another data set
+    filming: Filming = Filming()  # how they are filmed
+    views: bool = False           # pairs of two cameras at one instant
+    code: str = ""                # `fingerprint` of the code that asks
+
+    @property
+    def name(self) -> str: return f"people/{self.split}"
+    @property
+    def about(self) -> dict: return dict(split=self.split, seed=self.seed, filming=self.filming, views=self.views, code=self.code)
+    def jobs(self) -> list[dict]: return [{"pair": i} for i in range(self.pairs)]
+
+    def make(self, job: dict, size: int) -> list[Sample | Skip]:
+        if self.code != fingerprint(): raise RuntimeError("pgp_nb was changed while pairs were being made: restart Python and call again")
+        try: return [sample_of(self.split, job["pair"], size, self.seed, self.filming, self.views)]
+        except (OSError, ValueError, EOFError) as e: raise RuntimeError(f"pair {job['pair']}: {type(e).__name__}: {e}") from e  # no file to skip
+
+# %% ../../nbs/people/people.ipynb #d4b787d6
+def default_root() -> Path: # folder of the cache
+    "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
+    return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
+
+def cache_folder(root: Path, asked: CachedPeople, size: int) -> Path:
     "Where the shards of a data set lie."
-    settings = sha256(json.dumps([filming, fingerprint()]).encode()).hexdigest()[:8]
-    return Path(root) / f"{'views' if views else 'people'}-{split}-{size}-seed{seed}-{settings}"
+    settings = sha256(json.dumps([FORMAT, VERSION, asked.filming, asked.code]).encode()).hexdigest()[:8]
+    return Path(root) / f"{'views' if asked.views else 'people'}-{asked.split}-{size}-seed{asked.seed}-{settings}"
 
-def shard_path(folder: Path, shard: int) -> Path: return folder / f"{shard:05d}.shard"
-
-def make_shard(
-    folder: str, # of the cache
-    shard: int, # number of the shard
-    split: str, size: int, seed: int, # as for `film_pair`
-    filming: tuple, # fields of `Filming`
-    code: str, # `fingerprint` of the code that asks
-    views: bool = False, # two cameras at one instant, see `film_views`
-    ) -> None:
-    "Film the pairs of one shard and write them. Raises `RuntimeError` if this process runs other code than the one that asks."
-    if code != fingerprint(): raise RuntimeError("pgp_nb was changed while pairs were being made: restart Python and call again")
-    numbers = range(shard * PAIRS_PER_SHARD, (shard + 1) * PAIRS_PER_SHARD)
-    film = film_views if views else film_pair
-    write_shard(shard_path(Path(folder), shard), pack_shard([film(split, i, size, seed, Filming(*filming)) for i in numbers]))
-
-# %% ../../nbs/people/people.ipynb #34a8785b
-def serve_jobs() -> None:
-    "What a worker process does: read jobs of `make_shard` as JSON lines, answer each with a JSON line."
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for line in sys.stdin:
-        try: make_shard(**json.loads(line)); answer = {}
-        except Exception as e: answer = dict(kind=type(e).__name__, errno=getattr(e, "errno", None), message=str(getattr(e, "strerror", None) or e))
-        print(json.dumps(answer), flush=True)
-
-@contextmanager
-def interrupts_wait():
-    "SIGINT waits until the end of the block, and for good in processes started inside: an interruption is their parent's to handle, from their first line on."
-    if not hasattr(signal, "pthread_sigmask"): yield; return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try: yield
-    finally: signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-def _start_worker():
-    path = os.pathsep.join([str(Path(str(files("pgp_nb"))).parent), os.environ.get("PYTHONPATH", "")])
-    with interrupts_wait(): return subprocess.Popen([sys.executable, "-c", "from pgp_nb.people.people import serve_jobs; serve_jobs()"], text=True, stdin=subprocess.PIPE,
-                                                    stdout=subprocess.PIPE, env=os.environ | dict(PYTHONPATH=path, OMP_NUM_THREADS="1"))
-
-def _ask(worker, job):
-    "Have a worker do a job; raise here what went wrong there."
-    try: worker.stdin.write(json.dumps(job) + "\n"); worker.stdin.flush(); line = worker.stdout.readline()
-    except BrokenPipeError: line = ""
-    if not line: raise RuntimeError(f"a worker process died at shard {job['shard']} (out of memory?): "
-                                    "call again to go on, with a smaller number of workers")
-    answer = json.loads(line)
-    if answer.get("errno"): raise OSError(answer["errno"], answer["message"])
-    if answer: raise RuntimeError(f"shard {job['shard']}: {answer['kind']}: {answer['message']}")
-
-# %% ../../nbs/people/people.ipynb #30b195c8
-def _drain(jobs, done, stop):
-    "Work through the shared iterator of jobs with one worker process."
-    worker = _start_worker()
+def fill_cache(
+    asked: CachedPeople, # what must be there
+    folder: Path, # from `cache_folder`
+    size: int, # image side, pixels
+    workers: int, # processes
+    progress: bool = True, # show a progress bar while pairs are made
+    ) -> list[dict]: # the entries of their shards in the manifest, as for `read_shards`
+    "Make the shards that are missing or damaged. Raises `OSError` naming the file and the remedy; what was written stays."
     try:
-        for job in jobs:
-            if stop.is_set(): return
-            _ask(worker, job); done(job)
-    except BaseException: stop.set(); raise
-    finally:
-        worker.terminate(); worker.wait()
-        with suppress(BrokenPipeError): worker.stdin.close()
-        worker.stdout.close()
-
-# %% ../../nbs/people/people.ipynb #1d8affe4
-class _Shared:
-    "An iterator that threads may share."
-    def __init__(self, items): self.items, self.lock = iter(items), threading.Lock()
-    def __iter__(self): return self
-    def __next__(self):
-        with self.lock: return next(self.items)
-
-# %% ../../nbs/people/people.ipynb #75db5c32
-def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-def _on_all_cores(work, items):
-    "Call `work` with every item, in threads: what takes time is done in OpenCV and numpy, outside of Python's lock."
-    with ThreadPoolExecutor(_cores()) as pool: list(pool.map(work, items))
-
-def run_jobs(
-    jobs: list[dict], # arguments of `make_shard`
-    workers: int, # processes; 1: in this process
-    done=lambda job: None, # called after each job
-    ) -> None:
-    "Make shards, in parallel if there are workers to spare. Raises what a worker raised; finished shards stay."
-    if min(workers, len(jobs)) <= 1:
-        for job in jobs: make_shard(**job); done(job)
-        return
-    shared, stop = _Shared(jobs), threading.Event()
-    with ThreadPoolExecutor(min(workers, len(jobs))) as pool:
-        futures = [pool.submit(_drain, shared, done, stop) for _ in range(min(workers, len(jobs)))]
-        try: [f.result() for f in futures]
-        finally: stop.set()
+        entries = make_shards(asked, asked.jobs(), folder, size, PAIRS_PER_SHARD, workers, progress)
+        try: known = read_manifest(folder)["shards"]
+        except (FileNotFoundError, ValueError): known = []
+        more = [entry | {"skips": []} for entry in known[len(entries):]]
+        if entries != [entry | {"skips": []} for entry in known[:len(entries)]]: write_manifest(folder, entries + more, size, {"loader": asked.name, **asked.about})
+    except OSError as e:
+        raise OSError(e.errno, f"{e.strerror}. The file belongs into the cache {folder}: set PGP_DATA (or root=) to a folder on another disk "
+                      "if need be, and call again; shards written before are kept and not made again") from e
+    return entries
 
 # %% ../../nbs/people/people.ipynb #1cd544bd
 @dataclass(frozen=True, repr=False)
@@ -424,34 +359,8 @@ class People:
         "The first `n` pairs, see `show_pairs`."
         return show_pairs([self.pair(i) for i in range(min(n, len(self)))], **layout)
 
-# %% ../../nbs/people/people.ipynb #fc16eef2
-def _read_shards(folder, numbers):
-    "Shards that are there and whole {number: bytes}; damaged ones are announced and left out."
-    found = {}
-    for i in numbers:
-        path = shard_path(folder, i)
-        if not path.exists(): continue
-        try: check_shard(raw := path.read_bytes()); found[i] = raw
-        except ValueError as e: warnings.warn(f"{path} is damaged ({e}). It is made again now", stacklevel=3)
-    return found
-
-# %% ../../nbs/people/people.ipynb #f120647a
-def _assemble(raws, n):
-    "The first n pairs of shards, decoded by all cores into arrays made once."
-    first = unpack_shard(raws[0])
-    out = {k: np.empty((len(raws) * PAIRS_PER_SHARD, *v.shape[1:]), v.dtype) for k, v in first.items()}
-    def fill(i):
-        for k, v in (unpack_shard(raws[i]) if i else first).items(): out[k][i * PAIRS_PER_SHARD:(i + 1) * PAIRS_PER_SHARD] = v
-    _on_all_cores(fill, range(len(raws)))
-    return {k: v[:n] for k, v in out.items()}
-
 # %% ../../nbs/people/people.ipynb #1f2e2888
-def _sweep(folder, older_than=3600):
-    "Remove temporary files that killed processes left behind an hour ago or more."
-    for path in folder.glob(".*.tmp.*"):
-        try:
-            if time.time() - path.stat().st_mtime > older_than: path.unlink()
-        except FileNotFoundError: pass
+def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 def _check_request(split, n, size, root):
     check_split(split)
@@ -460,13 +369,12 @@ def _check_request(split, n, size, root):
         raise ValueError(f"size is the side of the square images in pixels, an int of at least 16, got {size!r}")
     if Path(root).exists() and not Path(root).is_dir(): raise NotADirectoryError(f"{root} is a file: the cache (root= or PGP_DATA) must be a folder")
 
-# %% ../../nbs/people/people.ipynb #3cc78f6d
-def _saliency_of(masks, quality, key):
-    "(N,2,H,W) uint8; each map from its own seed."
+# %% ../../nbs/people/people.ipynb #f10adb5a
+def _saliency_of(masks, quality, split, seed):
+    "(N,2,H,W) uint8, in threads: what takes time is done in OpenCV and numpy, outside of Python's lock."
     out = np.empty(masks.shape, np.uint8)
-    def fill(i):
-        for t, m in enumerate(masks[i]): out[i, t] = noisy_saliency(m, quality, np.random.default_rng([*key, i, t]))
-    _on_all_cores(fill, range(len(masks)))
+    def fill(i): out[i] = pair_saliency(masks[i], quality, split, i, seed)
+    with ThreadPoolExecutor(_cores()) as pool: list(pool.map(fill, range(len(masks))))
     return out
 
 # %% ../../nbs/people/people.ipynb #6de23149
@@ -485,20 +393,12 @@ def load_people(
     "The embedded data set, made on first use and cached. Raises `ValueError` for bad arguments, `OSError` if the cache cannot be written."
     root = Path(root or default_root()).expanduser()
     _check_request(split, n, size, root)
-    folder, numbers = cache_folder(root, split, size, seed, filming, views), range(-(-n // PAIRS_PER_SHARD))
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    shards = _read_shards(folder, numbers)
-    job = dict(folder=str(folder), split=split, size=size, seed=seed, filming=filming, code=fingerprint(), views=views)
-    missing = [job | dict(shard=i) for i in numbers if i not in shards]
-    if missing:
-        total, there = (len(x) * PAIRS_PER_SHARD for x in (numbers, shards))
-        with tqdm(total=total, initial=there, desc=f"people/{split}", unit=" pairs", disable=not progress) as bar:
-            run_jobs(missing, workers or _cores(), lambda _: bar.update(PAIRS_PER_SHARD))
-        shards |= _read_shards(folder, [job["shard"] for job in missing])
-    a = _assemble([shards[i] for i in numbers], n)
-    masks = a["parts"] != BACKGROUND
-    return People(masks=masks, saliency=_saliency_of(masks, saliency_quality, (seed, SPLITS.index(split))), split=split, seed=seed, **a)
+    asked = CachedPeople(split, -(-n // PAIRS_PER_SHARD) * PAIRS_PER_SHARD, seed, filming, views, fingerprint())
+    folder = cache_folder(root, asked, size)
+    entries = fill_cache(asked, folder, size, workers or _cores(), progress)
+    a = read_shards(folder, entries, size, np.arange(asked.pairs) < n)
+    masks, bodies = a.parts != BACKGROUND, np.array([int(name.rpartition("/")[2]) for name in a.name])
+    return People(a.images, masks, _saliency_of(masks, saliency_quality, split, seed), a.parts, a.joints_3d, a.joints_2d, bodies, split, seed, a.rotation if views else None)
 
 # %% ../../nbs/people/people.ipynb #cff5d290
 def unpaired_poses(
@@ -511,26 +411,11 @@ def unpaired_poses(
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
-# %% ../../nbs/people/people.ipynb #3064242b
-def _show_frame(row, pair, t):
-    size, q = len(pair.images[t]), pair.joints_2d[t]
-    labels, known = np.where(pair.parts[t] == UNKNOWN, BACKGROUND, pair.parts[t]), np.isfinite(q).all(-1)
-    pictures = pair.images[t], paint_labels(labels, pair.images[t], .5), pair.saliency[t]
-    for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
-    if known.any(): draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=.9)
-
-def show_pairs(
-    pairs: list[Pair], # or other pairs with `images`, `parts`, `saliency` and `joints_2d`
-    columns: int = 2, # pairs side by side
-    inches: float = 1.0, # side of a picture
-    ): # matplotlib figure
-    "Contact sheet: for source and target the frame, its parts and joints where they are known, the saliency."
-    import matplotlib.pyplot as plt
-    rows = -(-len(pairs) // columns)
-    fig, axes = plt.subplots(rows, 6 * columns, figsize=(6 * columns * inches, rows * inches), squeeze=False)
-    for ax in axes.flat: ax.axis("off")
-    for i, pair in enumerate(pairs):
-        row = axes[i // columns, 6 * (i % columns):]
-        for t in (0, 1): _show_frame(row[3 * t:3 * t + 3], pair, t)
-    fig.subplots_adjust(0, 0, 1, 1, .03, .03)
-    return fig
+# %% ../../nbs/people/people.ipynb #1c889212
+def samples_of(people: People # from `load_people`
+    ) -> Samples:
+    "The embedded people as samples: everything is known but where the cameras stand, and which way they look unless the pairs are two views of one instant."
+    n, unknown = len(people), np.full((len(people), 2, 3, 3), np.nan, np.float32)
+    rotation = unknown if people.rotations is None else people.rotations
+    return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, rotation, unknown[..., 0],
+                   np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)), np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]))
