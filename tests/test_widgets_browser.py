@@ -6,6 +6,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+NOTEBOOKS = {
+    "puppet": "from pgp_nb.widgets import PuppetWidget\nPuppetWidget()",
+    "pose": "from pgp_nb.widgets import PoseWidget\nPoseWidget()",
+    "camera": "from pgp_nb.widgets import CAMERA_CONTROLS, PoseWidget\nPoseWidget(controls=CAMERA_CONTROLS)"}
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
@@ -32,12 +36,11 @@ def wait(what, condition, seconds=60):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    "Address and token of a JupyterLab on this machine, with one notebook for each widget; its settings and files are temporary."
+    "Address and token of a JupyterLab on this machine, with its `NOTEBOOKS`; its settings and files are temporary."
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     pytest.importorskip("anywidget", reason="anywidget is not installed")
     folder, port, token = tmp_path_factory.mktemp("lab"), free_port(), secrets.token_hex(16)
-    for name in ("PuppetWidget", "PoseWidget"):
-        (folder / f"{name}.ipynb").write_text(notebook(f"from pgp_nb.widgets import {name}\nw = {name}()\nw"))
+    for name, code in NOTEBOOKS.items(): (folder / f"{name}.ipynb").write_text(notebook(code))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_TOKEN": token, "OMP_NUM_THREADS": "1", "HOME": str(folder / "home"),
                    **{f"JUPYTER_{k}_DIR": str(folder / k) for k in ("CONFIG", "RUNTIME")}}
     settings = folder / "CONFIG/labconfig/default_setting_overrides.json"
@@ -83,13 +86,21 @@ def browser(tmp_path_factory):
 def open_widget(lab, browser, tmp_path):
     "Open the notebook of a widget, run it, and give the element it is drawn in. Leaves a screenshot, in the folder PGP_SCREENSHOTS if that is set."
     address, token = lab
+    from selenium.common.exceptions import WebDriverException
     opened = []
+
+    def focused():
+        "Click into the notebook: JupyterLab has no current widget in a page without focus."
+        try: browser.find_element("css selector", ".jp-Notebook .jp-Cell .cm-content").click()
+        except WebDriverException: return False
+        return browser.execute_script("return !!window.jupyterapp.shell.currentWidget")
 
     def open_notebook(name):
         opened.append(name)
         browser.get(f"{address}/doc/tree/{name}.ipynb?token={token}")
         cell = "return !!(window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell'))"
         wait("the notebook", lambda: browser.execute_script(cell), 120)
+        wait("its focus", focused)
         kernel = "const k = window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel; return k?.connectionStatus === 'connected' && k.status === 'idle'"
         wait("its kernel", lambda: browser.execute_script(kernel), 120)
         browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
@@ -129,7 +140,7 @@ def severe(browser):
 
 def test_dragged_joint_changes_all_maps(open_widget, browser):
     from selenium.webdriver import ActionChains
-    root = open_widget("PuppetWidget")
+    root = open_widget("puppet")
     first = pictures(browser)
     assert len(first) == 4
     wrist, goal = joint(browser, "l_wrist"), place(joint(browser, "spine"))
@@ -154,7 +165,7 @@ def test_dragged_joint_changes_all_maps(open_widget, browser):
 def test_sliders_move_limb_and_camera(open_widget, browser):
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
-    open_widget("PoseWidget")
+    open_widget("pose")
     first = pictures(browser)
     assert len(first) == 2
 
@@ -188,4 +199,15 @@ def test_sliders_move_limb_and_camera(open_widget, browser):
     browser.find_element("css selector", ".pgp button").click()
     wait("reset brings the first pictures back", lambda: pictures(browser) == first)
     assert browser.find_element("css selector", ".pgp-note:not(.bad)")
+    assert not severe(browser)
+
+
+def test_camera_alone_has_no_limb_to_choose(open_widget, browser):
+    open_widget("camera")
+    sliders = browser.find_elements("css selector", ".pgp input[type=range]")
+    assert [s.get_attribute("name") for s in sliders] == ["azimuth", "elevation", "roll", "left_right", "up_down", "distance"]
+    assert not browser.find_elements("css selector", ".pgp select, .pgp circle.on")
+    first = pictures(browser)
+    browser.execute_script("arguments[0].value = 0.9; arguments[0].dispatchEvent(new Event('input'))", sliders[-1])
+    wait("the person goes away", lambda: all(a != b for a, b in zip(first, pictures(browser))))
     assert not severe(browser)

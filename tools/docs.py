@@ -24,17 +24,36 @@ def process():
     for made in (SITE / "_quarto.yml", SITE / "nbdev.yml"): made.unlink(missing_ok=True)
 
 
+def headings(text):
+    "Anchors of the functions and classes that a processed chapter documents."
+    return {name.lower() for name in re.findall(r"### ([\w.]+)\\n", text)}
+
+
+def relink(text, up, host, shown):
+    "The links of a processed chapter as the site needs them. `up` leads to the site's root, `shown` holds the headings of each page."
+    def local(link):
+        page, anchor = link[1], link[2]
+        return f"{up}{page}#{anchor if anchor in shown.get(page, ()) else anchor.split('.')[0]}"  # a method without a heading: its class
+
+    text = re.sub(re.escape(host) + r"([\w/]+\.html)#([\w.]+)", local, text).replace(host, up)
+    text = re.sub(r"\[(\[`[^`]+`\]\([^)]+\))\]\([^)]+\)", r"\1", text)  # a name that was a link to its chapter is one to its function
+    text = re.sub(r"```python.*?```", lambda code: re.sub(r"\[(`[^`]+`)\]\([^)]+\)", r"\1", code[0]), text, flags=re.S)
+    text = re.sub(r"(\]\((?:[\w./]*/)?)\d+_(\w+\.ipynb)", r"\1\2", text)
+    text = re.sub(r"\]\(([\w./]*)#([\w-]+)\)", lambda link: f"]({link[1]}#{link[2].lower()})", text)  # Jupyter's anchors have capitals
+    for extra in EXTRAS: text = text.replace(f"]({up}../{extra}", f"]({up}{extra}")
+    return re.sub(r'\n *"output-file: .*', "", text)
+
+
 def rename():
-    "nbdev links to `puppet.html` on the published host; the file is 01_puppet.ipynb. Take the number off files and links, and make links relative."
+    "Take the number off files and links (01_puppet.ipynb is puppet.html), and make links relative that nbdev makes to the published host."
     from nbdev.config import get_config
     cfg = get_config(path=ROOT)
     host = f"{cfg.doc_host.rstrip('/')}/{cfg.doc_baseurl.strip('/')}/"
-    for path in SITE.rglob("*.ipynb"):
-        up = "../" * (len(path.relative_to(SITE).parts) - 1)
-        text = path.read_text(encoding="utf-8").replace(host, up)
-        text = re.sub(r"(\]\((?:[\w./]*/)?)\d+_(\w+\.ipynb)", r"\1\2", text)
-        for extra in EXTRAS: text = text.replace(f"]({up}../{extra}", f"]({up}{extra}")
-        path.write_text(text, encoding="utf-8")
+    texts = {path: path.read_text(encoding="utf-8") for path in SITE.rglob("*.ipynb")}
+    page = {path: path.relative_to(SITE).with_name(plain(path.name)).with_suffix(".html").as_posix() for path in texts}
+    shown = {page[path]: headings(text) for path, text in texts.items()}
+    for path, text in texts.items():
+        path.write_text(relink(text, "../" * page[path].count("/"), host, shown), encoding="utf-8")
         path.rename(path.with_name(plain(path.name)))
 
 
