@@ -25,7 +25,7 @@ from .people.people import SPLITS, bodies_of, check_split, pick_frames
 from .people.rendering import Rendered, camera_around, pose_person, render
 from .people.scenery import PersonCamera, random_background
 from .segmentation import color_labels, one_hot
-from .training import true_pose
+from .losses import true_pose
 
 # %% ../nbs/09_synthesis.ipynb #531048c6
 def turn_matrix(azimuth: Tensor | float, # (...) degrees
