@@ -1,6 +1,6 @@
-"""The quick checks of the repository: the library is what the notebooks export, the notebooks are clean and executed, the README is current.
+"""The quick checks of the repository: the library is what the notebooks export, the rules of the house hold, the notebooks are clean and executed, the README is current.
 
-    python tools/check.py [library] [clean] [executed] [readme]
+    python tools/check.py [library] [house] [clean] [executed] [readme]
 
 Nothing in the working tree is written. Stops at the first step with a fault and says what to do.
 """
@@ -8,6 +8,7 @@ import ast, json, re, shutil, subprocess, sys, tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import house
 from readme import join, readme
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -144,7 +145,13 @@ def readme_current(root):
     return [] if current else ["README.md differs from nbs/index.ipynb: run make readme"]
 
 
-STEPS = {"library": ("the exported library equals the notebooks", library), "clean": ("the notebooks are clean", clean),
+def rules(root):
+    "The rules of the house, with its numbers."
+    for what, value in house.numbers(root): print(f"   {what}: {value}")
+    return house.faults(root)
+
+
+STEPS = {"library": ("the exported library equals the notebooks", library), "house": ("arrows point back; the house in numbers", rules), "clean": ("the notebooks are clean", clean),
          "executed": ("the notebooks are executed, their outputs small and free of machine names", executed), "readme": ("README.md is up to date", readme_current)}
 
 

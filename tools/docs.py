@@ -70,7 +70,7 @@ def existing(contents):
 
 def configure():
     "Put _quarto.yml, the licence and the contributor's page beside the processed chapters."
-    for extra in EXTRAS: shutil.copy(ROOT / extra, SITE)
+    for extra in EXTRAS: (SITE / extra).write_text((ROOT / extra).read_text(encoding="utf-8").replace("](nbs/", "]("), encoding="utf-8")
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     bar = config["website"]["sidebar"]
     bar["contents"] = existing(bar["contents"])

@@ -1,6 +1,7 @@
 """The rules of the house and how well the tree keeps them: arrows point back, none is hidden, and the numbers that CONTRIBUTING promises.
 
-    python tools/house.py    (part of `make check`)
+    python tools/house.py              (part of `make check`)
+    python tools/house.py --picture    draws nbs/images/house.svg
 """
 import ast, statistics, sys
 from pathlib import Path
@@ -20,7 +21,6 @@ datasets.matlab datasets.saliency datasets.human36m datasets.mpi_inf_3dhp datase
 engine.loading engine.runs engine.commands
 synthesis prediction widgets
 bootstrap.film_labels
-explanations.diagnosis explanations.recipe
 """.split()
 
 
@@ -59,6 +59,12 @@ def arrow_faults(root):
     return faults
 
 
+def _leaves(text):
+    "Fields of the configuration's groups."
+    classes = {n.name: [f for f in n.body if isinstance(f, ast.AnnAssign)] for n in ast.parse(text).body if isinstance(n, ast.ClassDef)}
+    return sum(len(classes[ast.unparse(group.annotation)]) for group in classes["Config"])
+
+
 def numbers(root):
     "What the house is measured by: (what, value)."
     texts = {name: path.read_text(encoding="utf-8") for name, path in modules(root).items()}
@@ -67,14 +73,57 @@ def numbers(root):
     yield "chapters that export", len(texts)
     yield "exported lines", len(lines)
     yield "lines over 120 columns", f"{sum(len(line) > 120 for line in lines) / len(lines):.1%}"
+    yield "configuration values", _leaves(texts["engine.config"])
+    yield "presets in the wheel", len(list((Path(root) / "pgp_nb/data/presets").glob("*.yaml")))
     yield "exported names", sum(exported.values())
     yield "names a chapter, median", statistics.median(exported.values())
     training = texts["training"].count("\n")
     yield "training: lines, names", f"{training}, {exported['training']}"
 
 
-if __name__ == "__main__":
+COLUMNS = {"engine": "engine", "": "the paper", "bootstrap": "bootstrap", "people": "people", "datasets": "data sets"}
+WIDTH, HEIGHT, STEP = 128, 17, 21
+
+
+def place(name):
+    "Where a chapter stands in the picture: its column, and its row in reading order."
+    return list(COLUMNS).index(name.rpartition(".")[0]) * (WIDTH + 40) + 20, 50 + READING.index(name) * STEP
+
+
+def line(name, target):
+    "An import as a line from a chapter to the one above it."
+    (x, y), (a, b) = place(name), place(target)
+    return f'<path d="M{x + WIDTH / 2} {y}C{x + WIDTH / 2} {y - 30} {a + WIDTH / 2} {b + HEIGHT + 30} {a + WIDTH / 2} {b + HEIGHT}"/>'
+
+
+def picture(root):
+    "The house as SVG: a column for the road and for each wing, a row for each chapter, a line for each import. Every line leads up."
+    found = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules(root).items()}
+    lines = sorted({(name, target) for name, tree in found.items() for target, *_ in imported(name, tree) if target in READING})
+    across, down = len(COLUMNS) * (WIDTH + 40), 50 + len(READING) * STEP + 10
+    boxes = [f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="4"/><text x="{x + 7}" y="{y + 12.5}">{name.rpartition(".")[2]}</text>' for name in READING for x, y in [place(name)]]
+    heads = [f'<text x="{k * (WIDTH + 40) + 20}" y="30" font-weight="bold">{title}</text>' for k, title in enumerate(COLUMNS.values())]
+    style = "rect{fill:#eef3fa;stroke:#8aa4c8}text{font:12px sans-serif;fill:#222}path{fill:none;stroke:#c60;stroke-opacity:.22}"
+    parts = ["<style>" + style + "</style>", f'<rect width="{across}" height="{down}" style="fill:#fff;stroke:none"/>', *(line(*pair) for pair in lines), *heads, *boxes]
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {down}" width="{across}" height="{down}">\n' + "\n".join(parts) + "\n</svg>\n"
+
+
+def faults(root):
+    "What the rules find."
+    drawn = Path(root) / PICTURE
+    current = drawn.exists() and drawn.read_text(encoding="utf-8") == picture(root)
+    return arrow_faults(root) + ([] if current else [f"{PICTURE} is not what the imports are: run python tools/house.py --picture"])
+
+
+PICTURE = "nbs/images/house.svg"
+
+
+def main(arguments):
+    if arguments == ["--picture"]: (ROOT / PICTURE).write_text(picture(ROOT), encoding="utf-8"); return 0
     for what, value in numbers(ROOT): print(f"   {what}: {value}")
-    faults = arrow_faults(ROOT)
-    for fault in faults: print(f"   {fault}")
-    sys.exit(bool(faults))
+    found = faults(ROOT)
+    for fault in found: print(f"   {fault}")
+    return bool(found)
+
+
+if __name__ == "__main__": sys.exit(main(sys.argv[1:]))
