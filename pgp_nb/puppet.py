@@ -7,10 +7,11 @@ __all__ = ['TEMPLATE_JOINTS', 'TEMPLATE_OUTLINES', 'template_joints', 'part_axis
            'canonical_maps', 'PartFrames', 'check_template', 'Puppet', 'check_joints', 'PuppetMaps', 'color_maps']
 
 # %% ../nbs/01_puppet.ipynb #78e91d6f
+import zipfile, zlib
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
-import os, zipfile, zlib
 from fastcore.basics import patch
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, PART_MIRROR, PART_NAMES, PARTS, joint_index
+from .engine.files import write_atomically
 
 # %% ../nbs/01_puppet.ipynb #7fb3970f
 TEMPLATE_JOINTS = {
@@ -409,12 +411,9 @@ def save(self: Puppet,
     path: str | Path, # e.g. "mine.npz"
     ):
     "Write template and settings. A file that is already there stays whole until the new one is complete."
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with open(temporary, "wb") as f: np.savez_compressed(f, **self.template_data())
-        os.replace(temporary, path)
-    finally: temporary.unlink(missing_ok=True)
+    packed = BytesIO()
+    np.savez_compressed(packed, **self.template_data())
+    write_atomically(path, lambda temporary: temporary.write_bytes(packed.getvalue()))
 
 # %% ../nbs/01_puppet.ipynb #d45f99ef
 @patch(cls_method=True)

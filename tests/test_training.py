@@ -9,12 +9,15 @@ from functools import partialmethod
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
-from pgp_nb.engine.commands import read_studies, run_all
+from pgp_nb.conventions import UNKNOWN
+from pgp_nb.datasets.samples import Sample, write_samples
+from pgp_nb.engine.commands import run_all
 from pgp_nb.engine.config import changed, load_config
 from pgp_nb.engine.data import noise_data
 from pgp_nb.engine.loading import load_data
@@ -159,6 +162,27 @@ def test_papermill_notebook_reports_a_run(environment, whole):
     assert {"curves.png", "held_out.png", "poses.png"} <= {p.name for p in whole.iterdir()}
     outputs = [o for c in nbformat.read(whole / "train.ipynb", 4).cells if c.cell_type == "code" for o in c.outputs]
     assert sum("image/png" in o.get("data", {}) for o in outputs) >= 3
+
+
+def test_papermill_notebook_trains_where_nothing_is_known(environment, tmp_path):
+    "Films of one's own: no joints, no held-out data, no baseline; the report says so."
+    data = noise_data(6, 64)
+    nothing = lambda *shape: np.full(shape, np.nan, np.float32)
+    unknown = dict(parts=np.full((2, 64, 64), UNKNOWN, np.uint8), joints_3d=nothing(2, 17, 3), joints_2d=nothing(2, 17, 2), rotation=nothing(2, 3, 3), translation=nothing(2, 3), intrinsics=nothing(2, 3, 3))
+    pairs = (Sample(images.permute(0, 2, 3, 1).numpy(), saliency.numpy(), **unknown, name=f"film/{i}") for i, (images, saliency) in enumerate(zip(data.images, data.saliency)))
+    write_samples(pairs, tmp_path / "films", {}, progress=False)
+    parameters = dict(train_data=str(tmp_path / "films"), run=str(tmp_path / "run"), validate_every=0, iterations=4, bootstrap=1, warmup=1, batch_size=4)
+    done = papermill(environment, tmp_path / "out.ipynb", *(word for k, v in parameters.items() for word in ("-p", k, str(v))))
+    assert done.returncode == 0, done.stderr[-3000:]
+    text = (tmp_path / "out.ipynb").read_text()
+    assert "there is no supervised baseline" in text and "No held-out data" in text and (tmp_path / "run/weights.safetensors").exists()
+
+
+def test_a_finished_run_reports_what_its_weights_were_trained_with(environment, whole):
+    refused = command(environment, *QUICK, "--run", str(whole), "--set", "terms.seg=0.5")
+    assert refused.returncode == 2 and "holds another configuration: terms" in refused.stderr
+    written = (whole / "config.yaml").read_text()
+    assert command(environment, *QUICK, "--run", str(whole), "--set", "lr=0.5").returncode == 0 and (whole / "config.yaml").read_text() == written
 
 
 @pytest.mark.parametrize("parameters, message", [
