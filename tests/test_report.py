@@ -130,10 +130,18 @@ def test_longer_runs_are_shown_with_flip_test_and_synthesis(tmp_path):
 
 def test_a_decoder_that_was_never_trained_has_no_parts(tmp_path):
     fabricate(tmp_path / "runs", "painted", **made_up(60., f1_parts=0.02, f1_parts_puppet=0.4))
-    (tmp_path / "runs/painted-s0/config.yaml").write_text("{iterations: 10, bootstrap: 10, weights: {paint: 1.0}}")
+    (tmp_path / "runs/painted-s0/config.yaml").write_text("{stages: {iterations: 10, bootstrap: 10, terms: {paint: 1.0, image_u: 1.0}}}")
     text = built(tmp_path, [str(tmp_path / "runs")])
     section = text[text.index("## Segmentation without background"):]
     assert row(section, "painted")[1:4] == ["–"] * 3 and "0.400" in row(section, "painted")
+
+
+def test_a_run_of_another_version_is_named_and_left_out(tmp_path):
+    fabricate(tmp_path / "runs", "unsup", **made_up(60.))
+    fabricate(tmp_path / "runs", "older", **made_up(50.))
+    (tmp_path / "runs/older-s0/config.yaml").write_text("{iterations: 10, weights: {paint: 1.0}}")
+    text = built(tmp_path, [str(tmp_path / "runs")])
+    assert "older-s0" in text and "another version of this library" in text
 
 
 def test_what_is_missing_is_a_dash_and_said(tmp_path):

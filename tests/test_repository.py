@@ -92,7 +92,7 @@ def test_unclean_notebook_is_found(tmp_path):
 
 def test_unknown_step_is_an_error():
     done = subprocess.run([sys.executable, ROOT / "tools/check.py", "libary"], capture_output=True, text=True)
-    assert done.returncode and "no step 'libary'; the steps are library, clean, executed, readme" in done.stderr
+    assert done.returncode and "no step 'libary'; the steps are library, house, clean, executed, readme" in done.stderr
 
 
 def test_readme_keeps_text_and_results_and_hides_the_hidden():

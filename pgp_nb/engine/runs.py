@@ -220,8 +220,9 @@ def fit(cfg: Config,                # what to train
 # %% ../../nbs/engine/runs.ipynb #run00023
 def run_configuration(run: Path # run folder
     ) -> Config:
-    "What the weights in a run folder were trained with. Raises `FileNotFoundError` or `TypeError`."
-    return configured(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")))
+    "What the weights in a run folder were trained with. Raises `FileNotFoundError`, or `ValueError` for a run of another version."
+    try: return configured(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")))
+    except (TypeError, yaml.YAMLError) as e: raise ValueError(f"config.yaml of {run.name} is damaged or of another version of this library: {str(e).partition(';')[0]}") from e
 
 def check_folder(cfg: Config, run: Path, resume: bool) -> None:
     "Raises `ValueError` for a run folder that is none or holds another run to go on with, before any work is done."
