@@ -92,7 +92,7 @@ def test_unclean_notebook_is_found(tmp_path):
 
 def test_unknown_step_is_an_error():
     done = subprocess.run([sys.executable, ROOT / "tools/check.py", "libary"], capture_output=True, text=True)
-    assert done.returncode and "no step 'libary'; the steps are library, house, clean, executed, readme" in done.stderr
+    assert done.returncode and "no step 'libary'; the steps are library, house, clean, links, executed, readme" in done.stderr
 
 
 def test_readme_keeps_text_and_results_and_hides_the_hidden():
@@ -108,6 +108,16 @@ def test_links_of_the_readme_exist():
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     missing = [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
     assert not missing, f"README.md links to files that do not exist: {missing}"
+
+
+def test_links_that_lead_nowhere_are_found(tmp_path):
+    (tmp_path / "nbs/engine").mkdir(parents=True)
+    (tmp_path / "README.md").write_text("[chapter](nbs/a.ipynb) [web](https://example.org) [place](#here)")
+    (tmp_path / "CONTRIBUTING.md").write_text("[gone](nbs/b.ipynb)")
+    notebook = lambda text: json.dumps({"cells": [cell(text, kind="markdown")]})
+    (tmp_path / "nbs/a.ipynb").write_text(notebook("[there](engine/c.ipynb#part)"))
+    (tmp_path / "nbs/engine/c.ipynb").write_text(notebook("[too deep](engine/c.ipynb) [up](../a.ipynb)"))
+    assert check.links(tmp_path) == ["nbs/engine/c.ipynb links to engine/c.ipynb, which is not there", "CONTRIBUTING.md links to nbs/b.ipynb, which is not there"]
 
 
 def test_the_site_lists_every_chapter():

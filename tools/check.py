@@ -1,6 +1,6 @@
 """The quick checks of the repository: the library is what the notebooks export, the rules of the house hold, the notebooks are clean and executed, the README is current.
 
-    python tools/check.py [library] [house] [clean] [executed] [readme]
+    python tools/check.py [library] [house] [clean] [links] [executed] [readme]
 
 Nothing in the working tree is written. Stops at the first step with a fault and says what to do.
 """
@@ -95,6 +95,15 @@ def title_faults(cell):
     return ["cell 0 holds more than title and subtitle, which the site drops: move it to a cell of its own"] if len(lines) > 2 or any(line[0] not in "#>" for line in lines) else []
 
 
+def links(root):
+    "Links of chapters and documents to files that are not there."
+    texts = {path: [join(c["source"]) for c in read(path)["cells"] if c["cell_type"] == "markdown"] for path in notebooks(root)}
+    texts |= {path: [path.read_text(encoding="utf-8")] for path in (Path(root) / "README.md", Path(root) / "CONTRIBUTING.md")}
+    found = [(path, target) for path, some in texts.items() for text in some for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", text)]
+    inner = [(path, target) for path, target in found if not re.match(r"\w+:", target)]
+    return [f"{name(path, root)} links to {target}, which is not there" for path, target in inner if not (path.parent / target).exists()]
+
+
 def flagged(cell, *flags): return re.search(rf"^#\|\s*({'|'.join(flags)})\b", join(cell["source"]), re.M)
 
 
@@ -152,7 +161,7 @@ def rules(root):
 
 
 STEPS = {"library": ("the exported library equals the notebooks", library), "house": ("arrows point back; the house in numbers", rules), "clean": ("the notebooks are clean", clean),
-         "executed": ("the notebooks are executed, their outputs small and free of machine names", executed), "readme": ("README.md is up to date", readme_current)}
+         "links": ("links lead somewhere", links), "executed": ("the notebooks are executed, their outputs small and free of machine names", executed), "readme": ("README.md is up to date", readme_current)}
 
 
 def main(names):
