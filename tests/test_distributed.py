@@ -72,7 +72,7 @@ def train(kind):
     "Losses, weights, and the weights before."
     trainer = Trainer(small_run(kind), toy_data(), "cpu")
     before = {k: v.clone() for k, v in trainer.net.state_dict().items()}
-    losses = [step(trainer) for _ in range(trainer.cfg.iterations)]
+    losses = [step(trainer) for _ in range(trainer.cfg.stages.iterations)]
     return losses, trainer.net.state_dict(), before
 
 

@@ -216,6 +216,24 @@ def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypa
     assert again["tiny-s0"] == runs["tiny-s0"] and again["tiny-s1"] > runs["tiny-s1"]
 
 
+QUICKEST = "iterations: 2, bootstrap: 1, warmup: 0, validate_every: 0, pairs: [16, 4, 4], unpaired: 64"
+
+
+def test_studies_and_releases_from_the_command_line(environment, tmp_path):
+    (tmp_path / "studies.yaml").write_text(f"first: {{about: one, base: tiny, {QUICKEST}}}\nsecond: {{base: first, lr: 1.0e-4}}\n")
+    study = ("--device", "cpu", "--studies", str(tmp_path / "studies.yaml"))
+    done = command(environment, *study, "second", "--run", str(tmp_path / "runs"))
+    assert done.returncode == 0 and "1 of 1 runs finished" in done.stdout, done.stderr[-2000:]
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["second-s0"]
+    wrong = command(environment, *study, "secnd", "--run", str(tmp_path / "runs"))
+    assert wrong.returncode == 2 and "did you mean second?" in wrong.stderr
+    stages = f"  - {{run: first, base: tiny, {QUICKEST}}}\n  - {{run: second, base: first, start_from: '{{runs}}/first-s{{seed}}'}}\n"
+    (tmp_path / "release.yaml").write_text(f"name: toy\nships: second\nstages:\n{stages}")
+    released = command(environment, "--device", "cpu", "--release", str(tmp_path / "release.yaml"), "--run", str(tmp_path / "chain"))
+    assert released.returncode == 0 and str(tmp_path / "chain/second-s0") in released.stdout, released.stderr[-2000:]
+    assert (tmp_path / "chain/second-s0/weights.safetensors").exists()
+
+
 def test_a_compiled_run_takes_the_same_course_and_is_soon_compiled(environment, monkeypatch):
     "The eager backend traces and guards as the others do, and computes what the plain network computes."
     from torch._dynamo.testing import CompileCounterWithBackend
