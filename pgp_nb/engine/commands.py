@@ -185,7 +185,7 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
 EXAMPLES = """examples:
   python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set terms.seg=0
   python -m pgp_nb.training --preset default --run runs/h36m --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
-  python -m pgp_nb.training --studies experiments/studies.yaml weakly without-msal --run runs --seeds 0 1 2
+  python -m pgp_nb.training --studies experiments/studies.yaml without-qz without-msal --run runs --seeds 0 1 2
   python -m pgp_nb.training --release experiments/release/unsup.yaml --run runs
   torchrun --nproc-per-node 2 -m pgp_nb.training --preset demo --out runs/two --set shards=2
 
