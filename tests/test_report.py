@@ -281,6 +281,9 @@ def documents():
 def markdown(cells): return "\n".join(c.source for c in cells if c.cell_type == "markdown")
 
 
+def prose(cells): return re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", markdown(cells), flags=re.S)
+
+
 def test_every_run_that_a_document_names_has_a_row():
     kept = read_results(ROOT / "experiments/results.csv")
     kinds = "|".join(sorted({run.split("-")[0] for run in kept}))
@@ -294,6 +297,13 @@ def test_every_run_that_a_document_names_has_a_row():
 def test_every_number_in_the_prose_is_printed_by_a_cell(page):
     cells = nbformat.read(ROOT / f"nbs/explanations/{page}.ipynb", 4).cells
     printed = {n for c in cells for o in c.get("outputs", []) for n in re.findall(r"\d+\.\d+", o.get("text", ""))}
-    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", markdown(cells), flags=re.S)
-    numbers = re.findall(r"(?<![\w.])\d+\.\d+(?!\.?\d)", prose)
+    numbers = re.findall(r"(?<![\w.])\d+\.\d+(?!\.?\d)", prose(cells))
     assert len(numbers) > 10 and [n for n in numbers if n not in printed] == []
+
+
+def test_no_chapter_tells_a_time_that_was_measured_by_hand():
+    "How long something takes is printed by a cell, or stands in experiments/NOTES.md with its machine."
+    chapters = sorted((ROOT / "nbs").glob("**/*.ipynb"))
+    a_time = re.compile(r"(?<![\w.])\d[\d.,]*\s(?:ms|s|seconds?|min|minutes?|hours?)\b")
+    assert not [f"{path.name}: {time}" for path in chapters for time in a_time.findall(prose(nbformat.read(path, 4).cells))]
+    assert a_time.findall("It takes 1.9 s, and 20 minutes for the rest of 50 samples.") == ["1.9 s", "20 minutes"]

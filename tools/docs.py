@@ -9,11 +9,14 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_proc"
-EXTRAS = ("LICENSE", "CONTRIBUTING.md")
+EXTRAS = ("LICENSE", "CONTRIBUTING.md", "experiments/NOTES.md")
 RENDER = Path(sys.executable).parent / "smalldocs"
 
 
 def plain(name): return re.sub(r"^\d+_", "", name)
+
+
+def unnumbered(text): return re.sub(r"(\]\((?:[\w./]*/)?)\d+_(\w+\.ipynb)", r"\1\2", text)
 
 
 def process():
@@ -38,7 +41,7 @@ def relink(text, up, host, shown):
     text = re.sub(re.escape(host) + r"([\w/]+\.html)#([\w.]+)", local, text).replace(host, up)
     text = re.sub(r"\[(\[`[^`]+`\]\([^)]+\))\]\([^)]+\)", r"\1", text)  # a name that was a link to its chapter is one to its function
     text = re.sub(r"```python.*?```", lambda code: re.sub(r"\[(`[^`]+`)\]\([^)]+\)", r"\1", code[0]), text, flags=re.S)
-    text = re.sub(r"(\]\((?:[\w./]*/)?)\d+_(\w+\.ipynb)", r"\1\2", text)
+    text = unnumbered(text)
     text = re.sub(r"\]\(([\w./]*)#([\w-]+)\)", lambda link: f"]({link[1]}#{link[2].lower()})", text)  # Jupyter's anchors have capitals
     for extra in EXTRAS: text = text.replace(f"]({up}../{extra}", f"]({up}{extra}")
     return re.sub(r'\n *"output-file: .*', "", text)
@@ -69,8 +72,11 @@ def existing(contents):
 
 
 def configure():
-    "Put _quarto.yml, the licence and the contributor's page beside the processed chapters."
-    for extra in EXTRAS: (SITE / extra).write_text((ROOT / extra).read_text(encoding="utf-8").replace("](nbs/", "]("), encoding="utf-8")
+    "Put _quarto.yml, the licence, the contributor's page and the notes beside the processed chapters."
+    for extra in EXTRAS:
+        (SITE / extra).parent.mkdir(exist_ok=True)
+        text = (ROOT / extra).read_text(encoding="utf-8").replace("](nbs/", "](")
+        (SITE / extra).write_text(unnumbered(text), encoding="utf-8")
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     bar = config["website"]["sidebar"]
     bar["contents"] = existing(bar["contents"])
