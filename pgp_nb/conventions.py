@@ -6,8 +6,8 @@
 __all__ = ['JOINTS', 'JOINT_NAMES', 'PARENTS', 'MIRROR', 'N_JOINTS', 'EXAMPLE_POSE', 'SIDE_COLORS', 'FRAMES', 'PARTS',
            'PART_NAMES', 'PART_MIRROR', 'N_PARTS', 'BACKGROUND', 'UNKNOWN', 'COARSE_PARTS', 'PART_COLORS',
            'JOINT_ORDERS', 'CMU_BONES', 'Joint', 'joint_index', 'joint_side', 'draw_skeleton_2d', 'Frame',
-           'draw_axes_3d', 'draw_skeleton_3d', 'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder',
-           'convert_joints', 'convert_visible']
+           'draw_skeleton_3d', 'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder', 'convert_joints',
+           'convert_visible']
 
 # %% ../nbs/00_conventions.ipynb #9cee4ba6
 from typing import NamedTuple
@@ -115,7 +115,7 @@ def _to_plot(p, frame: str) -> np.ndarray:
     "Coordinates for matplotlib's axes, whose third one points up."
     return np.stack([p[..., i]*sign for i, sign in _PLOTTED[frame]], -1)
 
-def draw_axes_3d(ax, frame: str, origin=(0, 0, 0), length: float = 400.):
+def _draw_axes_3d(ax, frame: str, origin=(0, 0, 0), length: float = 400.):
     "Draw and name the three axes of a frame at a point given in that frame."
     o = np.asarray(origin, float)
     for name, tip in zip(_AXIS_NAMES[frame], o + length*np.eye(3)):
@@ -145,7 +145,7 @@ def draw_skeleton_3d(ax, # matplotlib axes with projection="3d"
     ax.set_box_aspect((1, 1, 1), zoom=1.2)
     ax.tick_params(labelsize=6, pad=-3)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis): axis.set_major_locator(_ticks(4))
-    if axes: draw_axes_3d(ax, frame, p[0])
+    if axes: _draw_axes_3d(ax, frame, p[0])
 
 # %% ../nbs/00_conventions.ipynb #e907ee37
 def pixel_centres(size: int | tuple[int, int], # image side, or (H,W)

@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['PCK_JOINTS', 'METRICS', 'LIMBS', 'root_align', 'joint_errors', 'mpjpe', 'n_mpjpe', 'procrustes_align', 'pa_mpjpe',
            'pck_3d', 'auc_3d', 'pck_2d', 'facing_error', 'pa_mpjpe_oracle_facing', 'confusion', 'f1_scores',
-           'merge_labels', 'fg_f1', 'part_f1', 'Metric', 'pooled_scores', 'confusions', 'part_scores', 'known_joints',
-           'sample_metrics', 'limb_pck_2d', 'resampled_sums', 'bootstrap_ci', 'evaluate', 'mean_pose', 'facing_camera',
-           'similarity', 'nearest_pose', 'format_metric', 'text_table', 'scores_of', 'metrics_table', 'joint_table',
-           'view_angles', 'view_table', 'errors_figure', 'part_table', 'write_metrics']
+           'merge_labels', 'fg_f1', 'part_f1', 'Metric', 'part_scores', 'limb_pck_2d', 'bootstrap_ci', 'evaluate',
+           'mean_pose', 'similarity', 'nearest_pose', 'format_metric', 'text_table', 'scores_of', 'metrics_table',
+           'joint_table', 'view_table', 'errors_figure', 'part_table', 'write_metrics']
 
 # %% ../nbs/08_evaluation.ipynb #44686958
 from pathlib import Path
@@ -227,14 +226,14 @@ METRICS = (
 _POSE_METRICS = {"joints_3d": (mpjpe, n_mpjpe, pa_mpjpe, pa_mpjpe_oracle_facing, pck_3d, auc_3d, facing_error), "joints_2d": (pck_2d,)}
 
 # %% ../nbs/08_evaluation.ipynb #d3e936fc
-def pooled_scores(matrix: Tensor, # (...,11,11) confusion, summed over images
+def _pooled_scores(matrix: Tensor, # (...,11,11) confusion, summed over images
                   ) -> dict[str, Tensor]: # (...) in [0,1], by the names of `METRICS`; NaN where there is nothing to score
     "`f1_fg`, `f1_parts`, `f1_parts_coarse` and, with background, `f1_fg_bg` and `f1_parts_coarse_bg` of pooled pixels (Table 5)."
     fine, coarse, fg = (f1_scores(m) for m in (matrix, merge_labels(matrix, _COARSE), merge_labels(matrix, _FOREGROUND)))
     return {"f1_fg": fg[..., 0], "f1_parts": fine[..., :-1].nanmean(-1), "f1_parts_coarse": coarse[..., :-1].nanmean(-1),
             "f1_fg_bg": fg.nanmean(-1), "f1_parts_coarse_bg": coarse.nanmean(-1)}
 
-def confusions(prediction: Tensor, # (...,H,W) integer labels
+def _confusions(prediction: Tensor, # (...,H,W) integer labels
                truth: Tensor, # (...,H,W) integer labels
                chunk: int = 256, # images counted at a time
                ) -> Tensor: # (N,11,11) int64
@@ -248,27 +247,27 @@ def part_scores(prediction: Tensor, # (N,H,W) integer labels
                 truth: Tensor, # (N,H,W) integer labels
                 ) -> dict[str, float]: # by the names of `METRICS`
     "The pooled F1 scores of a set of images. Raises `ValueError` for different shapes or unknown labels."
-    return {k: float(v) for k, v in pooled_scores(confusions(prediction, truth).sum(0)).items()}
+    return {k: float(v) for k, v in _pooled_scores(_confusions(prediction, truth).sum(0)).items()}
 
 # %% ../nbs/08_evaluation.ipynb #0a3699fc
-def known_joints(truth: Tensor, # (...,17,D), NaN where not known
+def _known_joints(truth: Tensor, # (...,17,D), NaN where not known
                  ) -> Tensor: # (...,17) bool
     "Which joints of the truth are known."
     return ~torch.as_tensor(truth).isnan().any(-1)
 
 def _usable(key, truth) -> Tensor:
     "(...) bool: the samples whose known joints suffice for the metrics of `joints_3d` or `joints_2d`."
-    known = known_joints(truth)
+    known = _known_joints(truth)
     return known.all(-1) if key == "joints_3d" else known[..., joint_index("l_shoulder", "r_hip")].all(-1)
 
-def sample_metrics(prediction: dict, # joints_3d (N,17,3) mm camera frame and joints_2d (N,17,2) px, or one of them
+def _sample_metrics(prediction: dict, # joints_3d (N,17,3) mm camera frame and joints_2d (N,17,2) px, or one of them
                    truth: dict, # the same; NaN where not known
                    ) -> dict[str, Tensor]: # (N,) each, by the names of `METRICS`; NaN where the truth is not known
     "Every pose metric of every sample. Raises `ValueError` for wrong shapes, infinite numbers, or NaN in the prediction."
     out = {}
     for key in (k for k in _POSE_METRICS if prediction.get(k) is not None and truth.get(k) is not None):
         p, t = (x.flatten(0, -3) if x.ndim > 2 else x[None] for x in _check_poses(prediction[key], truth[key], 3 if key == "joints_3d" else 2, unknown=True))
-        usable, visible = _usable(key, t), known_joints(t)
+        usable, visible = _usable(key, t), _known_joints(t)
         options = {"visible": visible[usable]} if key == "joints_2d" else {}
         for metric in _POSE_METRICS[key]:
             values = p.new_full((len(p),), torch.nan)
@@ -283,7 +282,7 @@ def limb_pck_2d(prediction: Tensor, # (N,17,2) px
                 truth: Tensor, # (N,17,2) px, NaN where not known
                 ) -> tuple[float, int]: # share in [0,1], number of images that count
     "2D PCK as published for photographs: over all known limb joints of the images whose torso is known. NaN without such an image."
-    known = known_joints(truth)
+    known = _known_joints(truth)
     some = _usable("joints_2d", truth)
     limbs = torch.zeros(N_JOINTS, dtype=torch.bool).index_fill(0, torch.tensor(LIMBS), True)
     visible, p, t = (known & limbs)[some], prediction[some], truth[some].nan_to_num()
@@ -291,7 +290,7 @@ def limb_pck_2d(prediction: Tensor, # (N,17,2) px
     return (correct.sum() / visible.sum()).item(), int(some.sum())
 
 # %% ../nbs/08_evaluation.ipynb #b7c4de06
-def resampled_sums(values: Tensor, # (N,...) one row for each sample
+def _resampled_sums(values: Tensor, # (N,...) one row for each sample
                    groups=None, # (N,) integers: samples with the same number are drawn together; default: each alone
                    seed: int = 0, # same seed, same draws
                    n: int = 1000, # number of draws
@@ -320,7 +319,7 @@ def bootstrap_ci(values, # (N,) one value per sample
     x = torch.as_tensor(values).detach().double().flatten()
     if len(x) == 0 or not x.isfinite().all():
         raise ValueError(f"{len(x)} values, {int((~x.isfinite()).sum())} of them not finite: give at least one, and leave out samples without a value")
-    total, count = resampled_sums(torch.stack([x, torch.ones_like(x)], -1), groups, seed, n).unbind(-1)
+    total, count = _resampled_sums(torch.stack([x, torch.ones_like(x)], -1), groups, seed, n).unbind(-1)
     return tuple(_ends(total/count, level))
 
 # %% ../nbs/08_evaluation.ipynb #c510b829
@@ -342,12 +341,12 @@ def _common_keys(prediction: dict, truth: dict) -> list[str]:
 
 def _intervals(values: dict, matrices: dict, groups=None, level: float = 0.95) -> dict[str, list[float]]:
     "The intervals of means (N,) and of pooled confusion matrices (N,11,11), all from the same draws."
-    sums = lambda x: resampled_sums(x, torch.arange(len(x))//2 if groups is None else groups)
+    sums = lambda x: _resampled_sums(x, torch.arange(len(x))//2 if groups is None else groups)
     scores = {}
     for k, v in values.items():
         total, count = sums(torch.stack([v.nan_to_num(), (~v.isnan()).to(v)], -1)).unbind(-1)
         scores[k] = total/count
-    for end, m in matrices.items(): scores |= {k + end: v for k, v in pooled_scores(sums(m)).items()}
+    for end, m in matrices.items(): scores |= {k + end: v for k, v in _pooled_scores(sums(m)).items()}
     return {f"{k}_ci": _ends(v, level) for k, v in scores.items() if not v.isnan().all()}
 
 # %% ../nbs/08_evaluation.ipynb #b42f371c
@@ -358,10 +357,10 @@ def evaluate(prediction: dict, # joints_3d (N,17,3) mm camera frame, joints_2d (
              ) -> dict[str, float | list[float]]: # scores by the names of `METRICS`; `<name>_ci`: [lower, upper]
     "All metrics that prediction and truth allow. Raises `ValueError` for unknown keys, nothing in common, no samples, wrong shapes or NaN."
     keys = _common_keys(prediction, truth)
-    values = sample_metrics({k: prediction[k] for k in keys}, truth)
-    matrices = {_ENDINGS[k]: confusions(prediction[k], truth["parts"]) for k in keys if k in _ENDINGS}
+    values = _sample_metrics({k: prediction[k] for k in keys}, truth)
+    matrices = {_ENDINGS[k]: _confusions(prediction[k], truth["parts"]) for k in keys if k in _ENDINGS}
     out = {k: float(v.nanmean()) for k, v in values.items()}
-    for end, m in matrices.items(): out |= {k + end: float(v) for k, v in pooled_scores(m.sum(0)).items()}
+    for end, m in matrices.items(): out |= {k + end: float(v) for k, v in _pooled_scores(m.sum(0)).items()}
     return out | (_intervals(values, matrices, groups) if intervals else {})
 
 # %% ../nbs/08_evaluation.ipynb #93c59d82
@@ -383,7 +382,7 @@ def mean_pose(poses: Tensor, # (N,17,3) mm, canonical frame
     return aligned*size/spread
 
 # %% ../nbs/08_evaluation.ipynb #0f27a73d
-def facing_camera(p: Tensor, # (...,17,3) mm, canonical frame (X forward, Y left, Z up)
+def _facing_camera(p: Tensor, # (...,17,3) mm, canonical frame (X forward, Y left, Z up)
                   ) -> Tensor: # (...,17,3) mm, root-relative camera frame (x right, y down, z forward)
     "Turn a canonical pose to look straight into the camera: x = +Y, y = -Z, z = -X."
     return p[..., [1, 2, 0]]*p.new_tensor([1., -1., -1.])
@@ -486,7 +485,7 @@ def joint_table(prediction: Tensor, # (N,17,3) mm, camera frame
     return {name: {k: float(v[i]) for k, v in errors.items()} for i, name in enumerate(JOINT_NAMES)}
 
 # %% ../nbs/08_evaluation.ipynb #491f0f1e
-def view_angles(truth: Tensor, # (...,17,3) mm, camera frame
+def _view_angles(truth: Tensor, # (...,17,3) mm, camera frame
                 ) -> Tensor: # (...,2) degrees: azimuth in [-180,180], elevation in [-90,90]
     "From where each person is seen (Sec. 3.2a, the angles of c). Raises `ValueError` on NaN."
     return torch.rad2deg(rotation_to_angles(canonicalise(truth)[1])[..., :2])
@@ -499,7 +498,7 @@ def view_table(prediction: Tensor, # (N,17,3) mm, camera frame
     "Metrics by viewing direction; a bin without people is NaN. Raises `ValueError` for another angle, wrong shapes, NaN in the prediction or nothing known."
     if angle not in ("azimuth", "elevation"): raise ValueError(f"unknown angle {angle!r}: choose azimuth or elevation")
     p, t = _complete(prediction, truth)
-    values, degrees = sample_metrics({"joints_3d": p}, {"joints_3d": t}), view_angles(t)[:, int(angle == "elevation")]
+    values, degrees = _sample_metrics({"joints_3d": p}, {"joints_3d": t}), _view_angles(t)[:, int(angle == "elevation")]
     rows = {}
     for low, high in zip(edges, edges[1:]):
         inside = (degrees >= low) & ((degrees < high) | (degrees == high) & (high == edges[-1]))
@@ -536,7 +535,7 @@ def part_table(prediction: Tensor, # (N,H,W) integer labels
                coarse: bool = False, # 6 coarse parts instead of 10
                ) -> dict[str, dict[str, float]]: # pooled `f1` of each part, by its name
     "F1 of each part over a set of images (Table 5). Raises `ValueError` for different shapes or unknown labels."
-    matrix = confusions(prediction, truth).sum(0)
+    matrix = _confusions(prediction, truth).sum(0)
     f1 = f1_scores(merge_labels(matrix, _COARSE) if coarse else matrix)
     return {name: {"f1": float(f1[i])} for i, name in enumerate(COARSE_PARTS if coarse else PART_NAMES)}
 

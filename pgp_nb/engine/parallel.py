@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['uniform', 'normal', 'in_any_order', 'shuffled', 'generator', 'join', 'split', 'by_shard', 'processes', 'rank',
-           'average', 'lead_first', 'joined_processes', 'SumOverProcesses', 'SyncedNorm', 'sync_norms', 'has_bfloat16',
-           'Recorded']
+           'average', 'lead_first', 'joined_processes', 'SyncedNorm', 'sync_norms', 'has_bfloat16', 'Recorded']
 
 # %% ../../nbs/engine/parallel.ipynb #par00004
 import os, typing
@@ -97,7 +96,7 @@ def joined_processes(device: str | None):
     finally: dist.destroy_process_group()
 
 # %% ../../nbs/engine/parallel.ipynb #fa5eb006
-class SumOverProcesses(torch.autograd.Function):
+class _SumOverProcesses(torch.autograd.Function):
     "The sum of a tensor over the processes; its gradient is the sum of the gradients."
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
@@ -106,7 +105,7 @@ class SumOverProcesses(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> Tensor: return SumOverProcesses.forward(ctx, grad.contiguous())
+    def backward(ctx, grad: Tensor) -> Tensor: return _SumOverProcesses.forward(ctx, grad.contiguous())
 
 # %% ../../nbs/engine/parallel.ipynb #0591a685
 class SyncedNorm(nn.BatchNorm2d):
@@ -115,7 +114,7 @@ class SyncedNorm(nn.BatchNorm2d):
         if not self.training or processes() == 1: return super().forward(x)
         image = x.float()
         var, mean = (t.double() for t in torch.var_mean(image, (0, 2, 3), correction=0))
-        mean, square = SumOverProcesses.apply(torch.stack([mean, var + mean**2])) / processes()
+        mean, square = _SumOverProcesses.apply(torch.stack([mean, var + mean**2])) / processes()
         var = square - mean**2
         self.follow(mean.detach().float(), var.detach().float(), processes() * x.numel() // x.shape[1])
         scale = self.weight * (var + self.eps).rsqrt().float()

@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['SPLITS', 'PAIRS_PER_SHARD', 'Film', 'check_joints', 'render_motion', 'check_split', 'bodies_of', 'Filming',
-           'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'film_views', 'noisy_saliency', 'pair_saliency',
-           'sample_of', 'EmbeddedPeople', 'fingerprint', 'CachedPeople', 'default_root', 'cache_folder', 'fill_cache',
-           'People', 'load_people', 'unpaired_poses', 'samples_of']
+           'pick_frames', 'crop_camera', 'Pair', 'film_pair', 'noisy_saliency', 'EmbeddedPeople', 'fingerprint',
+           'CachedPeople', 'default_root', 'fill_cache', 'People', 'load_people', 'unpaired_poses', 'samples_of']
 
 # %% ../../nbs/people/people.ipynb #60e02818
 import ast, json, os
@@ -165,7 +164,7 @@ def film_pair(
     return _take(person, posed, cameras, places, size, rng)
 
 # %% ../../nbs/people/people.ipynb #38c5887f
-def film_views(
+def _film_views(
     split: str, # train, val or test
     index: int, # number of the pair
     size: int, # image side, pixels
@@ -221,7 +220,7 @@ def noisy_saliency(
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
 # %% ../../nbs/people/people.ipynb #3cc78f6d
-def pair_saliency(
+def _pair_saliency(
     masks: np.ndarray, # (2,H,W) bool, the person in source and target
     quality: float, # as for `noisy_saliency`
     split: str, index: int, seed: int, # as for `film_pair`
@@ -231,13 +230,13 @@ def pair_saliency(
     return np.stack([noisy_saliency(m, quality, np.random.default_rng([*key, t])) for t, m in enumerate(masks)])
 
 # %% ../../nbs/people/people.ipynb #e9df4f6c
-def sample_of(
+def _sample_of(
     split: str, index: int, size: int, seed: int, # as for `film_pair`
     filming: Filming = Filming(), # how it is filmed
-    views: bool = False, # two cameras at one instant, see `film_views`
+    views: bool = False, # two cameras at one instant, see `_film_views`
     ) -> Sample:
     "Pair number `index` as a sample."
-    a, unknown = (film_views if views else film_pair)(split, index, size, seed, filming), np.full((2, 3, 3), np.nan, np.float32)
+    a, unknown = (_film_views if views else film_pair)(split, index, size, seed, filming), np.full((2, 3, 3), np.nan, np.float32)
     return Sample(a["images"], (a["parts"] != BACKGROUND) * np.uint8(255), a["parts"], a["joints_3d"], a["joints_2d"], a.get("rotations", unknown),
                   unknown[..., 0], np.stack([fixed_intrinsics(size)] * 2), f"people/{split}/{seed}/{index}/{a['bodies']}")
 
@@ -260,8 +259,8 @@ class EmbeddedPeople:
         return [{"pair": i} for i in range(self.pairs)]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
-        sample = sample_of(self.split, job["pair"], size, self.seed, views=self.views)
-        saliency = pair_saliency(sample.saliency > 0, self.saliency_quality, self.split, job["pair"], self.seed)
+        sample = _sample_of(self.split, job["pair"], size, self.seed, views=self.views)
+        saliency = _pair_saliency(sample.saliency > 0, self.saliency_quality, self.split, job["pair"], self.seed)
         return [sample._replace(saliency=saliency, name=sample.name.rpartition("/")[0])]
 
 # %% ../../nbs/people/people.ipynb #95a44be7
@@ -294,7 +293,7 @@ class CachedPeople:
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         if self.code != fingerprint(): raise RuntimeError("pgp_nb was changed while pairs were being made: restart Python and call again")
-        try: return [sample_of(self.split, job["pair"], size, self.seed, self.filming, self.views)]
+        try: return [_sample_of(self.split, job["pair"], size, self.seed, self.filming, self.views)]
         except (OSError, ValueError, EOFError) as e: raise RuntimeError(f"pair {job['pair']}: {type(e).__name__}: {e}") from e  # no file to skip
 
 # %% ../../nbs/people/people.ipynb #d4b787d6
@@ -302,14 +301,14 @@ def default_root() -> Path: # folder of the cache
     "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
     return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
 
-def cache_folder(root: Path, asked: CachedPeople, size: int) -> Path:
+def _cache_folder(root: Path, asked: CachedPeople, size: int) -> Path:
     "Where the shards of a data set lie."
     settings = sha256(json.dumps([FORMAT, VERSION, asked.filming, asked.code]).encode()).hexdigest()[:8]
     return Path(root) / f"{'views' if asked.views else 'people'}-{asked.split}-{size}-seed{asked.seed}-{settings}"
 
 def fill_cache(
     asked: CachedPeople, # what must be there
-    folder: Path, # from `cache_folder`
+    folder: Path, # from `_cache_folder`
     size: int, # image side, pixels
     workers: int, # processes
     progress: bool = True, # show a progress bar while pairs are made
@@ -373,7 +372,7 @@ def _check_request(split, n, size, root):
 def _saliency_of(masks, quality, split, seed):
     "(N,2,H,W) uint8, in threads: what takes time is done in OpenCV and numpy, outside of Python's lock."
     out = np.empty(masks.shape, np.uint8)
-    def fill(i): out[i] = pair_saliency(masks[i], quality, split, i, seed)
+    def fill(i): out[i] = _pair_saliency(masks[i], quality, split, i, seed)
     with ThreadPoolExecutor(_cores()) as pool: list(pool.map(fill, range(len(masks))))
     return out
 
@@ -388,13 +387,13 @@ def load_people(
     saliency_quality: float = .8, # of m_sal, 0..1, see `noisy_saliency`
     filming: Filming = Filming(), # how pairs are filmed
     workers: int | None = None, # processes, default one for each core
-    views: bool = False, # pairs of two cameras at one instant, with `rotations`, see `film_views`
+    views: bool = False, # pairs of two cameras at one instant, with `rotations`, see `_film_views`
     ) -> People:
     "The embedded data set, made on first use and cached. Raises `ValueError` for bad arguments, `OSError` if the cache cannot be written."
     root = Path(root or default_root()).expanduser()
     _check_request(split, n, size, root)
     asked = CachedPeople(split, -(-n // PAIRS_PER_SHARD) * PAIRS_PER_SHARD, seed, filming, views, fingerprint())
-    folder = cache_folder(root, asked, size)
+    folder = _cache_folder(root, asked, size)
     entries = fill_cache(asked, folder, size, workers or _cores(), progress)
     a = read_shards(folder, entries, size, np.arange(asked.pairs) < n)
     masks, bodies = a.parts != BACKGROUND, np.array([int(name.rpartition("/")[2]) for name in a.name])
