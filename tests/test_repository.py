@@ -1,5 +1,6 @@
 "The repository's own checks, and that they find what they are for."
 import importlib, inspect, json, re, subprocess, sys, typing
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,58 @@ def test_every_study_and_every_stage_of_a_release_is_a_run():
     for name, cfg in configs.items():
         before = {Path(start).name.rpartition("-s")[0] for start in cfg.stages.start_from.split(" + ") if start}
         assert before <= known, f"{name} starts from {before - known}, which nobody makes"
+
+
+def settings():
+    parser = ConfigParser(delimiters=["="])
+    parser.read(ROOT / "settings.ini", encoding="utf-8")
+    return parser["DEFAULT"]
+
+
+def read_yaml(name): return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def setup_of(job):
+    "What a job asks of setup-python."
+    return next(step["with"] for step in job["steps"] if step.get("uses", "").startswith("actions/setup-python@"))
+
+
+def test_workflows_run_on_the_declared_pythons():
+    declared = subprocess.run([sys.executable, "setup.py", "--classifiers"], cwd=ROOT, capture_output=True, text=True, check=True)
+    pythons = re.findall(r"Python :: (3\.\d+)", declared.stdout)
+    test, build = read_yaml(".github/workflows/test.yml")["jobs"]["test"], read_yaml(".github/workflows/site.yml")["jobs"]["build"]
+    tried = test["strategy"]["matrix"]["python-version"]
+    assert set(tried) <= set(pythons) and {settings()["min_python"], pythons[-1]} <= set(tried)
+    assert setup_of(test)["python-version"] == "${{ matrix.python-version }}" and setup_of(build)["python-version"] in pythons
+    assert test["steps"][-1]["run"] == ".ci/run" and {"run": "make docs"} in build["steps"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_workflows_end_and_may_do_little(path):
+    workflow = read_yaml(path)
+    assert workflow["permissions"] == {"contents": "read"} and workflow["concurrency"]["group"]
+    assert all(job["timeout-minutes"] <= 90 for job in workflow["jobs"].values())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.stem)
+def test_issue_templates_are_forms(path):
+    form = read_yaml(path)
+    fields = form["body"]
+    assert form["name"] and form["description"]
+    assert {field["type"] for field in fields} <= {"input", "textarea", "dropdown"}
+    assert len({field["id"] for field in fields}) == len(fields) and all(field["attributes"]["label"] for field in fields)
+
+
+def test_hooks_call_tools_that_are_there():
+    hooks = [hook for repo in read_yaml(".pre-commit-config.yaml")["repos"] if repo["repo"] == "local" for hook in repo["hooks"]]
+    for program, *arguments in (hook["entry"].split() for hook in hooks):
+        assert (Path(sys.executable).parent / Path(program).name).exists(), f"{program} is not in the environment"
+        assert all((ROOT / a).exists() for a in arguments if a[0] != "-")
+    assert (ROOT / ".github/pull_request_template.md").is_file()
+
+
+def test_changelog_and_citation_name_the_version():
+    version, citation = settings()["version"], read_yaml("CITATION.cff")
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert headings[0] == "Unreleased" and headings[1] == version == citation["version"]
+    assert citation["references"][0]["title"] in (ROOT / "README.md").read_text(encoding="utf-8")
