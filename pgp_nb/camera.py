@@ -18,35 +18,38 @@ from .kinematics import canonicalise, check_pose, constant, mirror_pose, rotate,
 # %% ../nbs/03_camera.ipynb #f659ef88
 FOCAL = 2.5
 
+
 class Camera(NamedTuple):
     "Where the person stands before the camera (the paper's c): `x_camera = rotation @ x + translation`."
-    rotation: Tensor     # (...,3,3) from the canonical (or any other) frame to the camera frame
+
+    rotation: Tensor  # (...,3,3) from the canonical (or any other) frame to the camera frame
     translation: Tensor  # (...,3) mm: where the pelvis is in the camera frame
 
 # %% ../nbs/03_camera.ipynb #b58fd2a1
 def to_camera(
-    p: Tensor, # (...,k,3) mm, canonical frame
-    camera: Camera, # rotation (...,3,3), translation (...,3)
-    ) -> Tensor: # (...,k,3) mm, camera frame: x right, y down, z forward
+    p: Tensor,  # (...,k,3) mm, canonical frame
+    camera: Camera,  # rotation (...,3,3), translation (...,3)
+) -> Tensor:  # (...,k,3) mm, camera frame: x right, y down, z forward
     "Points in the camera frame."
     return rotate(p, camera.rotation) + camera.translation[..., None, :]
 
 # %% ../nbs/03_camera.ipynb #a5f4c256
 def project(
-    x: Tensor, # (...,k,3) mm, camera frame
-    size: int | tuple[int, int], # image side, or (H, W), pixels
-    ) -> Tensor: # (...,k,2) pixels: x right, y down, the image spans [0,W] x [0,H]
+    x: Tensor,  # (...,k,3) mm, camera frame
+    size: int | tuple[int, int],  # image side, or (H, W), pixels
+) -> Tensor:  # (...,k,2) pixels: x right, y down, the image spans [0,W] x [0,H]
     "Fixed perspective, u = size (FOCAL x/z + 1/2) (Sec. 3.2a). (H, W) scales by the shorter side; depths under 1 mm count as 1 mm."
     h, w = size if isinstance(size, (tuple, list)) else (size, size)
-    if h <= 0 or w <= 0: raise ValueError(f"image size must be positive, got {size}: pass the side or (H, W) in pixels")
-    return min(h, w) * FOCAL * x[..., :2] / x[..., 2:].clamp(min=1.) + constant((w / 2, h / 2), x)
+    if h <= 0 or w <= 0:
+        raise ValueError(f"image size must be positive, got {size}: pass the side or (H, W) in pixels")
+    return min(h, w) * FOCAL * x[..., :2] / x[..., 2:].clamp(min=1.0) + constant((w / 2, h / 2), x)
 
 # %% ../nbs/03_camera.ipynb #372c5e77
 def T_c(
-    p: Tensor, # (...,17,3) p^3D in mm, canonical frame
-    camera: Camera, # c
-    size: int | tuple[int, int], # image side, or (H, W), pixels
-    ) -> tuple[Tensor, Tensor]: # q (...,17,2) in pixels, joint depths (...,17) in mm
+    p: Tensor,  # (...,17,3) p^3D in mm, canonical frame
+    camera: Camera,  # c
+    size: int | tuple[int, int],  # image side, or (H, W), pixels
+) -> tuple[Tensor, Tensor]:  # q (...,17,2) in pixels, joint depths (...,17) in mm
     "T_c (Sec. 3.2a): 2D pose q and joint depths q_d of a canonical pose."
     x = to_camera(check_pose(p), camera)
     return project(x, size), x[..., 2]
@@ -59,40 +62,43 @@ def _rotation(cos, sin):
     cr, sr = cr[..., None], sr[..., None]
     return torch.stack([cr * x - sr * y, sr * x + cr * y, z], -2)
 
+
 def camera_rotation(
-    angles: Tensor, # (...,3) azimuth, elevation, roll in radians
-    ) -> Tensor: # (...,3,3) from the canonical to the camera frame
+    angles: Tensor,  # (...,3) azimuth, elevation, roll in radians
+) -> Tensor:  # (...,3,3) from the canonical to the camera frame
     "R = R_z(roll) R_x(elevation) R_0 R_Z(azimuth); all zero: upright, facing the camera (Sec. 3.2a: 3 rotation angles)."
     return _rotation(angles.cos(), angles.sin())
 
 # %% ../nbs/03_camera.ipynb #ff2ccf69
 def rotation_to_angles(
-    rotation: Tensor, # (...,3,3) from the canonical to the camera frame
-    ) -> Tensor: # (...,3) radians: azimuth in [-pi, pi], elevation in [-pi/2, pi/2], roll in [-pi, pi]
+    rotation: Tensor,  # (...,3,3) from the canonical to the camera frame
+) -> Tensor:  # (...,3) radians: azimuth in [-pi, pi], elevation in [-pi/2, pi/2], roll in [-pi, pi]
     "Inverse of `camera_rotation`. At elevations of +-90 degrees only the sum or difference of azimuth and roll is determined."
     azimuth = torch.atan2(rotation[..., 2, 1], -rotation[..., 2, 0])
     elevation = torch.asin((-rotation[..., 2, 2]).clamp(-1, 1))
     return torch.stack([azimuth, elevation, torch.atan2(rotation[..., 0, 2], -rotation[..., 1, 2])], -1)
 
+
 def rotation_faces_camera(
-    rotation: Tensor, # (...,3,3) from the canonical to the camera frame
-    ) -> Tensor: # (...) bool
+    rotation: Tensor,  # (...,3,3) from the canonical to the camera frame
+) -> Tensor:  # (...) bool
     "True where the face-vector points towards the camera, that is where cos(azimuth) > 0."
     return rotation[..., 2, 0] < 0
 
 # %% ../nbs/03_camera.ipynb #19d4d21f
 class CameraLimits(NamedTuple):
     "What the network's camera may do; with the defaults the joints can span 25 to 95 % of the image."
-    margin: float = .025                # free border around the joints, share of the image side
-    elevation: float = math.radians(85) # largest |elevation|, radians
-    roll: float = math.radians(85)      # largest |roll|, radians
-    zoom: float = 5.                    # largest over smallest distance of the pelvis
-    near: float = 200.                  # smallest depth of any joint, mm
+
+    margin: float = 0.025  # free border around the joints, share of the image side
+    elevation: float = math.radians(85)  # largest |elevation|, radians
+    roll: float = math.radians(85)  # largest |roll|, radians
+    zoom: float = 5.0  # largest over smallest distance of the pelvis
+    near: float = 200.0  # smallest depth of any joint, mm
 
 # %% ../nbs/03_camera.ipynb #c9cc501e
 def _view_bounds(x, limits):
     "Smallest depth (...,1) of the pelvis that lets joints x (...,17,3) be in view, and a function from depth to bounds of tx, ty (...,2)."
-    k = (.5 - limits.margin) / FOCAL
+    k = (0.5 - limits.margin) / FOCAL
     xy, z = x[..., :2], x[..., 2:]
     high, low = (xy - k * z).amax(-2), (-xy - k * z).amax(-2)
     nearest = torch.cat([(high + low) / (2 * k), limits.near - z.amin(-2)], -1).amax(-1, keepdim=True)
@@ -100,12 +106,13 @@ def _view_bounds(x, limits):
 
 # %% ../nbs/03_camera.ipynb #f2c1e960
 def camera_from_raw(
-    raw: Tensor, # (...,7) any real numbers: azimuth cos, azimuth sin, elevation, roll, tx, ty, tz
-    p: Tensor, # (...,17,3) p^3D in mm, canonical frame
-    limits: CameraLimits = CameraLimits(), # what the camera may do
-    ) -> Camera:
+    raw: Tensor,  # (...,7) any real numbers: azimuth cos, azimuth sin, elevation, roll, tx, ty, tz
+    p: Tensor,  # (...,17,3) p^3D in mm, canonical frame
+    limits: CameraLimits = CameraLimits(),  # what the camera may do
+) -> Camera:
     "Camera c from network outputs: for every `raw`, all joints of `p` are in view (Sec. 3.2a: restricted translations)."
-    if raw.shape[-1] != 7: raise ValueError(f"raw camera must have shape (..., 7), got {tuple(raw.shape)}")
+    if raw.shape[-1] != 7:
+        raise ValueError(f"raw camera must have shape (..., 7), got {tuple(raw.shape)}")
     azimuth = safe_unit(raw[..., :2], constant((1, 0), raw))
     tilt = raw[..., 2:4].tanh() * constant((limits.elevation, limits.roll), raw)
     rotation = _rotation(torch.cat([azimuth[..., :1], tilt.cos()], -1), torch.cat([azimuth[..., 1:], tilt.sin()], -1))
@@ -117,53 +124,62 @@ def camera_from_raw(
 
 # %% ../nbs/03_camera.ipynb #b5f0d5f8
 def camera_of(
-    p_cam: Tensor, # (...,17,3) mm, camera frame
-    ) -> tuple[Tensor, Camera]: # canonical pose (...,17,3) mm, its camera
+    p_cam: Tensor,  # (...,17,3) mm, camera frame
+) -> tuple[Tensor, Camera]:  # canonical pose (...,17,3) mm, its camera
     "Canonical pose and camera of a person in the camera frame: `to_camera(*camera_of(p_cam))` is `p_cam`. Raises `ValueError` on NaN."
     p, rotation, translation = canonicalise(p_cam)
     return p, Camera(rotation, translation)
 
+
 def raw_from_camera(
-    camera: Camera, # rotation (...,3,3), translation (...,3) mm
-    p: Tensor, # (...,17,3) p^3D in mm, canonical frame
-    limits: CameraLimits = CameraLimits(), # as for `camera_from_raw`
-    ) -> Tensor: # (...,7)
+    camera: Camera,  # rotation (...,3,3), translation (...,3) mm
+    p: Tensor,  # (...,17,3) p^3D in mm, canonical frame
+    limits: CameraLimits = CameraLimits(),  # as for `camera_from_raw`
+) -> Tensor:  # (...,7)
     "Inverse of `camera_from_raw`; what lies beyond the limits becomes the raw numbers of a camera at the limits."
     eps = 1e-4
     angles = rotation_to_angles(camera.rotation)
     tilt = (angles[..., 1:] / constant((limits.elevation, limits.roll), angles)).clamp(eps - 1, 1 - eps)
     allowed = torch.cat([angles[..., :1], tilt * constant((limits.elevation, limits.roll), angles)], -1)
     nearest, bounds = _view_bounds(rotate(check_pose(p), camera_rotation(allowed)), limits)
-    zoom = ((camera.translation[..., 2:] / nearest).clamp(1, limits.zoom).log() / math.log(limits.zoom)).clamp(eps, 1 - eps)
+    zoom = ((camera.translation[..., 2:] / nearest).clamp(1, limits.zoom).log() / math.log(limits.zoom)).clamp(
+        eps, 1 - eps
+    )
     low, high = bounds(nearest * (math.log(limits.zoom) * zoom).exp())
     share = ((camera.translation[..., :2] - low) / (high - low)).clamp(eps, 1 - eps)
     return torch.cat([angles[..., :1].cos(), angles[..., :1].sin(), tilt.atanh(), share.logit(), zoom.logit()], -1)
 
 # %% ../nbs/03_camera.ipynb #381a287a
 def depth_mirror(
-    p_cam: Tensor, # (...,17,3) mm, camera frame
-    ) -> Tensor: # (...,17,3) mm, camera frame
+    p_cam: Tensor,  # (...,17,3) mm, camera frame
+) -> Tensor:  # (...,17,3) mm, camera frame
     "The other person with the same silhouette: reflected in depth about the pelvis, left and right swapped; its own inverse."
     mirrored = mirror_pose(p_cam, axis=2)
     return torch.cat([mirrored[..., :2], mirrored[..., 2:] + 2 * p_cam[..., :1, 2:]], -1)
 
+
 def mirror_camera(
-    camera: Camera, # rotation (...,3,3), translation (...,3)
-    ) -> Camera:
+    camera: Camera,  # rotation (...,3,3), translation (...,3)
+) -> Camera:
     "Camera of the depth-mirrored person: azimuth a becomes 180 degrees - a, elevation is negated, roll and translation stay."
-    return Camera(camera.rotation * constant(((1, -1, 1), (1, -1, 1), (-1, 1, -1)), camera.rotation), camera.translation)
+    return Camera(
+        camera.rotation * constant(((1, -1, 1), (1, -1, 1), (-1, 1, -1)), camera.rotation), camera.translation
+    )
+
 
 def flip_camera(
-    camera: Camera, # rotation (...,3,3), translation (...,3)
-    ) -> Camera:
+    camera: Camera,  # rotation (...,3,3), translation (...,3)
+) -> Camera:
     "Camera in the horizontally flipped image: azimuth, roll and the translation in x are negated. The pose is `mirror_pose(p)`."
-    return Camera(camera.rotation * constant(((-1, 1, -1), (1, -1, 1), (1, -1, 1)), camera.rotation),
-                  camera.translation * constant((-1, 1, 1), camera.translation))
+    return Camera(
+        camera.rotation * constant(((-1, 1, -1), (1, -1, 1), (1, -1, 1)), camera.rotation),
+        camera.translation * constant((-1, 1, 1), camera.translation),
+    )
 
 # %% ../nbs/03_camera.ipynb #faca0001
 def faces_camera(
-    p: Tensor, # (...,17,3) camera frame (x right, y down, z forward)
-    ) -> Tensor: # (...) bool
+    p: Tensor,  # (...,17,3) camera frame (x right, y down, z forward)
+) -> Tensor:  # (...) bool
     "Whether the face-vector, the forward normal of the plane through neck and hips, has a component towards the camera (z below 0)."
     neck, left, right = (p[..., i, :] for i in joint_index("thorax", "l_hip", "r_hip"))
     return torch.linalg.cross(left - right, neck - right)[..., 2] < 0

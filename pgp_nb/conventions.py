@@ -16,42 +16,78 @@ import numpy as np
 # %% ../nbs/00_conventions.ipynb #a2fc6528
 class Joint(NamedTuple):
     "One joint of the skeleton: its name, the index of its parent (-1 for the root) and of its left-right partner."
+
     name: str
     parent: int
     mirror: int
 
+
 JOINTS = (
     Joint("pelvis", -1, 0),
-    Joint("r_hip", 0, 4), Joint("r_knee", 1, 5), Joint("r_ankle", 2, 6),
-    Joint("l_hip", 0, 1), Joint("l_knee", 4, 2), Joint("l_ankle", 5, 3),
-    Joint("spine", 0, 7), Joint("thorax", 7, 8), Joint("nose", 8, 9), Joint("head_top", 9, 10),
-    Joint("l_shoulder", 8, 14), Joint("l_elbow", 11, 15), Joint("l_wrist", 12, 16),
-    Joint("r_shoulder", 8, 11), Joint("r_elbow", 14, 12), Joint("r_wrist", 15, 13))
+    Joint("r_hip", 0, 4),
+    Joint("r_knee", 1, 5),
+    Joint("r_ankle", 2, 6),
+    Joint("l_hip", 0, 1),
+    Joint("l_knee", 4, 2),
+    Joint("l_ankle", 5, 3),
+    Joint("spine", 0, 7),
+    Joint("thorax", 7, 8),
+    Joint("nose", 8, 9),
+    Joint("head_top", 9, 10),
+    Joint("l_shoulder", 8, 14),
+    Joint("l_elbow", 11, 15),
+    Joint("l_wrist", 12, 16),
+    Joint("r_shoulder", 8, 11),
+    Joint("r_elbow", 14, 12),
+    Joint("r_wrist", 15, 13),
+)
 JOINT_NAMES = tuple(j.name for j in JOINTS)
 PARENTS = tuple(j.parent for j in JOINTS)
 MIRROR = tuple(j.mirror for j in JOINTS)
 N_JOINTS = len(JOINTS)
 
 # %% ../nbs/00_conventions.ipynb #be9d0e44
-def joint_index(*names: str # joint names, e.g. "l_hip"
-    ) -> list[int]: # their indices in the 17-joint order
+def joint_index(
+    *names: str,  # joint names, e.g. "l_hip"
+) -> list[int]:  # their indices in the 17-joint order
     "Indices of the named joints. Raises `KeyError` naming the unknown joint and the known ones."
     unknown = [n for n in names if n not in JOINT_NAMES]
-    if unknown: raise KeyError(f"unknown joints {unknown}: the skeleton has {', '.join(JOINT_NAMES)}")
+    if unknown:
+        raise KeyError(f"unknown joints {unknown}: the skeleton has {', '.join(JOINT_NAMES)}")
     return [JOINT_NAMES.index(n) for n in names]
 
 # %% ../nbs/00_conventions.ipynb #af69c8cd
 # (17,3) mm, canonical frame: a person who waves with the right hand, for pictures and examples
-EXAMPLE_POSE = np.array([
-    (0, 0, 0), (0, -130, 0), (30, -140, -440), (-20, -150, -875), (0, 130, 0), (40, 150, -440), (-10, 165, -875),
-    (-15, 0, 235), (0, 0, 485), (60, 0, 590), (10, 0, 725),
-    (0, 160, 440), (-20, 290, 205), (50, 340, -40), (0, -160, 445), (20, -410, 470), (60, -500, 705)], dtype=np.float32)
+EXAMPLE_POSE = np.array(
+    [
+        (0, 0, 0),
+        (0, -130, 0),
+        (30, -140, -440),
+        (-20, -150, -875),
+        (0, 130, 0),
+        (40, 150, -440),
+        (-10, 165, -875),
+        (-15, 0, 235),
+        (0, 0, 485),
+        (60, 0, 590),
+        (10, 0, 725),
+        (0, 160, 440),
+        (-20, 290, 205),
+        (50, 340, -40),
+        (0, -160, 445),
+        (20, -410, 470),
+        (60, -500, 705),
+    ],
+    dtype=np.float32,
+)
 
 # %% ../nbs/00_conventions.ipynb #770cb978
 SIDE_COLORS = {"l": "#1f77d0", "r": "#d8432f", "c": "#555555"}
 
-def joint_side(i: int # joint index
-               ) -> str: # "l", "r" or "c" (centre)
+
+def joint_side(
+    i: int,  # joint index
+) -> str:  # "l", "r" or "c" (centre)
     "The side of the person a joint belongs to."
     name = JOINT_NAMES[i]
     return name[0] if name[:2] in ("l_", "r_") else "c"
@@ -60,8 +96,10 @@ def joint_side(i: int # joint index
 def _check_drawn(x, dims: int) -> np.ndarray:
     "One pose as an array (17,dims); `ValueError` otherwise."
     x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x, dtype=float)
-    if x.shape != (N_JOINTS, dims): raise ValueError(f"cannot draw shape {x.shape}: expected one pose ({N_JOINTS}, {dims})")
+    if x.shape != (N_JOINTS, dims):
+        raise ValueError(f"cannot draw shape {x.shape}: expected one pose ({N_JOINTS}, {dims})")
     return x
+
 
 def _draw_limbs(ax, points, shown, color, style):
     for i, parent in enumerate(PARENTS):
@@ -69,87 +107,114 @@ def _draw_limbs(ax, points, shown, color, style):
             ax.plot(*points[[parent, i]].T, color=color or SIDE_COLORS[joint_side(i)], solid_capstyle="round", **style)
     for side in "lrc":
         at = [i for i in range(N_JOINTS) if joint_side(i) == side and shown[i]]
-        ax.plot(*points[at].T, ls="", marker="o", ms=1.6*style["lw"], color=color or SIDE_COLORS[side])
+        ax.plot(*points[at].T, ls="", marker="o", ms=1.6 * style["lw"], color=color or SIDE_COLORS[side])
 
 # %% ../nbs/00_conventions.ipynb #f81c7a16
-def draw_skeleton_2d(ax, # matplotlib axes
-                     q, # (17,2) px, x right, y down
-                     size: int | tuple[int, int] | None = None, # image side or (H,W): sets the limits of the axes
-                     visible=None, # (17,) bool: joints to draw; default: all
-                     names: bool = False, # write the joints' numbers and names
-                     color: str | None = None, # one colour instead of the sides' colours
-                     lw: float = 2., # line width, points
-                     ):
+def draw_skeleton_2d(
+    ax,  # matplotlib axes
+    q,  # (17,2) px, x right, y down
+    size: int | tuple[int, int] | None = None,  # image side or (H,W): sets the limits of the axes
+    visible=None,  # (17,) bool: joints to draw; default: all
+    names: bool = False,  # write the joints' numbers and names
+    color: str | None = None,  # one colour instead of the sides' colours
+    lw: float = 2.0,  # line width, points
+):
     "Draw a 2D pose with left in blue and right in red; y points down. Raises `ValueError` unless q is one pose."
     q = _check_drawn(q, 2)
     shown = np.ones(N_JOINTS, bool) if visible is None else np.asarray(visible, bool)
     _draw_limbs(ax, q, shown, color, {"lw": lw})
     for i in np.flatnonzero(shown) if names else ():
         outward = -1 if q[i, 0] < q[0, 0] - 1 else 1
-        ax.annotate(f"{i} {JOINT_NAMES[i]}", q[i], (6*outward, -9 if i in (0, 11, 14) else 4), textcoords="offset points", fontsize=7,
-                    ha="left" if outward > 0 else "right", color=color or SIDE_COLORS[joint_side(i)])
+        ax.annotate(
+            f"{i} {JOINT_NAMES[i]}",
+            q[i],
+            (6 * outward, -9 if i in (0, 11, 14) else 4),
+            textcoords="offset points",
+            fontsize=7,
+            ha="left" if outward > 0 else "right",
+            color=color or SIDE_COLORS[joint_side(i)],
+        )
     ax.set_aspect("equal")
     if size is not None:
         h, w = (size, size) if np.isscalar(size) else size
         ax.set(xlim=(0, w), ylim=(h, 0))
-    elif ax.get_ylim()[0] < ax.get_ylim()[1]: ax.invert_yaxis()
+    elif ax.get_ylim()[0] < ax.get_ylim()[1]:
+        ax.invert_yaxis()
 
 # %% ../nbs/00_conventions.ipynb #cb86220c
 class Frame(NamedTuple):
     "A coordinate frame: where its axes point and where its origin is; right-handed, in millimetres."
+
     x: str
     y: str
     z: str
     origin: str
 
+
 FRAMES = {
-    "canonical": Frame("face-vector, where the hips and neck face", "to the person's left", "up along the trunk", "pelvis"),
+    "canonical": Frame(
+        "face-vector, where the hips and neck face", "to the person's left", "up along the trunk", "pelvis"
+    ),
     "camera": Frame("right in the image", "down in the image", "forward, away from the viewer", "centre of projection"),
-    "world": Frame("horizontal", "horizontal", "up", "on the floor")}
+    "world": Frame("horizontal", "horizontal", "up", "on the floor"),
+}
 
 # %% ../nbs/00_conventions.ipynb #333e37cd
-_PLOTTED = {"camera": ((0, 1), (2, 1), (1, -1)), "canonical": ((0, 1), (1, 1), (2, 1)), "world": ((0, 1), (1, 1), (2, 1))}
+_PLOTTED = {
+    "camera": ((0, 1), (2, 1), (1, -1)),
+    "canonical": ((0, 1), (1, 1), (2, 1)),
+    "world": ((0, 1), (1, 1), (2, 1)),
+}
 _AXIS_NAMES = {"camera": "xyz", "canonical": "XYZ", "world": "xyz"}
+
 
 def _to_plot(p, frame: str) -> np.ndarray:
     "Coordinates for matplotlib's axes, whose third one points up."
-    return np.stack([p[..., i]*sign for i, sign in _PLOTTED[frame]], -1)
+    return np.stack([p[..., i] * sign for i, sign in _PLOTTED[frame]], -1)
 
-def _draw_axes_3d(ax, frame: str, origin=(0, 0, 0), length: float = 400.):
+
+def _draw_axes_3d(ax, frame: str, origin=(0, 0, 0), length: float = 400.0):
     "Draw and name the three axes of a frame at a point given in that frame."
     o = np.asarray(origin, float)
-    for name, tip in zip(_AXIS_NAMES[frame], o + length*np.eye(3)):
+    for name, tip in zip(_AXIS_NAMES[frame], o + length * np.eye(3)):
         ends = _to_plot(np.stack([o, tip]), frame)
         ax.quiver(*ends[0], *(ends[1] - ends[0]), color="black", lw=1.2, arrow_length_ratio=0.2)
-        ax.text(*(ends[0] + 1.25*(ends[1] - ends[0])), name, fontsize=9, ha="center", va="center")
+        ax.text(*(ends[0] + 1.25 * (ends[1] - ends[0])), name, fontsize=9, ha="center", va="center")
+
 
 def _ticks(n: int):
     from matplotlib.ticker import MaxNLocator
+
     return MaxNLocator(n)
 
 # %% ../nbs/00_conventions.ipynb #8b84e92e
-def draw_skeleton_3d(ax, # matplotlib axes with projection="3d"
-                     p, # (17,3) mm
-                     frame: str = "camera", # frame of p: "camera", "canonical" or "world"
-                     color: str | None = None, # one colour instead of the sides' colours
-                     lw: float = 2., # line width, points
-                     axes: bool = False, # draw the frame's axes at the pelvis
-                     ):
+def draw_skeleton_3d(
+    ax,  # matplotlib axes with projection="3d"
+    p,  # (17,3) mm
+    frame: str = "camera",  # frame of p: "camera", "canonical" or "world"
+    color: str | None = None,  # one colour instead of the sides' colours
+    lw: float = 2.0,  # line width, points
+    axes: bool = False,  # draw the frame's axes at the pelvis
+):
     "Draw a 3D pose upright, with left in blue and right in red. Raises `ValueError` unless p is one pose and the frame is known."
-    if frame not in FRAMES: raise ValueError(f"unknown frame {frame!r}: expected one of {', '.join(FRAMES)}")
+    if frame not in FRAMES:
+        raise ValueError(f"unknown frame {frame!r}: expected one of {', '.join(FRAMES)}")
     p = _check_drawn(p, 3)
     points = _to_plot(p, frame)
     _draw_limbs(ax, points, np.ones(N_JOINTS, bool), color, {"lw": lw})
-    centre, half = (points.max(0) + points.min(0))/2, 0.5*np.ptp(points, 0).max() + 50
+    centre, half = (points.max(0) + points.min(0)) / 2, 0.5 * np.ptp(points, 0).max() + 50
     ax.set(**{f"{k}lim": (c - half, c + half) for k, c in zip("xyz", centre)})
     ax.set_box_aspect((1, 1, 1), zoom=1.2)
     ax.tick_params(labelsize=6, pad=-3)
-    for axis in (ax.xaxis, ax.yaxis, ax.zaxis): axis.set_major_locator(_ticks(4))
-    if axes: _draw_axes_3d(ax, frame, p[0])
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_major_locator(_ticks(4))
+    if axes:
+        _draw_axes_3d(ax, frame, p[0])
 
 # %% ../nbs/00_conventions.ipynb #e907ee37
-def pixel_centres(size: int | tuple[int, int], # image side, or (H,W)
-                  ) -> np.ndarray: # (H,W,2) px, (u,v) of every pixel's centre
+def pixel_centres(
+    size: int | tuple[int, int],  # image side, or (H,W)
+) -> np.ndarray:  # (H,W,2) px, (u,v) of every pixel's centre
     "The index space U of Sec. 3.1: coordinates of all pixel centres, starting with (0.5, 0.5)."
     h, w = (size, size) if np.isscalar(size) else size
     return np.stack(np.meshgrid(np.arange(w) + 0.5, np.arange(h) + 0.5), -1)
@@ -157,13 +222,17 @@ def pixel_centres(size: int | tuple[int, int], # image side, or (H,W)
 # %% ../nbs/00_conventions.ipynb #55275c66
 class Part(NamedTuple):
     "One part of the puppet: the joints it is anchored to, its left-right partner, its place among six coarse parts, and the colour it is drawn in."
+
     name: str
     joints: tuple[int, ...]
     mirror: int
     coarse: int
     color: tuple[int, int, int]
 
-def _part(name, joints, mirror, coarse, color): return Part(name, tuple(joint_index(*joints.split())), mirror, coarse, color)
+
+def _part(name, joints, mirror, coarse, color):
+    return Part(name, tuple(joint_index(*joints.split())), mirror, coarse, color)
+
 
 PARTS = (
     _part("torso", "l_shoulder r_shoulder r_hip l_hip", 0, 1, (66, 114, 245)),
@@ -175,7 +244,8 @@ PARTS = (
     _part("l_thigh", "l_hip l_knee", 8, 4, (20, 170, 190)),
     _part("l_shin", "l_knee l_ankle", 9, 4, (120, 225, 235)),
     _part("r_thigh", "r_hip r_knee", 6, 5, (190, 50, 200)),
-    _part("r_shin", "r_knee r_ankle", 7, 5, (250, 140, 240)))
+    _part("r_shin", "r_knee r_ankle", 7, 5, (250, 140, 240)),
+)
 PART_NAMES = tuple(p.name for p in PARTS)
 PART_MIRROR = tuple(p.mirror for p in PARTS)
 N_PARTS = len(PARTS)
@@ -187,50 +257,70 @@ COARSE_PARTS = ("head", "torso", "l_arm", "r_arm", "l_leg", "r_leg")
 # (11,3) uint8 RGB: the parts' colours, then white for the background
 PART_COLORS = np.array([*(p.color for p in PARTS), (255, 255, 255)], dtype=np.uint8)
 
-def paint_labels(labels, # (...,H,W) integers 0..10
-                 image=None, # (...,H,W,3) uint8: shown under the parts
-                 opacity: float = 0.6, # of the parts over the image
-                 ) -> np.ndarray: # (...,H,W,3) uint8
+
+def paint_labels(
+    labels,  # (...,H,W) integers 0..10
+    image=None,  # (...,H,W,3) uint8: shown under the parts
+    opacity: float = 0.6,  # of the parts over the image
+) -> np.ndarray:  # (...,H,W,3) uint8
     "Label maps in the parts' colours, over an image when one is given. Raises `ValueError` for labels outside 0..10."
     labels = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
     if labels.size and not 0 <= labels.min() <= labels.max() <= BACKGROUND:
-        raise ValueError(f"labels from {labels.min()} to {labels.max()}, expected 0..{BACKGROUND - 1} for parts and {BACKGROUND} for background")
+        raise ValueError(
+            f"labels from {labels.min()} to {labels.max()}, expected 0..{BACKGROUND - 1} for parts and {BACKGROUND} for background"
+        )
     painted = PART_COLORS[labels.astype(int)]
-    if image is None: return painted
+    if image is None:
+        return painted
     strength = np.where(labels == BACKGROUND, 0, opacity)[..., None]
-    return (strength*painted + (1 - strength)*np.asarray(image) + 0.5).astype(np.uint8)
+    return (strength * painted + (1 - strength) * np.asarray(image) + 0.5).astype(np.uint8)
 
 # %% ../nbs/00_conventions.ipynb #e3a78fdb
 def _as_picture(image) -> np.ndarray:
     "An array matplotlib can show, from (H,W), (H,W,3) or (3,H,W), array or tensor."
     a = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
-    if a.ndim == 3 and a.shape[-1] not in (3, 4): a = a.transpose(1, 2, 0) if a.shape[0] in (1, 3) else a
-    if a.ndim == 3 and a.shape[-1] == 1: a = a[..., 0]
+    if a.ndim == 3 and a.shape[-1] not in (3, 4):
+        a = a.transpose(1, 2, 0) if a.shape[0] in (1, 3) else a
+    if a.ndim == 3 and a.shape[-1] == 1:
+        a = a[..., 0]
     if a.ndim not in (2, 3) or (a.ndim == 3 and a.shape[-1] not in (3, 4)):
         raise ValueError(f"cannot show shape {a.shape}: expected (H, W), (H, W, 3) or (3, H, W)")
     return a.clip(0, 1) if a.ndim == 3 and a.dtype.kind == "f" else a
 
-def show_images(images, # sequence of (H,W), (H,W,3) or (3,H,W); floats in [0,1] or uint8
-                titles=None, # one text per image
-                cols: int | None = None, # columns; default: all in one row, at most 8
-                side: float = 1.5, # inches per image
-                **imshow): # passed to `imshow`, e.g. cmap, vmin, vmax
+
+def show_images(
+    images,  # sequence of (H,W), (H,W,3) or (3,H,W); floats in [0,1] or uint8
+    titles=None,  # one text per image
+    cols: int | None = None,  # columns; default: all in one row, at most 8
+    side: float = 1.5,  # inches per image
+    **imshow,
+):  # passed to `imshow`, e.g. cmap, vmin, vmax
     "A contact sheet as a matplotlib figure. Raises `ValueError` for shapes that are no pictures."
     import matplotlib.pyplot as plt
+
     pictures = [_as_picture(i) for i in images]
     cols = cols or min(len(pictures), 8)
-    rows = -(-len(pictures)//cols)
-    fig, axes = plt.subplots(rows, cols, figsize=(side*cols, (side + (0.2 if titles is not None else 0))*rows), squeeze=False, layout="constrained")
-    for ax in axes.flat: ax.axis("off")
+    rows = -(-len(pictures) // cols)
+    fig, axes = plt.subplots(
+        rows,
+        cols,
+        figsize=(side * cols, (side + (0.2 if titles is not None else 0)) * rows),
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat:
+        ax.axis("off")
     for k, (ax, picture) in enumerate(zip(axes.flat, pictures)):
         ax.imshow(picture, extent=(0, picture.shape[1], picture.shape[0], 0), **({"cmap": "gray"} | imshow))
-        if titles is not None: ax.set_title(titles[k], fontsize=8)
+        if titles is not None:
+            ax.set_title(titles[k], fontsize=8)
     plt.close(fig)
     return fig
 
 # %% ../nbs/00_conventions.ipynb #7917238a
 class JointOrder(NamedTuple):
     "A data set's joints: their names in its order, the recipe for ours, and a note on each of ours that is only approximated."
+
     joints: tuple[str, ...]
     recipe: dict[str, dict[str, float]]
     notes: dict[str, str]
@@ -240,7 +330,8 @@ class JointOrder(NamedTuple):
         "(17,N) float64: our joints as weighted sums of theirs; rows sum to 1."
         w = np.zeros((N_JOINTS, len(self.joints)))
         for i, name in enumerate(JOINT_NAMES):
-            for source, weight in self.recipe.get(name, {name: 1.}).items(): w[i, self.joints.index(source)] = weight
+            for source, weight in self.recipe.get(name, {name: 1.0}).items():
+                w[i, self.joints.index(source)] = weight
         return w
 
     @property
@@ -251,74 +342,151 @@ class JointOrder(NamedTuple):
 # %% ../nbs/00_conventions.ipynb #2505d9e1
 def _order(joints: str, notes: dict | None = None, **recipe) -> JointOrder:
     "A joint order from a space-separated list of names; recipes are names or weighted sums."
-    recipe = {k: {v: 1.} if isinstance(v, str) else v for k, v in recipe.items()}
+    recipe = {k: {v: 1.0} if isinstance(v, str) else v for k, v in recipe.items()}
     return JointOrder(tuple(joints.split()), recipe, notes or {})
+
 
 _HIPS = {"l_hip": 0.5, "r_hip": 0.5}
 _MIDDLE = "mean of the hips"
 
 JOINT_ORDERS = {
     "h36m": _order(" ".join(JOINT_NAMES)),
-    "h36m_32": _order("pelvis r_hip r_knee r_ankle r_foot r_toe l_hip l_knee l_ankle l_foot l_toe center_11 spine thorax nose head_top center_16 "
-                      "l_shoulder l_elbow l_wrist l_hand_20 l_hand_21 l_hand_22 l_hand_23 center_24 "
-                      "r_shoulder r_elbow r_wrist r_hand_28 r_hand_29 r_hand_30 r_hand_31")}
+    "h36m_32": _order(
+        "pelvis r_hip r_knee r_ankle r_foot r_toe l_hip l_knee l_ankle l_foot l_toe center_11 spine thorax nose head_top center_16 "
+        "l_shoulder l_elbow l_wrist l_hand_20 l_hand_21 l_hand_22 l_hand_23 center_24 "
+        "r_shoulder r_elbow r_wrist r_hand_28 r_hand_29 r_hand_30 r_hand_31"
+    ),
+}
 
 # %% ../nbs/00_conventions.ipynb #5c4824eb
 JOINT_ORDERS |= {
-    "mpi_inf_3dhp": _order("spine_3 spine_4 spine_2 spine pelvis neck head head_top l_clavicle l_shoulder l_elbow l_wrist l_hand r_clavicle r_shoulder "
-                           "r_elbow r_wrist r_hand l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe", thorax="neck", nose="head",
-                           notes={"nose": "their head joint, at a third of the way from neck to head top"}),
-    "mpi_inf_3dhp_test": _order("head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r_knee r_ankle l_hip l_knee l_ankle pelvis spine head",
-                                thorax="neck", nose="head", notes={"nose": "their head joint, at a third of the way from neck to head top"}),
-    "lsp": _order("r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist neck head_top",
-                  pelvis=_HIPS, thorax="neck", spine={"l_hip": 0.26, "r_hip": 0.26, "neck": 0.48}, nose={"neck": 0.5, "head_top": 0.5},
-                  notes={"pelvis": _MIDDLE, "spine": "0.48 of the way from mid-hips to neck", "nose": "middle of neck and head top"})}
+    "mpi_inf_3dhp": _order(
+        "spine_3 spine_4 spine_2 spine pelvis neck head head_top l_clavicle l_shoulder l_elbow l_wrist l_hand r_clavicle r_shoulder "
+        "r_elbow r_wrist r_hand l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe",
+        thorax="neck",
+        nose="head",
+        notes={"nose": "their head joint, at a third of the way from neck to head top"},
+    ),
+    "mpi_inf_3dhp_test": _order(
+        "head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r_knee r_ankle l_hip l_knee l_ankle pelvis spine head",
+        thorax="neck",
+        nose="head",
+        notes={"nose": "their head joint, at a third of the way from neck to head top"},
+    ),
+    "lsp": _order(
+        "r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist neck head_top",
+        pelvis=_HIPS,
+        thorax="neck",
+        spine={"l_hip": 0.26, "r_hip": 0.26, "neck": 0.48},
+        nose={"neck": 0.5, "head_top": 0.5},
+        notes={
+            "pelvis": _MIDDLE,
+            "spine": "0.48 of the way from mid-hips to neck",
+            "nose": "middle of neck and head top",
+        },
+    ),
+}
 
 # %% ../nbs/00_conventions.ipynb #f87939e2
 JOINT_ORDERS |= {
-    "coco": _order("nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle", pelvis=_HIPS,
-                   thorax={"l_shoulder": 0.55, "r_shoulder": 0.55, "l_hip": -0.05, "r_hip": -0.05},
-                   spine={"l_shoulder": 0.264, "r_shoulder": 0.264, "l_hip": 0.236, "r_hip": 0.236},
-                   head_top={"l_ear": 0.8, "r_ear": 0.8, "l_shoulder": -0.3, "r_shoulder": -0.3},
-                   notes={"pelvis": _MIDDLE, "thorax": "a tenth of the trunk beyond mid-shoulders", "spine": "0.48 of the way from mid-hips to that thorax",
-                          "head_top": "from mid-shoulders through mid-ears, 0.6 beyond: extrapolated", "nose": "the tip of the nose, not the middle of the head"}),
-    "cmu": _order("root l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe spine upper_back thorax lower_neck nose head_top l_shoulder l_elbow "
-                  "l_forearm l_wrist l_hand l_finger l_thumb r_shoulder r_elbow r_forearm r_wrist r_hand r_finger r_thumb", pelvis=_HIPS,
-                  notes={"pelvis": "mean of the hips; their root lies above", "thorax": "end of the thorax bone, below mid-shoulders",
-                         "nose": "end of the upper neck, where it meets the head"})}
+    "coco": _order(
+        "nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle",
+        pelvis=_HIPS,
+        thorax={"l_shoulder": 0.55, "r_shoulder": 0.55, "l_hip": -0.05, "r_hip": -0.05},
+        spine={"l_shoulder": 0.264, "r_shoulder": 0.264, "l_hip": 0.236, "r_hip": 0.236},
+        head_top={"l_ear": 0.8, "r_ear": 0.8, "l_shoulder": -0.3, "r_shoulder": -0.3},
+        notes={
+            "pelvis": _MIDDLE,
+            "thorax": "a tenth of the trunk beyond mid-shoulders",
+            "spine": "0.48 of the way from mid-hips to that thorax",
+            "head_top": "from mid-shoulders through mid-ears, 0.6 beyond: extrapolated",
+            "nose": "the tip of the nose, not the middle of the head",
+        },
+    ),
+    "cmu": _order(
+        "root l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe spine upper_back thorax lower_neck nose head_top l_shoulder l_elbow "
+        "l_forearm l_wrist l_hand l_finger l_thumb r_shoulder r_elbow r_forearm r_wrist r_hand r_finger r_thumb",
+        pelvis=_HIPS,
+        notes={
+            "pelvis": "mean of the hips; their root lies above",
+            "thorax": "end of the thorax bone, below mid-shoulders",
+            "nose": "end of the upper neck, where it meets the head",
+        },
+    ),
+}
 
 # bones of the CMU .asf files whose far ends are the joints of the order "cmu" (for the root: its own position)
-CMU_BONES = ("root", "lhipjoint", "lfemur", "ltibia", "lfoot", "ltoes", "rhipjoint", "rfemur", "rtibia", "rfoot", "rtoes", "lowerback", "upperback", "thorax",
-             "lowerneck", "upperneck", "head", "lclavicle", "lhumerus", "lradius", "lwrist", "lhand", "lfingers", "lthumb", "rclavicle", "rhumerus",
-             "rradius", "rwrist", "rhand", "rfingers", "rthumb")
+CMU_BONES = (
+    "root",
+    "lhipjoint",
+    "lfemur",
+    "ltibia",
+    "lfoot",
+    "ltoes",
+    "rhipjoint",
+    "rfemur",
+    "rtibia",
+    "rfoot",
+    "rtoes",
+    "lowerback",
+    "upperback",
+    "thorax",
+    "lowerneck",
+    "upperneck",
+    "head",
+    "lclavicle",
+    "lhumerus",
+    "lradius",
+    "lwrist",
+    "lhand",
+    "lfingers",
+    "lthumb",
+    "rclavicle",
+    "rhumerus",
+    "rradius",
+    "rwrist",
+    "rhand",
+    "rfingers",
+    "rthumb",
+)
 
 # %% ../nbs/00_conventions.ipynb #78521e9f
 def _find_order(source: str) -> JointOrder:
-    if source not in JOINT_ORDERS: raise ValueError(f"unknown joint order {source!r}: expected one of {', '.join(JOINT_ORDERS)}")
+    if source not in JOINT_ORDERS:
+        raise ValueError(f"unknown joint order {source!r}: expected one of {', '.join(JOINT_ORDERS)}")
     return JOINT_ORDERS[source]
 
-def convert_joints(x, # (...,N,D) joints in the order of `source`, array or tensor, any unit and frame
-                   source: str, # a key of `JOINT_ORDERS`: h36m, h36m_32, mpi_inf_3dhp, mpi_inf_3dhp_test, lsp, coco, cmu
-                   ): # (...,17,D), the same kind, dtype and device (integers become floats)
+
+def convert_joints(
+    x,  # (...,N,D) joints in the order of `source`, array or tensor, any unit and frame
+    source: str,  # a key of `JOINT_ORDERS`: h36m, h36m_32, mpi_inf_3dhp, mpi_inf_3dhp_test, lsp, coco, cmu
+):  # (...,17,D), the same kind, dtype and device (integers become floats)
     """Joints of another data set in our order. `JOINT_ORDERS[source].exact` says which are its own; the others are weighted means, see its `notes`.
 
     Raises `ValueError` for an unknown source, a wrong number of joints, and NaN."""
     order = _find_order(source)
-    if not hasattr(x, "new_tensor"): x = np.asarray(x)
+    if not hasattr(x, "new_tensor"):
+        x = np.asarray(x)
     if x.ndim < 2 or x.shape[-2] != len(order.joints):
-        raise ValueError(f"shape {tuple(x.shape)} does not fit the order {source!r}: "
-                         f"expected (..., {len(order.joints)}, D) with the joints {', '.join(order.joints)}")
+        raise ValueError(
+            f"shape {tuple(x.shape)} does not fit the order {source!r}: "
+            f"expected (..., {len(order.joints)}, D) with the joints {', '.join(order.joints)}"
+        )
     if (x != x).any():
-        raise ValueError(f"NaN among the joints of {source!r}: put joints that are not labelled at any finite place, "
-                         "and ask convert_visible which of ours they spoil")
-    if isinstance(x, np.ndarray): return order.weights.astype(np.result_type(x.dtype, np.float32)) @ x
+        raise ValueError(
+            f"NaN among the joints of {source!r}: put joints that are not labelled at any finite place, "
+            "and ask convert_visible which of ours they spoil"
+        )
+    if isinstance(x, np.ndarray):
+        return order.weights.astype(np.result_type(x.dtype, np.float32)) @ x
     x = x if x.is_floating_point() else x.float()
     return x.new_tensor(order.weights) @ x
 
 # %% ../nbs/00_conventions.ipynb #2b97dee4
-def convert_visible(visible, # (...,N) bool: which of the source's joints are labelled
-                    source: str, # as for `convert_joints`
-                    ) -> np.ndarray: # (...,17) bool
+def convert_visible(
+    visible,  # (...,N) bool: which of the source's joints are labelled
+    source: str,  # as for `convert_joints`
+) -> np.ndarray:  # (...,17) bool
     "Which of our joints are known: those whose every ingredient is labelled. Raises `ValueError` for an unknown source or a wrong number of joints."
     order, seen = _find_order(source), np.asarray(visible, dtype=bool)
     if seen.shape[-1:] != (len(order.joints),):

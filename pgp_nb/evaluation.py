@@ -11,11 +11,22 @@ __all__ = ['PCK_JOINTS', 'METRICS', 'LIMBS', 'root_align', 'joint_errors', 'mpjp
 
 # %% ../nbs/08_evaluation.ipynb #44686958
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
+from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from .conventions import BACKGROUND, COARSE_PARTS, JOINT_NAMES, N_JOINTS, N_PARTS, PARTS, PART_NAMES, UNKNOWN, joint_index
+from pgp_nb.conventions import (
+    BACKGROUND,
+    COARSE_PARTS,
+    JOINT_NAMES,
+    N_JOINTS,
+    N_PARTS,
+    PARTS,
+    PART_NAMES,
+    UNKNOWN,
+    joint_index,
+)
 from .camera import depth_mirror, faces_camera, rotation_to_angles
 from .engine.files import write_json
 from .kinematics import canonicalise, mirror_pose
@@ -26,53 +37,67 @@ def _check_poses(prediction, truth, dims: int, unknown: bool = False) -> tuple[T
     pair = {"prediction": torch.as_tensor(prediction), "truth": torch.as_tensor(truth)}
     for name, x in pair.items():
         if x.ndim < 2 or x.shape[-2:] != (N_JOINTS, dims):
-            raise ValueError(f"{name} has shape {tuple(x.shape)}, expected (..., {N_JOINTS}, {dims}): "
-                             "other joint orders go through conventions.convert_joints first")
+            raise ValueError(
+                f"{name} has shape {tuple(x.shape)}, expected (..., {N_JOINTS}, {dims}): "
+                "other joint orders go through conventions.convert_joints first"
+            )
         allowed = x.isnan() if unknown and name == "truth" else torch.zeros_like(x, dtype=torch.bool)
         bad = (~x.isfinite() & ~allowed).flatten(-2).any(-1)
         if bad.any():
-            raise ValueError(f"{name} holds NaN or infinite joints in {int(bad.sum())} of {bad.numel()} samples: leave these samples out, "
-                             "or find where the numbers overflowed; a mean over them would mean nothing")
+            raise ValueError(
+                f"{name} holds NaN or infinite joints in {int(bad.sum())} of {bad.numel()} samples: leave these samples out, "
+                "or find where the numbers overflowed; a mean over them would mean nothing"
+            )
     p, t = pair.values()
     dtype = torch.promote_types(torch.promote_types(p.dtype, t.dtype), torch.float32)
-    try: return tuple(torch.broadcast_tensors(p.to(dtype), t.to(dtype)))
-    except RuntimeError: raise ValueError(f"prediction {tuple(p.shape)} and truth {tuple(t.shape)} have different numbers of samples") from None
+    try:
+        return tuple(torch.broadcast_tensors(p.to(dtype), t.to(dtype)))
+    except RuntimeError:
+        raise ValueError(
+            f"prediction {tuple(p.shape)} and truth {tuple(t.shape)} have different numbers of samples"
+        ) from None
 
 # %% ../nbs/08_evaluation.ipynb #9f1fc782
-def root_align(p: Tensor, # (...,17,D) joints, any unit
-               root: int = 0, # index of the joint put at the origin
-               ) -> Tensor: # (...,17,D) the same pose with that joint at the origin
+def root_align(
+    p: Tensor,  # (...,17,D) joints, any unit
+    root: int = 0,  # index of the joint put at the origin
+) -> Tensor:  # (...,17,D) the same pose with that joint at the origin
     "Move a pose so that its root (by default the pelvis) is the origin."
-    return p - p[..., root:root + 1, :]
+    return p - p[..., root : root + 1, :]
 
 # %% ../nbs/08_evaluation.ipynb #160eb1a0
-def joint_errors(prediction: Tensor, # (...,17,3) mm, camera frame
-                 truth: Tensor, # (...,17,3) mm, camera frame
-                 ) -> Tensor: # (...,17) mm
+def joint_errors(
+    prediction: Tensor,  # (...,17,3) mm, camera frame
+    truth: Tensor,  # (...,17,3) mm, camera frame
+) -> Tensor:  # (...,17) mm
     "Distance of every joint from its true place once the pelves coincide. Raises `ValueError` for wrong shapes or NaN."
     p, t = _check_poses(prediction, truth, 3)
     return (root_align(p) - root_align(t)).norm(dim=-1)
 
-def mpjpe(prediction: Tensor, # (...,17,3) mm, camera frame
-          truth: Tensor, # (...,17,3) mm, camera frame
-          ) -> Tensor: # (...) mm
+
+def mpjpe(
+    prediction: Tensor,  # (...,17,3) mm, camera frame
+    truth: Tensor,  # (...,17,3) mm, camera frame
+) -> Tensor:  # (...) mm
     "Mean per-joint position error with the pelves aligned (Table 4). Raises `ValueError` for wrong shapes or NaN."
     return joint_errors(prediction, truth).mean(-1)
 
 # %% ../nbs/08_evaluation.ipynb #32d7c925
-def n_mpjpe(prediction: Tensor, # (...,17,3), camera frame, any scale
-            truth: Tensor, # (...,17,3) mm, camera frame
-            ) -> Tensor: # (...) mm
+def n_mpjpe(
+    prediction: Tensor,  # (...,17,3), camera frame, any scale
+    truth: Tensor,  # (...,17,3) mm, camera frame
+) -> Tensor:  # (...) mm
     "MPJPE after the pelves are aligned and the prediction is scaled by the least-squares factor. Raises `ValueError` for wrong shapes or NaN."
     p, t = (root_align(x) for x in _check_poses(prediction, truth, 3))
-    square = (p*p).sum((-2, -1), keepdim=True)
-    scale = ((p*t).sum((-2, -1), keepdim=True)/square.clamp_min(torch.finfo(p.dtype).tiny)).clamp_min(0)
-    return (scale*p - t).norm(dim=-1).mean(-1)
+    square = (p * p).sum((-2, -1), keepdim=True)
+    scale = ((p * t).sum((-2, -1), keepdim=True) / square.clamp_min(torch.finfo(p.dtype).tiny)).clamp_min(0)
+    return (scale * p - t).norm(dim=-1).mean(-1)
 
 # %% ../nbs/08_evaluation.ipynb #3ce77bc1
-def procrustes_align(prediction: Tensor, # (...,17,3), any frame and scale
-                     truth: Tensor, # (...,17,3) mm
-                     ) -> Tensor: # (...,17,3) mm, in the frame of the truth
+def procrustes_align(
+    prediction: Tensor,  # (...,17,3), any frame and scale
+    truth: Tensor,  # (...,17,3) mm
+) -> Tensor:  # (...,17,3) mm, in the frame of the truth
     """The prediction under the similarity (rotation, scale, translation; no reflection) that brings it nearest to the truth, frame by frame.
 
     Computed in float32 or float64; finite for every finite input (a pose collapsed to a point goes to the centre of the truth).
@@ -82,64 +107,92 @@ def procrustes_align(prediction: Tensor, # (...,17,3), any frame and scale
     p, t = p - p.mean(-2, keepdim=True), t - centre
     u, sigma, vt = torch.linalg.svd(p.mT @ t)
     sign = torch.ones_like(sigma)
-    sign[..., 2] = torch.where(torch.linalg.det(u @ vt) < 0, -1., 1.).to(sigma)
-    scale = (sigma*sign).sum(-1)/(p*p).sum((-2, -1)).clamp_min(torch.finfo(p.dtype).tiny)
-    return scale[..., None, None]*(p @ (u*sign[..., None, :]) @ vt) + centre
+    sign[..., 2] = torch.where(torch.linalg.det(u @ vt) < 0, -1.0, 1.0).to(sigma)
+    scale = (sigma * sign).sum(-1) / (p * p).sum((-2, -1)).clamp_min(torch.finfo(p.dtype).tiny)
+    return scale[..., None, None] * (p @ (u * sign[..., None, :]) @ vt) + centre
 
-def pa_mpjpe(prediction: Tensor, # (...,17,3), any frame and scale
-             truth: Tensor, # (...,17,3) mm
-             ) -> Tensor: # (...) mm
+
+def pa_mpjpe(
+    prediction: Tensor,  # (...,17,3), any frame and scale
+    truth: Tensor,  # (...,17,3) mm
+) -> Tensor:  # (...) mm
     "MPJPE after Procrustes alignment, frame by frame (protocol II, Table 2). Raises `ValueError` for wrong shapes or NaN."
     p, t = _check_poses(prediction, truth, 3)
     return (procrustes_align(p, t) - t).norm(dim=-1).mean(-1)
 
 # %% ../nbs/08_evaluation.ipynb #859f2b4c
-PCK_JOINTS = tuple(joint_index("head_top", "thorax", "r_shoulder", "r_elbow", "r_wrist", "l_shoulder", "l_elbow", "l_wrist",
-                               "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle"))
+PCK_JOINTS = tuple(
+    joint_index(
+        "head_top",
+        "thorax",
+        "r_shoulder",
+        "r_elbow",
+        "r_wrist",
+        "l_shoulder",
+        "l_elbow",
+        "l_wrist",
+        "r_hip",
+        "r_knee",
+        "r_ankle",
+        "l_hip",
+        "l_knee",
+        "l_ankle",
+    )
+)
 
-def pck_3d(prediction: Tensor, # (...,17,3) mm, camera frame
-           truth: Tensor, # (...,17,3) mm, camera frame
-           threshold: float = 150., # mm
-           joints: tuple[int, ...] = PCK_JOINTS, # indices of the joints that count; default: the 14 of MPI-INF-3DHP
-           ) -> Tensor: # (...) share in [0,1]
+
+def pck_3d(
+    prediction: Tensor,  # (...,17,3) mm, camera frame
+    truth: Tensor,  # (...,17,3) mm, camera frame
+    threshold: float = 150.0,  # mm
+    joints: tuple[int, ...] = PCK_JOINTS,  # indices of the joints that count; default: the 14 of MPI-INF-3DHP
+) -> Tensor:  # (...) share in [0,1]
     "3DPCK: share of the joints nearer than `threshold` once the pelves coincide (Table 4). Raises `ValueError` for wrong shapes or NaN."
     return (joint_errors(prediction, truth)[..., list(joints)] < threshold).float().mean(-1)
 
 # %% ../nbs/08_evaluation.ipynb #0acf8480
-def auc_3d(prediction: Tensor, # (...,17,3) mm, camera frame
-           truth: Tensor, # (...,17,3) mm, camera frame
-           joints: tuple[int, ...] = PCK_JOINTS, # as for `pck_3d`
-           ) -> Tensor: # (...) share in [0,1]
+def auc_3d(
+    prediction: Tensor,  # (...,17,3) mm, camera frame
+    truth: Tensor,  # (...,17,3) mm, camera frame
+    joints: tuple[int, ...] = PCK_JOINTS,  # as for `pck_3d`
+) -> Tensor:  # (...) share in [0,1]
     "Area under the 3DPCK curve: its mean over the thresholds 0, 5, ..., 150 mm (Table 4). Raises `ValueError` for wrong shapes or NaN."
     errors = joint_errors(prediction, truth)[..., list(joints), None]
     return (errors < torch.arange(0, 151, 5).to(errors)).float().mean((-2, -1))
 
 # %% ../nbs/08_evaluation.ipynb #a08873ff
-def pck_2d(prediction: Tensor, # (...,17,2) px
-           truth: Tensor, # (...,17,2) px
-           alpha: float = 0.2, # threshold as a share of the true torso diameter
-           visible: Tensor | None = None, # (...,17) bool: the joints that count; default: all
-           ) -> Tensor: # (...) share in [0,1]; NaN for a sample without a visible joint
+def pck_2d(
+    prediction: Tensor,  # (...,17,2) px
+    truth: Tensor,  # (...,17,2) px
+    alpha: float = 0.2,  # threshold as a share of the true torso diameter
+    visible: Tensor | None = None,  # (...,17) bool: the joints that count; default: all
+) -> Tensor:  # (...) share in [0,1]; NaN for a sample without a visible joint
     "2D PCK: share of joints nearer than `alpha` times the torso diameter |l_shoulder - r_hip|. Raises `ValueError` for wrong shapes or NaN."
     p, t = _check_poses(prediction, truth, 2)
     shoulder, hip = joint_index("l_shoulder", "r_hip")
     torso = (t[..., shoulder, :] - t[..., hip, :]).norm(dim=-1, keepdim=True)
-    correct = (p - t).norm(dim=-1) < alpha*torso
-    counts = torch.ones_like(correct) if visible is None else torch.as_tensor(visible, device=t.device).bool().expand_as(correct)
-    return (correct & counts).sum(-1)/counts.sum(-1)
+    correct = (p - t).norm(dim=-1) < alpha * torso
+    counts = (
+        torch.ones_like(correct)
+        if visible is None
+        else torch.as_tensor(visible, device=t.device).bool().expand_as(correct)
+    )
+    return (correct & counts).sum(-1) / counts.sum(-1)
 
 # %% ../nbs/08_evaluation.ipynb #46827953
-def facing_error(prediction: Tensor, # (...,17,3) camera frame
-                 truth: Tensor, # (...,17,3) camera frame
-                 ) -> Tensor: # (...) 0 or 1
+def facing_error(
+    prediction: Tensor,  # (...,17,3) camera frame
+    truth: Tensor,  # (...,17,3) camera frame
+) -> Tensor:  # (...) 0 or 1
     "1 where the depth of the predicted face-vector (Sec. 3.2a) has the wrong sign, else 0: the mean is the share of people facing the wrong way."
     p, t = _check_poses(prediction, truth, 3)
     return (faces_camera(p) != faces_camera(t)).float()
 
 # %% ../nbs/08_evaluation.ipynb #cfc37a07
-def pa_mpjpe_oracle_facing(prediction: Tensor, # (...,17,3) camera frame, any scale
-                           truth: Tensor, # (...,17,3) mm, camera frame
-                           ) -> Tensor: # (...) mm
+def pa_mpjpe_oracle_facing(
+    prediction: Tensor,  # (...,17,3) camera frame, any scale
+    truth: Tensor,  # (...,17,3) mm, camera frame
+) -> Tensor:  # (...) mm
     "The smaller PA-MPJPE of the prediction and of its `depth_mirror`: what is left when somebody tells which way the person faces."
     p, t = _check_poses(prediction, truth, 3)
     return torch.minimum(pa_mpjpe(p, t), pa_mpjpe(depth_mirror(p), t))
@@ -149,53 +202,70 @@ def _check_labels(prediction, truth) -> tuple[Tensor, Tensor]:
     "Both as int64 label maps of one shape; `ValueError` for different shapes, non-integers and labels outside 0..10 (or `UNKNOWN` in the truth)."
     p, t = torch.as_tensor(prediction), torch.as_tensor(truth)
     if p.shape != t.shape or p.ndim < 2:
-        raise ValueError(f"prediction {tuple(p.shape)} and truth {tuple(t.shape)} must be label maps of one shape (..., H, W): "
-                         "resize one with nearest neighbour")
+        raise ValueError(
+            f"prediction {tuple(p.shape)} and truth {tuple(t.shape)} must be label maps of one shape (..., H, W): "
+            "resize one with nearest neighbour"
+        )
     for name, x in (("prediction", p), ("truth", t)):
-        if x.is_floating_point(): raise ValueError(f"{name} is {x.dtype}, expected integer labels: take the argmax over the part channel first")
-        if name == "truth": x = x[x != UNKNOWN]
+        if x.is_floating_point():
+            raise ValueError(
+                f"{name} is {x.dtype}, expected integer labels: take the argmax over the part channel first"
+            )
+        if name == "truth":
+            x = x[x != UNKNOWN]
         if x.numel() and (x.min() < 0 or x.max() > BACKGROUND):
-            raise ValueError(f"{name} has labels from {int(x.min())} to {int(x.max())}, "
-                             f"expected 0..{N_PARTS - 1} for parts and {BACKGROUND} for background")
+            raise ValueError(
+                f"{name} has labels from {int(x.min())} to {int(x.max())}, "
+                f"expected 0..{N_PARTS - 1} for parts and {BACKGROUND} for background"
+            )
     return p.long(), t.long()
 
-def confusion(prediction: Tensor, # (...,H,W) integer labels
-              truth: Tensor, # (...,H,W) integer labels
-              ) -> Tensor: # (...,11,11) int64: pixels with the true label of the row and the predicted one of the column
+
+def confusion(
+    prediction: Tensor,  # (...,H,W) integer labels
+    truth: Tensor,  # (...,H,W) integer labels
+) -> Tensor:  # (...,11,11) int64: pixels with the true label of the row and the predicted one of the column
     "Confusion matrix of each image over 10 parts and the background; `UNKNOWN` true pixels are left out. Raises `ValueError` for different shapes or unknown labels."
     p, t = _check_labels(prediction, truth)
     k, lead = N_PARTS + 1, p.shape[:-2]
     p, t = p.flatten(-2).reshape(-1, p.shape[-2:].numel()), t.flatten(-2).reshape(-1, p.shape[-2:].numel())
-    cell = (torch.arange(len(p), device=p.device)[:, None]*k + t)*k + p
-    return torch.bincount(cell[t != UNKNOWN], minlength=len(p)*k*k).view(*lead, k, k)
+    cell = (torch.arange(len(p), device=p.device)[:, None] * k + t) * k + p
+    return torch.bincount(cell[t != UNKNOWN], minlength=len(p) * k * k).view(*lead, k, k)
 
 # %% ../nbs/08_evaluation.ipynb #481b1d65
-def f1_scores(matrix: Tensor, # (...,K,K) confusion, rows true, columns predicted
-              ) -> Tensor: # (...,K) in [0,1]; NaN for a label found in neither
+def f1_scores(
+    matrix: Tensor,  # (...,K,K) confusion, rows true, columns predicted
+) -> Tensor:  # (...,K) in [0,1]; NaN for a label found in neither
     "F1 = 2 TP / (2 TP + FP + FN) of every label of a confusion matrix; sum matrices over images first for the pooled score."
-    return 2*torch.diagonal(matrix, dim1=-2, dim2=-1)/(matrix.sum(-1) + matrix.sum(-2))
+    return 2 * torch.diagonal(matrix, dim1=-2, dim2=-1) / (matrix.sum(-1) + matrix.sum(-2))
 
 # %% ../nbs/08_evaluation.ipynb #212675dd
 _COARSE = [part.coarse for part in PARTS] + [len(COARSE_PARTS)]
-_FOREGROUND = [0]*N_PARTS + [1]
+_FOREGROUND = [0] * N_PARTS + [1]
 
-def merge_labels(matrix: Tensor, # (...,11,11) confusion
-                 groups: list[int], # the new label of each of the 11 old ones
-                 ) -> Tensor: # (...,K,K) confusion of the merged labels
+
+def merge_labels(
+    matrix: Tensor,  # (...,11,11) confusion
+    groups: list[int],  # the new label of each of the 11 old ones
+) -> Tensor:  # (...,K,K) confusion of the merged labels
     "Confusion matrix after labels are merged into groups."
     onto = torch.nn.functional.one_hot(torch.tensor(groups, device=matrix.device)).to(matrix.dtype)
     return onto.T @ matrix @ onto
 
-def fg_f1(prediction: Tensor, # (...,H,W) integer labels
-          truth: Tensor, # (...,H,W) integer labels
-          ) -> Tensor: # (...) in [0,1]; NaN where neither has foreground
+
+def fg_f1(
+    prediction: Tensor,  # (...,H,W) integer labels
+    truth: Tensor,  # (...,H,W) integer labels
+) -> Tensor:  # (...) in [0,1]; NaN where neither has foreground
     "F1 of the foreground (any part against background) of each image (Table 5). Raises `ValueError` for different shapes or unknown labels."
     return f1_scores(merge_labels(confusion(prediction, truth), _FOREGROUND))[..., 0]
 
-def part_f1(prediction: Tensor, # (...,H,W) integer labels
-            truth: Tensor, # (...,H,W) integer labels
-            coarse: bool = False, # 6 coarse parts instead of 10
-            ) -> Tensor: # (...,10) or (...,6) in [0,1]; NaN for a part found in neither
+
+def part_f1(
+    prediction: Tensor,  # (...,H,W) integer labels
+    truth: Tensor,  # (...,H,W) integer labels
+    coarse: bool = False,  # 6 coarse parts instead of 10
+) -> Tensor:  # (...,10) or (...,6) in [0,1]; NaN for a part found in neither
     "F1 of every part of each image (Table 5). Raises `ValueError` for different shapes or unknown labels."
     matrix = confusion(prediction, truth)
     return f1_scores(merge_labels(matrix, _COARSE) if coarse else matrix)[..., :-1]
@@ -203,10 +273,12 @@ def part_f1(prediction: Tensor, # (...,H,W) integer labels
 # %% ../nbs/08_evaluation.ipynb #c5754b2c
 class Metric(NamedTuple):
     "One number of the tables: its key, its unit, whether lower or higher is better, and what it is."
+
     name: str
     unit: str
     better: str
     meaning: str
+
 
 METRICS = (
     Metric("mpjpe", "mm", "lower", "mean joint error, pelves aligned"),
@@ -221,52 +293,76 @@ METRICS = (
     Metric("f1_parts", "share", "higher", "mean over 10 parts, pixels pooled"),
     Metric("f1_parts_coarse", "share", "higher", "mean over 6 parts, pixels pooled"),
     Metric("f1_fg_bg", "share", "higher", "mean of foreground and background, as in the published LSP tables"),
-    Metric("f1_parts_coarse_bg", "share", "higher", "mean of 6 parts and background, as in the published LSP tables"))
+    Metric("f1_parts_coarse_bg", "share", "higher", "mean of 6 parts and background, as in the published LSP tables"),
+)
 
-_POSE_METRICS = {"joints_3d": (mpjpe, n_mpjpe, pa_mpjpe, pa_mpjpe_oracle_facing, pck_3d, auc_3d, facing_error), "joints_2d": (pck_2d,)}
+_POSE_METRICS = {
+    "joints_3d": (mpjpe, n_mpjpe, pa_mpjpe, pa_mpjpe_oracle_facing, pck_3d, auc_3d, facing_error),
+    "joints_2d": (pck_2d,),
+}
 
 # %% ../nbs/08_evaluation.ipynb #d3e936fc
-def _pooled_scores(matrix: Tensor, # (...,11,11) confusion, summed over images
-                  ) -> dict[str, Tensor]: # (...) in [0,1], by the names of `METRICS`; NaN where there is nothing to score
+def _pooled_scores(
+    matrix: Tensor,  # (...,11,11) confusion, summed over images
+) -> dict[str, Tensor]:  # (...) in [0,1], by the names of `METRICS`; NaN where there is nothing to score
     "`f1_fg`, `f1_parts`, `f1_parts_coarse` and, with background, `f1_fg_bg` and `f1_parts_coarse_bg` of pooled pixels (Table 5)."
-    fine, coarse, fg = (f1_scores(m) for m in (matrix, merge_labels(matrix, _COARSE), merge_labels(matrix, _FOREGROUND)))
-    return {"f1_fg": fg[..., 0], "f1_parts": fine[..., :-1].nanmean(-1), "f1_parts_coarse": coarse[..., :-1].nanmean(-1),
-            "f1_fg_bg": fg.nanmean(-1), "f1_parts_coarse_bg": coarse.nanmean(-1)}
+    fine, coarse, fg = (
+        f1_scores(m) for m in (matrix, merge_labels(matrix, _COARSE), merge_labels(matrix, _FOREGROUND))
+    )
+    return {
+        "f1_fg": fg[..., 0],
+        "f1_parts": fine[..., :-1].nanmean(-1),
+        "f1_parts_coarse": coarse[..., :-1].nanmean(-1),
+        "f1_fg_bg": fg.nanmean(-1),
+        "f1_parts_coarse_bg": coarse.nanmean(-1),
+    }
 
-def _confusions(prediction: Tensor, # (...,H,W) integer labels
-               truth: Tensor, # (...,H,W) integer labels
-               chunk: int = 256, # images counted at a time
-               ) -> Tensor: # (N,11,11) int64
+
+def _confusions(
+    prediction: Tensor,  # (...,H,W) integer labels
+    truth: Tensor,  # (...,H,W) integer labels
+    chunk: int = 256,  # images counted at a time
+) -> Tensor:  # (N,11,11) int64
     "`confusion` of many images, with little memory. Raises `ValueError` for different shapes or unknown labels."
     p, t = (torch.as_tensor(x) for x in (prediction, truth))
-    if p.shape != t.shape or p.ndim < 2: _check_labels(p, t)
+    if p.shape != t.shape or p.ndim < 2:
+        _check_labels(p, t)
     pairs = zip(*(x.reshape(-1, *x.shape[-2:]).split(chunk) for x in (p, t)))
     return torch.cat([confusion(a, b) for a, b in pairs])
 
-def part_scores(prediction: Tensor, # (N,H,W) integer labels
-                truth: Tensor, # (N,H,W) integer labels
-                ) -> dict[str, float]: # by the names of `METRICS`
+
+def part_scores(
+    prediction: Tensor,  # (N,H,W) integer labels
+    truth: Tensor,  # (N,H,W) integer labels
+) -> dict[str, float]:  # by the names of `METRICS`
     "The pooled F1 scores of a set of images. Raises `ValueError` for different shapes or unknown labels."
     return {k: float(v) for k, v in _pooled_scores(_confusions(prediction, truth).sum(0)).items()}
 
 # %% ../nbs/08_evaluation.ipynb #0a3699fc
-def _known_joints(truth: Tensor, # (...,17,D), NaN where not known
-                 ) -> Tensor: # (...,17) bool
+def _known_joints(
+    truth: Tensor,  # (...,17,D), NaN where not known
+) -> Tensor:  # (...,17) bool
     "Which joints of the truth are known."
     return ~torch.as_tensor(truth).isnan().any(-1)
+
 
 def _usable(key, truth) -> Tensor:
     "(...) bool: the samples whose known joints suffice for the metrics of `joints_3d` or `joints_2d`."
     known = _known_joints(truth)
     return known.all(-1) if key == "joints_3d" else known[..., joint_index("l_shoulder", "r_hip")].all(-1)
 
-def _sample_metrics(prediction: dict, # joints_3d (N,17,3) mm camera frame and joints_2d (N,17,2) px, or one of them
-                   truth: dict, # the same; NaN where not known
-                   ) -> dict[str, Tensor]: # (N,) each, by the names of `METRICS`; NaN where the truth is not known
+
+def _sample_metrics(
+    prediction: dict,  # joints_3d (N,17,3) mm camera frame and joints_2d (N,17,2) px, or one of them
+    truth: dict,  # the same; NaN where not known
+) -> dict[str, Tensor]:  # (N,) each, by the names of `METRICS`; NaN where the truth is not known
     "Every pose metric of every sample. Raises `ValueError` for wrong shapes, infinite numbers, or NaN in the prediction."
     out = {}
     for key in (k for k in _POSE_METRICS if prediction.get(k) is not None and truth.get(k) is not None):
-        p, t = (x.flatten(0, -3) if x.ndim > 2 else x[None] for x in _check_poses(prediction[key], truth[key], 3 if key == "joints_3d" else 2, unknown=True))
+        p, t = (
+            x.flatten(0, -3) if x.ndim > 2 else x[None]
+            for x in _check_poses(prediction[key], truth[key], 3 if key == "joints_3d" else 2, unknown=True)
+        )
         usable, visible = _usable(key, t), _known_joints(t)
         options = {"visible": visible[usable]} if key == "joints_2d" else {}
         for metric in _POSE_METRICS[key]:
@@ -276,11 +372,15 @@ def _sample_metrics(prediction: dict, # joints_3d (N,17,3) mm camera frame and j
     return out
 
 # %% ../nbs/08_evaluation.ipynb #2451a822
-LIMBS = joint_index(*(f"{side}_{joint}" for side in "lr" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")))
+LIMBS = joint_index(
+    *(f"{side}_{joint}" for side in "lr" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
+)
 
-def limb_pck_2d(prediction: Tensor, # (N,17,2) px
-                truth: Tensor, # (N,17,2) px, NaN where not known
-                ) -> tuple[float, int]: # share in [0,1], number of images that count
+
+def limb_pck_2d(
+    prediction: Tensor,  # (N,17,2) px
+    truth: Tensor,  # (N,17,2) px, NaN where not known
+) -> tuple[float, int]:  # share in [0,1], number of images that count
     "2D PCK as published for photographs: over all known limb joints of the images whose torso is known. NaN without such an image."
     known = _known_joints(truth)
     some = _usable("joints_2d", truth)
@@ -290,134 +390,165 @@ def limb_pck_2d(prediction: Tensor, # (N,17,2) px
     return (correct.sum() / visible.sum()).item(), int(some.sum())
 
 # %% ../nbs/08_evaluation.ipynb #b7c4de06
-def _resampled_sums(values: Tensor, # (N,...) one row for each sample
-                   groups=None, # (N,) integers: samples with the same number are drawn together; default: each alone
-                   seed: int = 0, # same seed, same draws
-                   n: int = 1000, # number of draws
-                   ) -> Tensor: # (n,...) float64
+def _resampled_sums(
+    values: Tensor,  # (N,...) one row for each sample
+    groups=None,  # (N,) integers: samples with the same number are drawn together; default: each alone
+    seed: int = 0,  # same seed, same draws
+    n: int = 1000,  # number of draws
+) -> Tensor:  # (n,...) float64
     "The sum over the samples of each bootstrap draw. Raises `ValueError` unless there is one group number for each of at least one sample."
     x = torch.as_tensor(values).detach().cpu().double()
     group = torch.arange(len(x)) if groups is None else torch.as_tensor(groups).cpu()
-    if len(x) == 0 or group.shape != (len(x),): raise ValueError(f"{len(x)} samples and group numbers of shape {tuple(group.shape)}: give at least one sample, and one number for each")
+    if len(x) == 0 or group.shape != (len(x),):
+        raise ValueError(
+            f"{len(x)} samples and group numbers of shape {tuple(group.shape)}: give at least one sample, and one number for each"
+        )
     names, member = group.unique(return_inverse=True)
     sums = x.new_zeros(len(names), x[0].numel()).index_add(0, member, x.flatten(1) if x.ndim > 1 else x[:, None])
-    draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1/len(names)), n)
+    draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), n)
     return (torch.from_numpy(draws).double() @ sums).view(n, *x.shape[1:])
 
 # %% ../nbs/08_evaluation.ipynb #8382a671
 def _ends(scores: Tensor, level: float) -> list[float]:
     "Lower and upper end of the middle `level` of the scores of all draws; NaN scores are left out."
-    return [float(q) for q in np.nanquantile(scores.numpy(), [(1 - level)/2, (1 + level)/2])]
+    return [float(q) for q in np.nanquantile(scores.numpy(), [(1 - level) / 2, (1 + level) / 2])]
 
-def bootstrap_ci(values, # (N,) one value per sample
-                 seed: int = 0, # same seed, same interval
-                 n: int = 1000, # number of draws
-                 level: float = 0.95, # share of the draws' means inside
-                 groups=None, # (N,) integers: samples that are drawn together; default: each alone
-                 ) -> tuple[float, float]: # lower and upper end
+
+def bootstrap_ci(
+    values,  # (N,) one value per sample
+    seed: int = 0,  # same seed, same interval
+    n: int = 1000,  # number of draws
+    level: float = 0.95,  # share of the draws' means inside
+    groups=None,  # (N,) integers: samples that are drawn together; default: each alone
+) -> tuple[float, float]:  # lower and upper end
     "Percentile bootstrap confidence interval of a mean. Raises `ValueError` for NaN or no values."
     x = torch.as_tensor(values).detach().double().flatten()
     if len(x) == 0 or not x.isfinite().all():
-        raise ValueError(f"{len(x)} values, {int((~x.isfinite()).sum())} of them not finite: give at least one, and leave out samples without a value")
+        raise ValueError(
+            f"{len(x)} values, {int((~x.isfinite()).sum())} of them not finite: give at least one, and leave out samples without a value"
+        )
     total, count = _resampled_sums(torch.stack([x, torch.ones_like(x)], -1), groups, seed, n).unbind(-1)
-    return tuple(_ends(total/count, level))
+    return tuple(_ends(total / count, level))
 
 # %% ../nbs/08_evaluation.ipynb #c510b829
 _ENDINGS = {"parts": "", "puppet_parts": "_puppet", "decoder_parts": "_decoder"}
 _KNOWN = (*_POSE_METRICS, *_ENDINGS)
 
+
 def _common_keys(prediction: dict, truth: dict) -> list[str]:
     "What both sides hold and the truth knows of at least one sample; `ValueError` for unknown keys, nothing in common or no samples."
     unknown = sorted((prediction.keys() | truth.keys()) - set(_KNOWN))
-    if unknown: raise ValueError(f"unknown keys {unknown}: evaluate knows {', '.join(_KNOWN)}")
+    if unknown:
+        raise ValueError(f"unknown keys {unknown}: evaluate knows {', '.join(_KNOWN)}")
     true = lambda k: truth.get("parts" if k in _ENDINGS else k)
     common = [k for k in _KNOWN if prediction.get(k) is not None and true(k) is not None]
-    if not common: raise ValueError(f"prediction has {sorted(prediction)} and truth has {sorted(truth)}: give both at least one of {', '.join(_KNOWN)}")
+    if not common:
+        raise ValueError(
+            f"prediction has {sorted(prediction)} and truth has {sorted(truth)}: give both at least one of {', '.join(_KNOWN)}"
+        )
     empty = [k for k in common if torch.as_tensor(true(k)).numel() == 0]
-    if empty: raise ValueError(f"no samples in {empty}: there is nothing to average; check the split and its filters")
-    known = [k for k in common if ((torch.as_tensor(true(k)) != UNKNOWN) if "parts" in k else _usable(k, true(k))).any()]
-    if not known: raise ValueError(f"the truth of {', '.join(common)} is NaN or {UNKNOWN} everywhere: nothing is known to compare with")
+    if empty:
+        raise ValueError(f"no samples in {empty}: there is nothing to average; check the split and its filters")
+    known = [
+        k for k in common if ((torch.as_tensor(true(k)) != UNKNOWN) if "parts" in k else _usable(k, true(k))).any()
+    ]
+    if not known:
+        raise ValueError(
+            f"the truth of {', '.join(common)} is NaN or {UNKNOWN} everywhere: nothing is known to compare with"
+        )
     return known
+
 
 def _intervals(values: dict, matrices: dict, groups=None, level: float = 0.95) -> dict[str, list[float]]:
     "The intervals of means (N,) and of pooled confusion matrices (N,11,11), all from the same draws."
-    sums = lambda x: _resampled_sums(x, torch.arange(len(x))//2 if groups is None else groups)
+    sums = lambda x: _resampled_sums(x, torch.arange(len(x)) // 2 if groups is None else groups)
     scores = {}
     for k, v in values.items():
         total, count = sums(torch.stack([v.nan_to_num(), (~v.isnan()).to(v)], -1)).unbind(-1)
-        scores[k] = total/count
-    for end, m in matrices.items(): scores |= {k + end: v for k, v in _pooled_scores(sums(m)).items()}
+        scores[k] = total / count
+    for end, m in matrices.items():
+        scores |= {k + end: v for k, v in _pooled_scores(sums(m)).items()}
     return {f"{k}_ci": _ends(v, level) for k, v in scores.items() if not v.isnan().all()}
 
 # %% ../nbs/08_evaluation.ipynb #b42f371c
-def evaluate(prediction: dict, # joints_3d (N,17,3) mm camera frame, joints_2d (N,17,2) px, parts, puppet_parts and decoder_parts (N,H,W) labels; any of them
-             truth: dict, # joints_3d, joints_2d, parts; NaN and 255 where not known; arrays or tensors
-             intervals: bool = False, # 95 % bootstrap intervals too
-             groups=None, # (N,) integers: samples that are drawn together; default: two by two
-             ) -> dict[str, float | list[float]]: # scores by the names of `METRICS`; `<name>_ci`: [lower, upper]
+def evaluate(
+    prediction: dict,  # joints_3d (N,17,3) mm camera frame, joints_2d (N,17,2) px, parts, puppet_parts and decoder_parts (N,H,W) labels; any of them
+    truth: dict,  # joints_3d, joints_2d, parts; NaN and 255 where not known; arrays or tensors
+    intervals: bool = False,  # 95 % bootstrap intervals too
+    groups=None,  # (N,) integers: samples that are drawn together; default: two by two
+) -> dict[str, float | list[float]]:  # scores by the names of `METRICS`; `<name>_ci`: [lower, upper]
     "All metrics that prediction and truth allow. Raises `ValueError` for unknown keys, nothing in common, no samples, wrong shapes or NaN."
     keys = _common_keys(prediction, truth)
     values = _sample_metrics({k: prediction[k] for k in keys}, truth)
     matrices = {_ENDINGS[k]: _confusions(prediction[k], truth["parts"]) for k in keys if k in _ENDINGS}
     out = {k: float(v.nanmean()) for k, v in values.items()}
-    for end, m in matrices.items(): out |= {k + end: float(v) for k, v in _pooled_scores(m.sum(0)).items()}
+    for end, m in matrices.items():
+        out |= {k + end: float(v) for k, v in _pooled_scores(m.sum(0)).items()}
     return out | (_intervals(values, matrices, groups) if intervals else {})
 
 # %% ../nbs/08_evaluation.ipynb #93c59d82
-def mean_pose(poses: Tensor, # (N,17,3) mm, canonical frame
-              iterations: int = 10, # rounds of aligning and averaging
-              ) -> Tensor: # (17,3) mm, canonical frame, pelvis at the origin
+def mean_pose(
+    poses: Tensor,  # (N,17,3) mm, canonical frame
+    iterations: int = 10,  # rounds of aligning and averaging
+) -> Tensor:  # (17,3) mm, canonical frame, pelvis at the origin
     "The Procrustes mean of poses, with their mean size and heading: the best constant answer. Raises `ValueError` for wrong shapes, NaN or no poses."
     poses = _check_poses(poses, poses, 3)[0].flatten(0, -3)
-    if len(poses) == 0: raise ValueError("no poses to average: (N, 17, 3) with N = 0")
+    if len(poses) == 0:
+        raise ValueError("no poses to average: (N, 17, 3) with N = 0")
     poses = root_align(poses)
     centred = poses - poses.mean(-2, keepdim=True)
     size = centred.square().sum((-2, -1)).sqrt().mean()
     heading = mean = poses.mean(0)
     for _ in range(iterations):
         mean = procrustes_align(poses, mean).mean(0)
-        mean = mean*size/(mean - mean.mean(0)).square().sum().sqrt().clamp_min(torch.finfo(mean.dtype).tiny)
+        mean = mean * size / (mean - mean.mean(0)).square().sum().sqrt().clamp_min(torch.finfo(mean.dtype).tiny)
     aligned = root_align(procrustes_align(mean, heading))
     spread = (aligned - aligned.mean(0)).square().sum().sqrt().clamp_min(torch.finfo(mean.dtype).tiny)
-    return aligned*size/spread
+    return aligned * size / spread
 
 # %% ../nbs/08_evaluation.ipynb #0f27a73d
-def _facing_camera(p: Tensor, # (...,17,3) mm, canonical frame (X forward, Y left, Z up)
-                  ) -> Tensor: # (...,17,3) mm, root-relative camera frame (x right, y down, z forward)
+def _facing_camera(
+    p: Tensor,  # (...,17,3) mm, canonical frame (X forward, Y left, Z up)
+) -> Tensor:  # (...,17,3) mm, root-relative camera frame (x right, y down, z forward)
     "Turn a canonical pose to look straight into the camera: x = +Y, y = -Z, z = -X."
-    return p[..., [1, 2, 0]]*p.new_tensor([1., -1., -1.])
+    return p[..., [1, 2, 0]] * p.new_tensor([1.0, -1.0, -1.0])
 
 # %% ../nbs/08_evaluation.ipynb #6adef6e9
 def _unit_poses(p: Tensor) -> Tensor:
     p = p - p.mean(-2, keepdim=True)
-    return p/p.square().sum((-2, -1), keepdim=True).sqrt().clamp_min(1e-9)
+    return p / p.square().sum((-2, -1), keepdim=True).sqrt().clamp_min(1e-9)
 
-def similarity(poses: Tensor, # (M,17,3) any scale and frame
-               truth: Tensor, # (N,17,3)
-               iterations: int = 12, # of Newton's method
-               ) -> Tensor: # (M,N) up to 1: 1 - similarity**2 is the least squared error relative to the size of the truth
+
+def similarity(
+    poses: Tensor,  # (M,17,3) any scale and frame
+    truth: Tensor,  # (N,17,3)
+    iterations: int = 12,  # of Newton's method
+) -> Tensor:  # (M,N) up to 1: 1 - similarity**2 is the least squared error relative to the size of the truth
     "How well each pose fits each truth after the best rotation, scale and shift."
     h = torch.einsum("mja,njb->mnab", _unit_poses(poses), _unit_poses(truth))
     a, b, c = h.unbind(-2)
     cofactors = torch.stack([torch.linalg.cross(b, c), torch.linalg.cross(c, a), torch.linalg.cross(a, b)], -2)
-    square, minors, det = h.square().sum((-2, -1)), cofactors.square().sum((-2, -1)), (a*cofactors[..., 0, :]).sum(-1)
+    square, minors, det = h.square().sum((-2, -1)), cofactors.square().sum((-2, -1)), (a * cofactors[..., 0, :]).sum(-1)
     x = torch.ones_like(det)
     for _ in range(iterations):
-        value = ((x*x - 2*square)*x - 8*det)*x + square**2 - 4*minors
-        x = x - value/(4*(x*x - square)*x - 8*det).clamp_min(1e-9)
+        value = ((x * x - 2 * square) * x - 8 * det) * x + square**2 - 4 * minors
+        x = x - value / (4 * (x * x - square) * x - 8 * det).clamp_min(1e-9)
     return x
 
 # %% ../nbs/08_evaluation.ipynb #7075c56c
-def nearest_pose(poses: Tensor, # (M,17,3) mm, any frame: the unpaired poses
-                 truth: Tensor, # (N,17,3) mm, camera frame
-                 mirrored: bool = False, # look among the mirror images of the poses too
-                 shortlist: int = 16, # poses for each truth that are compared exactly
-                 chunk: int = 8, # truths at a time
-                 ) -> Tensor: # (N,17,3) mm: the nearest pose, aligned to the truth
+def nearest_pose(
+    poses: Tensor,  # (M,17,3) mm, any frame: the unpaired poses
+    truth: Tensor,  # (N,17,3) mm, camera frame
+    mirrored: bool = False,  # look among the mirror images of the poses too
+    shortlist: int = 16,  # poses for each truth that are compared exactly
+    chunk: int = 8,  # truths at a time
+) -> Tensor:  # (N,17,3) mm: the nearest pose, aligned to the truth
     "Oracle: for each truth the unpaired pose with the least PA-MPJPE (Sec. 3.3, D_z). Raises `ValueError` for wrong shapes, NaN or no poses."
     p, t = _check_poses(poses, poses, 3)[0].flatten(0, -3), _check_poses(truth, truth, 3)[0].flatten(0, -3)
-    if len(p) == 0: raise ValueError("no poses to choose from: (M, 17, 3) with M = 0")
-    if mirrored: p = torch.cat([p, mirror_pose(p)])
+    if len(p) == 0:
+        raise ValueError("no poses to choose from: (M, 17, 3) with M = 0")
+    if mirrored:
+        p = torch.cat([p, mirror_pose(p)])
     best = torch.cat([similarity(p, part).topk(min(shortlist, len(p)), 0).indices.T for part in t.split(chunk)])
     exact = pa_mpjpe(p[best], t[:, None]).argmin(1, keepdim=True)
     return procrustes_align(p[best.gather(1, exact)[:, 0]], t)
@@ -425,42 +556,55 @@ def nearest_pose(poses: Tensor, # (M,17,3) mm, any frame: the unpaired poses
 # %% ../nbs/08_evaluation.ipynb #1945db1f
 _BY_NAME = {m.name: m for m in METRICS}
 
-def _metric(key: str) -> Metric | None: return _BY_NAME.get(key.removesuffix("_puppet").removesuffix("_decoder"))
+
+def _metric(key: str) -> Metric | None:
+    return _BY_NAME.get(key.removesuffix("_puppet").removesuffix("_decoder"))
+
 
 def _heading(key: str) -> str:
     metric = _metric(key)
     return key if metric is None else f"{key} {'↓' if metric.better == 'lower' else '↑'}"
 
-def format_metric(key: str, # the metric's name: millimetres get one digit, shares three
-                  value: float | None, # the number
-                  ci: Sequence[float] | None = None, # lower and upper end
-                  ) -> str: # "81.5 [79.0, 84.1]"; a dash if the value is None or NaN
+
+def format_metric(
+    key: str,  # the metric's name: millimetres get one digit, shares three
+    value: float | None,  # the number
+    ci: Sequence[float] | None = None,  # lower and upper end
+) -> str:  # "81.5 [79.0, 84.1]"; a dash if the value is None or NaN
     "A number as the tables show it."
-    if value is None or value != value: return "–"
+    if value is None or value != value:
+        return "–"
     digits = 1 if _metric(key) and _metric(key).unit == "mm" else 3
     return f"{value:.{digits}f}" + (f" [{ci[0]:.{digits}f}, {ci[1]:.{digits}f}]" if ci else "")
 
-def text_table(cells: list[list[str]], # rows of as many cells, the heading first
-               ) -> str: # aligned text that is also a markdown table
+
+def text_table(
+    cells: list[list[str]],  # rows of as many cells, the heading first
+) -> str:  # aligned text that is also a markdown table
     "A table in markdown, the first column to the left, the others to the right."
     widths = [max(3, *(len(line[i]) for line in cells)) for i in range(len(cells[0]))]
-    lines = ["| " + " | ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))]) + " |" for line in cells]
-    rule = "|" + "|".join(["-"*(widths[0] + 2), *("-"*(w + 1) + ":" for w in widths[1:])]) + "|"
+    lines = [
+        "| " + " | ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))]) + " |"
+        for line in cells
+    ]
+    rule = "|" + "|".join(["-" * (widths[0] + 2), *("-" * (w + 1) + ":" for w in widths[1:])]) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
 # %% ../nbs/08_evaluation.ipynb #30648379
-def scores_of(metrics: dict, # as `evaluate` gives them
-              whose: str, # "puppet" or "decoder"
-              keys: Sequence[str], # names without the ending
-              ) -> dict: # the same names, and <name>_ci; empty where nothing of theirs was measured
+def scores_of(
+    metrics: dict,  # as `evaluate` gives them
+    whose: str,  # "puppet" or "decoder"
+    keys: Sequence[str],  # names without the ending
+) -> dict:  # the same names, and <name>_ci; empty where nothing of theirs was measured
     "The scores that end in `_<whose>` under the names that other segmentations have, for a row of `metrics_table`."
     names = {k + end: f"{k}_{whose}{end}" for k in keys for end in ("", "_ci")}
     return {k: metrics[name] for k, name in names.items() if name in metrics}
 
 # %% ../nbs/08_evaluation.ipynb #7e28d6af
-def metrics_table(rows: dict[str, dict], # metrics of each row, by its title
-                  keys: list[str] | None = None, # the columns; default: all numbers that occur, in the order of `METRICS`
-                  ) -> str: # aligned text that is also a markdown table; millimetres with one digit, shares with three
+def metrics_table(
+    rows: dict[str, dict],  # metrics of each row, by its title
+    keys: list[str] | None = None,  # the columns; default: all numbers that occur, in the order of `METRICS`
+) -> str:  # aligned text that is also a markdown table; millimetres with one digit, shares with three
     "Rows of metrics side by side, with their intervals where the row has them; a missing or NaN value is shown as a dash."
     found = [k for row in rows.values() for k, v in row.items() if not isinstance(v, (dict, list, tuple, str))]
     order = list(_BY_NAME)
@@ -473,50 +617,64 @@ def _complete(prediction, truth) -> tuple[Tensor, Tensor]:
     "The samples (n,17,3) whose true joints are all known; `ValueError` if there is none."
     p, t = (x.reshape(-1, N_JOINTS, 3) for x in _check_poses(prediction, truth, 3, unknown=True))
     usable = _usable("joints_3d", t)
-    if not usable.any(): raise ValueError(f"none of {len(t)} samples has a known 3D pose: there is nothing to compare with")
+    if not usable.any():
+        raise ValueError(f"none of {len(t)} samples has a known 3D pose: there is nothing to compare with")
     return p[usable], t[usable]
 
-def joint_table(prediction: Tensor, # (N,17,3) mm, camera frame
-                truth: Tensor, # (N,17,3) mm, camera frame; NaN where not known
-                ) -> dict[str, dict[str, float]]: # mm: `mpjpe` and `pa_mpjpe` of each joint, by its name
+
+def joint_table(
+    prediction: Tensor,  # (N,17,3) mm, camera frame
+    truth: Tensor,  # (N,17,3) mm, camera frame; NaN where not known
+) -> dict[str, dict[str, float]]:  # mm: `mpjpe` and `pa_mpjpe` of each joint, by its name
     "Mean error of each joint. Raises `ValueError` for wrong shapes, NaN in the prediction or nothing known."
     p, t = _complete(prediction, truth)
     errors = {"mpjpe": joint_errors(p, t).mean(0), "pa_mpjpe": (procrustes_align(p, t) - t).norm(dim=-1).mean(0)}
     return {name: {k: float(v[i]) for k, v in errors.items()} for i, name in enumerate(JOINT_NAMES)}
 
 # %% ../nbs/08_evaluation.ipynb #491f0f1e
-def _view_angles(truth: Tensor, # (...,17,3) mm, camera frame
-                ) -> Tensor: # (...,2) degrees: azimuth in [-180,180], elevation in [-90,90]
+def _view_angles(
+    truth: Tensor,  # (...,17,3) mm, camera frame
+) -> Tensor:  # (...,2) degrees: azimuth in [-180,180], elevation in [-90,90]
     "From where each person is seen (Sec. 3.2a, the angles of c). Raises `ValueError` on NaN."
     return torch.rad2deg(rotation_to_angles(canonicalise(truth)[1])[..., :2])
 
-def view_table(prediction: Tensor, # (N,17,3) mm, camera frame
-               truth: Tensor, # (N,17,3) mm, camera frame; NaN where not known
-               angle: str = "azimuth", # or "elevation"
-               edges: Sequence[float] = range(-180, 181, 45), # degrees, between the bins
-               ) -> dict[str, dict[str, float]]: # pose metrics and the number of samples of each bin, by its edges
+
+def view_table(
+    prediction: Tensor,  # (N,17,3) mm, camera frame
+    truth: Tensor,  # (N,17,3) mm, camera frame; NaN where not known
+    angle: str = "azimuth",  # or "elevation"
+    edges: Sequence[float] = range(-180, 181, 45),  # degrees, between the bins
+) -> dict[str, dict[str, float]]:  # pose metrics and the number of samples of each bin, by its edges
     "Metrics by viewing direction; a bin without people is NaN. Raises `ValueError` for another angle, wrong shapes, NaN in the prediction or nothing known."
-    if angle not in ("azimuth", "elevation"): raise ValueError(f"unknown angle {angle!r}: choose azimuth or elevation")
+    if angle not in ("azimuth", "elevation"):
+        raise ValueError(f"unknown angle {angle!r}: choose azimuth or elevation")
     p, t = _complete(prediction, truth)
     values, degrees = _sample_metrics({"joints_3d": p}, {"joints_3d": t}), _view_angles(t)[:, int(angle == "elevation")]
     rows = {}
     for low, high in zip(edges, edges[1:]):
         inside = (degrees >= low) & ((degrees < high) | (degrees == high) & (high == edges[-1]))
-        rows[f"{low:g} to {high:g}°"] = {k: float(v[inside].mean()) for k, v in values.items()} | {"samples": int(inside.sum())}
+        rows[f"{low:g} to {high:g}°"] = {k: float(v[inside].mean()) for k, v in values.items()} | {
+            "samples": int(inside.sum())
+        }
     return rows
 
 # %% ../nbs/08_evaluation.ipynb #907aada7
 def _bars(ax, rows: dict, keys: Sequence[str]):
     "Metrics in mm as bars, one within the other; each row has its place even where its numbers are NaN."
-    for i, key in enumerate(keys): ax.bar(range(len(rows)), [r[key] for r in rows.values()], .8 - .3*i, label=key)
+    for i, key in enumerate(keys):
+        ax.bar(range(len(rows)), [r[key] for r in rows.values()], 0.8 - 0.3 * i, label=key)
     ax.set_xticks(range(len(rows)), rows, rotation=90, fontsize=7)
-    ax.set_ylabel("mm", fontsize=8); ax.tick_params("y", labelsize=7)
+    ax.set_ylabel("mm", fontsize=8)
+    ax.tick_params("y", labelsize=7)
 
-def errors_figure(prediction: Tensor, # (N,17,3) mm, camera frame
-                  truth: Tensor, # (N,17,3) mm, camera frame; NaN where not known
-                  ): # matplotlib figure
+
+def errors_figure(
+    prediction: Tensor,  # (N,17,3) mm, camera frame
+    truth: Tensor,  # (N,17,3) mm, camera frame; NaN where not known
+):  # matplotlib figure
     "Bars: the error of each joint, and PA-MPJPE with the facing error (line) by azimuth and elevation. Raises what the tables raise."
     import matplotlib.pyplot as plt
+
     fig, axes = plt.subplots(1, 3, figsize=(9.5, 2.9), layout="constrained", width_ratios=[1.5, 1, 1])
     _bars(axes[0], joint_table(prediction, truth), ("mpjpe", "pa_mpjpe"))
     axes[0].legend(fontsize=7, ncols=2, loc="lower right")
@@ -525,15 +683,17 @@ def errors_figure(prediction: Tensor, # (N,17,3) mm, camera frame
         _bars(ax, rows, ("pa_mpjpe",))
         share = ax.twinx()
         share.plot(range(len(rows)), [r["facing_error"] for r in rows.values()], "o-", color="#d8432f", ms=3, lw=1)
-        share.set_ylim(0, 1); share.tick_params("y", labelsize=7, colors="#d8432f")
+        share.set_ylim(0, 1)
+        share.tick_params("y", labelsize=7, colors="#d8432f")
         ax.set_title(f"pa_mpjpe and facing_error by {angle}", fontsize=8)
     return fig
 
 # %% ../nbs/08_evaluation.ipynb #47d35bc8
-def part_table(prediction: Tensor, # (N,H,W) integer labels
-               truth: Tensor, # (N,H,W) integer labels; 255 where not known
-               coarse: bool = False, # 6 coarse parts instead of 10
-               ) -> dict[str, dict[str, float]]: # pooled `f1` of each part, by its name
+def part_table(
+    prediction: Tensor,  # (N,H,W) integer labels
+    truth: Tensor,  # (N,H,W) integer labels; 255 where not known
+    coarse: bool = False,  # 6 coarse parts instead of 10
+) -> dict[str, dict[str, float]]:  # pooled `f1` of each part, by its name
     "F1 of each part over a set of images (Table 5). Raises `ValueError` for different shapes or unknown labels."
     matrix = _confusions(prediction, truth).sum(0)
     f1 = f1_scores(merge_labels(matrix, _COARSE) if coarse else matrix)
@@ -542,17 +702,25 @@ def part_table(prediction: Tensor, # (N,H,W) integer labels
 # %% ../nbs/08_evaluation.ipynb #aa7ff173
 def _plain(key: str, value):
     "A metric as JSON can hold it: nested dictionaries, numbers, text; NaN and infinity as None."
-    if isinstance(value, dict): return {str(k): _plain(f"{key}.{k}" if key else str(k), v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)): return [_plain(key, v) for v in value]
-    if value is None or isinstance(value, (str, bool, int)): return value
-    try: number = float(value)
+    if isinstance(value, dict):
+        return {str(k): _plain(f"{key}.{k}" if key else str(k), v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(key, v) for v in value]
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    try:
+        number = float(value)
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"metric {key!r} is a {type(value).__name__}, expected a number, text, list or dictionary") from None
+        raise ValueError(
+            f"metric {key!r} is a {type(value).__name__}, expected a number, text, list or dictionary"
+        ) from None
     return number if np.isfinite(number) else None
 
-def write_metrics(path: str | Path, # the file, usually metrics.json
-                  metrics: dict, # names and numbers, possibly nested
-                  ) -> Path: # the file written
+
+def write_metrics(
+    path: str | Path,  # the file, usually metrics.json
+    metrics: dict,  # names and numbers, possibly nested
+) -> Path:  # the file written
     "Write metrics as JSON, whole or not at all. Raises `ValueError` naming a value that is no number, `OSError` if the disk refuses; the old file stays."
     write_json(path, _plain("", metrics))
     return Path(path)

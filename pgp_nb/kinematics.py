@@ -15,88 +15,116 @@ from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, PARENTS, joint_index
 
 # %% ../nbs/02_kinematics.ipynb #88992839
 _LENGTHS_MM = dict(
-    pelvis=0., spine=249.8, thorax=276.0, nose=165.3, head_top=171.5,
-    r_hip=111.4, r_knee=390.3, r_ankle=427.6, l_hip=111.4, l_knee=390.3, l_ankle=427.6,
-    r_shoulder=181.1, r_elbow=263.9, r_wrist=236.8, l_shoulder=181.1, l_elbow=263.9, l_wrist=236.8)
+    pelvis=0.0,
+    spine=249.8,
+    thorax=276.0,
+    nose=165.3,
+    head_top=171.5,
+    r_hip=111.4,
+    r_knee=390.3,
+    r_ankle=427.6,
+    l_hip=111.4,
+    l_knee=390.3,
+    l_ankle=427.6,
+    r_shoulder=181.1,
+    r_elbow=263.9,
+    r_wrist=236.8,
+    l_shoulder=181.1,
+    l_elbow=263.9,
+    l_wrist=236.8,
+)
 LIMB_LENGTHS = torch.tensor([_LENGTHS_MM[name] for name in JOINT_NAMES])
 
 # %% ../nbs/02_kinematics.ipynb #c3d1a7e4
 @cache
 def _made(values: tuple, dtype: torch.dtype, device: torch.device) -> Tensor:
-    with torch.inference_mode(False): return torch.tensor(values, dtype=dtype, device=device)
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)
+
 
 def constant(
-    values: tuple, # numbers, or tuples of numbers
-    like: Tensor, # a tensor that it goes with
-    dtype: torch.dtype | None = None, # default: that of `like`
-    ) -> Tensor: # not to be changed in place
+    values: tuple,  # numbers, or tuples of numbers
+    like: Tensor,  # a tensor that it goes with
+    dtype: torch.dtype | None = None,  # default: that of `like`
+) -> Tensor:  # not to be changed in place
     "Numbers as a tensor on another's device, brought there once."
     return _made(values, dtype or like.dtype, like.device)
 
+
 def picked(
     x: Tensor,
-    numbers: tuple | list, # of the rows, in any order, also twice
-    dim: int = -2, # along which rows are picked; -2: joints or vectors (...,k,3)
-    ) -> Tensor:
+    numbers: tuple | list,  # of the rows, in any order, also twice
+    dim: int = -2,  # along which rows are picked; -2: joints or vectors (...,k,3)
+) -> Tensor:
     "`x[..., numbers, :]`, or along another dimension, with numbers that are known beforehand."
     return x.index_select(dim, constant(tuple(numbers), x, torch.long))
 
 # %% ../nbs/02_kinematics.ipynb #78cb0d2a
 def check_pose(
-    p: Tensor, # (...,17,3) joints or local vectors
-    name: str = "pose", # what the message calls it
-    finite: bool = False, # also refuse NaN and infinity (reads the values, which a GPU has to wait for)
-    ) -> Tensor: # `p` unchanged
+    p: Tensor,  # (...,17,3) joints or local vectors
+    name: str = "pose",  # what the message calls it
+    finite: bool = False,  # also refuse NaN and infinity (reads the values, which a GPU has to wait for)
+) -> Tensor:  # `p` unchanged
     "Return `p`, or say what is wrong with its type, shape or values. Raises `TypeError` or `ValueError`."
     if not isinstance(p, Tensor) or not p.is_floating_point():
         kind = p.dtype if isinstance(p, Tensor) else type(p).__name__
-        raise TypeError(f"{name} must be a floating-point torch tensor, got {kind}: convert it with torch.as_tensor(x).float()")
+        raise TypeError(
+            f"{name} must be a floating-point torch tensor, got {kind}: convert it with torch.as_tensor(x).float()"
+        )
     if p.ndim < 2 or p.shape[-2:] != (N_JOINTS, 3):
-        raise ValueError(f"{name} must have shape (..., {N_JOINTS}, 3), got {tuple(p.shape)}: bring other joint sets "
-                         "into the 17-joint order with pgp_nb.conventions.convert_joints")
+        raise ValueError(
+            f"{name} must have shape (..., {N_JOINTS}, 3), got {tuple(p.shape)}: bring other joint sets "
+            "into the 17-joint order with pgp_nb.conventions.convert_joints"
+        )
     if finite and not torch.isfinite(p).all():
-        raise ValueError(f"{name} has NaN or infinity in {int((~torch.isfinite(p)).sum())} of {p.numel()} numbers: "
-                         "drop those frames or fill the missing joints first")
+        raise ValueError(
+            f"{name} has NaN or infinity in {int((~torch.isfinite(p)).sum())} of {p.numel()} numbers: "
+            "drop those frames or fill the missing joints first"
+        )
     return p
 
 # %% ../nbs/02_kinematics.ipynb #43c4c8ed
 def safe_unit(
-    x: Tensor, # (...,k) vectors
-    default: Tensor, # (k,) or (...,k) unit vector that stands in where `x` is too short to have a direction
-    tiny: float = 1e-2, # length below which `default` is blended in, in the unit of `x`
-    ) -> Tensor: # (...,k) unit vectors
+    x: Tensor,  # (...,k) vectors
+    default: Tensor,  # (k,) or (...,k) unit vector that stands in where `x` is too short to have a direction
+    tiny: float = 1e-2,  # length below which `default` is blended in, in the unit of `x`
+) -> Tensor:  # (...,k) unit vectors
     "Unit vector along `x`: always of length 1, with a gradient of at most 1/`tiny`, also at zero."
     x = x / x.detach().abs().amax(-1, keepdim=True).clamp(min=tiny)
     n2 = (x * x).sum(-1, keepdim=True)
-    x = torch.where(n2 < 1, x * .5 + default, x)
+    x = torch.where(n2 < 1, x * 0.5 + default, x)
     return x / (x * x).sum(-1, keepdim=True).sqrt()
 
 # %% ../nbs/02_kinematics.ipynb #4795561b
 def rotate(
-    x: Tensor, # (...,k,3) row vectors
-    rotation: Tensor, # (...,3,3)
-    ) -> Tensor: # (...,k,3)
+    x: Tensor,  # (...,k,3) row vectors
+    rotation: Tensor,  # (...,3,3)
+) -> Tensor:  # (...,k,3)
     "`x @ rotation.mT`, in the precision of its arguments even under autocast."
     return (x[..., None, :] * rotation[..., None, :, :]).sum(-1)
 
 # %% ../nbs/02_kinematics.ipynb #5874d851
 _PARENT_OR_ROOT = tuple(max(j, 0) for j in PARENTS)
 
+
 def limb_lengths(
-    p: Tensor, # (...,17,3) joints, any frame and unit
-    ) -> Tensor: # (...,17) distance of each joint from its parent, 0 for the pelvis, unit of `p`
+    p: Tensor,  # (...,17,3) joints, any frame and unit
+) -> Tensor:  # (...,17) distance of each joint from its parent, 0 for the pelvis, unit of `p`
     "Limb lengths of a pose; at a limb of length zero the gradient is zero."
     bones = check_pose(p) - picked(p, _PARENT_OR_ROOT)
     n2 = (bones * bones).sum(-1)
-    return torch.where(n2 == 0, 0., torch.where(n2 == 0, 1., n2).sqrt())
+    return torch.where(n2 == 0, 0.0, torch.where(n2 == 0, 1.0, n2).sqrt())
 
 # %% ../nbs/02_kinematics.ipynb #b42902a2
 def _axes(r_hip, l_hip, thorax, hip_scale, trunk_scale):
     "Columns X, Y, Z (...,3,3) of C from pelvis-relative joints (...,3); the scales (...,1) are lengths to compare with."
     eye = torch.eye(3, dtype=r_hip.dtype, device=r_hip.device)
-    def unless_short(v, spare): return safe_unit(torch.where((v * v).sum(-1, keepdim=True) < .1**2, spare, v), eye[0])
+
+    def unless_short(v, spare):
+        return safe_unit(torch.where((v * v).sum(-1, keepdim=True) < 0.1**2, spare, v), eye[0])
+
     y = unless_short((l_hip - r_hip) / hip_scale.clamp(min=1e-6), eye[1])
-    spare = torch.where(y[..., :1].abs() > .8, eye[2], eye[0])
+    spare = torch.where(y[..., :1].abs() > 0.8, eye[2], eye[0])
     spare = spare - (spare * y).sum(-1, keepdim=True) * y
     up = (thorax - (r_hip + l_hip) / 2) / trunk_scale.clamp(min=1e-6)
     x = unless_short(torch.linalg.cross(y, up), spare)
@@ -104,36 +132,42 @@ def _axes(r_hip, l_hip, thorax, hip_scale, trunk_scale):
 
 # %% ../nbs/02_kinematics.ipynb #fef5537f
 def body_axes(
-    p: Tensor, # (...,17,3) joints, any frame and unit
-    ) -> Tensor: # (...,3,3) rotation; its columns are X (face-vector), Y (to the person's left), Z (along the trunk)
+    p: Tensor,  # (...,17,3) joints, any frame and unit
+) -> Tensor:  # (...,3,3) rotation; its columns are X (face-vector), Y (to the person's left), Z (along the trunk)
     "Axes of the canonical frame C in the frame of `p` (Sec. 3.2a); finite also where hips and neck span no plane."
     rel, length = check_pose(p) - p[..., :1, :], limb_lengths(p)[..., None]
     r, l, spine, thorax = joint_index("r_hip", "l_hip", "spine", "thorax")
-    return _axes(rel[..., r, :], rel[..., l, :], rel[..., thorax, :],
-                 length[..., r, :] + length[..., l, :], length[..., spine, :] + length[..., thorax, :])
+    return _axes(
+        rel[..., r, :],
+        rel[..., l, :],
+        rel[..., thorax, :],
+        length[..., r, :] + length[..., l, :],
+        length[..., spine, :] + length[..., thorax, :],
+    )
 
 # %% ../nbs/02_kinematics.ipynb #1a70a2b9
 def face_vector(
-    p: Tensor, # (...,17,3) joints, any frame and unit
-    ) -> Tensor: # (...,3) unit vector, frame of `p`
+    p: Tensor,  # (...,17,3) joints, any frame and unit
+) -> Tensor:  # (...,3) unit vector, frame of `p`
     "The paper's face-vector: normal of the plane through neck (thorax), left and right hip, pointing forward (Sec. 3.2a)."
     return body_axes(p)[..., 0]
 
 # %% ../nbs/02_kinematics.ipynb #a5944a1d
 def canonicalise(
-    p: Tensor, # (...,17,3) joints in mm, any frame
-    ) -> tuple[Tensor, Tensor, Tensor]: # canonical pose (...,17,3), rotation (...,3,3), translation (...,3)
+    p: Tensor,  # (...,17,3) joints in mm, any frame
+) -> tuple[Tensor, Tensor, Tensor]:  # canonical pose (...,17,3), rotation (...,3,3), translation (...,3)
     "Canonical pose, with `p = canonical @ rotation.mT + translation` (Sec. 3.2a). Raises `ValueError` on NaN, which is not looked for on a GPU."
     axes, origin = body_axes(check_pose(p, finite=not p.is_cuda)), p[..., 0, :]
     return rotate(p - origin[..., None, :], axes.mT), axes, origin
 
 # %% ../nbs/02_kinematics.ipynb #a512dcb6
-_PARALLEL = .95
+_PARALLEL = 0.95
+
 
 def limb_frame(
-    u: Tensor, # (...,3) unit vector along the parent limb, canonical frame
-    parallel: float = _PARALLEL, # |cos| to the face-vector beyond which the trunk axis replaces it; 1 or more: never
-    ) -> Tensor: # (...,3,3) rotation; columns e1 = u, e2 towards the face-vector +X, e3 = e1 x e2
+    u: Tensor,  # (...,3) unit vector along the parent limb, canonical frame
+    parallel: float = _PARALLEL,  # |cos| to the face-vector beyond which the trunk axis replaces it; 1 or more: never
+) -> Tensor:  # (...,3,3) rotation; columns e1 = u, e2 towards the face-vector +X, e3 = e1 x e2
     "Parent-relative frame: Gram-Schmidt of parent limb and face-vector; near parallel, of parent limb and trunk axis (Sec. 3.2a)."
     eye, cos = torch.eye(3, dtype=u.dtype, device=u.device), u[..., :1]
     side = torch.where(cos.abs() > parallel, cos.sign() * eye[2], eye[0])
@@ -143,12 +177,15 @@ def limb_frame(
 
 # %% ../nbs/02_kinematics.ipynb #a06fac6f
 TRUNK = tuple(joint_index("r_hip", "l_hip", "spine", "thorax"))
-LEVELS = (tuple(joint_index("r_knee", "l_knee", "nose", "l_shoulder", "r_shoulder")),
-          tuple(joint_index("r_ankle", "l_ankle", "head_top", "l_elbow", "r_elbow")),
-          tuple(joint_index("l_wrist", "r_wrist")))
-_FRONT = (0, 1, 3, 3, 3) # who in TRUNK carries the first level
+LEVELS = (
+    tuple(joint_index("r_knee", "l_knee", "nose", "l_shoulder", "r_shoulder")),
+    tuple(joint_index("r_ankle", "l_ankle", "head_top", "l_elbow", "r_elbow")),
+    tuple(joint_index("l_wrist", "r_wrist")),
+)
+_FRONT = (0, 1, 3, 3, 3)  # who in TRUNK carries the first level
 _ORDER = (0, *TRUNK, *LEVELS[0], *LEVELS[1], *LEVELS[2])
 _BACK = tuple(_ORDER.index(j) for j in range(N_JOINTS))
+
 
 def _default_directions(v):
     "Unit vectors (17,3) in place of those without a direction: the trunk upright, every other limb straight on."
@@ -163,51 +200,53 @@ def _canonical_trunk(u, length):
     axes = _axes(r, l, spine + thorax, length[..., 0:1] + length[..., 1:2], length[..., 2:3] + length[..., 3:4])
     return rotate(bones, axes.mT), rotate(u, axes.mT)
 
+
 def forward_kinematics(
-    v: Tensor, # (...,17,3) local limb vectors v^3D; only their directions count, the pelvis row is ignored
-    lengths: Tensor | None = None, # (17,) or (...,17) limb lengths in mm; default `LIMB_LENGTHS`
-    ) -> Tensor: # (...,17,3) p^3D in mm, canonical frame
+    v: Tensor,  # (...,17,3) local limb vectors v^3D; only their directions count, the pelvis row is ignored
+    lengths: Tensor | None = None,  # (17,) or (...,17) limb lengths in mm; default `LIMB_LENGTHS`
+) -> Tensor:  # (...,17,3) p^3D in mm, canonical frame
     "T_fk (Sec. 3.2a): canonical 3D pose from local limb vectors; limb lengths hold exactly and the face-vector is +X."
     u = safe_unit(check_pose(v, "local vectors"), _default_directions(v))
     length = constant(tuple(LIMB_LENGTHS.tolist()), v) if lengths is None else lengths.to(v)
-    if length.shape[-1:] != (N_JOINTS,): raise ValueError(f"limb lengths must have shape (..., {N_JOINTS}), got {tuple(length.shape)}")
+    if length.shape[-1:] != (N_JOINTS,):
+        raise ValueError(f"limb lengths must have shape (..., {N_JOINTS}), got {tuple(length.shape)}")
     bones, d = _canonical_trunk(picked(u, TRUNK), picked(length, TRUNK, -1))
     hips, spine = bones[..., :2, :], bones[..., 2:3, :]
     joints = [torch.zeros_like(spine), hips, spine, spine + bones[..., 3:, :]]
     parent, d = picked(torch.cat(joints[1:], -2), _FRONT), picked(d, _FRONT)
     for level in LEVELS:
-        frame = limb_frame(d[..., -len(level):, :])
+        frame = limb_frame(d[..., -len(level) :, :])
         d = (frame * picked(u, level)[..., None, :]).sum(-1)
-        parent = parent[..., -len(level):, :] + d * picked(length, level, -1)[..., None]
+        parent = parent[..., -len(level) :, :] + d * picked(length, level, -1)[..., None]
         joints.append(parent)
     return picked(torch.cat(joints, -2), _BACK)
 
 # %% ../nbs/02_kinematics.ipynb #424512c6
 def local_vectors(
-    p: Tensor, # (...,17,3) joints in mm, any frame
-    ) -> tuple[Tensor, Tensor]: # v^3D (...,17,3), unit vectors (pelvis: zero), and limb lengths (...,17) in mm
+    p: Tensor,  # (...,17,3) joints in mm, any frame
+) -> tuple[Tensor, Tensor]:  # v^3D (...,17,3), unit vectors (pelvis: zero), and limb lengths (...,17) in mm
     "Inverse of T_fk (Sec. 3.2a): `forward_kinematics(*local_vectors(p))` is `canonicalise(p)[0]`. Raises `ValueError` on NaN."
     c, short = canonicalise(p)[0], limb_lengths(p)[..., None] < 1e-3
     bones = safe_unit(c - picked(c, _PARENT_OR_ROOT), _default_directions(c), 1e-3)
     out, d = [torch.zeros_like(bones[..., :1, :]), picked(bones, TRUNK)], picked(bones, [TRUNK[i] for i in _FRONT])
     for level in LEVELS:
-        d = d[..., -len(level):, :]
+        d = d[..., -len(level) :, :]
         frame, d = limb_frame(d), torch.where(picked(short, level), d, picked(bones, level))
         out.append((frame.mT * d[..., None, :]).sum(-1))
     return picked(torch.cat(out, -2), _BACK), limb_lengths(p)
 
 # %% ../nbs/02_kinematics.ipynb #5a41b28b
 def mirror_pose(
-    p: Tensor, # (...,17,3) joints
-    axis: int = 1, # coordinate that points left-right: 1 (Y) in the canonical frame, 0 (x) in the camera frame
-    ) -> Tensor: # (...,17,3) joints of the mirrored person, same frame and unit
+    p: Tensor,  # (...,17,3) joints
+    axis: int = 1,  # coordinate that points left-right: 1 (Y) in the canonical frame, 0 (x) in the camera frame
+) -> Tensor:  # (...,17,3) joints of the mirrored person, same frame and unit
     "Mirror image of a pose: left and right joints swapped, one coordinate negated; its own inverse."
     return picked(check_pose(p), MIRROR) * constant(tuple(-1 if i == axis else 1 for i in range(3)), p)
 
 # %% ../nbs/02_kinematics.ipynb #0c09ccf1
 def mirror_local_vectors(
-    v: Tensor, # (...,17,3) v^3D
-    ) -> Tensor: # (...,17,3)
+    v: Tensor,  # (...,17,3) v^3D
+) -> Tensor:  # (...,17,3)
     "Local vectors of the mirrored pose: `forward_kinematics` of it is `mirror_pose` of the pose; its own inverse."
     signs = tuple((1, -1, 1) if j in TRUNK else (1, 1, -1) for j in range(N_JOINTS))
     return picked(check_pose(v, "local vectors"), MIRROR) * constant(signs, v)

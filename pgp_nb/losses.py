@@ -19,7 +19,20 @@ from torch import Tensor
 from .camera import camera_of, faces_camera
 from .conventions import BACKGROUND, MIRROR, N_JOINTS, joint_index
 from .engine.config import Config, checked, unknown_parameter
-from .engine.data import COLOR_JITTER, Batch, Frames, TrainData, augment, color_jitter, draw_batch, draw_frames, flip_rotate, known_frames, random_view, take
+from pgp_nb.engine.data import (
+    COLOR_JITTER,
+    Batch,
+    Frames,
+    TrainData,
+    augment,
+    color_jitter,
+    draw_batch,
+    draw_frames,
+    flip_rotate,
+    known_frames,
+    random_view,
+    take,
+)
 from .engine.parallel import by_shard, shuffled
 from .kinematics import LIMB_LENGTHS, face_vector, limb_lengths, picked
 from .networks import Encoding, PGPNet, Pose, PoseMaps, frozen, normalise, pose_from_camera
@@ -28,25 +41,40 @@ from .segmentation import depth_ordered_maps, limb_depths, part_labels
 # %% ../nbs/06_losses.ipynb #los00002
 class Iteration:
     "What the terms of one iteration look at. What several of them need is computed once."
-    def __init__(self, net: PGPNet, cfg: Config, data: TrainData,
-            generators: list[torch.Generator],  # one for each shard
-            number: int = 1,                    # of the iteration, from 1
-            setup: Mapping[str, object] = {},   # what the `setup` of each term has found in the data
-            terms: frozenset[str] = frozenset() # names of those that have begun
-        ):
-        self.net, self.cfg, self.data, self.generators, self.number, self.setup, self.terms = net, cfg, data, generators, number, setup, terms
+
+    def __init__(
+        self,
+        net: PGPNet,
+        cfg: Config,
+        data: TrainData,
+        generators: list[torch.Generator],  # one for each shard
+        number: int = 1,  # of the iteration, from 1
+        setup: Mapping[str, object] = {},  # what the `setup` of each term has found in the data
+        terms: frozenset[str] = frozenset(),  # names of those that have begun
+    ):
+        self.net, self.cfg, self.data, self.generators, self.number, self.setup, self.terms = (
+            net,
+            cfg,
+            data,
+            generators,
+            number,
+            setup,
+            terms,
+        )
         self.size, self.device = net.cfg.size, next(net.parameters()).device
-        self.depth_z: Tensor | None = None # (B,17) mm of p-hat_z, once the energies have seen it
+        self.depth_z: Tensor | None = None  # (B,17) mm of p-hat_z, once the energies have seen it
         self._drawn, self._computed = {}, {}
 
     def once(self, f: Callable) -> object:
         "`f(self)`, computed once in the iteration."
-        if f not in self._drawn: self._drawn[f] = f(self)
+        if f not in self._drawn:
+            self._drawn[f] = f(self)
         return self._drawn[f]
 
     def here(self, f: Callable) -> object:
         "`f(self)`, computed once at these weights: anew after an update."
-        if f not in self._computed: self._computed[f] = f(self)
+        if f not in self._computed:
+            self._computed[f] = f(self)
         return self._computed[f]
 
     def updated(self) -> None:
@@ -58,13 +86,16 @@ class Iteration:
         return by_shard(f, self.generators, *batch)
 
     @property
-    def batch(self) -> Batch: return self.once(_next_batch)
+    def batch(self) -> Batch:
+        return self.once(_next_batch)
 
     def known(self, m_sal: Tensor) -> Tensor | None:
         "Masks, or None for the ablation without them."
         return None if self.cfg.data.saliency_quality is None else m_sal
 
-_MIXED_SHARE = 0.3 # of a batch, where further frames are mixed in
+
+_MIXED_SHARE = 0.3  # of a batch, where further frames are mixed in
+
 
 def _next_batch(it: Iteration) -> Batch:
     "The batch of this iteration."
@@ -73,67 +104,90 @@ def _next_batch(it: Iteration) -> Batch:
     batch = it.by_shard(lambda g: draw_batch(it.data, n, g, it.device, mixed))
     return batch if it.cfg.data.poses != "predicted" else batch._replace(poses=_predicted_poses(it, batch.target))
 
+
 @torch.no_grad()
 def _predicted_poses(it: Iteration, frames: Tensor) -> Tensor:
     "(B,17,3) mm: canonical poses of the frames in another order, for the ablation without q_z."
-    with frozen(it.net.encoder): canonical = it.net.pose(it.net.encode(frames)).canonical
+    with frozen(it.net.encoder):
+        canonical = it.net.pose(it.net.encode(frames)).canonical
     return it.by_shard(shuffled, canonical)
 
 # %% ../nbs/06_losses.ipynb #los00004
 STAGES = ("bootstrap", "warmup", "joint")
 
+
 @dataclass(frozen=True)
 class Term:
     "A loss as data."
+
     name: str
-    loss: Callable[..., Tensor]          # of an `Iteration` and the term's own options; a scalar
-    trains: Mapping[str, str]            # modules of the network, e.g. "encoder", "encoder.lifter", "decoder", each with the stage that it begins in
-    update: str = "encoder"              # of the iteration: "encoder", "energy" or "consistency"
-    joins: str = ""                      # the term whose optimizer it shares: the sum of both is minimised; "": one of its own
-    setup: Callable | None = None        # of the data and the options, once at the start of a run
-    check: Callable = lambda cfg, options: None # of the configuration and the options; raises `ValueError`
-    weight: float = 1.                   # of its learning rate, or in the sum
-    start: int = 0                       # first iteration, at the earliest; from there a term that joins another grows over a hundred
+    loss: Callable[..., Tensor]  # of an `Iteration` and the term's own options; a scalar
+    trains: Mapping[
+        str, str
+    ]  # modules of the network, e.g. "encoder", "encoder.lifter", "decoder", each with the stage that it begins in
+    update: str = "encoder"  # of the iteration: "encoder", "energy" or "consistency"
+    joins: str = ""  # the term whose optimizer it shares: the sum of both is minimised; "": one of its own
+    setup: Callable | None = None  # of the data and the options, once at the start of a run
+    check: Callable = lambda cfg, options: None  # of the configuration and the options; raises `ValueError`
+    weight: float = 1.0  # of its learning rate, or in the sum
+    start: int = 0  # first iteration, at the earliest; from there a term that joins another grows over a hundred
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def optimizer(self) -> str: return self.joins or self.name
+    def optimizer(self) -> str:
+        return self.joins or self.name
 
-def configured_term(term: Term, value: float | dict # a weight, or a weight, a start and options
-    ) -> Term:
+
+def configured_term(
+    term: Term,
+    value: float | dict,  # a weight, or a weight, a start and options
+) -> Term:
     "A term as a run is configured. Raises `TypeError` or `ValueError` naming the option."
     given = value if isinstance(value, dict) else {"weight": value}
     parameters = [p for p in inspect.signature(term.loss).parameters.values() if p.default is not p.empty]
     kinds = dict(weight=float, start=int) | {p.name: typing.get_type_hints(term.loss)[p.name] for p in parameters}
     for name in given:
-        if name not in kinds: raise unknown_parameter(name, kinds, f"terms.{term.name}.")
+        if name not in kinds:
+            raise unknown_parameter(name, kinds, f"terms.{term.name}.")
     said = {k: checked(v, kinds[k], f"terms.{term.name}.{k}") for k, v in given.items()}
-    weight, start = said.pop("weight", 1.), said.pop("start", 0)
-    if min(weight, start) < 0: raise ValueError(f"terms.{term.name}: weight {weight} and start {start} must not be negative; 0 switches a term off")
+    weight, start = said.pop("weight", 1.0), said.pop("start", 0)
+    if min(weight, start) < 0:
+        raise ValueError(
+            f"terms.{term.name}: weight {weight} and start {start} must not be negative; 0 switches a term off"
+        )
     return replace(term, weight=weight, start=start, options={p.name: p.default for p in parameters} | said)
+
 
 def chosen_terms(cfg: Config, terms: Sequence[Term]) -> list[Term]:
     "Those of the terms that a run minimises, in the order of the list. Raises `TypeError` or `ValueError` for what does not fit together."
     known = [t.name for t in terms]
     for name in cfg.terms:
-        if name not in known: raise unknown_parameter(name, known, "terms.")
+        if name not in known:
+            raise unknown_parameter(name, known, "terms.")
     configured = [configured_term(t, cfg.terms[t.name]) for t in terms if t.name in cfg.terms]
     chosen = [t for t in configured if t.weight > 0]
-    if not chosen: raise ValueError("terms: every term is switched off, nothing would be trained")
+    if not chosen:
+        raise ValueError("terms: every term is switched off, nothing would be trained")
     for term in chosen:
         term.check(cfg, term.options)
-        if term.joins and term.joins not in (t.name for t in chosen): raise ValueError(f"terms.{term.name} goes beside {term.joins}: give terms.{term.joins} a weight")
+        if term.joins and term.joins not in (t.name for t in chosen):
+            raise ValueError(f"terms.{term.name} goes beside {term.joins}: give terms.{term.joins} a weight")
     if cfg.stages.bootstrap and not any("bootstrap" in t.trains.values() for t in chosen):
-        raise ValueError(f"stages.bootstrap {cfg.stages.bootstrap}: no term begins there; give terms.paint a weight, or set bootstrap to 0")
+        raise ValueError(
+            f"stages.bootstrap {cfg.stages.bootstrap}: no term begins there; give terms.paint a weight, or set bootstrap to 0"
+        )
     return chosen
 
 # %% ../nbs/06_losses.ipynb #06636cef
 BETA = 0.5
 
-def foreground(logits: Tensor # (B,11,H,W) of y-hat
-    ) -> Tensor:              # (B,H,W) in [0,1]
+
+def foreground(
+    logits: Tensor,  # (B,11,H,W) of y-hat
+) -> Tensor:  # (B,H,W) in [0,1]
     "m = 1 - y-hat^(L+1), the soft foreground of the decoder's segmentation."
     return 1 - logits.softmax(1)[:, BACKGROUND]
+
 
 def _sharpen(m: Tensor, m_sal: Tensor, floor: float = 0.03) -> Tensor:
     "Two soft masks as independent evidence of the same foreground; each trusted no further than `floor`."
@@ -141,49 +195,59 @@ def _sharpen(m: Tensor, m_sal: Tensor, floor: float = 0.03) -> Tensor:
     return a * b / (a * b + (1 - a) * (1 - b))
 
 # %% ../nbs/06_losses.ipynb #a5e65182
-def image_u_loss(image: Tensor, # (B,3,H,W) I-hat of the predicted pose p_t
-        logits: Tensor,         # (B,11,H,W) y-hat of the same
-        target: Tensor,         # (B,3,H,W) I_t
-        m_sal: Tensor | None,   # (B,H,W) in [0,1], None for the ablation without it
-        gamma: float = 2.0      # weight of salient pixels
-    ) -> Tensor:                # scalar
+def image_u_loss(
+    image: Tensor,  # (B,3,H,W) I-hat of the predicted pose p_t
+    logits: Tensor,  # (B,11,H,W) y-hat of the same
+    target: Tensor,  # (B,3,H,W) I_t
+    m_sal: Tensor | None,  # (B,H,W) in [0,1], None for the ablation without it
+    gamma: float = 2.0,  # weight of salient pixels
+) -> Tensor:  # scalar
     "L_I^u: the foreground of I_t painted in the predicted pose on a uniform background (Sec. 3.3)."
     m = foreground(logits)
     known = m if m_sal is None else _sharpen(m, m_sal)
     wanted = known.unsqueeze(1) * target + (1 - known.unsqueeze(1)) * BETA
     error = (image - wanted).abs().mean(1)
-    if m_sal is None: return error.mean()
+    if m_sal is None:
+        return error.mean()
     return (error * (1 + gamma * m_sal)).mean() + F.binary_cross_entropy(m.clamp(1e-4, 1 - 1e-4), m_sal)
 
 # %% ../nbs/06_losses.ipynb #4bac4e88
-def _masked_mean(features: Tensor, # (B,C,h,w)
-        mask: Tensor              # (B,H,W) in [0,1], averaged down to h, w
-    ) -> Tensor:                  # (B,C)
+def _masked_mean(
+    features: Tensor,  # (B,C,h,w)
+    mask: Tensor,  # (B,H,W) in [0,1], averaged down to h, w
+) -> Tensor:  # (B,C)
     "Mean feature under a soft mask."
     mask = F.adaptive_avg_pool2d(mask.unsqueeze(1), features.shape[-2:])
     return (features * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-4)
 
 # %% ../nbs/06_losses.ipynb #f2314462
-def image_c_loss(image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
-        maps: PoseMaps,          # part maps of p_z
-        features: Tensor,        # (B,C,h,w) first-stage features of I-hat
-        source: Tensor,          # (B,C,h,w) the same of I_s
-        m_sal: Tensor | None,    # (B,H,W) of I_s
-        margin: float = 0.5      # how much closer to the person than to the background
-    ) -> Tensor:                 # scalar
+def image_c_loss(
+    image: Tensor,  # (B,3,H,W) I-hat of an unpaired pose p_z
+    maps: PoseMaps,  # part maps of p_z
+    features: Tensor,  # (B,C,h,w) first-stage features of I-hat
+    source: Tensor,  # (B,C,h,w) the same of I_s
+    m_sal: Tensor | None,  # (B,H,W) of I_s
+    margin: float = 0.5,  # how much closer to the person than to the background
+) -> Tensor:  # scalar
     "L_I^c: outside the puppet the background colour, inside it features of the person in I_s (Sec. 3.3)."
     outside = (1 - maps.w_fg) * (1 - maps.w_unc)
     loss = ((image - BETA).abs().mean(1) * outside).mean()
-    if m_sal is None: return loss
+    if m_sal is None:
+        return loss
     scale = source.std((2, 3), keepdim=True) + 1e-3
-    ours, person, around = _masked_mean(features / scale, maps.w_fg), _masked_mean(source / scale, m_sal), _masked_mean(source / scale, 1 - m_sal)
+    ours, person, around = (
+        _masked_mean(features / scale, maps.w_fg),
+        _masked_mean(source / scale, m_sal),
+        _masked_mean(source / scale, 1 - m_sal),
+    )
     near, far = (ours - person).abs().mean(1), (ours - around).abs().mean(1)
     return loss + (near + F.relu(near - far + margin)).mean()
 
 # %% ../nbs/06_losses.ipynb #ef521200
-def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
-        maps: PoseMaps                # part maps of p_z: labels y^{p_z} and w_unc
-    ) -> Tensor:                      # scalar
+def segmentation_loss(
+    logits: Tensor,  # (B,11,H,W) y-hat of an unpaired pose p_z
+    maps: PoseMaps,  # part maps of p_z: labels y^{p_z} and w_unc
+) -> Tensor:  # scalar
     "L_seg: cross-entropy to y^{p_z} where the puppet is sure, Shannon's entropy where it is not (Sec. 3.3)."
     log_y = logits.log_softmax(1)
     cross = F.nll_loss(log_y, maps.labels, reduction="none")
@@ -191,11 +255,14 @@ def segmentation_loss(logits: Tensor, # (B,11,H,W) y-hat of an unpaired pose p_z
     return ((1 - maps.w_unc) * cross + maps.w_unc * entropy).mean()
 
 # %% ../nbs/06_losses.ipynb #d78e1817
-def silhouette_loss(silhouette: Tensor, # (B,h,w) logits
-        m_sal: Tensor                   # (B,H,W) in [0,1], H and W multiples of h and w
-    ) -> Tensor:                        # scalar
+def silhouette_loss(
+    silhouette: Tensor,  # (B,h,w) logits
+    m_sal: Tensor,  # (B,H,W) in [0,1], H and W multiples of h and w
+) -> Tensor:  # scalar
     "Cross-entropy of a silhouette to a soft mask, averaged down."
-    return F.binary_cross_entropy_with_logits(silhouette, F.adaptive_avg_pool2d(m_sal.unsqueeze(1), silhouette.shape[-2:])[:, 0])
+    return F.binary_cross_entropy_with_logits(
+        silhouette, F.adaptive_avg_pool2d(m_sal.unsqueeze(1), silhouette.shape[-2:])[:, 0]
+    )
 
 # %% ../nbs/06_losses.ipynb #450c710b
 def canonical_loss(pose: Pose, true: Pose) -> Tensor:
@@ -203,10 +270,11 @@ def canonical_loss(pose: Pose, true: Pose) -> Tensor:
     return (pose.canonical - true.canonical).abs().mean() / 1000
 
 # %% ../nbs/06_losses.ipynb #86dc8f8c
-def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
-        true: Pose,       # known pose and camera
-        size: int         # image side, px
-    ) -> Tensor:          # scalar
+def pose_loss(
+    pose: Pose,  # predicted, its facing resolved to the true one
+    true: Pose,  # known pose and camera
+    size: int,  # image side, px
+) -> Tensor:  # scalar
     "Canonical joints, root-relative camera joints, image joints and the root's depth, in units of order one."
     relative = lambda x: x - x[..., :1, :]
     camera = (relative(pose.joints_3d) - relative(true.joints_3d)).abs().mean() / 1000
@@ -215,33 +283,42 @@ def pose_loss(pose: Pose, # predicted, its facing resolved to the true one
     return canonical_loss(pose, true) + camera + 2 * image + 0.1 * depth
 
 # %% ../nbs/06_losses.ipynb #54db7d7d
-def _known_mean(error: Tensor # (B,...) NaN where the truth is not known
-    ) -> Tensor:             # scalar; 0 where nothing is known
+def _known_mean(
+    error: Tensor,  # (B,...) NaN where the truth is not known
+) -> Tensor:  # scalar; 0 where nothing is known
     "Mean over what is known of each sample, then over the samples."
     error, known = error.flatten(1), ~error.isnan().flatten(1)
-    return (torch.where(known, error, 0.).sum(1) / known.sum(1).clamp_min(1)).mean()
+    return (torch.where(known, error, 0.0).sum(1) / known.sum(1).clamp_min(1)).mean()
 
 # %% ../nbs/06_losses.ipynb #c4c1581b
-def facing_twin(q: Tensor, # (B,17,2) joints in the image
-        faces: Tensor      # (B,) bool: the person faces the camera
-    ) -> Tensor:           # (B,17,2)
+def facing_twin(
+    q: Tensor,  # (B,17,2) joints in the image
+    faces: Tensor,  # (B,) bool: the person faces the camera
+) -> Tensor:  # (B,17,2)
     "Joints in the image as the twin that faces the camera has them: left and right swapped where the person faces away; its own inverse."
     return torch.where(faces[..., None, None], q, picked(q, MIRROR))
 
-def keypoint_loss(code: Encoding, # with image points
-        q: Tensor,                # (B,17,2) px, where the joints are seen; NaN where that is not known
-        faces: Tensor,            # (B,) bool: the person faces the camera
-        size: int                 # image side, px
-    ) -> Tensor:                  # scalar
+
+def keypoint_loss(
+    code: Encoding,  # with image points
+    q: Tensor,  # (B,17,2) px, where the joints are seen; NaN where that is not known
+    faces: Tensor,  # (B,) bool: the person faces the camera
+    size: int,  # image side, px
+) -> Tensor:  # scalar
     "Distance of the first 17 image points from the joints, left and right swapped where the person faces away."
     return 4 * _known_mean((code.keypoints[:, :N_JOINTS] - facing_twin(q, faces) / size).abs())
 
 # %% ../nbs/06_losses.ipynb #2bf1d16f
-def facing_loss(code: Encoding, true: Pose, certainty: Tensor | float = 1. # (B,) weight of each bit
-    ) -> Tensor:
+def facing_loss(
+    code: Encoding,
+    true: Pose,
+    certainty: Tensor | float = 1.0,  # (B,) weight of each bit
+) -> Tensor:
     "Cross-entropy of the facing logit; profiles, whose facing is a matter of millimetres, count less."
     towards = -face_vector(true.joints_3d)[..., 2]
-    return F.binary_cross_entropy_with_logits(code.facing_logit, (towards > 0).to(towards), weight=certainty * towards.abs().detach())
+    return F.binary_cross_entropy_with_logits(
+        code.facing_logit, (towards > 0).to(towards), weight=certainty * towards.abs().detach()
+    )
 
 # %% ../nbs/06_losses.ipynb #0bc6d2af
 def appearance_loss(a: Tensor, again: Tensor) -> Tensor:
@@ -249,30 +326,36 @@ def appearance_loss(a: Tensor, again: Tensor) -> Tensor:
     return (a - again).abs().mean()
 
 # %% ../nbs/06_losses.ipynb #los00007
-def true_pose(joints_3d: Tensor, # (B,17,3) mm, camera frame
-        size: int                # image side, px
-    ) -> Pose:
+def true_pose(
+    joints_3d: Tensor,  # (B,17,3) mm, camera frame
+    size: int,  # image side, px
+) -> Pose:
     "A pose that is known in the camera frame."
     return pose_from_camera(*camera_of(joints_3d), size)
 
-def known_pose_loss(net: PGPNet,
-        code: Encoding,                # what the encoder says
-        true: Pose,                    # known
-        seen: Tensor | None = None,    # (B,17,2) px where the joints are in the image, if not at q
-        certainty: Tensor | float = 1. # (B,) of the facing
-    ) -> Tensor:                       # scalar
+
+def known_pose_loss(
+    net: PGPNet,
+    code: Encoding,  # what the encoder says
+    true: Pose,  # known
+    seen: Tensor | None = None,  # (B,17,2) px where the joints are in the image, if not at q
+    certainty: Tensor | float = 1.0,  # (B,) of the facing
+) -> Tensor:  # scalar
     "Pose losses against a known pose, and the facing loss."
     faces, size = faces_camera(true.joints_3d), net.cfg.size
     loss = pose_loss(net.pose(code, faces), true, size)
-    if code.keypoints is not None: loss = loss + keypoint_loss(code, true.joints_2d if seen is None else seen, faces, size)
+    if code.keypoints is not None:
+        loss = loss + keypoint_loss(code, true.joints_2d if seen is None else seen, faces, size)
     return loss + 0.1 * facing_loss(code, true, certainty) if net.cfg.mirrored else loss
 
 # %% ../nbs/06_losses.ipynb #los00009
 class Source(typing.NamedTuple):
     "The source frame, pose-augmented, and its appearance."
-    image: Tensor   # (B,3,S,S)
-    m_sal: Tensor   # (B,S,S)
-    codes: Tensor   # a_s
+
+    image: Tensor  # (B,3,S,S)
+    m_sal: Tensor  # (B,S,S)
+    codes: Tensor  # a_s
+
 
 def _source_appearance(it: Iteration) -> Source:
     "a_s = E_a(I_s), with mirror flip and in-plane rotation of I_s."
@@ -280,6 +363,7 @@ def _source_appearance(it: Iteration) -> Source:
     code = it.net.encode(both[:, :3])
     maps = it.net.maps(it.net.pose(code))
     return Source(both[:, :3], both[:, 3], it.net.appearance_codes(code.appearance, maps))
+
 
 def placed_poses(it: Iteration) -> tuple[Pose, PoseMaps]:
     "q_z: the unpaired poses under random cameras, and their part maps."
@@ -295,26 +379,34 @@ def _second_pass(it: Iteration) -> tuple[Encoding, Pose]:
     it.depth_z = pose.joints_3d[..., 2].detach()
     return again, pose
 
+
 def energy_pose(it: Iteration, canonical: bool = False) -> Tensor:
     "L_{p_z^3D} = |p_z - E_p(I-hat)| (Sec. 3.3c)."
     (again, pose), pose_z = it.here(_second_pass), it.once(placed_poses)[0]
     return canonical_loss(pose, pose_z) if canonical else known_pose_loss(it.net, again, pose_z)
 
+
 def energy_appearance(it: Iteration) -> Tensor:
     "L_{a_s} = |a_s - E_a(I-hat)| (Sec. 3.3c)."
     again, maps_z = it.here(_second_pass)[0], it.once(placed_poses)[1]
-    return appearance_loss(it.here(_source_appearance).codes.detach(), it.net.appearance_codes(again.appearance, maps_z))
+    return appearance_loss(
+        it.here(_source_appearance).codes.detach(), it.net.appearance_codes(again.appearance, maps_z)
+    )
 
 # %% ../nbs/06_losses.ipynb #los00013
-def _with_depths(maps: PoseMaps, depth: Tensor # (B,17) mm
-    ) -> PoseMaps:
+def _with_depths(
+    maps: PoseMaps,
+    depth: Tensor,  # (B,17) mm
+) -> PoseMaps:
     "Part maps whose labels y^{p_z} take their limb order from other depths, those of p-hat_z (Sec. 3.3b)."
     return maps._replace(labels=part_labels(depth_ordered_maps(maps.part_maps, limb_depths(depth), depth[..., 0])))
+
 
 def _ordered_maps(it: Iteration) -> PoseMaps:
     "The part maps of p_z, the labels by the depths of p-hat_z where an energy has looked at it."
     maps_z = it.once(placed_poses)[1]
     return maps_z if it.depth_z is None else _with_depths(maps_z, it.depth_z)
+
 
 def _painted_pictures(it: Iteration):
     "The source painted in the predicted pose p_t, and in the unpaired pose p_z; p_t."
@@ -322,23 +414,28 @@ def _painted_pictures(it: Iteration):
     pose_t = net.pose(net.encode(it.by_shard(color_jitter, it.batch.target)))
     return net.paint(source.codes, net.maps(pose_t)), net.paint(source.codes, it.here(_ordered_maps)), pose_t
 
+
 def image_u(it: Iteration) -> Tensor:
     "L_I^u; without T_fk, it carries the limb lengths."
     painted_t, _, pose_t = it.here(_painted_pictures)
     loss = image_u_loss(painted_t.image, painted_t.logits, it.batch.target, it.known(it.batch.sal_t))
     return loss if it.net.cfg.kinematic else loss + limb_length_loss(pose_t)
 
+
 def image_c(it: Iteration) -> Tensor:
     "L_I^c, in the features of the encoder's first stage."
     painted_z, source = it.here(_painted_pictures)[1], it.here(_source_appearance)
-    with frozen(it.net.encoder): features, reference = (it.net.encoder.backbone(normalise(x), 1)[0] for x in (painted_z.image, source.image))
+    with frozen(it.net.encoder):
+        features, reference = (it.net.encoder.backbone(normalise(x), 1)[0] for x in (painted_z.image, source.image))
     return image_c_loss(painted_z.image, it.here(_ordered_maps), features, reference.detach(), it.known(source.m_sal))
+
 
 def seg(it: Iteration) -> Tensor:
     "L_seg."
     return segmentation_loss(it.here(_painted_pictures)[1].logits, it.here(_ordered_maps))
 
-_BOTH = {"encoder": "joint", "decoder": "warmup"} # the decoder goes ahead: gradients through a fresh one undo the pose
+
+_BOTH = {"encoder": "joint", "decoder": "warmup"}  # the decoder goes ahead: gradients through a fresh one undo the pose
 
 PAPER = [
     Term("energy_pose", energy_pose, {"encoder": "joint"}, "energy"),
@@ -347,7 +444,8 @@ PAPER = [
     Term("energy_appearance_decoder", energy_appearance, {"decoder": "joint"}, "energy"),
     Term("image_u", image_u, _BOTH, "consistency"),
     Term("image_c", image_c, _BOTH, "consistency"),
-    Term("seg", seg, _BOTH, "consistency")]
+    Term("seg", seg, _BOTH, "consistency"),
+]
 
 # %% ../nbs/06_losses.ipynb #los00015
 def silhouette(it: Iteration) -> Tensor:
@@ -356,28 +454,40 @@ def silhouette(it: Iteration) -> Tensor:
     code = it.net.encode(it.by_shard(color_jitter, views[:, :3]))
     return silhouette_loss(code.silhouette, views[:, 3])
 
+
 def _check_silhouette(cfg: Config, options: Mapping) -> None:
-    if not cfg.network.silhouette: raise ValueError("terms.silhouette trains the silhouette, and the network has none: set terms.silhouette to 0, or network.silhouette to its width")
-    if cfg.data.saliency_quality is None: raise ValueError("terms.silhouette learns from m_sal, of which nothing is known: set terms.silhouette to 0, or data.saliency_quality to a number")
+    if not cfg.network.silhouette:
+        raise ValueError(
+            "terms.silhouette trains the silhouette, and the network has none: set terms.silhouette to 0, or network.silhouette to its width"
+        )
+    if cfg.data.saliency_quality is None:
+        raise ValueError(
+            "terms.silhouette learns from m_sal, of which nothing is known: set terms.silhouette to 0, or data.saliency_quality to a number"
+        )
+
 
 SILHOUETTE = Term("silhouette", silhouette, {"silhouette": "bootstrap"}, check=_check_silhouette)
 
 # %% ../nbs/06_losses.ipynb #5ae9800f
-def _facing_in_image(q: Tensor    # (B,17,2) px; NaN where not known
-    ) -> tuple[Tensor, Tensor]:  # (B,) bool, faces the camera; (B,) weight in [0,1], 0 where the image does not say
+def _facing_in_image(
+    q: Tensor,  # (B,17,2) px; NaN where not known
+) -> tuple[Tensor, Tensor]:  # (B,) bool, faces the camera; (B,) weight in [0,1], 0 where the image does not say
     "The facing bit from joints in the image alone."
     neck, left, right = picked(q, joint_index("thorax", "l_hip", "r_hip")).unbind(-2)
     a, b = left - right, neck - right
     z = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     length = (neck - (left + right) / 2).square().sum(-1)
-    return z < 0, (2 * z.abs() / length.clamp_min(1e-6)).clamp(max=1).nan_to_num(0.)
+    return z < 0, (2 * z.abs() / length.clamp_min(1e-6)).clamp(max=1).nan_to_num(0.0)
 
-def projection_loss(pose: Pose, # predicted, its facing resolved
-        q: Tensor,              # (B,17,2) px, true; NaN where not known
-        size: int               # image side, px
-    ) -> Tensor:                # scalar
+
+def projection_loss(
+    pose: Pose,  # predicted, its facing resolved
+    q: Tensor,  # (B,17,2) px, true; NaN where not known
+    size: int,  # image side, px
+) -> Tensor:  # scalar
     "Distance of the projected joints from the given ones, in image sides, as in `pose_loss`."
     return 2 * _known_mean((pose.joints_2d - q).abs() / size)
+
 
 def _facing_image_loss(code: Encoding, q: Tensor) -> Tensor:
     "Cross-entropy of the facing logit against what joints in the image (B,17,2) say."
@@ -385,19 +495,24 @@ def _facing_image_loss(code: Encoding, q: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(code.facing_logit, faces.to(q), weight=weight)
 
 # %% ../nbs/06_losses.ipynb #3608fefa
-def view_error(first: Pose, second: Pose, # of the same instant
-        turn: Tensor                      # (B,3,3) from the first camera's axes to the second's
-    ) -> Tensor:                          # (B,) in metres
+def view_error(
+    first: Pose,
+    second: Pose,  # of the same instant
+    turn: Tensor,  # (B,3,3) from the first camera's axes to the second's
+) -> Tensor:  # (B,) in metres
     "How far two views disagree: canonical joints, and joints about the pelvis in the second camera's axes."
     about = lambda p: p.joints_3d - p.joints_3d[..., :1, :]
     canonical = (first.canonical - second.canonical).abs().mean((-2, -1))
     return (canonical + (about(first) @ turn.mT - about(second)).abs().mean((-2, -1))) / 1000
 
 # %% ../nbs/06_losses.ipynb #46d52d8d
-def _expected_view_error(first: list[Pose], second: list[Pose], # both twins: facing the camera, facing away
-        p_first: Tensor, p_second: Tensor,                     # (B,) probability of facing the camera
-        turn: Tensor                                           # (B,3,3)
-    ) -> Tensor:                                               # scalar, metres
+def _expected_view_error(
+    first: list[Pose],
+    second: list[Pose],  # both twins: facing the camera, facing away
+    p_first: Tensor,
+    p_second: Tensor,  # (B,) probability of facing the camera
+    turn: Tensor,  # (B,3,3)
+) -> Tensor:  # scalar, metres
     "Disagreement of the two twins that agree best, and that expected over the four pairs of twins, which moves the logits alone."
     chances = torch.stack([p * q for p in (p_first, 1 - p_first) for q in (p_second, 1 - p_second)])
     errors = torch.stack([view_error(a, b, turn) for a in first for b in second])
@@ -410,7 +525,9 @@ def limb_length_loss(pose: Pose) -> Tensor:
 
 # %% ../nbs/06_losses.ipynb #los00017
 def _check_share(cfg: Config, options: Mapping) -> None:
-    if not 0 < options["share"] <= 1: raise ValueError(f"share {options['share']}: of the pairs whose joints are known, above 0 and at most 1")
+    if not 0 < options["share"] <= 1:
+        raise ValueError(f"share {options['share']}: of the pairs whose joints are known, above 0 and at most 1")
+
 
 def _annotated_frames(it: Iteration, joints: Tensor, frames: Tensor) -> Frames:
     "A batch of annotated frames, augmented."
@@ -418,19 +535,23 @@ def _annotated_frames(it: Iteration, joints: Tensor, frames: Tensor) -> Frames:
     draw = lambda g: augment(draw_frames(it.data.images, joints, frames, n, g, it.device), g, COLOR_JITTER)
     return it.by_shard(draw)
 
-def supervised(it: Iteration, share: float = 1.) -> Tensor:
+
+def supervised(it: Iteration, share: float = 1.0) -> Tensor:
     "The encoder on true poses of a share of the training pairs."
     frames = _annotated_frames(it, it.data.joints_3d, it.setup["supervised"])
     return known_pose_loss(it.net, it.net.encode(frames.images), true_pose(frames.joints, it.size))
 
-def weak(it: Iteration, share: float = 1.) -> Tensor:
+
+def weak(it: Iteration, share: float = 1.0) -> Tensor:
     "The encoder on joints in the image, which also say who faces the camera."
     images, q = _annotated_frames(it, it.data.joints_2d, it.setup["weak"])
     net, code, (faces, weight) = it.net, it.net.encode(images), _facing_in_image(q)
     faces = torch.where(weight > 0, faces, code.facing_logit > 0)
     loss = projection_loss(net.pose(code, faces), q, it.size)
-    if code.keypoints is not None: loss = loss + keypoint_loss(code, q, faces, it.size)
+    if code.keypoints is not None:
+        loss = loss + keypoint_loss(code, q, faces, it.size)
     return loss + 0.1 * _facing_image_loss(code, q) if net.cfg.mirrored else loss
+
 
 def _draw_views(it: Iteration, g: torch.Generator) -> tuple[Tensor, Tensor]:
     "Random pairs of views (B,2,3,S,S) in [0,1], and the rotations between them."
@@ -439,16 +560,34 @@ def _draw_views(it: Iteration, g: torch.Generator) -> tuple[Tensor, Tensor]:
     views = take(it.data.views, (i,), it.device).float() / 255
     return color_jitter(views.flatten(0, 1), g, COLOR_JITTER).view_as(views), take(it.data.turns, (i,), it.device)
 
+
 def multi_view(it: Iteration) -> Tensor:
     "Two views of one instant must agree."
     views, turn = it.by_shard(lambda g: _draw_views(it, g))
     net, codes = it.net, it.net.encode(views.flatten(0, 1))
     side = lambda x, i: None if x is None else x.unflatten(0, (-1, 2))[:, i]
     first, second = (Encoding(*(side(x, i) for x in codes)) for i in (0, 1))
-    if not net.cfg.mirrored: return view_error(net.pose(first), net.pose(second), turn).mean()
-    return _expected_view_error(net.twins(first), net.twins(second), first.facing_logit.sigmoid(), second.facing_logit.sigmoid(), turn)
+    if not net.cfg.mirrored:
+        return view_error(net.pose(first), net.pose(second), turn).mean()
+    return _expected_view_error(
+        net.twins(first), net.twins(second), first.facing_logit.sigmoid(), second.facing_logit.sigmoid(), turn
+    )
+
 
 ANNOTATED = [
-    Term("supervised", supervised, {"encoder": "bootstrap"}, setup=lambda data, share: known_frames(data.joints_3d, share, True), check=_check_share),
-    Term("weak", weak, {"encoder": "bootstrap"}, setup=lambda data, share: known_frames(data.joints_2d, share, False), check=_check_share),
-    Term("multi_view", multi_view, {"encoder": "bootstrap"})]
+    Term(
+        "supervised",
+        supervised,
+        {"encoder": "bootstrap"},
+        setup=lambda data, share: known_frames(data.joints_3d, share, True),
+        check=_check_share,
+    ),
+    Term(
+        "weak",
+        weak,
+        {"encoder": "bootstrap"},
+        setup=lambda data, share: known_frames(data.joints_2d, share, False),
+        check=_check_share,
+    ),
+    Term("multi_view", multi_view, {"encoder": "bootstrap"}),
+]

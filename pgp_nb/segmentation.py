@@ -16,51 +16,55 @@ from .kinematics import picked
 
 # %% ../nbs/04_segmentation.ipynb #2d26fc96
 def limb_depths(
-    depth: Tensor, # (...,17) mm, distance of the joints along the camera's axis
-    ) -> Tensor: # d^(l) (...,10) mm
+    depth: Tensor,  # (...,17) mm, distance of the joints along the camera's axis
+) -> Tensor:  # d^(l) (...,10) mm
     "$d^{(l)}$ of Sec. 3.1: the mean depth of a part's two joints, for the torso of its four. Raises `ValueError` for another number of joints."
-    if depth.shape[-1:] != (N_JOINTS,): raise ValueError(f"depths of shape {tuple(depth.shape)}: need (...,{N_JOINTS}), one for each joint")
+    if depth.shape[-1:] != (N_JOINTS,):
+        raise ValueError(f"depths of shape {tuple(depth.shape)}: need (...,{N_JOINTS}), one for each joint")
     return picked(depth, [j for p in PARTS for j in (p.joints * 2)[:4]], -1).unflatten(-1, (N_PARTS, 4)).mean(-1)
 
 # %% ../nbs/04_segmentation.ipynb #26471093
 def relative_depth(
-    limb_depth: Tensor, # d^(l) (...,10) mm
-    root_depth: Tensor | float, # (...) mm, depth of the pelvis
-    strength: float = 3., # k: change of the divisor for each metre
-    least: float = .3, # smallest divisor
-    most: float = 3., # largest divisor
-    ) -> Tensor: # (...,10) in [least, most]; 1 at the pelvis
+    limb_depth: Tensor,  # d^(l) (...,10) mm
+    root_depth: Tensor | float,  # (...) mm, depth of the pelvis
+    strength: float = 3.0,  # k: change of the divisor for each metre
+    least: float = 0.3,  # smallest divisor
+    most: float = 3.0,  # largest divisor
+) -> Tensor:  # (...,10) in [least, most]; 1 at the pelvis
     "The divisor of the part maps, without unit: 1 + `strength` for each metre behind the pelvis. Finite and positive for every finite depth, zero and negative included."
     root = torch.as_tensor(root_depth, dtype=limb_depth.dtype, device=limb_depth.device)[..., None]
     return (1 + strength * (limb_depth - root) / 1000).clamp(least, most)
 
 # %% ../nbs/04_segmentation.ipynb #370ced1d
 def depth_ordered_maps(
-    part_maps: Tensor, # phi_p (...,10,H,W)
-    limb_depth: Tensor, # d^(l) (...,10) mm, see `limb_depths`
-    root_depth: Tensor | float, # (...) mm, depth of the pelvis
-    tau: float = .08, # temperature
-    strength: float = 3., # see `relative_depth`
-    ) -> Tensor: # phi_d (...,10,H,W), adds up to 1 over the parts
+    part_maps: Tensor,  # phi_p (...,10,H,W)
+    limb_depth: Tensor,  # d^(l) (...,10) mm, see `limb_depths`
+    root_depth: Tensor | float,  # (...) mm, depth of the pelvis
+    tau: float = 0.08,  # temperature
+    strength: float = 3.0,  # see `relative_depth`
+) -> Tensor:  # phi_d (...,10,H,W), adds up to 1 over the parts
     "The first depth-aware step of Sec. 3.1 alone, $\\phi_d$: the decoder's input $p$. Raises `ValueError` for shapes that do not fit."
     if part_maps.shape[-3] != N_PARTS or limb_depth.shape != part_maps.shape[:-2]:
-        raise ValueError(f"part maps {tuple(part_maps.shape)} and limb depths {tuple(limb_depth.shape)}: need (...,{N_PARTS},H,W) and (...,{N_PARTS})")
+        raise ValueError(
+            f"part maps {tuple(part_maps.shape)} and limb depths {tuple(limb_depth.shape)}: need (...,{N_PARTS},H,W) and (...,{N_PARTS})"
+        )
     return (part_maps / (tau * relative_depth(limb_depth, root_depth, strength))[..., None, None]).softmax(-3)
 
 # %% ../nbs/04_segmentation.ipynb #da76e37b
 class DepthMaps(NamedTuple):
     "The depth-aware maps of Sec. 3.1."
-    phi_d: Tensor # (...,10,H,W), adds up to 1 over the parts; 0.1 each at empty pixels
-    phi_d_bar: Tensor # (...,11,H,W), the last channel is the background; adds up to 1
+
+    phi_d: Tensor  # (...,10,H,W), adds up to 1 over the parts; 0.1 each at empty pixels
+    phi_d_bar: Tensor  # (...,11,H,W), the last channel is the background; adds up to 1
 
 # %% ../nbs/04_segmentation.ipynb #0391cffd
 def depth_aware_maps(
-    part_maps: Tensor, # phi_p (...,10,H,W)
-    limb_depth: Tensor, # d^(l) (...,10) mm, see `limb_depths`
-    root_depth: Tensor | float, # (...) mm, depth of the pelvis
-    tau: float = .08, # temperature of the first softmax
-    strength: float = 3., # see `relative_depth`
-    ) -> DepthMaps: # (...,10,H,W) and (...,11,H,W)
+    part_maps: Tensor,  # phi_p (...,10,H,W)
+    limb_depth: Tensor,  # d^(l) (...,10) mm, see `limb_depths`
+    root_depth: Tensor | float,  # (...) mm, depth of the pelvis
+    tau: float = 0.08,  # temperature of the first softmax
+    strength: float = 3.0,  # see `relative_depth`
+) -> DepthMaps:  # (...,10,H,W) and (...,11,H,W)
     "The three depth-aware steps of Sec. 3.1, with $d^{(l)}$ taken relative to the pelvis and a temperature. Raises `ValueError` for shapes that do not fit."
     phi_d = depth_ordered_maps(part_maps, limb_depth, root_depth, tau, strength)
     background = 1 - phi_d.amax(-3, keepdim=True)
@@ -69,31 +73,34 @@ def depth_aware_maps(
 # %% ../nbs/04_segmentation.ipynb #024e66c7
 @torch.no_grad()
 def part_labels(
-    maps: Tensor, # phi_d_bar (...,11,H,W), or phi_d (...,10,H,W)
-    ) -> Tensor: # (...,H,W) int64: 0..9 the part, 10 background
+    maps: Tensor,  # phi_d_bar (...,11,H,W), or phi_d (...,10,H,W)
+) -> Tensor:  # (...,H,W) int64: 0..9 the part, 10 background
     "The part segmentation $y^p$ of Sec. 3.1 as labels, from $\\bar\\phi_d$ or, the same and faster, from $\\phi_d$. Not differentiable. Raises `ValueError` for another number of channels."
     if maps.shape[-3] not in (N_PARTS, N_PARTS + 1):
-        raise ValueError(f"maps of shape {tuple(maps.shape)}: need (...,{N_PARTS + 1},H,W), the background last, or (...,{N_PARTS},H,W)")
-    top, labels = maps.max(-3) # on the CPU four times as fast as argmax
-    return labels if maps.shape[-3] > N_PARTS else torch.where(top > .5, labels, BACKGROUND)
+        raise ValueError(
+            f"maps of shape {tuple(maps.shape)}: need (...,{N_PARTS + 1},H,W), the background last, or (...,{N_PARTS},H,W)"
+        )
+    top, labels = maps.max(-3)  # on the CPU four times as fast as argmax
+    return labels if maps.shape[-3] > N_PARTS else torch.where(top > 0.5, labels, BACKGROUND)
 
 # %% ../nbs/04_segmentation.ipynb #2f18fd67
 def one_hot(
-    labels: Tensor, # (...,H,W) 0..10
-    ) -> Tensor: # (...,11,H,W) float32
+    labels: Tensor,  # (...,H,W) 0..10
+) -> Tensor:  # (...,11,H,W) float32
     "Labels as the indicator $y^p(u,l)$ of the paper."
     return F.one_hot(labels.long(), N_PARTS + 1).movedim(-1, -3).float()
 
 # %% ../nbs/04_segmentation.ipynb #aa09cfc6
 def coarse_labels(
-    labels: Tensor, # (...) 0..10
-    ) -> Tensor: # (...) int64: 0..5 in the order of `COARSE_PARTS`, 6 background
+    labels: Tensor,  # (...) 0..10
+) -> Tensor:  # (...) int64: 0..5 in the order of `COARSE_PARTS`, 6 background
     "Ten parts to the six of the published LSP figures: head, torso, arms, legs."
     return torch.tensor([p.coarse for p in PARTS] + [len(COARSE_PARTS)], device=labels.device)[labels.long()]
 
+
 def color_labels(
-    labels: Tensor, # (...,H,W) 0..10
-    background: tuple[int, int, int] = (255, 255, 255), # RGB
-    ) -> Tensor: # (...,H,W,3) uint8 RGB
+    labels: Tensor,  # (...,H,W) 0..10
+    background: tuple[int, int, int] = (255, 255, 255),  # RGB
+) -> Tensor:  # (...,H,W,3) uint8 RGB
     "A picture of a part segmentation in the colours of `PARTS`."
     return torch.tensor([p.color for p in PARTS] + [background], dtype=torch.uint8, device=labels.device)[labels.long()]

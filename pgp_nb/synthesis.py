@@ -9,7 +9,8 @@ __all__ = ['turn_camera', 'Take', 'Reference', 'film_reference', 'Synthesis', 'a
 
 # %% ../nbs/09_synthesis.ipynb #53dae1f2
 import math
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
+from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -27,212 +28,285 @@ from .segmentation import color_labels, one_hot
 from .losses import true_pose
 
 # %% ../nbs/09_synthesis.ipynb #531048c6
-def _turn_matrix(azimuth: Tensor | float, # (...) degrees
-                ) -> Tensor: # (...,3,3) rotation about the image's vertical; 90 degrees take the viewing axis -z to +x
+def _turn_matrix(
+    azimuth: Tensor | float,  # (...) degrees
+) -> Tensor:  # (...,3,3) rotation about the image's vertical; 90 degrees take the viewing axis -z to +x
     "The turn that adds to the azimuth of the camera c (Sec. 3.2a): someone who faces us turns towards the right of the image."
     a = torch.deg2rad(torch.as_tensor(azimuth, dtype=torch.float32))
     c, s, one, zero = a.cos(), a.sin(), torch.ones_like(a), torch.zeros_like(a)
     return torch.stack([c, zero, -s, zero, one, zero, s, zero, c], -1).unflatten(-1, (3, 3))
 
-def turn_camera(camera: Camera, # rotation (...,3,3), translation (...,3)
-                azimuth: Tensor | float, # degrees, broadcasts with (...)
-                ) -> Camera:
+
+def turn_camera(
+    camera: Camera,  # rotation (...,3,3), translation (...,3)
+    azimuth: Tensor | float,  # degrees, broadcasts with (...)
+) -> Camera:
     "The camera moved around the person; the pelvis stays where it is in the image and as far away."
     rotation = _turn_matrix(azimuth).to(camera.rotation) @ camera.rotation
     return Camera(rotation, camera.translation.expand(*rotation.shape[:-1]))
 
 # %% ../nbs/09_synthesis.ipynb #4d2763e4
-def _turn_person_camera(camera: PersonCamera, # in the world
-                       pelvis: np.ndarray, # (3,) mm, world
-                       azimuth: float, # degrees
-                       ) -> PersonCamera:
+def _turn_person_camera(
+    camera: PersonCamera,  # in the world
+    pelvis: np.ndarray,  # (3,) mm, world
+    azimuth: float,  # degrees
+) -> PersonCamera:
     "As `turn_camera`, for the camera that renders."
     turn, at = _turn_matrix(azimuth).numpy(), camera.rotation @ pelvis + camera.translation
     return camera._replace(rotation=turn @ camera.rotation, translation=turn @ (camera.translation - at) + at)
 
-def _level_camera(vertices: np.ndarray, # (V,3) mm, world
-                 pelvis: np.ndarray, # (3,) mm, world
-                 azimuth: float, # radians
-                 margin: float = 0.05, # free share of the image at each side
-                 ) -> PersonCamera:
+
+def _level_camera(
+    vertices: np.ndarray,  # (V,3) mm, world
+    pelvis: np.ndarray,  # (3,) mm, world
+    azimuth: float,  # radians
+    margin: float = 0.05,  # free share of the image at each side
+) -> PersonCamera:
     "A level camera that has the person in view however it is turned about the pelvis."
     x, y, z = (vertices - pelvis).T
-    angles = np.linspace(0, 2*np.pi, 24, endpoint=False)[:, None]
-    turned = np.stack([x*np.cos(angles) - y*np.sin(angles), x*np.sin(angles) + y*np.cos(angles), z + 0*angles], -1)
-    return camera_around(pelvis + turned, azimuth, 0., margin=margin)
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)[:, None]
+    turned = np.stack(
+        [x * np.cos(angles) - y * np.sin(angles), x * np.sin(angles) + y * np.cos(angles), z + 0 * angles], -1
+    )
+    return camera_around(pelvis + turned, azimuth, 0.0, margin=margin)
 
 # %% ../nbs/09_synthesis.ipynb #2a596336
 class Take(NamedTuple):
     "A person before a place, in two poses, with a camera for each."
-    person: object          # `Person`
-    joints: np.ndarray      # (2,17,3) mm, world
-    place: object           # `Background`
+
+    person: object  # `Person`
+    joints: np.ndarray  # (2,17,3) mm, world
+    place: object  # `Background`
     cameras: tuple[PersonCamera, PersonCamera]
 
-def _draw_take(split: str, # train, val or test
-              index: int, # number of the person
-              seed: int, # of the set
-              ) -> Take:
+
+def _draw_take(
+    split: str,  # train, val or test
+    index: int,  # number of the person
+    seed: int,  # of the set
+) -> Take:
     "Person number `index`: the same for the same arguments."
     rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index, 13])
-    person, motion = random_person(rng, bodies_of(split)), sample_motion(split, 24, rng, least=230.)
-    joints, place = motion[pick_frames(motion, 230., rng)], random_background(rng)
+    person, motion = random_person(rng, bodies_of(split)), sample_motion(split, 24, rng, least=230.0)
+    joints, place = motion[pick_frames(motion, 230.0, rng)], random_background(rng)
     posed = pose_person(person, joints)
-    return Take(person, joints, place, tuple(_level_camera(posed.vertices[t], posed.joints[t, 0], rng.uniform(-np.pi, np.pi)) for t in (0, 1)))
+    return Take(
+        person,
+        joints,
+        place,
+        tuple(_level_camera(posed.vertices[t], posed.joints[t, 0], rng.uniform(-np.pi, np.pi)) for t in (0, 1)),
+    )
 
-def _shoot(take: Take, # whose person and place
-          joints: np.ndarray, # (17,3) mm, world
-          camera: PersonCamera,
-          size: int, # image side, px
-          azimuths: Sequence[float] = (0.,), # degrees the camera is turned by
-          ) -> Rendered: # (V,...) one picture for each turn
+
+def _shoot(
+    take: Take,  # whose person and place
+    joints: np.ndarray,  # (17,3) mm, world
+    camera: PersonCamera,
+    size: int,  # image side, px
+    azimuths: Sequence[float] = (0.0,),  # degrees the camera is turned by
+) -> Rendered:  # (V,...) one picture for each turn
     "The take's person in a pose, from a camera and its turns."
     posed = pose_person(take.person, joints[None])
-    frames = [render(take.person, posed, 0, _turn_person_camera(camera, posed.joints[0, 0], a), take.place, size, take.person.seed) for a in azimuths]
+    frames = [
+        render(
+            take.person,
+            posed,
+            0,
+            _turn_person_camera(camera, posed.joints[0, 0], a),
+            take.place,
+            size,
+            take.person.seed,
+        )
+        for a in azimuths
+    ]
     return Rendered(*map(np.stack, zip(*frames)))
 
 # %% ../nbs/09_synthesis.ipynb #468b2d6a
 class Reference(NamedTuple):
     "N people filmed as the decoder is asked to paint them; the pictures of all people are stacked."
-    source: Rendered    # (N,...) what the appearance is taken from
-    pose: Rendered      # (N,...) the same people in other poses, elsewhere in the image
-    exchanged: Rendered # (N,...) person i in the pose and before the camera of person i+1 (the last: of the first)
-    views: Rendered     # (N,V,...) the source pose from turned cameras
-    azimuths: tuple[float, ...] # (V) degrees
 
-def film_reference(n: int = 24, # people
-                   size: int = 64, # image side, px
-                   azimuths: Sequence[float] = (-60., 60., 180.), # degrees, of the views
-                   split: str = "test", # other bodies, clothes, motions and places than in training
-                   seed: int = 0, # same seed, same people
-                   ) -> Reference:
+    source: Rendered  # (N,...) what the appearance is taken from
+    pose: Rendered  # (N,...) the same people in other poses, elsewhere in the image
+    exchanged: Rendered  # (N,...) person i in the pose and before the camera of person i+1 (the last: of the first)
+    views: Rendered  # (N,V,...) the source pose from turned cameras
+    azimuths: tuple[float, ...]  # (V) degrees
+
+
+def film_reference(
+    n: int = 24,  # people
+    size: int = 64,  # image side, px
+    azimuths: Sequence[float] = (-60.0, 60.0, 180.0),  # degrees, of the views
+    split: str = "test",  # other bodies, clothes, motions and places than in training
+    seed: int = 0,  # same seed, same people
+) -> Reference:
     "Film the truth about synthesis (Sec. 4.5). Raises `ValueError` for an unknown split or fewer than two people."
-    if n < 2: raise ValueError(f"{n} people: at least 2, since they exchange their poses")
+    if n < 2:
+        raise ValueError(f"{n} people: at least 2, since they exchange their poses")
     takes = [_draw_take(split, i, seed) for i in range(n)]
     stack = lambda films: Rendered(*map(np.stack, zip(*films)))
     first = lambda film: Rendered(*(x[0] for x in film))
     nexts = takes[1:] + takes[:1]
-    return Reference(stack([first(_shoot(t, t.joints[0], t.cameras[0], size)) for t in takes]), stack([first(_shoot(t, t.joints[1], t.cameras[1], size)) for t in takes]),
-                     stack([first(_shoot(t, o.joints[0], o.cameras[0], size)) for t, o in zip(takes, nexts)]),
-                     stack([_shoot(t, t.joints[0], t.cameras[0], size, azimuths) for t in takes]), tuple(azimuths))
+    return Reference(
+        stack([first(_shoot(t, t.joints[0], t.cameras[0], size)) for t in takes]),
+        stack([first(_shoot(t, t.joints[1], t.cameras[1], size)) for t in takes]),
+        stack([first(_shoot(t, o.joints[0], o.cameras[0], size)) for t, o in zip(takes, nexts)]),
+        stack([_shoot(t, t.joints[0], t.cameras[0], size, azimuths) for t in takes]),
+        tuple(azimuths),
+    )
 
 # %% ../nbs/09_synthesis.ipynb #96e9f133
 class Synthesis(NamedTuple):
     "What the decoder paints, with the pose it was asked for."
-    image: Tensor        # (...,3,S,S) in [0,1]: I-hat, before the uniform background
-    parts: Tensor        # (...,S,S) labels: y-hat, shape-aware
-    puppet_parts: Tensor # (...,S,S) labels: y^p, shape-unaware
-    joints_2d: Tensor    # (...,17,2) px
 
-def _as_input(net: PGPNet, images: Tensor | np.ndarray # (N,3,S,S) in [0,1], or uint8 (N,3,S,S) or (N,S,S,3)
-             ) -> Tensor: # (N,3,S,S) in [0,1], where the network is
+    image: Tensor  # (...,3,S,S) in [0,1]: I-hat, before the uniform background
+    parts: Tensor  # (...,S,S) labels: y-hat, shape-aware
+    puppet_parts: Tensor  # (...,S,S) labels: y^p, shape-unaware
+    joints_2d: Tensor  # (...,17,2) px
+
+
+def _as_input(
+    net: PGPNet,
+    images: Tensor | np.ndarray,  # (N,3,S,S) in [0,1], or uint8 (N,3,S,S) or (N,S,S,3)
+) -> Tensor:  # (N,3,S,S) in [0,1], where the network is
     "Images as the network takes them. Raises `ValueError` for other shapes, NaN or numbers outside [0,1]."
     x = torch.as_tensor(images)
-    if x.ndim == 4 and x.shape[1] != 3 and x.shape[3] == 3: x = x.permute(0, 3, 1, 2)
+    if x.ndim == 4 and x.shape[1] != 3 and x.shape[3] == 3:
+        x = x.permute(0, 3, 1, 2)
     if x.ndim != 4 or x.shape[1:] != (3, net.cfg.size, net.cfg.size) or len(x) == 0:
-        raise ValueError(f"images of shape {tuple(x.shape)}: this network takes (N,3,{net.cfg.size},{net.cfg.size}), N at least 1; PGP.predict cuts and resizes for you")
-    x = x.float()/255 if x.dtype == torch.uint8 else x.float()
-    if not (x.isfinite().all() and x.min() >= -1e-3 and x.max() <= 1.001): raise ValueError("images hold NaN or numbers outside [0,1]: scale them, or hand over uint8")
+        raise ValueError(
+            f"images of shape {tuple(x.shape)}: this network takes (N,3,{net.cfg.size},{net.cfg.size}), N at least 1; PGP.predict cuts and resizes for you"
+        )
+    x = x.float() / 255 if x.dtype == torch.uint8 else x.float()
+    if not (x.isfinite().all() and x.min() >= -1e-3 and x.max() <= 1.001):
+        raise ValueError("images hold NaN or numbers outside [0,1]: scale them, or hand over uint8")
     return x.to(next(net.parameters()).device)
 
 # %% ../nbs/09_synthesis.ipynb #f4d5166c
 @torch.no_grad()
-def appearance_and_pose(net: PGPNet, images: Tensor | np.ndarray # (N,3,S,S)
-                        ) -> tuple[Tensor, Pose]: # (N,10,Ch) codes (or the spatial map (N,Ch,h,w), as configured), and poses
+def appearance_and_pose(
+    net: PGPNet,
+    images: Tensor | np.ndarray,  # (N,3,S,S)
+) -> tuple[Tensor, Pose]:  # (N,10,Ch) codes (or the spatial map (N,Ch,h,w), as configured), and poses
     "a and p of images. Raises `ValueError` for images the network cannot take."
     code = net.eval().encode(_as_input(net, images))
     pose = net.pose(code)
     return net.appearance_codes(code.appearance, net.maps(pose)), pose
 
+
 @torch.no_grad()
-def paint_pose(net: PGPNet,
-               codes: Tensor, # (N,10,Ch) or (N,Ch,h,w), from `appearance_and_pose`
-               pose: Pose, # of N people
-               ) -> Synthesis: # (N,...), on the CPU
+def paint_pose(
+    net: PGPNet,
+    codes: Tensor,  # (N,10,Ch) or (N,Ch,h,w), from `appearance_and_pose`
+    pose: Pose,  # of N people
+) -> Synthesis:  # (N,...), on the CPU
     "D(a, p): appearances painted in poses (Sec. 3.2b)."
     maps = net.eval().maps(pose)
     painted = net.paint(codes, maps)
     return Synthesis(*(x.cpu() for x in (painted.image, painted.logits.argmax(1), maps.labels, pose.joints_2d)))
 
-
-
 # %% ../nbs/09_synthesis.ipynb #3b2a0688
 def _same_number(codes: Tensor, pose: Pose) -> tuple[Tensor, Pose]:
     "One appearance for many poses, or the reverse, repeated. `ValueError` where the numbers differ otherwise."
     a, b = len(codes), len(pose.joints_2d)
-    if a != b and 1 not in (a, b): raise ValueError(f"{a} appearance images and {b} pose images: give as many of each, or one of either")
+    if a != b and 1 not in (a, b):
+        raise ValueError(f"{a} appearance images and {b} pose images: give as many of each, or one of either")
     many = lambda x: x.expand(max(a, b), *x.shape[1:])
-    return many(codes), Pose(many(pose.canonical), Camera(*map(many, pose.camera)), many(pose.joints_3d), many(pose.joints_2d))
+    return many(codes), Pose(
+        many(pose.canonical), Camera(*map(many, pose.camera)), many(pose.joints_3d), many(pose.joints_2d)
+    )
 
-def pose_transfer(net: PGPNet,
-                  appearance_images: Tensor | np.ndarray, # (N,3,S,S): whose appearance; N or 1
-                  pose_images: Tensor | np.ndarray, # (N,3,S,S): whose pose and camera; N or 1
-                  ) -> Synthesis: # (N,...)
+
+def pose_transfer(
+    net: PGPNet,
+    appearance_images: Tensor | np.ndarray,  # (N,3,S,S): whose appearance; N or 1
+    pose_images: Tensor | np.ndarray,  # (N,3,S,S): whose pose and camera; N or 1
+) -> Synthesis:  # (N,...)
     "The people of one set of images in the poses of another (Sec. 4.5). Raises `ValueError` for images the network cannot take."
-    return paint_pose(net, *_same_number(appearance_and_pose(net, appearance_images)[0], appearance_and_pose(net, pose_images)[1]))
+    return paint_pose(
+        net, *_same_number(appearance_and_pose(net, appearance_images)[0], appearance_and_pose(net, pose_images)[1])
+    )
 
 # %% ../nbs/09_synthesis.ipynb #35d464ec
-def picture(image: Tensor # (...,3,H,W) in [0,1]
-            ) -> np.ndarray: # (...,H,W,3) uint8
+def picture(
+    image: Tensor,  # (...,3,H,W) in [0,1]
+) -> np.ndarray:  # (...,H,W,3) uint8
     "Tensors as pictures."
-    return (image.clamp(0, 1)*255 + .5).byte().movedim(-3, -1).cpu().numpy()
+    return (image.clamp(0, 1) * 255 + 0.5).byte().movedim(-3, -1).cpu().numpy()
 
-def sheet(rows: Sequence[Sequence[np.ndarray]] # pictures (H,W,3) uint8 of one size, as many in each row
-          ) -> np.ndarray: # (R*H, C*W, 3) uint8
+
+def sheet(
+    rows: Sequence[Sequence[np.ndarray]],  # pictures (H,W,3) uint8 of one size, as many in each row
+) -> np.ndarray:  # (R*H, C*W, 3) uint8
     "Pictures side by side. Raises `ValueError` if they do not fill a rectangle."
-    if len({p.shape for row in rows for p in row}) != 1 or len({len(row) for row in rows}) != 1: raise ValueError("a sheet needs rows of as many pictures, all of one size")
+    if len({p.shape for row in rows for p in row}) != 1 or len({len(row) for row in rows}) != 1:
+        raise ValueError("a sheet needs rows of as many pictures, all of one size")
     return np.concatenate([np.concatenate(list(row), 1) for row in rows])
 
-def transfer_sheet(net: PGPNet,
-                   appearance_images: np.ndarray, # (A,S,S,3) uint8
-                   pose_images: np.ndarray, # (P,S,S,3) uint8
-                   ) -> np.ndarray: # ((A+1)*S, (P+1)*S, 3) uint8
+
+def transfer_sheet(
+    net: PGPNet,
+    appearance_images: np.ndarray,  # (A,S,S,3) uint8
+    pose_images: np.ndarray,  # (P,S,S,3) uint8
+) -> np.ndarray:  # ((A+1)*S, (P+1)*S, 3) uint8
     "Every appearance in every pose, beside the images they come from (Fig. 5A)."
     blank = np.full_like(appearance_images[0], 255)
     rows = [[image, *picture(pose_transfer(net, image[None], pose_images).image)] for image in appearance_images]
     return sheet([[blank, *pose_images], *rows])
 
 # %% ../nbs/09_synthesis.ipynb #70f8bf22
-def _show_sheet(picture: np.ndarray, # (H,W,3) uint8
-               inches: float = 0.011, # per pixel
-               titles: Sequence[str] = (), # of the rows, from the top
-               ): # matplotlib figure
+def _show_sheet(
+    picture: np.ndarray,  # (H,W,3) uint8
+    inches: float = 0.011,  # per pixel
+    titles: Sequence[str] = (),  # of the rows, from the top
+):  # matplotlib figure
     "A sheet in its true proportions."
     import matplotlib.pyplot as plt
+
     h, w = picture.shape[:2]
-    fig, ax = plt.subplots(figsize=(w*inches, h*inches))
-    ax.imshow(picture); ax.set_xticks([])
-    for spine in ax.spines.values(): spine.set_visible(False)
-    side = h/max(1, len(titles))
-    ax.set_yticks([(i + .5)*side for i in range(len(titles))], titles, fontsize=7); ax.tick_params(length=0)
-    fig.tight_layout(pad=.2)
+    fig, ax = plt.subplots(figsize=(w * inches, h * inches))
+    ax.imshow(picture)
+    ax.set_xticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    side = h / max(1, len(titles))
+    ax.set_yticks([(i + 0.5) * side for i in range(len(titles))], titles, fontsize=7)
+    ax.tick_params(length=0)
+    fig.tight_layout(pad=0.2)
     return fig
 
 # %% ../nbs/09_synthesis.ipynb #c13e5f88
-def appearance_transfer(net: PGPNet,
-                        images: Tensor | np.ndarray, # (N,3,S,S): whose pose and camera; N or 1
-                        donors: Tensor | np.ndarray, # (N,3,S,S): whose appearance; N or 1
-                        parts: Sequence[str] = PART_NAMES, # whose appearance changes; default: all of them
-                        ) -> Synthesis: # (N,...)
+def appearance_transfer(
+    net: PGPNet,
+    images: Tensor | np.ndarray,  # (N,3,S,S): whose pose and camera; N or 1
+    donors: Tensor | np.ndarray,  # (N,3,S,S): whose appearance; N or 1
+    parts: Sequence[str] = PART_NAMES,  # whose appearance changes; default: all of them
+) -> Synthesis:  # (N,...)
     "The people of the images with the appearance of the donors, or of some of their parts. Raises `ValueError` for unknown parts, and for single parts of a network with spatial appearance."
     unknown = [p for p in parts if p not in PART_NAMES]
-    if unknown: raise ValueError(f"unknown parts {unknown}: choose among {', '.join(PART_NAMES)}")
-    if set(parts) != set(PART_NAMES) and not net.cfg.pooled_appearance: raise ValueError("single parts need pooled_appearance: this network keeps its appearance as one map")
+    if unknown:
+        raise ValueError(f"unknown parts {unknown}: choose among {', '.join(PART_NAMES)}")
+    if set(parts) != set(PART_NAMES) and not net.cfg.pooled_appearance:
+        raise ValueError("single parts need pooled_appearance: this network keeps its appearance as one map")
     (own, pose), (theirs, _) = (appearance_and_pose(net, x) for x in (images, donors))
     chosen = torch.tensor([p in parts for p in PART_NAMES], device=own.device)[:, None]
-    return paint_pose(net, *_same_number(torch.where(chosen, theirs, own) if net.cfg.pooled_appearance else theirs, pose))
+    return paint_pose(
+        net, *_same_number(torch.where(chosen, theirs, own) if net.cfg.pooled_appearance else theirs, pose)
+    )
+
 
 _LEGS = tuple(p for p in PART_NAMES if "thigh" in p or "shin" in p)
 _TOP = tuple(p for p in PART_NAMES if "arm" in p or p == "torso")
 
 # %% ../nbs/09_synthesis.ipynb #e666c3fc
-def view_synthesis(net: PGPNet,
-                   images: Tensor | np.ndarray, # (N,3,S,S)
-                   azimuths: Sequence[float], # (V) degrees to turn by; 0 is the view of the image
-                   ) -> Synthesis: # (N,V,...)
+def view_synthesis(
+    net: PGPNet,
+    images: Tensor | np.ndarray,  # (N,3,S,S)
+    azimuths: Sequence[float],  # (V) degrees to turn by; 0 is the view of the image
+) -> Synthesis:  # (N,V,...)
     "Each person from turned cameras (Sec. 4.5). Raises `ValueError` for images the network cannot take or angles that are no numbers."
     angles = torch.as_tensor(azimuths, dtype=torch.float32)
-    if angles.ndim != 1 or not len(angles) or not angles.isfinite().all(): raise ValueError(f"azimuths {azimuths!r}: expected a list of finite angles in degrees")
+    if angles.ndim != 1 or not len(angles) or not angles.isfinite().all():
+        raise ValueError(f"azimuths {azimuths!r}: expected a list of finite angles in degrees")
     codes, pose = appearance_and_pose(net, images)
     views = []
     for angle in angles:
@@ -241,93 +315,130 @@ def view_synthesis(net: PGPNet,
     return Synthesis(*(torch.stack(x, 1) for x in zip(*views)))
 
 # %% ../nbs/09_synthesis.ipynb #27514c0d
-def _blur(x: Tensor # (N,H,W)
-          ) -> Tensor:
+def _blur(
+    x: Tensor,  # (N,H,W)
+) -> Tensor:
     "Gaussian window of sigma 1.5 over 11 pixels, the border repeated."
-    w = torch.exp(-torch.arange(-5, 6, dtype=x.dtype, device=x.device)**2/4.5)
-    w = w/w.sum()
+    w = torch.exp(-(torch.arange(-5, 6, dtype=x.dtype, device=x.device) ** 2) / 4.5)
+    w = w / w.sum()
     x = F.pad(x[:, None], (5, 5, 5, 5), mode="replicate")
     return F.conv2d(F.conv2d(x, w.view(1, 1, 1, -1)), w.view(1, 1, -1, 1))[:, 0]
 
-def ssim_map(a: Tensor, # (...,C,H,W) in [0,1]
-             b: Tensor, # (...,C,H,W) in [0,1]
-             ) -> Tensor: # (...,H,W) up to 1, the mean over the channels
+
+def ssim_map(
+    a: Tensor,  # (...,C,H,W) in [0,1]
+    b: Tensor,  # (...,C,H,W) in [0,1]
+) -> Tensor:  # (...,H,W) up to 1, the mean over the channels
     "Structural similarity around every pixel (Wang et al., 2004). Raises `ValueError` for different shapes."
-    if a.shape != b.shape or a.ndim < 3: raise ValueError(f"images {tuple(a.shape)} and {tuple(b.shape)}: need one shape (...,C,H,W)")
+    if a.shape != b.shape or a.ndim < 3:
+        raise ValueError(f"images {tuple(a.shape)} and {tuple(b.shape)}: need one shape (...,C,H,W)")
     x, y = (t.double().flatten(0, -3) for t in (a, b))
     mx, my = _blur(x), _blur(y)
-    vx, vy, cov = _blur(x*x) - mx*mx, _blur(y*y) - my*my, _blur(x*y) - mx*my
-    s = (2*mx*my + 1e-4)*(2*cov + 9e-4)/((mx*mx + my*my + 1e-4)*(vx + vy + 9e-4))
+    vx, vy, cov = _blur(x * x) - mx * mx, _blur(y * y) - my * my, _blur(x * y) - mx * my
+    s = (2 * mx * my + 1e-4) * (2 * cov + 9e-4) / ((mx * mx + my * my + 1e-4) * (vx + vy + 9e-4))
     return s.view(a.shape).mean(-3)
 
 # %% ../nbs/09_synthesis.ipynb #c3bbcc15
-def synthesis_scores(images: Tensor | np.ndarray, # (...,3,H,W) in [0,1]: what was painted
-                     truth: Tensor | np.ndarray, # (...,3,H,W) in [0,1]
-                     masks: Tensor | np.ndarray, # (...,H,W) bool: the true person
-                     intervals: bool = False, # 95 % bootstrap intervals too
-                     groups=None, # (N,) integers: samples that are drawn together; default: each alone
-                     ) -> dict[str, float | list[float]]: # l1 and ssim inside the masks, means over the images; `<name>_ci`: [lower, upper]
+def synthesis_scores(
+    images: Tensor | np.ndarray,  # (...,3,H,W) in [0,1]: what was painted
+    truth: Tensor | np.ndarray,  # (...,3,H,W) in [0,1]
+    masks: Tensor | np.ndarray,  # (...,H,W) bool: the true person
+    intervals: bool = False,  # 95 % bootstrap intervals too
+    groups=None,  # (N,) integers: samples that are drawn together; default: each alone
+) -> dict[str, float | list[float]]:  # l1 and ssim inside the masks, means over the images; `<name>_ci`: [lower, upper]
     "Painted people against the truth (Sec. 4.5 in numbers). Raises `ValueError` for shapes that do not fit, NaN and empty masks."
     p, t, m = torch.as_tensor(images).float(), torch.as_tensor(truth).float(), torch.as_tensor(masks).bool()
     if p.shape != t.shape or p.ndim < 3 or m.shape != p.shape[:-3] + p.shape[-2:]:
-        raise ValueError(f"images {tuple(p.shape)}, truth {tuple(t.shape)} and masks {tuple(m.shape)}: need (...,3,H,W) twice and (...,H,W)")
-    if not (p.isfinite().all() and t.isfinite().all()): raise ValueError("images or truth hold NaN or infinite pixels")
+        raise ValueError(
+            f"images {tuple(p.shape)}, truth {tuple(t.shape)} and masks {tuple(m.shape)}: need (...,3,H,W) twice and (...,H,W)"
+        )
+    if not (p.isfinite().all() and t.isfinite().all()):
+        raise ValueError("images or truth hold NaN or infinite pixels")
     p, t, m = p.flatten(0, -4), t.flatten(0, -4), m.flatten(0, -3) if m.ndim > 2 else m[None]
-    if not m.flatten(1).any(1).all(): raise ValueError(f"{int((~m.flatten(1).any(1)).sum())} masks are empty: leave out images without a person")
-    inside = lambda x: (x*m).sum((-2, -1))/m.sum((-2, -1))
+    if not m.flatten(1).any(1).all():
+        raise ValueError(f"{int((~m.flatten(1).any(1)).sum())} masks are empty: leave out images without a person")
+    inside = lambda x: (x * m).sum((-2, -1)) / m.sum((-2, -1))
     before = torch.where(m[:, None], p, t)
     values = {"l1": inside((p - t).abs().mean(1)), "ssim": inside(ssim_map(before, t))}
     out = {k: float(v.mean()) for k, v in values.items()}
     return out | ({f"{k}_ci": list(bootstrap_ci(v, groups=groups)) for k, v in values.items()} if intervals else {})
 
 # %% ../nbs/09_synthesis.ipynb #5618dde5
-def _part_colours(image: Tensor, # (N,3,H,W) of the source
-                 parts: Tensor, # (N,H,W) labels of the source
-                 onto: Tensor, # (N,H,W) labels to paint on
-                 ) -> Tensor: # (N,3,H,W); the background is the mean colour of the person
+def _part_colours(
+    image: Tensor,  # (N,3,H,W) of the source
+    parts: Tensor,  # (N,H,W) labels of the source
+    onto: Tensor,  # (N,H,W) labels to paint on
+) -> Tensor:  # (N,3,H,W); the background is the mean colour of the person
     "The mean colour of each part, painted on other labels; a part that the source does not show gets the mean colour of the person."
     under = one_hot(parts)[:, :N_PARTS]
     sums, mass = torch.einsum("nchw,nlhw->nlc", image, under), under.sum((-2, -1))
-    mean = (sums.sum(1)/mass.sum(1, keepdim=True).clamp_min(1))[:, None]
-    colours = torch.where(mass[..., None] > 0, sums/mass[..., None].clamp_min(1), mean)
+    mean = (sums.sum(1) / mass.sum(1, keepdim=True).clamp_min(1))[:, None]
+    colours = torch.where(mass[..., None] > 0, sums / mass[..., None].clamp_min(1), mean)
     return torch.einsum("nlc,nlhw->nchw", torch.cat([colours, mean], 1), one_hot(onto))
 
 # %% ../nbs/09_synthesis.ipynb #15dc16d1
 def _answers(net: PGPNet, found: Synthesis, true: Rendered, reference: Reference) -> dict[str, Tensor]:
     "Images (N*V,3,S,S) of the decoder and of the baselines for one task, whose truth has V pictures of each person."
-    image, parts = torch.from_numpy(reference.source.image).permute(0, 3, 1, 2)/255, torch.from_numpy(reference.source.parts).long()
-    each = lambda x: x.repeat_interleave(len(true.image)//len(image), 0)
+    image, parts = (
+        torch.from_numpy(reference.source.image).permute(0, 3, 1, 2) / 255,
+        torch.from_numpy(reference.source.parts).long(),
+    )
+    each = lambda x: x.repeat_interleave(len(true.image) // len(image), 0)
     codes = each(appearance_and_pose(net, reference.source.image)[0])
     onto = torch.from_numpy(true.parts).long()
-    return {"decoder": found.image.flatten(0, -4), "decoder, true pose": paint_pose(net, codes, true_pose(torch.from_numpy(true.joints_3d).to(codes.device), net.cfg.size)).image,
-            "part colours on true parts": _part_colours(each(image), each(parts), onto),
-            "mean colour": _part_colours(each(image), each(parts), torch.full_like(onto, BACKGROUND)), "copy": each(image)}
+    return {
+        "decoder": found.image.flatten(0, -4),
+        "decoder, true pose": paint_pose(
+            net, codes, true_pose(torch.from_numpy(true.joints_3d).to(codes.device), net.cfg.size)
+        ).image,
+        "part colours on true parts": _part_colours(each(image), each(parts), onto),
+        "mean colour": _part_colours(each(image), each(parts), torch.full_like(onto, BACKGROUND)),
+        "copy": each(image),
+    }
 
-def compare_synthesis(net: PGPNet,
-                      reference: Reference, # from `film_reference`, of the network's size
-                      intervals: bool = False, # 95 % bootstrap intervals too, people drawn together with all their views
-                      ) -> dict[str, dict[str, dict]]: # scores by task and method
+
+def compare_synthesis(
+    net: PGPNet,
+    reference: Reference,  # from `film_reference`, of the network's size
+    intervals: bool = False,  # 95 % bootstrap intervals too, people drawn together with all their views
+) -> dict[str, dict[str, dict]]:  # scores by task and method
     "Pose transfer, transfer to the next person's pose, and view synthesis, against the rendered truth and baselines. Raises `ValueError` for pictures of another size."
     source, views = reference.source.image, reference.views
-    tasks = {"pose transfer": (pose_transfer(net, source, reference.pose.image), reference.pose),
-             "another's pose": (pose_transfer(net, source, np.roll(source, -1, 0)), reference.exchanged),
-             "view synthesis": (view_synthesis(net, source, reference.azimuths), Rendered(*(x.reshape(-1, *x.shape[2:]) for x in views)))}
+    tasks = {
+        "pose transfer": (pose_transfer(net, source, reference.pose.image), reference.pose),
+        "another's pose": (pose_transfer(net, source, np.roll(source, -1, 0)), reference.exchanged),
+        "view synthesis": (
+            view_synthesis(net, source, reference.azimuths),
+            Rendered(*(x.reshape(-1, *x.shape[2:]) for x in views)),
+        ),
+    }
     out = {}
     for task, (found, true) in tasks.items():
-        image, groups = torch.from_numpy(true.image).permute(0, 3, 1, 2)/255, np.repeat(np.arange(len(source)), len(true.image)//len(source))
-        out[task] = {name: synthesis_scores(x, image, true.mask, intervals, groups) for name, x in _answers(net, found, true, reference).items()}
+        image, groups = (
+            torch.from_numpy(true.image).permute(0, 3, 1, 2) / 255,
+            np.repeat(np.arange(len(source)), len(true.image) // len(source)),
+        )
+        out[task] = {
+            name: synthesis_scores(x, image, true.mask, intervals, groups)
+            for name, x in _answers(net, found, true, reference).items()
+        }
     return out
 
 # %% ../nbs/09_synthesis.ipynb #1ee34d5e
-def _synthesis_sheet(net: PGPNet,
-                    reference: Reference, # of the network's size
-                    view: int | None = None, # which turned view; None: the other pose
-                    n: int = 8, # people
-                    ) -> np.ndarray: # (5*S, n*S, 3) uint8
+def _synthesis_sheet(
+    net: PGPNet,
+    reference: Reference,  # of the network's size
+    view: int | None = None,  # which turned view; None: the other pose
+    n: int = 8,  # people
+) -> np.ndarray:  # (5*S, n*S, 3) uint8
     "Rows: source, rendered truth, decoder, decoder with the true pose, part colours on the true parts."
     source = reference.source.image
     true = reference.pose if view is None else Rendered(*(x[:, view] for x in reference.views))
-    found = pose_transfer(net, source, true.image) if view is None else Synthesis(*(x[:, 0] for x in view_synthesis(net, source, [reference.azimuths[view]])))
+    found = (
+        pose_transfer(net, source, true.image)
+        if view is None
+        else Synthesis(*(x[:, 0] for x in view_synthesis(net, source, [reference.azimuths[view]])))
+    )
     answers = _answers(net, found, true, reference)
     painted = [picture(answers[k][:n]) for k in ("decoder", "decoder, true pose", "part colours on true parts")]
     return sheet([source[:n], true.image[:n], *painted])

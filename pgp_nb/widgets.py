@@ -15,7 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 from .camera import CameraLimits, camera_from_raw, project, to_camera, Camera
-from .conventions import EXAMPLE_POSE, JOINT_NAMES, N_JOINTS, PARENTS, PARTS, SIDE_COLORS, draw_skeleton_2d, draw_skeleton_3d, joint_side, paint_labels
+from pgp_nb.conventions import (
+    EXAMPLE_POSE,
+    JOINT_NAMES,
+    N_JOINTS,
+    PARENTS,
+    PARTS,
+    SIDE_COLORS,
+    draw_skeleton_2d,
+    draw_skeleton_3d,
+    joint_side,
+    paint_labels,
+)
 from .kinematics import forward_kinematics, local_vectors
 from .puppet import Puppet
 from .segmentation import depth_aware_maps, limb_depths, part_labels
@@ -25,28 +36,33 @@ try:
     import anywidget
     import traitlets
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("the widgets need anywidget, which is not installed: pip install 'pgp_nb[widgets]'", name=error.name) from error
+    raise ModuleNotFoundError(
+        "the widgets need anywidget, which is not installed: pip install 'pgp_nb[widgets]'", name=error.name
+    ) from error
 
 # %% ../nbs/11_widgets.ipynb #2baeca47
 _PANELS = ("parts y^p", "part maps φ_p", "w_fg", "w_unc")
 
-def _puppet_panels(puppet: Puppet,
-                  q: Tensor, # (17,2) px
-                  depth: Tensor, # (17,) mm, larger is further away
-                  size: int, # px
-                  ) -> list[np.ndarray]: # 4 pictures (size,size,3) uint8, named by `_PANELS`
+
+def _puppet_panels(
+    puppet: Puppet,
+    q: Tensor,  # (17,2) px
+    depth: Tensor,  # (17,) mm, larger is further away
+    size: int,  # px
+) -> list[np.ndarray]:  # 4 pictures (size,size,3) uint8, named by `_PANELS`
     "The pictures of a posed puppet: parts with occlusion, part maps, foreground and shape uncertainty (Sec. 3.1)."
     with torch.no_grad():
         maps = puppet(q, size)
         labels = part_labels(depth_aware_maps(maps.part_maps, limb_depths(depth), depth[0]).phi_d_bar)
     colors = torch.tensor([p.color for p in PARTS]).to(q)
-    ink = 1 - maps.part_maps[..., None]*(1 - colors[:, None, None]/255)
-    gray = [(m[..., None].expand(-1, -1, 3)*255) for m in (maps.w_fg, maps.w_unc)]
-    soft = [(p + 0.5).clamp(0, 255).byte().numpy() for p in (ink.prod(0)*255, *gray)]
+    ink = 1 - maps.part_maps[..., None] * (1 - colors[:, None, None] / 255)
+    gray = [(m[..., None].expand(-1, -1, 3) * 255) for m in (maps.w_fg, maps.w_unc)]
+    soft = [(p + 0.5).clamp(0, 255).byte().numpy() for p in (ink.prod(0) * 255, *gray)]
     return [paint_labels(labels), *soft]
 
 # %% ../nbs/11_widgets.ipynb #9940fe07
-_FRONT_VIEW = Camera(torch.tensor([[0., 1, 0], [0, 0, -1], [-1, 0, 0]]), torch.tensor([60., 40, 5600]))
+_FRONT_VIEW = Camera(torch.tensor([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]]), torch.tensor([60.0, 40, 5600]))
+
 
 def _front_view(size: int) -> tuple[Tensor, Tensor]:
     "Joints (17,2) in px and depths (17,) in mm of the example pose, seen from the front."
@@ -54,11 +70,15 @@ def _front_view(size: int) -> tuple[Tensor, Tensor]:
     return project(x, size), x[..., 2]
 
 # %% ../nbs/11_widgets.ipynb #af37401b
-def _png_strip(pictures: list[np.ndarray], # (H,W,3) uint8 RGB each, of one height
-              ) -> bytes: # PNG
+def _png_strip(
+    pictures: list[np.ndarray],  # (H,W,3) uint8 RGB each, of one height
+) -> bytes:  # PNG
     "Pictures side by side as the bytes of one PNG."
-    ok, data = cv2.imencode(".png", np.ascontiguousarray(np.concatenate(pictures, 1)[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 3])
-    if not ok: raise ValueError(f"OpenCV cannot encode {len(pictures)} pictures of shape {pictures[0].shape}")
+    ok, data = cv2.imencode(
+        ".png", np.ascontiguousarray(np.concatenate(pictures, 1)[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    )
+    if not ok:
+        raise ValueError(f"OpenCV cannot encode {len(pictures)} pictures of shape {pictures[0].shape}")
     return data.tobytes()
 
 # %% ../nbs/11_widgets.ipynb #637098d2
@@ -69,8 +89,10 @@ def _number(content: dict, key: str, low: float, high: float) -> float:
         raise ValueError(f"{key} is {value!r}, expected a number from {low:g} to {high:g}")
     return float(value)
 
+
 class LiveWidget(anywidget.AnyWidget):
     "What both widgets share: a picture, a note, and messages that are checked before anything changes."
+
     picture = traitlets.Bytes(b"").tag(sync=True)
     panels = traitlets.List().tag(sync=True)
     size = traitlets.Int(128).tag(sync=True)
@@ -80,21 +102,26 @@ class LiveWidget(anywidget.AnyWidget):
     def receive(self, content) -> None:
         "Act on a message from the browser: `actions()` names those there are. Bad messages set `note` and change nothing else."
         try:
-            if not isinstance(content, dict): raise ValueError(f"message is a {type(content).__name__}, expected a dictionary")
+            if not isinstance(content, dict):
+                raise ValueError(f"message is a {type(content).__name__}, expected a dictionary")
             kind = content.get("kind")
             if not isinstance(kind, str) or kind not in self.actions():
                 raise ValueError(f"kind is {kind!r}, expected one of {', '.join(self.actions())}")
             self.actions()[kind](content)
             self.note = ""
-        except ValueError as error: self.note = f"ignored a message: {error}"
-        if isinstance(content, dict) and isinstance(content.get("number"), int): self.answered = content["number"]
+        except ValueError as error:
+            self.note = f"ignored a message: {error}"
+        if isinstance(content, dict) and isinstance(content.get("number"), int):
+            self.answered = content["number"]
 
-    def _listen(self): self.on_msg(lambda widget, content, buffers: self.receive(content))
+    def _listen(self):
+        self.on_msg(lambda widget, content, buffers: self.receive(content))
 
     def _repr_mimebundle_(self, **kwargs):
         "The live widget, and the still picture for whoever has no kernel."
         bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None: return None
+        if bundle is None:
+            return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         still = io.BytesIO()
         self.figure().savefig(still, format="png", dpi=100)
@@ -233,29 +260,39 @@ export default { render };
 # %% ../nbs/11_widgets.ipynb #a3b2583e
 def _skeleton_traits() -> dict:
     "Names, parents and colours of the joints, for the browser."
-    return dict(names=list(JOINT_NAMES), parents=list(PARENTS), sides=[SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)])
+    return dict(
+        names=list(JOINT_NAMES), parents=list(PARENTS), sides=[SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)]
+    )
+
 
 class PuppetWidget(LiveWidget):
     "The puppet of Sec. 3.1 in JupyterLab: drag its 2D joints, and parts, part maps, w_fg and w_unc follow."
+
     _esm = _COMMON_JS + _PICTURES_JS + _SKELETON_JS + _PUPPET_JS
     _css = _CSS
     joints = traitlets.List().tag(sync=True)
     depths = traitlets.List().tag(sync=True)
     names, parents, sides = (traitlets.List().tag(sync=True) for _ in range(3))
 
-    def __init__(self,
-                 q: Tensor | None = None, # (17,2) px; default: a person who waves
-                 depth: Tensor | None = None, # (17,) mm; default: that person's, or zero for a given q
-                 puppet: Puppet | None = None, # default: the one the library ships
-                 size: int = 128, # px, side of the maps that are computed
-                 ):
+    def __init__(
+        self,
+        q: Tensor | None = None,  # (17,2) px; default: a person who waves
+        depth: Tensor | None = None,  # (17,) mm; default: that person's, or zero for a given q
+        puppet: Puppet | None = None,  # default: the one the library ships
+        size: int = 128,  # px, side of the maps that are computed
+    ):
         super().__init__(size=size, panels=list(_PANELS), **_skeleton_traits())
-        if q is None: q, view_depth = _front_view(size)
-        else: q, view_depth = torch.as_tensor(q).float().cpu(), torch.zeros(N_JOINTS)
+        if q is None:
+            q, view_depth = _front_view(size)
+        else:
+            q, view_depth = torch.as_tensor(q).float().cpu(), torch.zeros(N_JOINTS)
         depth = view_depth if depth is None else torch.as_tensor(depth).float().cpu()
         if q.shape != (N_JOINTS, 2) or depth.shape != (N_JOINTS,):
-            raise ValueError(f"q has shape {tuple(q.shape)} and depth {tuple(depth.shape)}, expected (17, 2) px and (17,) mm")
-        if not (torch.isfinite(q).all() and torch.isfinite(depth).all()): raise ValueError("q or depth holds NaN or infinity: give every joint a place")
+            raise ValueError(
+                f"q has shape {tuple(q.shape)} and depth {tuple(depth.shape)}, expected (17, 2) px and (17,) mm"
+            )
+        if not (torch.isfinite(q).all() and torch.isfinite(depth).all()):
+            raise ValueError("q or depth holds NaN or infinity: give every joint a place")
         self.puppet, self._start = puppet or Puppet.load(), (q, depth)
         self.reset()
         self._listen()
@@ -267,15 +304,22 @@ from fastcore.basics import patch
 @patch
 def actions(self: PuppetWidget) -> dict:
     "What the browser may ask for."
-    return {"move": lambda m: self.move(m.get("joint"), _number(m, "u", -self.size, 2*self.size), _number(m, "v", -self.size, 2*self.size)),
-            "nearer": lambda m: self.nearer(m.get("joint"), _number(m, "mm", -1000, 1000)),
-            "reset": lambda m: self.reset()}
+    return {
+        "move": lambda m: self.move(
+            m.get("joint"), _number(m, "u", -self.size, 2 * self.size), _number(m, "v", -self.size, 2 * self.size)
+        ),
+        "nearer": lambda m: self.nearer(m.get("joint"), _number(m, "mm", -1000, 1000)),
+        "reset": lambda m: self.reset(),
+    }
+
 
 @patch
 def update(self: PuppetWidget) -> None:
     "Compute the pictures of the present joints and depths and show them."
     panels = _puppet_panels(self.puppet, self.q, self.depth, self.size)
-    with self.hold_sync(): self.joints, self.depths, self.picture = self.q.tolist(), self.depth.tolist(), _png_strip(panels)
+    with self.hold_sync():
+        self.joints, self.depths, self.picture = self.q.tolist(), self.depth.tolist(), _png_strip(panels)
+
 
 @patch
 def reset(self: PuppetWidget) -> None:
@@ -286,25 +330,34 @@ def reset(self: PuppetWidget) -> None:
 # %% ../nbs/11_widgets.ipynb #3fda4557
 def _joint(i) -> int:
     "A joint index or name as an index. Raises `ValueError` for anything else."
-    if isinstance(i, str) and i in JOINT_NAMES: return JOINT_NAMES.index(i)
-    if isinstance(i, int) and not isinstance(i, bool) and 0 <= i < N_JOINTS: return i
+    if isinstance(i, str) and i in JOINT_NAMES:
+        return JOINT_NAMES.index(i)
+    if isinstance(i, int) and not isinstance(i, bool) and 0 <= i < N_JOINTS:
+        return i
     raise ValueError(f"joint is {i!r}, expected 0..{N_JOINTS - 1} or one of {', '.join(JOINT_NAMES)}")
 
+
 @patch
-def move(self: PuppetWidget,
-         joint: int | str, # index or name
-         u: float, # px, to the right
-         v: float): # px, down
+def move(
+    self: PuppetWidget,
+    joint: int | str,  # index or name
+    u: float,  # px, to the right
+    v: float,
+):  # px, down
     "Put a joint somewhere. Raises `ValueError` for an unknown joint or a place that is not finite."
     i = _joint(joint)
-    if not (math.isfinite(u) and math.isfinite(v)): raise ValueError(f"place ({u}, {v}) of {JOINT_NAMES[i]} is not finite")
+    if not (math.isfinite(u) and math.isfinite(v)):
+        raise ValueError(f"place ({u}, {v}) of {JOINT_NAMES[i]} is not finite")
     self.q[i] = torch.tensor([u, v])
     self.update()
 
+
 @patch
-def nearer(self: PuppetWidget,
-           joint: int | str, # index or name
-           mm: float): # towards the viewer; negative: away
+def nearer(
+    self: PuppetWidget,
+    joint: int | str,  # index or name
+    mm: float,
+):  # towards the viewer; negative: away
     "Change the depth of a joint. Raises `ValueError` for an unknown joint."
     self.depth[_joint(joint)] -= mm
     self.update()
@@ -314,56 +367,83 @@ def nearer(self: PuppetWidget,
 def figure(self: PuppetWidget):
     "The state as a still matplotlib figure."
     import matplotlib.pyplot as plt
+
     fig, axes = plt.subplots(1, 4, figsize=(8, 2.2), layout="constrained")
     for ax, name, picture in zip(axes, _PANELS, _puppet_panels(self.puppet, self.q, self.depth, self.size)):
-        ax.imshow(picture, extent=(0, self.size, self.size, 0)); ax.set_title(name, fontsize=9); ax.axis("off")
+        ax.imshow(picture, extent=(0, self.size, self.size, 0))
+        ax.set_title(name, fontsize=9)
+        ax.axis("off")
     draw_skeleton_2d(axes[0], self.q, size=self.size, lw=1.2)
     plt.close(fig)
     return fig
 
 # %% ../nbs/11_widgets.ipynb #3e02fe77
-LIMBS = ("l_knee", "l_ankle", "r_knee", "r_ankle", "nose", "head_top", "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist")
+LIMBS = (
+    "l_knee",
+    "l_ankle",
+    "r_knee",
+    "r_ankle",
+    "nose",
+    "head_top",
+    "l_shoulder",
+    "l_elbow",
+    "l_wrist",
+    "r_shoulder",
+    "r_elbow",
+    "r_wrist",
+)
 
-def _direction_from_angles(bend: float, # degrees away from the parent's direction
-                          turn: float, # degrees about it, from e2
-                          ) -> Tensor: # (3,) unit vector in the parent-relative frame
+
+def _direction_from_angles(
+    bend: float,  # degrees away from the parent's direction
+    turn: float,  # degrees about it, from e2
+) -> Tensor:  # (3,) unit vector in the parent-relative frame
     "A local limb vector from two angles (Sec. 3.2a)."
     b, t = math.radians(bend), math.radians(turn)
-    return torch.tensor([math.cos(b), math.sin(b)*math.cos(t), math.sin(b)*math.sin(t)])
+    return torch.tensor([math.cos(b), math.sin(b) * math.cos(t), math.sin(b) * math.sin(t)])
 
-def _angles_from_direction(v: Tensor, # (3,) in the parent-relative frame
-                          ) -> tuple[float, float]: # bend in 0..180 and turn in -180..180 degrees
+
+def _angles_from_direction(
+    v: Tensor,  # (3,) in the parent-relative frame
+) -> tuple[float, float]:  # bend in 0..180 and turn in -180..180 degrees
     "Inverse of `_direction_from_angles`; a straight limb has turn 0."
     x, y, z = v.tolist()
     side = math.hypot(y, z)
-    return math.degrees(math.atan2(side, x)), math.degrees(math.atan2(z, y)) if side > 1e-6 else 0.
+    return math.degrees(math.atan2(side, x)), math.degrees(math.atan2(z, y)) if side > 1e-6 else 0.0
 
 # %% ../nbs/11_widgets.ipynb #0d2f6da4
 class Control(NamedTuple):
     "A slider: its name, its text, its range and step."
+
     name: str
     text: str
     low: float
     high: float
     step: float
 
+
 _LIMITS = CameraLimits()
 _TILT = math.degrees(_LIMITS.elevation) - 1
-LIMB_CONTROLS = (
-    Control("bend", "limb: bend", 0, 180, 1), Control("turn", "limb: turn", -180, 180, 1))
+LIMB_CONTROLS = (Control("bend", "limb: bend", 0, 180, 1), Control("turn", "limb: turn", -180, 180, 1))
 CAMERA_CONTROLS = (
-    Control("azimuth", "camera: azimuth", -180, 180, 1), Control("elevation", "camera: elevation", -_TILT, _TILT, 1),
-    Control("roll", "camera: roll", -_TILT, _TILT, 1), Control("left_right", "place: left to right", 0, 1, 0.01),
-    Control("up_down", "place: up to down", 0, 1, 0.01), Control("distance", "place: near to far", 0, 1, 0.01))
+    Control("azimuth", "camera: azimuth", -180, 180, 1),
+    Control("elevation", "camera: elevation", -_TILT, _TILT, 1),
+    Control("roll", "camera: roll", -_TILT, _TILT, 1),
+    Control("left_right", "place: left to right", 0, 1, 0.01),
+    Control("up_down", "place: up to down", 0, 1, 0.01),
+    Control("distance", "place: near to far", 0, 1, 0.01),
+)
 _CONTROLS = LIMB_CONTROLS + CAMERA_CONTROLS
 
-def _camera_from_controls(values: dict, # azimuth, elevation, roll in degrees; left_right, up_down, distance as shares
-                         p: Tensor, # (17,3) mm, canonical frame
-                         ) -> Camera: # with every joint of p in view
+
+def _camera_from_controls(
+    values: dict,  # azimuth, elevation, roll in degrees; left_right, up_down, distance as shares
+    p: Tensor,  # (17,3) mm, canonical frame
+) -> Camera:  # with every joint of p in view
     "The camera of Sec. 3.2a from slider positions, through the numbers a network would give (`camera_from_raw`)."
     a, e, r = (math.radians(values[k]) for k in ("azimuth", "elevation", "roll"))
     shares = torch.tensor([values[k] for k in ("left_right", "up_down", "distance")]).logit(eps=1e-3)
-    raw = torch.tensor([math.cos(a), math.sin(a), math.atanh(e/_LIMITS.elevation), math.atanh(r/_LIMITS.roll)])
+    raw = torch.tensor([math.cos(a), math.sin(a), math.atanh(e / _LIMITS.elevation), math.atanh(r / _LIMITS.roll)])
     return camera_from_raw(torch.cat([raw, shares]), p)
 
 # %% ../nbs/11_widgets.ipynb #80e90b2a
@@ -466,6 +546,7 @@ export default { render };
 # %% ../nbs/11_widgets.ipynb #3c222618
 class PoseWidget(LiveWidget):
     "A 3D pose in JupyterLab with sliders for its limbs' angles and the camera, beside its puppet (T = T_s ∘ T_c ∘ T_fk of Sec. 3.2a)."
+
     _esm = _COMMON_JS + _PICTURES_JS + _SKELETON_JS + _VIEW_JS + _SLIDERS_JS + _POSE_JS
     _css = _CSS
     pose, joints, limbs, controls = (traitlets.List().tag(sync=True) for _ in range(4))
@@ -473,17 +554,25 @@ class PoseWidget(LiveWidget):
     limb = traitlets.Unicode("r_elbow").tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
 
-    def __init__(self,
-                 p: Tensor | None = None, # (17,3) mm, any frame; default: a person who waves
-                 puppet: Puppet | None = None, # default: the one the library ships
-                 size: int = 128, # px, side of the maps that are computed
-                 controls: tuple[Control, ...] = _CONTROLS, # the sliders: `LIMB_CONTROLS`, `CAMERA_CONTROLS` or both
-                 ):
+    def __init__(
+        self,
+        p: Tensor | None = None,  # (17,3) mm, any frame; default: a person who waves
+        puppet: Puppet | None = None,  # default: the one the library ships
+        size: int = 128,  # px, side of the maps that are computed
+        controls: tuple[Control, ...] = _CONTROLS,  # the sliders: `LIMB_CONTROLS`, `CAMERA_CONTROLS` or both
+    ):
         limbs = LIMBS if LIMB_CONTROLS[0] in controls else ()
-        super().__init__(size=size, panels=list(_PANELS[:2]), limbs=list(limbs), controls=[list(c) for c in controls], **_skeleton_traits())
+        super().__init__(
+            size=size,
+            panels=list(_PANELS[:2]),
+            limbs=list(limbs),
+            controls=[list(c) for c in controls],
+            **_skeleton_traits(),
+        )
         self.puppet = puppet or Puppet.load()
         p = torch.tensor(EXAMPLE_POSE) if p is None else torch.as_tensor(p).float()
-        if p.shape != (N_JOINTS, 3): raise ValueError(f"p has shape {tuple(p.shape)}, expected one pose ({N_JOINTS}, 3) in mm")
+        if p.shape != (N_JOINTS, 3):
+            raise ValueError(f"p has shape {tuple(p.shape)}, expected one pose ({N_JOINTS}, 3) in mm")
         self._start, self.lengths = local_vectors(p)
         self.reset()
         self._listen()
@@ -492,7 +581,12 @@ class PoseWidget(LiveWidget):
 @patch
 def actions(self: PoseWidget) -> dict:
     "What the browser may ask for."
-    return {"set": lambda m: self.set(m.get("name"), m.get("value")), "limb": lambda m: self.choose(m.get("name")), "reset": lambda m: self.reset()}
+    return {
+        "set": lambda m: self.set(m.get("name"), m.get("value")),
+        "limb": lambda m: self.choose(m.get("name")),
+        "reset": lambda m: self.reset(),
+    }
+
 
 @patch
 def update(self: PoseWidget) -> None:
@@ -504,33 +598,42 @@ def update(self: PoseWidget) -> None:
         self.pose, self.joints = self.p.tolist(), self.q.tolist()
         self.picture = _png_strip(_puppet_panels(self.puppet, self.q, self.depth, self.size)[:2])
 
+
 @patch
 def reset(self: PoseWidget) -> None:
     "Back to the first pose, seen from the front."
     self.v = self._start.clone()
-    self.values = dict(bend=0., turn=0., azimuth=0., elevation=0., roll=0., left_right=0.5, up_down=0.5, distance=0.12)
+    self.values = dict(
+        bend=0.0, turn=0.0, azimuth=0.0, elevation=0.0, roll=0.0, left_right=0.5, up_down=0.5, distance=0.12
+    )
     self.choose(self.limb)
     self.update()
 
 # %% ../nbs/11_widgets.ipynb #72c7a93e
 @patch
-def choose(self: PoseWidget,
-           name: str): # the joint the limb ends at, one of `LIMBS`
+def choose(self: PoseWidget, name: str):  # the joint the limb ends at, one of `LIMBS`
     "Make `bend` and `turn` those of a limb. Raises `ValueError` for a limb that is not in `LIMBS`."
-    if name not in LIMBS: raise ValueError(f"limb {name!r} has no angles of its own, expected one of {', '.join(LIMBS)}")
+    if name not in LIMBS:
+        raise ValueError(f"limb {name!r} has no angles of its own, expected one of {', '.join(LIMBS)}")
     bend, turn = _angles_from_direction(self.v[JOINT_NAMES.index(name)])
-    with self.hold_sync(): self.limb, self.values = name, self.values | {"bend": bend, "turn": turn}
+    with self.hold_sync():
+        self.limb, self.values = name, self.values | {"bend": bend, "turn": turn}
+
 
 @patch
-def set(self: PoseWidget,
-        name: str, # of a control
-        value: float): # within its range
+def set(
+    self: PoseWidget,
+    name: str,  # of a control
+    value: float,
+):  # within its range
     "Move a slider. Raises `ValueError` for an unknown one or a value out of its range."
     controls = {c[0]: Control(*c) for c in self.controls}
-    if not isinstance(name, str) or name not in controls: raise ValueError(f"control is {name!r}, expected one of {', '.join(controls)}")
+    if not isinstance(name, str) or name not in controls:
+        raise ValueError(f"control is {name!r}, expected one of {', '.join(controls)}")
     control = controls[name]
     self.values = self.values | {name: _number({name: value}, name, control.low, control.high)}
-    if name in ("bend", "turn"): self.v[JOINT_NAMES.index(self.limb)] = _direction_from_angles(self.values["bend"], self.values["turn"])
+    if name in ("bend", "turn"):
+        self.v[JOINT_NAMES.index(self.limb)] = _direction_from_angles(self.values["bend"], self.values["turn"])
     self.update()
 
 # %% ../nbs/11_widgets.ipynb #6a8ee458
@@ -538,20 +641,23 @@ def _draw_sliders(ax, controls: list, values: dict) -> None:
     "Sliders as lines with a knob, for the still picture."
     for row, (name, text, low, high, step) in enumerate(controls):
         ax.plot([0, 1], [row, row], color="0.8", lw=2)
-        ax.plot((values[name] - low)/(high - low), row, "o", color="0.3", ms=5)
+        ax.plot((values[name] - low) / (high - low), row, "o", color="0.3", ms=5)
         ax.text(0, row - 0.3, text, fontsize=7)
         ax.text(1, row - 0.3, f"{values[name]:.{2 if step < 1 else 0}f}", fontsize=7, ha="right")
     ax.set(xlim=(-0.05, 1.05), ylim=(8, -1))
     ax.axis("off")
 
+
 @patch
 def figure(self: PoseWidget):
     "The state as a still matplotlib figure."
     import matplotlib.pyplot as plt
+
     fig = plt.figure(figsize=(8, 2.2), layout="constrained")
     ax = fig.add_subplot(1, 4, 1, projection="3d")
     draw_skeleton_3d(ax, self.p, "canonical", lw=1.5)
-    if self.limbs: ax.plot(*self.p[JOINT_NAMES.index(self.limb)], "ko", ms=4)
+    if self.limbs:
+        ax.plot(*self.p[JOINT_NAMES.index(self.limb)], "ko", ms=4)
     ax.view_init(15, 35)
     ax.set_title(f"3D pose, {self.limb}" if self.limbs else "3D pose", fontsize=9)
     for k, picture in enumerate(_puppet_panels(self.puppet, self.q, self.depth, self.size)[:2]):
@@ -559,7 +665,8 @@ def figure(self: PoseWidget):
         ax.imshow(picture, extent=(0, self.size, self.size, 0))
         ax.set_title(_PANELS[k], fontsize=9)
         ax.axis("off")
-        if k == 0: draw_skeleton_2d(ax, self.q, size=self.size, lw=1.2)
+        if k == 0:
+            draw_skeleton_2d(ax, self.q, size=self.size, lw=1.2)
     _draw_sliders(fig.add_subplot(1, 4, 4), self.controls, self.values)
     plt.close(fig)
     return fig

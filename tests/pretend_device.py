@@ -3,6 +3,7 @@
 What a run on a GPU trips over, and a run on the CPU never shows, shows here: an operation on tensors of two devices is an error, every value that is waited for
 from the device is noted in `waits`, and everything that is brought there in `uploads`. Precision and speed are the CPU's. Only in a process of its own, which imports this before it computes: the device is registered for good.
 """
+
 import contextlib
 import traceback
 
@@ -17,7 +18,8 @@ uploads: list[str] = []  # function of the library that brought a tensor there, 
 
 
 class Backend(backend_registration._DummyBackendModule):
-    def get_amp_supported_dtype(self): return [torch.bfloat16]
+    def get_amp_supported_dtype(self):
+        return [torch.bfloat16]
 
 
 backend_registration._setup_privateuseone_for_python_backend(DEVICE, Backend())
@@ -25,58 +27,94 @@ backend_registration._setup_privateuseone_for_python_backend(DEVICE, Backend())
 
 class Pretended(torch.Tensor):
     "A tensor on the pretend device; `inner` has its values. It says of itself that it is a CUDA tensor, so that the library takes the way of a GPU."
+
     is_cuda = property(lambda self: True)
 
     @staticmethod
     def __new__(cls, inner):
-        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, strides=inner.stride(), storage_offset=inner.storage_offset(), dtype=inner.dtype, device=f"{DEVICE}:0")
+        return torch.Tensor._make_wrapper_subclass(
+            cls,
+            inner.shape,
+            strides=inner.stride(),
+            storage_offset=inner.storage_offset(),
+            dtype=inner.dtype,
+            device=f"{DEVICE}:0",
+        )
 
-    def __init__(self, inner): self.inner = inner
-    def __repr__(self): return f"Pretended({self.inner})"
-    def __reduce_ex__(self, protocol): return self.inner.__reduce_ex__(protocol)
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __repr__(self):
+        return f"Pretended({self.inner})"
+
+    def __reduce_ex__(self, protocol):
+        return self.inner.__reduce_ex__(protocol)
 
     def tolist(self):
         note_wait()
         return self.inner.tolist()
 
     @classmethod
-    def __torch_dispatch__(cls, func, types, args=(), kwargs=None): return run(func, args, kwargs or {})
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        return run(func, args, kwargs or {})
 
 
 class Factories(TorchDispatchMode):
     "Functions that make a tensor see no tensor: they come by here."
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None): return run(func, args, kwargs or {})
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        return run(func, args, kwargs or {})
 
 
 def caller():
     "The function of the library that is at work."
-    return next((f.name for f in reversed(traceback.extract_stack()) if "pgp_nb" in f.filename.replace("\\", "/").split("/")), "elsewhere")
+    return next(
+        (f.name for f in reversed(traceback.extract_stack()) if "pgp_nb" in f.filename.replace("\\", "/").split("/")),
+        "elsewhere",
+    )
 
 
-def note_wait(): waits.append(caller())
+def note_wait():
+    waits.append(caller())
 
 
-def unwrapped(values): return tree_map_only(Pretended, lambda x: x.inner, values)
+def unwrapped(values):
+    return tree_map_only(Pretended, lambda x: x.inner, values)
 
 
 def run(func, args, kwargs):
     "One operation: on the CPU, after a check that all tensors are on one device; the result is where they are, or where `device` says."
     tensors, wanted = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)], kwargs.get("device")
-    there, here = [x for x in tensors if isinstance(x, Pretended)], [x for x in tensors if not isinstance(x, Pretended) and x.dim()]
+    there, here = (
+        [x for x in tensors if isinstance(x, Pretended)],
+        [x for x in tensors if not isinstance(x, Pretended) and x.dim()],
+    )
     name = func.overloadpacket.__name__
-    if name == "_local_scalar_dense" and there: note_wait()
+    if name == "_local_scalar_dense" and there:
+        note_wait()
     if name == "copy_":
-        if there and not isinstance(args[0], Pretended): note_wait()
+        if there and not isinstance(args[0], Pretended):
+            note_wait()
         unwrapped(args[0]).copy_(*unwrapped(args[1:]), **kwargs)
         return args[0]
     leaves = name == "_to_copy" and wanted is not None and torch.device(wanted).type != DEVICE
-    if leaves and there: note_wait()
-    if name == "_to_copy" and not there and wanted is not None and not leaves: uploads.append(caller())
-    if there and here: raise RuntimeError(f"{name}: tensors on two devices")
-    result = func(*unwrapped(args), **unwrapped(kwargs) | ({"device": torch.device("cpu")} if wanted is not None else {}))
-    if leaves or not there and (wanted is None or torch.device(wanted).type != DEVICE): return result
+    if leaves and there:
+        note_wait()
+    if name == "_to_copy" and not there and wanted is not None and not leaves:
+        uploads.append(caller())
+    if there and here:
+        raise RuntimeError(f"{name}: tensors on two devices")
+    result = func(
+        *unwrapped(args), **unwrapped(kwargs) | ({"device": torch.device("cpu")} if wanted is not None else {})
+    )
+    if leaves or not there and (wanted is None or torch.device(wanted).type != DEVICE):
+        return result
     known = {id(x.inner): x for x in there}
-    return tree_map_only(torch.Tensor, lambda x: known.get(id(x)) if id(x) in known else Pretended(x.resolve_conj().resolve_neg()), result)
+    return tree_map_only(
+        torch.Tensor,
+        lambda x: known.get(id(x)) if id(x) in known else Pretended(x.resolve_conj().resolve_neg()),
+        result,
+    )
 
 
 @contextlib.contextmanager
@@ -84,5 +122,7 @@ def pretended():
     "For a `with`: tensors can be made there."
     torch._C._set_only_lift_cpu_tensors(True)
     try:
-        with Factories(): yield f"{DEVICE}:0"
-    finally: torch._C._set_only_lift_cpu_tensors(False)
+        with Factories():
+            yield f"{DEVICE}:0"
+    finally:
+        torch._C._set_only_lift_cpu_tensors(False)

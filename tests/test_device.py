@@ -1,4 +1,5 @@
 """Nothing is on the wrong device, and nothing waits for the device more than once an update: seen on a pretend one, where there is no GPU."""
+
 import os
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def same_way():
 
 def six_iterations(kind):
     "All stages, with cut-outs and pseudo-labels from the first iteration on."
-    cfg = changed(small_run(), terms=dict(paint=dict(cutouts=.5, cutouts_start=0), self_training=dict(start=0)))
+    cfg = changed(small_run(), terms=dict(paint=dict(cutouts=0.5, cutouts_start=0), self_training=dict(start=0)))
     return at_level(cfg, kind, iterations=6, bootstrap=0 if kind == "full" else 2, warmup=0 if kind == "full" else 1)
 
 
@@ -65,7 +66,14 @@ def course(kind, device, begun=lambda: None):
 def whole_run(folder, device):
     "Metrics of a run that stops, goes on, validates, keeps its best weights and is measured."
     data, cfg = toy_data(), changed(small_run(), iterations=6, bootstrap=2, warmup=1, validate_every=2)
-    known = HeldOut(data.images[:, 0], dict(joints_3d=data.joints_3d[:, 0], joints_2d=data.joints_2d[:, 0], parts=torch.zeros(len(data.images), 32, 32, dtype=torch.long)))
+    known = HeldOut(
+        data.images[:, 0],
+        dict(
+            joints_3d=data.joints_3d[:, 0],
+            joints_2d=data.joints_2d[:, 0],
+            parts=torch.zeros(len(data.images), 32, 32, dtype=torch.long),
+        ),
+    )
     run_data, left = RunData(data, known, known), iter([False] * 4 + [True])
     train(cfg, folder, run_data, device=device, progress=False, stop=lambda: next(left))
     metrics = train(cfg, folder, run_data, device=device, progress=False)[1]
@@ -75,16 +83,26 @@ def whole_run(folder, device):
 
 def predicted(device):
     "What the shipped weights say of two pictures of noise, with the flip test."
-    found = PGP.from_pretrained("unsup", device).predict(torch.rand(2, 3, 90, 70, generator=torch.Generator().manual_seed(0)), flip_test=True)
+    found = PGP.from_pretrained("unsup", device).predict(
+        torch.rand(2, 3, 90, 70, generator=torch.Generator().manual_seed(0)), flip_test=True
+    )
     return {k: v for k, v in found._asdict().items() if isinstance(v, torch.Tensor)}
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"): pytest.skip("this PyTorch has no devices written in Python")
+    if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
+        pytest.skip("this PyTorch has no devices written in Python")
     folder = tmp_path_factory.mktemp("device")
     (folder / "worker.py").write_text(WORKER)
-    done = subprocess.run([sys.executable, str(folder / "worker.py"), str(ROOT / "tests"), str(folder)], capture_output=True, text=True, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=600)
+    done = subprocess.run(
+        [sys.executable, str(folder / "worker.py"), str(ROOT / "tests"), str(folder)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return torch.load(folder / "results.pt", weights_only=True)
 
@@ -101,7 +119,16 @@ def test_a_step_waits_for_the_device_once_an_update(results, kind):
     assert set(waits) == {"check_finite"} and len(waits) <= 3 * len(here)
 
 
-DRAWS = {"uniform", "normal", "draw_pairs", "draw_batch", "draw_frames", "take", "random_view", "natural_colors"}  # bring there what the CPU has drawn; a GPU draws itself
+DRAWS = {
+    "uniform",
+    "normal",
+    "draw_pairs",
+    "draw_batch",
+    "draw_frames",
+    "take",
+    "random_view",
+    "natural_colors",
+}  # bring there what the CPU has drawn; a GPU draws itself
 
 
 @pytest.mark.parametrize("kind", ("none", "full"))

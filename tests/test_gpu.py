@@ -1,4 +1,5 @@
 """On a real GPU: losses and predictions are the CPU's, recorded iterations those that Python asks for one by one, a run stops and goes on, bfloat16 and compiled networks stay close. Skipped where there is none."""
+
 import pytest
 import torch
 
@@ -23,7 +24,8 @@ def course(cfg, device, same_numbers=False, recorded=True):
     "The losses of each iteration; with `same_numbers` random ones are drawn by the CPU."
     trainer = Trainer(cfg, toy_data(), device)
     trainer.cuda_graphs = recorded
-    if same_numbers: trainer.randomness = [torch.Generator() for _ in trainer.randomness]
+    if same_numbers:
+        trainer.randomness = [torch.Generator() for _ in trainer.randomness]
     return [step(trainer) for _ in range(cfg.stages.iterations)], trainer
 
 
@@ -31,11 +33,12 @@ def close(one, other, **tolerance):
     assert len(one) == len(other)
     for a, b in zip(one, other):
         assert a.keys() == b.keys()
-        for k in a: assert b[k] == pytest.approx(a[k], **tolerance), k
+        for k in a:
+            assert b[k] == pytest.approx(a[k], **tolerance), k
 
 
 def test_recorded_iterations_are_those_that_python_asks_for():
-    joining = dict(self_training=dict(start=2), paint=dict(cutouts=.5, cutouts_start=4))
+    joining = dict(self_training=dict(start=2), paint=dict(cutouts=0.5, cutouts_start=4))
     cfg = changed(small_run(), iterations=12, bootstrap=12, warmup=0, terms=joining)
     (plain, _), (played, trainer) = course(cfg, "cuda", recorded=False), course(cfg, "cuda")
     assert trainer.recorded is not None
@@ -51,7 +54,12 @@ def test_recorded_supervision_is_that_which_python_asks_for():
 
 def test_numbers_that_a_gpu_draws_follow_the_seed():
     drawn = lambda seed: normal((2, 3, 64, 64), torch.Generator("cuda").manual_seed(seed))
-    assert drawn(1).is_cuda and torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2)) and abs(drawn(1).std() - 1) < 0.05
+    assert (
+        drawn(1).is_cuda
+        and torch.equal(drawn(1), drawn(1))
+        and not torch.equal(drawn(1), drawn(2))
+        and abs(drawn(1).std() - 1) < 0.05
+    )
 
 
 def test_a_run_stops_and_goes_on(tmp_path):

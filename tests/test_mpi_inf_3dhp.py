@@ -1,4 +1,5 @@
 "MPI-INF-3DHP: the miniature, damaged files, the protocol, and the real frames where they are present."
+
 import os
 import shutil
 import sys
@@ -10,8 +11,22 @@ from hypothesis import given, settings, strategies as st
 from pgp_nb.datasets import mpi_inf_3dhp
 from pgp_nb.conventions import JOINT_ORDERS, convert_joints
 from pgp_nb.datasets.human36m import convert_pickled
-from pgp_nb.datasets.mpi_inf_3dhp import (CUT_OFF, FRAMES, JOINT_SETS, MIRRORED, MPIINF3DHP, NO_FRAME, estimate_intrinsics, film_sequence, read_annotations,
-                                 read_calibration, read_test, reproject, scores_3dhp, screen_mask)
+from pgp_nb.datasets.mpi_inf_3dhp import (
+    CUT_OFF,
+    FRAMES,
+    JOINT_SETS,
+    MIRRORED,
+    MPIINF3DHP,
+    NO_FRAME,
+    estimate_intrinsics,
+    film_sequence,
+    read_annotations,
+    read_calibration,
+    read_test,
+    reproject,
+    scores_3dhp,
+    screen_mask,
+)
 from pgp_nb.datasets.samples import Sample, Skip, make_job, prepare, read_manifest, read_samples, stack_samples
 
 pytest.importorskip("cdflib", reason="the miniature needs cdflib")
@@ -21,7 +36,9 @@ import make_mpi_inf_3dhp
 
 CHOICE = dict(every=5, gap=(3, 9))
 REAL = Path(os.environ.get("PGP_SAMPLES", "")) / "mpi_inf_3dhp_samples"
-needs_samples = pytest.mark.skipif("PGP_SAMPLES" not in os.environ or not REAL.is_dir(), reason="PGP_SAMPLES names no folder with mpi_inf_3dhp_samples")
+needs_samples = pytest.mark.skipif(
+    "PGP_SAMPLES" not in os.environ or not REAL.is_dir(), reason="PGP_SAMPLES names no folder with mpi_inf_3dhp_samples"
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +51,13 @@ def mini(tmp_path_factory):
 @pytest.fixture
 def copy(mini, tmp_path):
     "A copy that a test may damage."
-    for read in (read_annotations, read_test): read.cache_clear()
-    return Path(shutil.copytree(mini, tmp_path/"3dhp"))
+    for read in (read_annotations, read_test):
+        read.cache_clear()
+    return Path(shutil.copytree(mini, tmp_path / "3dhp"))
 
 
-def made(loader, size=32): return [m for job in loader.jobs() for m in loader.make(job, size)]
+def made(loader, size=32):
+    return [m for job in loader.jobs() for m in loader.make(job, size)]
 
 
 def test_training_samples_reproject_and_agree_between_cameras(mini):
@@ -46,12 +65,15 @@ def test_training_samples_reproject_and_agree_between_cameras(mini):
     s = stack_samples(kept)
     assert len(s) > 12 and {n.split("/")[2] for n in s.name} == {"0", "1", "2"}
     for i in range(len(s)):
-        for t in range(2): np.testing.assert_allclose(reproject(s.joints_3d[i, t], s.intrinsics[i, t]), s.joints_2d[i, t], atol=.01)
+        for t in range(2):
+            np.testing.assert_allclose(reproject(s.joints_3d[i, t], s.intrinsics[i, t]), s.joints_2d[i, t], atol=0.01)
     world = np.einsum("ntji,ntkj->ntki", s.rotation, s.joints_3d - s.translation[:, :, None])
     by_frame = {}
-    for n, w in zip(s.name, world): by_frame.setdefault(n.rsplit("/", 1)[1].split("+")[0], []).append(w[0])
+    for n, w in zip(s.name, world):
+        by_frame.setdefault(n.rsplit("/", 1)[1].split("+")[0], []).append(w[0])
     assert max(len(v) for v in by_frame.values()) == 3
-    for views in by_frame.values(): assert np.ptp(views, axis=0).max() < .1, "one pose in the world, from whichever camera"
+    for views in by_frame.values():
+        assert np.ptp(views, axis=0).max() < 0.1, "one pose in the world, from whichever camera"
     assert (world[..., 10, 2] - world[..., 3, 2] > 1200).all(), "z is up"
 
 
@@ -80,28 +102,37 @@ def test_mirrored_rows_are_left_out(mini, monkeypatch):
     for m in made(MPIINF3DHP(mini, **CHOICE)):
         numbers = {int(n) - 1 for n in m.name.rsplit("/", 1)[1].split("+")}
         assert isinstance(m, Skip) == bool(numbers & {*range(8, 14)} or max(numbers) >= make_mpi_inf_3dhp.FILMED)
-        if numbers & {*range(8, 14)} and max(numbers) < make_mpi_inf_3dhp.FILMED: assert m.reason == MIRRORED
+        if numbers & {*range(8, 14)} and max(numbers) < make_mpi_inf_3dhp.FILMED:
+            assert m.reason == MIRRORED
 
 
 def test_both_spellings_of_the_masks(copy):
     loader = MPIINF3DHP(copy, **CHOICE)
     first = loader.make(loader.jobs()[0], 32)
-    (copy/"S1/Seq1/FGmasks").rename(copy/"S1/Seq1/FGmaks")
+    (copy / "S1/Seq1/FGmasks").rename(copy / "S1/Seq1/FGmaks")
     again = loader.make(loader.jobs()[0], 32)
-    assert all((a.saliency == b.saliency).all() for a, b in zip(first, again) if isinstance(a, Sample)) and first[0].saliency.max() > 200
-    shutil.rmtree(copy/"S1/Seq1/ChairMasks")
+    assert (
+        all((a.saliency == b.saliency).all() for a, b in zip(first, again) if isinstance(a, Sample))
+        and first[0].saliency.max() > 200
+    )
+    shutil.rmtree(copy / "S1/Seq1/ChairMasks")
     with_chair = loader.make(loader.jobs()[0], 32)
-    assert sum(int(m.saliency.sum()) for m in with_chair if isinstance(m, Sample)) > sum(int(m.saliency.sum()) for m in first if isinstance(m, Sample))
-    shutil.rmtree(copy/"S1/Seq1/FGmaks")
-    assert "download the masks" in make_job(loader, loader.jobs()[0], 32)[0].name + make_job(loader, loader.jobs()[0], 32)[0].reason
+    assert sum(int(m.saliency.sum()) for m in with_chair if isinstance(m, Sample)) > sum(
+        int(m.saliency.sum()) for m in first if isinstance(m, Sample)
+    )
+    shutil.rmtree(copy / "S1/Seq1/FGmaks")
+    assert (
+        "download the masks"
+        in make_job(loader, loader.jobs()[0], 32)[0].name + make_job(loader, loader.jobs()[0], 32)[0].reason
+    )
     assert isinstance(MPIINF3DHP(copy, saliency=False, **CHOICE).make(loader.jobs()[0], 32)[0], Sample)
 
 
 def test_folders_between(copy):
     here = [m.name for m in made(MPIINF3DHP(copy, **CHOICE))]
-    (copy/"train").mkdir()
-    (copy/"S1").rename(copy/"train/S1")
-    (copy/"mpi_inf_3dhp_test_set").rename(copy/"test")
+    (copy / "train").mkdir()
+    (copy / "S1").rename(copy / "train/S1")
+    (copy / "mpi_inf_3dhp_test_set").rename(copy / "test")
     assert here == [m.name for m in made(MPIINF3DHP(copy, **CHOICE))] and len(made(MPIINF3DHP(copy, "test"))) == 20
 
 
@@ -110,56 +141,76 @@ def test_test_set(mini):
     frames = {t: [int(n.split("/")[1].split("+")[0]) for n in s.name if n.startswith(t)] for t in ("TS1", "TS5")}
     assert frames["TS1"] == frames["TS5"] == [1, 2, 3, 5, 6, 7, 9, 10, 11, 12], "every valid frame once, and no other"
     assert np.isnan(s.rotation).all() and not s.saliency.any() and s.known_3d.all()
-    for i in range(len(s)): np.testing.assert_allclose(reproject(s.joints_3d[i, 0], s.intrinsics[i, 0]), s.joints_2d[i, 0], atol=.01)
+    for i in range(len(s)):
+        np.testing.assert_allclose(reproject(s.joints_3d[i, 0], s.intrinsics[i, 0]), s.joints_2d[i, 0], atol=0.01)
 
 
 def test_universal_joints(mini):
-    a, b = (stack_samples(m for m in made(MPIINF3DHP(mini, split, universal=u, **CHOICE)) if isinstance(m, Sample)) for split in ("test",) for u in (False, True))
+    a, b = (
+        stack_samples(m for m in made(MPIINF3DHP(mini, split, universal=u, **CHOICE)) if isinstance(m, Sample))
+        for split in ("test",)
+        for u in (False, True)
+    )
     limb = lambda s: np.linalg.norm(s.joints_3d[:, 0, 2] - s.joints_3d[:, 0, 1], axis=-1)
-    np.testing.assert_allclose(limb(b), .8*limb(a), rtol=1e-3)
+    np.testing.assert_allclose(limb(b), 0.8 * limb(a), rtol=1e-3)
     np.testing.assert_allclose(a.joints_2d, b.joints_2d)
     assert np.abs(reproject(b.joints_3d[0, 0], b.intrinsics[0, 0]) - b.joints_2d[0, 0]).max() > 1
 
 
 def test_a_bad_file_stops_nothing_else(copy, tmp_path):
-    video = copy/"S1/Seq1/imageSequence/video_1.avi"
+    video = copy / "S1/Seq1/imageSequence/video_1.avi"
     video.write_bytes(video.read_bytes()[:100])
-    manifest = prepare(MPIINF3DHP(copy, **CHOICE), tmp_path/"out", 32, progress=False)
-    assert manifest["number"] == len(read_samples(tmp_path/"out")) > 8
-    said = " ".join(name for reason in read_manifest(tmp_path/"out")["skipped"].values() for name in reason["examples"])
+    manifest = prepare(MPIINF3DHP(copy, **CHOICE), tmp_path / "out", 32, progress=False)
+    assert manifest["number"] == len(read_samples(tmp_path / "out")) > 8
+    said = " ".join(
+        name for reason in read_manifest(tmp_path / "out")["skipped"].values() for name in reason["examples"]
+    )
     assert "video_1.avi cannot be opened" in said
 
 
 def test_a_video_cut_in_the_middle_gives_what_it_has(copy):
     for kind in ("imageSequence", "FGmasks", "ChairMasks"):
-        video = copy/"S1/Seq1"/kind/"video_0.avi"
-        video.write_bytes(video.read_bytes()[:video.stat().st_size//2])
+        video = copy / "S1/Seq1" / kind / "video_0.avi"
+        video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     loader = MPIINF3DHP(copy, **CHOICE)
     result = loader.make(loader.jobs()[0], 32)
-    assert {type(m) for m in result} == {Sample, Skip} and {m.reason for m in result if isinstance(m, Skip)} == {NO_FRAME}
+    assert {type(m) for m in result} == {Sample, Skip} and {m.reason for m in result if isinstance(m, Skip)} == {
+        NO_FRAME
+    }
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.floats(0, .98), st.sampled_from(["annot.mat", "annot_data.mat", "camera.calibration"]))
+@given(st.floats(0, 0.98), st.sampled_from(["annot.mat", "annot_data.mat", "camera.calibration"]))
 def test_cut_files_give_value_errors(mini, share, name):
     whole = next(mini.rglob(name)).read_bytes()
-    path = mini/"cut"/"Seq1"/name
+    path = mini / "cut" / "Seq1" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(whole[:int(share*len(whole))])
-    for read in (read_annotations, read_test): read.cache_clear()
-    try: found = {"annot.mat": read_annotations, "annot_data.mat": read_test}.get(name, read_calibration)(path)
-    except ValueError as e: assert name in str(e)
-    else: assert name == "camera.calibration" and len(found) < 14, "whole blocks of a cut calibration are good"
+    path.write_bytes(whole[: int(share * len(whole))])
+    for read in (read_annotations, read_test):
+        read.cache_clear()
+    try:
+        found = {"annot.mat": read_annotations, "annot_data.mat": read_test}.get(name, read_calibration)(path)
+    except ValueError as e:
+        assert name in str(e)
+    else:
+        assert name == "camera.calibration" and len(found) < 14, "whole blocks of a cut calibration are good"
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.floats(800, 2500), st.floats(.9, 1.1), st.floats(400, 1100), st.floats(400, 1100), st.floats(0, .5), st.integers(0, 2**31))
+@given(
+    st.floats(800, 2500),
+    st.floats(0.9, 1.1),
+    st.floats(400, 1100),
+    st.floats(400, 1100),
+    st.floats(0, 0.5),
+    st.integers(0, 2**31),
+)
 def test_intrinsics(f, aspect, cx, cy, noise, seed):
-    rng, k = np.random.default_rng(seed), np.array([[f, 0, cx], [0, f*aspect, cy], [0, 0, 1.]])
+    rng, k = np.random.default_rng(seed), np.array([[f, 0, cx], [0, f * aspect, cy], [0, 0, 1.0]])
     x = rng.uniform((-900, -900, 2500), (900, 900, 6000), (50, 17, 3))
     found, residual = estimate_intrinsics(x, reproject(x, k) + rng.normal(0, noise, (50, 17, 2)))
-    np.testing.assert_allclose(found, k, atol=1e-6 + 1.5*noise)
-    assert residual <= 1.5*noise + 1e-6
+    np.testing.assert_allclose(found, k, atol=1e-6 + 1.5 * noise)
+    assert residual <= 1.5 * noise + 1e-6
 
 
 @settings(max_examples=50, deadline=None)
@@ -168,26 +219,50 @@ def test_mask_does_not_depend_on_the_coding(seed, invert, invert_chair):
     rng = np.random.default_rng(seed)
     person, chair = np.zeros((60, 60), np.uint8), np.full((60, 60), 255, np.uint8)
     y, x = rng.integers(5, 25, 2)
-    person[y:y + 30, x:x + 12], chair[y + 20:y + 35, x + 6:x + 20] = 255, 0
+    person[y : y + 30, x : x + 12], chair[y + 20 : y + 35, x + 6 : x + 20] = 255, 0
     q = rng.uniform((x, y), (x + 12, y + 30), (17, 2))
     expected = np.minimum(person, chair)
-    assert (screen_mask(255 - person if invert else person, q, 255 - chair if invert_chair else chair) == expected).all()
+    assert (
+        screen_mask(255 - person if invert else person, q, 255 - chair if invert_chair else chair) == expected
+    ).all()
 
 
 def test_people_outside(mini):
-    annotation, camera = read_annotations(mini/"S1/Seq1/annot.mat")[0], read_calibration(mini/"S1/Seq1/camera.calibration")[0]
+    annotation, camera = (
+        read_annotations(mini / "S1/Seq1/annot.mat")[0],
+        read_calibration(mini / "S1/Seq1/camera.calibration")[0],
+    )
     moved = annotation._replace(joints_2d=annotation.joints_2d + np.float32([0, 75]))
-    assert film_sequence(mini/"S1/Seq1", 0, [0, 1], moved, camera, 32) == {0: CUT_OFF, 1: CUT_OFF}
+    assert film_sequence(mini / "S1/Seq1", 0, [0, 1], moved, camera, 32) == {0: CUT_OFF, 1: CUT_OFF}
 
 
 def test_joint_sets():
     order = JOINT_ORDERS["mpi_inf_3dhp_test"]
-    official = ["head_top", "neck", "r_shoulder", "r_elbow", "r_wrist", "l_shoulder", "l_elbow", "l_wrist", "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle"]
+    official = [
+        "head_top",
+        "neck",
+        "r_shoulder",
+        "r_elbow",
+        "r_wrist",
+        "l_shoulder",
+        "l_elbow",
+        "l_wrist",
+        "r_hip",
+        "r_knee",
+        "r_ankle",
+        "l_hip",
+        "l_knee",
+        "l_ankle",
+    ]
     theirs = [order.joints[i] for i in order.weights.argmax(1)]
     assert [theirs[j] for j in JOINT_SETS[14]] == official and JOINT_SETS[17] == tuple(range(17))
     pelvis_wrong = torch.zeros(1, 17, 3)
-    pelvis_wrong[:, 7] = 400.
-    assert scores_3dhp(pelvis_wrong, torch.zeros(1, 17, 3), 14)["pck_3d_14"] == 100 > scores_3dhp(pelvis_wrong, torch.zeros(1, 17, 3), 17)["pck_3d_17"]
+    pelvis_wrong[:, 7] = 400.0
+    assert (
+        scores_3dhp(pelvis_wrong, torch.zeros(1, 17, 3), 14)["pck_3d_14"]
+        == 100
+        > scores_3dhp(pelvis_wrong, torch.zeros(1, 17, 3), 17)["pck_3d_17"]
+    )
 
 
 def test_training_and_test_orders_agree():
@@ -201,14 +276,16 @@ def test_training_and_test_orders_agree():
 @needs_samples
 def test_real_frames_reproject(tmp_path):
     for split in ("train", "test"):
-        convert_pickled(REAL/f"cameras_{split}.pkl", tmp_path/f"{split}.npz")
-        with np.load(REAL/f"test_3dhp_{split}.npz") as z: names, part, S = z["imgname"], z["part"][..., :2], z["S"][..., :3]*1000
-        with np.load(tmp_path/f"{split}.npz") as cameras:
+        convert_pickled(REAL / f"cameras_{split}.pkl", tmp_path / f"{split}.npz")
+        with np.load(REAL / f"test_3dhp_{split}.npz") as z:
+            names, part, S = z["imgname"], z["part"][..., :2], z["S"][..., :3] * 1000
+        with np.load(tmp_path / f"{split}.npz") as cameras:
             for name, q, x in zip(names, part, S):
                 key, k = str(name).rsplit("_", 1)[0], np.eye(3)
                 k[[0, 1], [0, 1]], k[:2, 2] = cameras[f"{key}/f"].ravel(), cameras[f"{key}/c"].ravel()
                 error = np.linalg.norm(reproject(x, k) - q, axis=-1)
-                assert .1 < error.mean() < .45
+                assert 0.1 < error.mean() < 0.45
                 found, left = estimate_intrinsics(x[None], q[None])
-                assert np.abs(found - k).max() < 2 and left < .5
-                if split == "train": assert (cameras[f"{key}/R"] @ mpi_inf_3dhp.Z_UP @ [0, 0, 1])[1] < -.8, "our z is up in the image"
+                assert np.abs(found - k).max() < 2 and left < 0.5
+                if split == "train":
+                    assert (cameras[f"{key}/R"] @ mpi_inf_3dhp.Z_UP @ [0, 0, 1])[1] < -0.8, "our z is up in the image"

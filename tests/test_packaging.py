@@ -1,4 +1,5 @@
 "The wheel: built, installed into an empty environment, imported there, with its data and without a network."
+
 import ast, hashlib, json, os, shutil, subprocess, sys, zipfile
 from pathlib import Path
 
@@ -6,8 +7,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-dev.lock"
-MODULES = sorted(p.stem for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_"))
-EXTRA_PACKAGES = {"ipywidgets", "anywidget", "traitlets", "papermill", "nbconvert", "nbformat", "nbclient", "tensorboard"}
+FILES = sorted(p.relative_to(ROOT / "pgp_nb") for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_"))
+MODULES = [".".join(p.with_suffix("").parts) for p in FILES]
+EXTRA_PACKAGES = {
+    "ipywidgets",
+    "anywidget",
+    "traitlets",
+    "papermill",
+    "nbconvert",
+    "nbformat",
+    "nbclient",
+    "tensorboard",
+}
 
 IMPORT_ALL = """
 import builtins, importlib, json, socket, sys, time
@@ -36,7 +47,8 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     sources = folder / "sources"
     sources.mkdir()
-    for name in ("setup.py", "settings.ini", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"): shutil.copy(ROOT / name, sources)
+    for name in ("setup.py", "settings.ini", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources)
     shutil.copytree(ROOT / "pgp_nb", sources / "pgp_nb", ignore=shutil.ignore_patterns("__pycache__"))
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, sources)
     return next(folder.glob("*.whl"))
@@ -46,12 +58,16 @@ def wheel(tmp_path_factory):
 def python(wheel):
     "An environment with the wheel and its own requirements alone, at the lock's versions; kept between runs while lock and requirements stay."
     folder = ROOT / ".venv-wheel"
-    made_from = hashlib.sha256(LOCK.read_bytes() + (ROOT / "settings.ini").read_bytes() + sys.version.encode()).hexdigest()
+    made_from = hashlib.sha256(
+        LOCK.read_bytes() + (ROOT / "settings.ini").read_bytes() + sys.version.encode()
+    ).hexdigest()
     stamp, inside = folder / "made-from", folder / "bin/python"
     fresh = not (stamp.exists() and stamp.read_text() == made_from)
-    if fresh: run(sys.executable, "-m", "venv", "--clear", folder)
+    if fresh:
+        run(sys.executable, "-m", "venv", "--clear", folder)
     pip = [inside, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--constraint", LOCK]
-    if fresh: run(*pip, wheel)
+    if fresh:
+        run(*pip, wheel)
     run(*pip, "--force-reinstall", "--no-deps", wheel)
     stamp.write_text(made_from)
     return inside
@@ -63,28 +79,56 @@ def imports(python, tmp_path_factory):
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     reports = []
     for _ in range(3):
-        reports.append(json.loads(run(python, "-I", "-c", IMPORT_ALL, *MODULES, cwd=tmp_path_factory.mktemp("elsewhere"), env=env).splitlines()[-1]))
-        if reports[-1]["seconds"] < 2: break
+        reports.append(
+            json.loads(
+                run(
+                    python, "-I", "-c", IMPORT_ALL, *MODULES, cwd=tmp_path_factory.mktemp("elsewhere"), env=env
+                ).splitlines()[-1]
+            )
+        )
+        if reports[-1]["seconds"] < 2:
+            break
     return min(reports, key=lambda r: r["seconds"])
 
 
 def test_the_wheel_carries_library_and_data_and_nothing_else(wheel):
     names = [n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n]
-    expected = [p for p in (ROOT / "pgp_nb").rglob("*") if p.is_file() and (p.suffix == ".py" or "data" in p.relative_to(ROOT).parts) and "__pycache__" not in p.parts]
+    expected = [
+        p
+        for p in (ROOT / "pgp_nb").rglob("*")
+        if p.is_file() and (p.suffix == ".py" or "data" in p.relative_to(ROOT).parts) and "__pycache__" not in p.parts
+    ]
     assert sorted(names) == sorted(p.relative_to(ROOT).as_posix() for p in expected)
 
 
 def test_the_wheel_asks_for_no_development_package(wheel):
     archive = zipfile.ZipFile(wheel)
     metadata = archive.read(next(n for n in archive.namelist() if n.endswith("METADATA"))).decode()
-    needed = {line.split()[1].split(">")[0].split("=")[0].split(";")[0].lower() for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line}
-    assert needed == {"torch", "numpy", "opencv-python-headless", "matplotlib", "safetensors", "pyyaml", "tqdm", "fastcore"}
+    needed = {
+        line.split()[1].split(">")[0].split("=")[0].split(";")[0].lower()
+        for line in metadata.splitlines()
+        if line.startswith("Requires-Dist") and "extra ==" not in line
+    }
+    assert needed == {
+        "torch",
+        "numpy",
+        "opencv-python-headless",
+        "matplotlib",
+        "safetensors",
+        "pyyaml",
+        "tqdm",
+        "fastcore",
+    }
     assert "License-Expression: Apache-2.0" in metadata or "License: Apache-2.0" in metadata
 
 
 def test_every_module_imports_from_the_wheel(imports):
     assert ".venv-wheel" in imports["file"]
-    failed = {name: imports[name] for name in MODULES if imports[name] != "imported" and imports[name].removeprefix("needs ") not in EXTRA_PACKAGES}
+    failed = {
+        name: imports[name]
+        for name in MODULES
+        if imports[name] != "imported" and imports[name].removeprefix("needs ") not in EXTRA_PACKAGES
+    }
     assert not failed, f"these modules do not import without development packages: {failed}"
 
 
@@ -94,11 +138,15 @@ def test_only_what_needs_an_extra_is_left_out(imports):
 
 def test_the_imports_are_quick_and_leave_pictures_alone(imports):
     assert imports["seconds"] < 3, f"importing every module took {imports['seconds']:.1f} s of processor time"
-    assert not imports["matplotlib"], "matplotlib.pyplot is imported with the library: import it inside the plotting functions"
+    assert not imports["matplotlib"], (
+        "matplotlib.pyplot is imported with the library: import it inside the plotting functions"
+    )
 
 
 def test_the_data_files_load_from_the_wheel(python, tmp_path):
-    files = sorted(p.relative_to(ROOT / "pgp_nb/data").as_posix() for p in (ROOT / "pgp_nb/data").rglob("*") if p.is_file())
+    files = sorted(
+        p.relative_to(ROOT / "pgp_nb/data").as_posix() for p in (ROOT / "pgp_nb/data").rglob("*") if p.is_file()
+    )
     code = """
 import io, sys
 from importlib.resources import files
@@ -115,20 +163,50 @@ for name in sys.argv[1:]:
 
 
 def test_the_version_is_the_one_in_the_settings(python, tmp_path):
-    version = next(line.split("=")[1].strip() for line in (ROOT / "settings.ini").read_text().splitlines() if line.startswith("version"))
-    assert run(python, "-I", "-c", "import pgp_nb, importlib.metadata as m; print(pgp_nb.__version__, m.version('pgp_nb'))", cwd=tmp_path).split() == [version, version]
+    version = next(
+        line.split("=")[1].strip()
+        for line in (ROOT / "settings.ini").read_text().splitlines()
+        if line.startswith("version")
+    )
+    assert run(
+        python,
+        "-I",
+        "-c",
+        "import pgp_nb, importlib.metadata as m; print(pgp_nb.__version__, m.version('pgp_nb'))",
+        cwd=tmp_path,
+    ).split() == [version, version]
 
 
 def test_training_runs_from_the_wheel_alone(python, tmp_path):
     "The preset is found in the package; no notebook, TensorBoard or test package is there to help."
     values = dict(iterations=4, bootstrap=1, warmup=1, validate_every=2, pairs="[16, 4, 4]")
     options = [word for k, v in values.items() for word in ("--set", f"{k}={v}")]
-    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PGP_DATA": str(tmp_path / "people"), "OMP_NUM_THREADS": "1"}
-    run(python, "-I", "-m", "pgp_nb.training", "--preset", "tiny", "--device", "cpu", "--run", tmp_path / "run", *options, cwd=tmp_path, env=env)
-    assert {"weights.safetensors", "metrics.json", "curve.jsonl"} <= {p.name for p in (tmp_path / "run").iterdir()} and not (tmp_path / "run/tensorboard").exists()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {
+        "PGP_DATA": str(tmp_path / "people"),
+        "OMP_NUM_THREADS": "1",
+    }
+    run(
+        python,
+        "-I",
+        "-m",
+        "pgp_nb.training",
+        "--preset",
+        "tiny",
+        "--device",
+        "cpu",
+        "--run",
+        tmp_path / "run",
+        *options,
+        cwd=tmp_path,
+        env=env,
+    )
+    assert {"weights.safetensors", "metrics.json", "curve.jsonl"} <= {
+        p.name for p in (tmp_path / "run").iterdir()
+    } and not (tmp_path / "run/tensorboard").exists()
     assert "semi" in run(python, "-I", "-m", "pgp_nb.training", "--presets", cwd=tmp_path).split()
 
 
 @pytest.mark.parametrize("minor", range(10, 14))
 def test_the_library_parses_as_every_supported_python(minor):
-    for path in sorted((ROOT / "pgp_nb").rglob("*.py")): ast.parse(path.read_text(encoding="utf-8"), path.name, feature_version=(3, minor))
+    for path in sorted((ROOT / "pgp_nb").rglob("*.py")):
+        ast.parse(path.read_text(encoding="utf-8"), path.name, feature_version=(3, minor))

@@ -1,4 +1,5 @@
 "The embedded data set: interruption, damage, full disks, process counts, real motion capture."
+
 import errno, multiprocessing, os, signal, subprocess, sys, threading, time, warnings
 from pathlib import Path
 import numpy as np
@@ -13,9 +14,18 @@ ARRAYS = ("images", "masks", "saliency", "parts", "joints_3d", "joints_2d", "bod
 SIZE, SHARDS = 32, 4
 N = SHARDS * P.PAIRS_PER_SHARD
 
-def load(root, n=N, workers=1, **kw): return P.load_people("train", n=n, size=SIZE, root=root, progress=False, workers=workers, **kw)
-def same(a, b): return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ARRAYS)
-def shards(root): return sorted(Path(root).rglob("[0-9]*.npz"))
+
+def load(root, n=N, workers=1, **kw):
+    return P.load_people("train", n=n, size=SIZE, root=root, progress=False, workers=workers, **kw)
+
+
+def same(a, b):
+    return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ARRAYS)
+
+
+def shards(root):
+    return sorted(Path(root).rglob("[0-9]*.npz"))
+
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
@@ -23,22 +33,31 @@ def reference(tmp_path_factory):
     root = tmp_path_factory.mktemp("reference")
     return load(root), root
 
+
 def test_number_of_processes_changes_nothing(reference, tmp_path):
     assert same(reference[0], load(tmp_path, workers=2))
-    for a, b in zip(shards(reference[1]), shards(tmp_path)): assert a.read_bytes() == b.read_bytes()
+    for a, b in zip(shards(reference[1]), shards(tmp_path)):
+        assert a.read_bytes() == b.read_bytes()
+
 
 def test_fewer_pairs_are_the_first_ones(reference):
     people, root = reference
     part = load(root, n=5)
     assert len(part) == 5 and all(np.array_equal(getattr(part, k), getattr(people, k)[:5]) for k in ARRAYS)
 
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_half_way_it_goes_on_and_gives_the_same(reference, tmp_path, how):
     code = f"from pgp_nb.people.people import load_people; load_people('train', n={3 * N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)"
-    heed_interrupts = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that starts the tests in the background ignores them
-    child = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
+    heed_interrupts = lambda: signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # a shell that starts the tests in the background ignores them
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
+    )
     deadline = time.time() + 120
-    while not shards(tmp_path) and child.poll() is None and time.time() < deadline: time.sleep(.02)
+    while not shards(tmp_path) and child.poll() is None and time.time() < deadline:
+        time.sleep(0.02)
     assert child.poll() is None, "it was over before it could be killed"
     os.killpg(child.pid, how)
     errors = child.communicate(timeout=60)[1].decode()
@@ -49,71 +68,99 @@ def test_killed_half_way_it_goes_on_and_gives_the_same(reference, tmp_path, how)
     assert len(again) == 3 * N and same(reference[0], again[:N]) and len(shards(tmp_path)) == 3 * SHARDS
     assert all(p.stat().st_mtime_ns == t for p, t in before.items()), "finished shards were made again"
 
-@pytest.mark.parametrize("damage", [lambda raw: raw[:len(raw) // 2], lambda raw: b"", lambda raw: raw[:300] + bytes([raw[300] ^ 1]) + raw[301:]])
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda raw: raw[: len(raw) // 2], lambda raw: b"", lambda raw: raw[:300] + bytes([raw[300] ^ 1]) + raw[301:]],
+)
 def test_damaged_shard_is_announced_and_made_again(reference, damage):
     people, root = reference
     path = shards(root)[1]
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
-    with pytest.warns(UserWarning, match=rf"{path.name} is damaged.*made again"): again = load(root)
+    with pytest.warns(UserWarning, match=rf"{path.name} is damaged.*made again"):
+        again = load(root)
     assert same(people, again) and path.read_bytes() == whole
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load(root)
 
+
 def test_full_disk_names_the_file_and_keeps_what_was_written(reference, tmp_path, monkeypatch):
     write, calls = Path.write_bytes, []
+
     def full_after_two(path, data):
         calls.append(path)
-        if len(calls) <= 2: return write(path, data)
+        if len(calls) <= 2:
+            return write(path, data)
         write(path, data[:100])
         raise OSError(errno.ENOSPC, "No space left on device")
+
     monkeypatch.setattr(Path, "write_bytes", full_after_two)
-    with pytest.raises(OSError, match=r"00002\.npz .*No space left on device.*PGP_DATA.*kept") as e: load(tmp_path)
+    with pytest.raises(OSError, match=r"00002\.npz .*No space left on device.*PGP_DATA.*kept") as e:
+        load(tmp_path)
     assert e.value.errno == errno.ENOSPC
     files = [p.name for p in tmp_path.rglob("*") if p.is_file()]
     assert sorted(files) == ["00000.npz", "00001.npz"]
     monkeypatch.undo()
     assert same(reference[0], load(tmp_path))
 
-def asked(code=None, **kw): return P.CachedPeople("train", 2 * P.PAIRS_PER_SHARD, 0, code=code or P.fingerprint(), **kw)
+
+def asked(code=None, **kw):
+    return P.CachedPeople("train", 2 * P.PAIRS_PER_SHARD, 0, code=code or P.fingerprint(), **kw)
+
 
 def test_error_in_a_worker_process_arrives_here(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"0000.\.npz .*belongs into the cache"): P.fill_cache(asked(), tmp_path / "file", SIZE, 2, False)
+    with pytest.raises(OSError, match=r"0000.\.npz .*belongs into the cache"):
+        P.fill_cache(asked(), tmp_path / "file", SIZE, 2, False)
     with pytest.raises(RuntimeError, match="pair .*: ValueError: .*broadcast"):
-        P.fill_cache(asked(filming=P.Filming(fill=(.5, .6, 7))), tmp_path / "bad", SIZE, 2, False)
-    with pytest.raises(RuntimeError, match="pgp_nb was changed.*call again"): P.fill_cache(asked("older"), tmp_path / "older", SIZE, 2, False)
+        P.fill_cache(asked(filming=P.Filming(fill=(0.5, 0.6, 7))), tmp_path / "bad", SIZE, 2, False)
+    with pytest.raises(RuntimeError, match="pgp_nb was changed.*call again"):
+        P.fill_cache(asked("older"), tmp_path / "older", SIZE, 2, False)
     assert not shards(tmp_path)
+
 
 def test_dead_worker_says_what_to_do(tmp_path):
     done = threading.Event()
+
     def doom():
         while not done.is_set():
-            for worker in multiprocessing.active_children(): worker.kill()
-            time.sleep(.01)
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            time.sleep(0.01)
+
     killer = threading.Thread(target=doom)
     killer.start()
     try:
-        with pytest.raises(RuntimeError, match="worker process died.*call again"): load(tmp_path, workers=2)
-    finally: done.set(); killer.join()
+        with pytest.raises(RuntimeError, match="worker process died.*call again"):
+            load(tmp_path, workers=2)
+    finally:
+        done.set()
+        killer.join()
     assert len(load(tmp_path, n=2)) == 2
+
 
 def test_scripts_need_no_guard(reference, tmp_path):
     "Worker processes do not run the script again."
-    (tmp_path / "script.py").write_text(f"from pgp_nb.people.people import load_people\nprint('once')\n"
-                                        f"load_people('train', n={N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)\n")
+    (tmp_path / "script.py").write_text(
+        f"from pgp_nb.people.people import load_people\nprint('once')\n"
+        f"load_people('train', n={N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)\n"
+    )
     done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout == "once\n", done.stderr
     assert same(reference[0], load(tmp_path))
 
+
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     code = f"from pgp_nb.people.people import load_people; load_people('train', n={50 * N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)"
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    while not shards(tmp_path) and child.poll() is None: time.sleep(.02)
+    while not shards(tmp_path) and child.poll() is None:
+        time.sleep(0.02)
     child.kill()
     child.communicate(timeout=20)  # its output ends when the last process that inherited it does
     assert child.returncode == -signal.SIGKILL and len(shards(tmp_path)) < 50 * SHARDS
+
 
 def test_more_pairs_reuse_whole_shards_and_fewer_read_only_what_they_need(tmp_path):
     load(tmp_path, n=20)
@@ -127,34 +174,50 @@ def test_more_pairs_reuse_whole_shards_and_fewer_read_only_what_they_need(tmp_pa
     manifest = read_manifest(shards(tmp_path)[0].parent)
     assert manifest["number"] == 48, "a smaller request forgets what is there"
 
+
 def test_the_cache_is_a_prepared_folder(reference):
     people, root = reference
     samples = read_samples(shards(root)[0].parent)
-    for k in ("images", "parts", "joints_3d", "joints_2d"): assert np.array_equal(getattr(samples, k), getattr(people, k))
+    for k in ("images", "parts", "joints_3d", "joints_2d"):
+        assert np.array_equal(getattr(samples, k), getattr(people, k))
     assert np.array_equal(samples.saliency, people.masks * np.uint8(255))
+
 
 def test_two_processes_may_fill_one_cache(reference, tmp_path):
     code = f"import sys; from pgp_nb.people.people import load_people; load_people('train', n=int(sys.argv[1]), size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=1)"
-    children = [subprocess.Popen([sys.executable, "-c", code, str(n)], stderr=subprocess.PIPE, text=True) for n in (N, 20)]
-    for child in children: assert not child.communicate(timeout=120)[1] and child.returncode == 0
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, str(n)], stderr=subprocess.PIPE, text=True) for n in (N, 20)
+    ]
+    for child in children:
+        assert not child.communicate(timeout=120)[1] and child.returncode == 0
     assert same(reference[0], load(tmp_path))
+
 
 def test_bad_requests(tmp_path):
     (tmp_path / "file").write_text("")
-    for bad, error, says in ((dict(split="dev"), ValueError, "choose one of train, val, test"), (dict(n=0), ValueError, "at least 1"),
-                             (dict(size=(64, 64)), ValueError, "side of the square"), (dict(saliency_quality=7), ValueError, "between 0 and 1"),
-                             (dict(root=tmp_path / "file"), NotADirectoryError, "must be a folder")):
-        with pytest.raises(error, match=says): P.load_people(**dict(split="train", n=1, size=16, root=tmp_path, progress=False, workers=1) | bad)
-    with pytest.raises(TypeError, match="people.pair"): load(tmp_path, n=1)[0]
+    for bad, error, says in (
+        (dict(split="dev"), ValueError, "choose one of train, val, test"),
+        (dict(n=0), ValueError, "at least 1"),
+        (dict(size=(64, 64)), ValueError, "side of the square"),
+        (dict(saliency_quality=7), ValueError, "between 0 and 1"),
+        (dict(root=tmp_path / "file"), NotADirectoryError, "must be a folder"),
+    ):
+        with pytest.raises(error, match=says):
+            P.load_people(**dict(split="train", n=1, size=16, root=tmp_path, progress=False, workers=1) | bad)
+    with pytest.raises(TypeError, match="people.pair"):
+        load(tmp_path, n=1)[0]
+
 
 def test_old_temporary_files_are_swept(reference):
     folder = shards(reference[1])[0].parent
     old, new = folder / ".00009.1.tmp.npz", folder / ".00009.2.tmp.npz"
-    for p in (old, new): p.write_text("half")
+    for p in (old, new):
+        p.write_text("half")
     os.utime(old, (0, 0))
     load(reference[1])
     assert not old.exists() and new.exists()
     new.unlink()
+
 
 def test_splits_and_seeds_differ(reference, tmp_path):
     people = reference[0]
@@ -163,24 +226,33 @@ def test_splits_and_seeds_differ(reference, tmp_path):
     assert not any(np.array_equal(people.images[i], test.images[i]) for i in range(16))
     assert not np.array_equal(people.images[:16], load(tmp_path, n=16, seed=1).images)
 
+
 def test_truth_fits_the_pictures(reference):
     people = reference[0]
     q = people.joints_2d
-    assert np.allclose(project(torch.as_tensor(people.joints_3d), SIZE).numpy(), q, atol=.01)
+    assert np.allclose(project(torch.as_tensor(people.joints_3d), SIZE).numpy(), q, atol=0.01)
     assert (q > 0).all() and (q < SIZE).all()
     assert (people.masks == (people.parts != BACKGROUND)).all()
-    assert people.masks[:, :, 0].mean() + people.masks[:, :, -1].mean() < .01, "people are cut off"
+    assert people.masks[:, :, 0].mean() + people.masks[:, :, -1].mean() < 0.01, "people are cut off"
     x, y = np.floor(q).astype(int).transpose(3, 0, 1, 2)
-    i, t = np.ogrid[:len(q), :2]
-    near = np.stack([people.masks[i[..., None], t[..., None], np.clip(y + dy, 0, SIZE - 1), np.clip(x + dx, 0, SIZE - 1)] for dy in (-1, 0, 1) for dx in (-1, 0, 1)]).any(0)
-    assert near.mean() > .97, "joints lie beside the person"
+    i, t = np.ogrid[: len(q), :2]
+    near = np.stack(
+        [
+            people.masks[i[..., None], t[..., None], np.clip(y + dy, 0, SIZE - 1), np.clip(x + dx, 0, SIZE - 1)]
+            for dy in (-1, 0, 1)
+            for dx in (-1, 0, 1)
+        ]
+    ).any(0)
+    assert near.mean() > 0.97, "joints lie beside the person"
     assert P.displacement(q[:, 0], q[:, 1]).mean() > 1
+
 
 def test_frames_of_a_pair_have_different_backgrounds(reference):
     both = ~reference[0].masks.any(1)
     a, b = reference[0].images[:, 0].astype(int), reference[0].images[:, 1].astype(int)
     change = np.array([np.abs(x - y)[m].mean() for x, y, m in zip(a, b, both)])
     assert change.min() > 2, "a background stood still"
+
 
 def test_saliency_quality_needs_no_new_pictures(reference):
     people, root = reference
@@ -189,15 +261,18 @@ def test_saliency_quality_needs_no_new_pictures(reference):
     assert (perfect.saliency == perfect.masks * np.uint8(255)).all() and (perfect.images == people.images).all()
     assert [p.stat().st_mtime_ns for p in shards(root)] == times
     overlap = ((people.saliency > 127) & people.masks).sum() / ((people.saliency > 127) | people.masks).sum()
-    assert .5 < overlap < .95
+    assert 0.5 < overlap < 0.95
+
 
 @pytest.mark.parametrize("follow", [False, True])
 def test_real_motion_capture_can_be_filmed(follow):
     samples = Path(os.environ.get("PGP_SAMPLES", "")) / "cmu" / "cmu_joints.npz"
-    if not os.environ.get("PGP_SAMPLES") or not samples.exists(): pytest.skip("PGP_SAMPLES is not set to the folder of sample data")
-    with np.load(samples) as z: clip = z["dmgnn_train_soccer_1"][:24:6]
+    if not os.environ.get("PGP_SAMPLES") or not samples.exists():
+        pytest.skip("PGP_SAMPLES is not set to the folder of sample data")
+    with np.load(samples) as z:
+        clip = z["dmgnn_train_soccer_1"][:24:6]
     film = P.render_motion(clip, size=48, seed=1, follow=follow)
     assert film.images.shape == (4, 48, 48, 3) and film.masks.any((1, 2)).all()
     assert (film.joints_2d > 0).all() and (film.joints_2d < 48).all()
     bones = np.linalg.norm(film.joints_3d[:, 2] - film.joints_3d[:, 3], axis=-1)
-    assert np.allclose(bones, bones[0], atol=.5)
+    assert np.allclose(bones, bones[0], atol=0.5)

@@ -1,4 +1,5 @@
 "The command line and the notebook that prepare data sets."
+
 import io, json, subprocess, sys
 from dataclasses import fields
 from pathlib import Path
@@ -39,7 +40,10 @@ def lsp(tmp_path_factory):
     return folder
 
 
-def command(*args): return subprocess.run([sys.executable, "-m", "pgp_nb.datasets.prepare", *map(str, args)], capture_output=True, text=True, timeout=200)
+def command(*args):
+    return subprocess.run(
+        [sys.executable, "-m", "pgp_nb.datasets.prepare", *map(str, args)], capture_output=True, text=True, timeout=200
+    )
 
 
 def test_command_line_from_files_to_samples_with_two_processes(lsp, tmp_path, capsys):
@@ -49,13 +53,22 @@ def test_command_line_from_files_to_samples_with_two_processes(lsp, tmp_path, ca
     samples = S.read_samples(tmp_path / "out")
     assert samples.name.tolist() == [f"lsp_dataset/im000{i}" for i in (1, 2, 3, 5, 6)] and samples.size == 48
     assert samples.known_2d.sum(-1).tolist() == [[14, 14]] * 5
-    assert P.main(["lsp", "--root", str(lsp), "--out", str(tmp_path / "out"), "--size", "48", "--no-saliency", "--quiet"]) == 0
+    assert (
+        P.main(["lsp", "--root", str(lsp), "--out", str(tmp_path / "out"), "--size", "48", "--no-saliency", "--quiet"])
+        == 0
+    )
     said = capsys.readouterr()
     assert said.out == done.stdout and not said.err
 
 
-@pytest.mark.parametrize("args,message", [(["lsp", "--root", "{tmp}", "--out", "{tmp}/x"], "no joints.mat"), (["h36m"], "did you mean human36m?"),
-                                          (["lsp", "--root", "{lsp}", "--out", "{lsp}/joints.mat", "--no-saliency", "--quiet"], "joints.mat")])
+@pytest.mark.parametrize(
+    "args,message",
+    [
+        (["lsp", "--root", "{tmp}", "--out", "{tmp}/x"], "no joints.mat"),
+        (["h36m"], "did you mean human36m?"),
+        (["lsp", "--root", "{lsp}", "--out", "{lsp}/joints.mat", "--no-saliency", "--quiet"], "joints.mat"),
+    ],
+)
 def test_mistakes_are_said_in_one_line(lsp, tmp_path, capsys, args, message):
     assert P.main([a.format(tmp=tmp_path, lsp=lsp) for a in args]) == 2
     said = capsys.readouterr().err
@@ -69,19 +82,52 @@ def test_every_data_set_has_a_loader_whose_options_are_explained(dataset):
     example = P.find_source(dataset).example.split()
     assert parser.parse_args(example).out and " ".join(example[:2]) in help
     kind = P.find_loader(dataset)
-    for f in fields(kind): assert ("--root" if f.name == P.place_of(kind) else f"--{f.name.replace('_', '-')}") in help
+    for f in fields(kind):
+        assert ("--root" if f.name == P.place_of(kind) else f"--{f.name.replace('_', '-')}") in help
     unexplained = [a.dest for a in parser._actions if not a.help or a.help.startswith(" (default")]
     assert not unexplained
 
 
 def papermill(tmp_path, *args):
     path = tmp_path / "prepare.ipynb"
-    done = subprocess.run([sys.executable, "-m", "papermill", "--log-level", "ERROR", "--no-progress-bar", "experiments/prepare.ipynb", str(path), *map(str, args)], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "papermill",
+            "--log-level",
+            "ERROR",
+            "--no-progress-bar",
+            "experiments/prepare.ipynb",
+            str(path),
+            *map(str, args),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     return done, json.loads(path.read_text()) if path.exists() else None
 
 
 def test_notebook_prepares_what_the_command_line_does(lsp, tmp_path):
-    done, notebook = papermill(tmp_path, "-p", "dataset", "lsp", "-p", "root", lsp, "-p", "out", tmp_path / "out", "-p", "size", "48", "-y", "{saliency: false, split: test}")
+    done, notebook = papermill(
+        tmp_path,
+        "-p",
+        "dataset",
+        "lsp",
+        "-p",
+        "root",
+        lsp,
+        "-p",
+        "out",
+        tmp_path / "out",
+        "-p",
+        "size",
+        "48",
+        "-y",
+        "{saliency: false, split: test}",
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert S.read_samples(tmp_path / "out").name.tolist() == ["lsp_dataset/im0005", "lsp_dataset/im0006"]
     text = "".join("".join(o.get("text", "")) for c in notebook["cells"] for o in c.get("outputs", []))
@@ -89,13 +135,24 @@ def test_notebook_prepares_what_the_command_line_does(lsp, tmp_path):
 
 
 def test_notebook_refuses_unknown_names_before_any_work(lsp, tmp_path):
-    done, _ = papermill(tmp_path, "-p", "dataset", "lsp", "-p", "root", lsp, "-p", "out", tmp_path / "out", "-p", "splitt", "test")
+    done, _ = papermill(
+        tmp_path, "-p", "dataset", "lsp", "-p", "root", lsp, "-p", "out", tmp_path / "out", "-p", "splitt", "test"
+    )
     assert done.returncode != 0 and "did you mean split" in done.stderr and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("options,message", [({"workers": "many"}, "workers: expected int"), ({"least": 2.5}, "least: expected int"), ({"out": 3}, "out: expected str"), ({"size": 8}, "size 8")])
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        ({"workers": "many"}, "workers: expected int"),
+        ({"least": 2.5}, "least: expected int"),
+        ({"out": 3}, "out: expected str"),
+        ({"size": 8}, "size 8"),
+    ],
+)
 def test_ill_typed_options_are_refused_before_any_work(lsp, tmp_path, options, message):
-    with pytest.raises((TypeError, ValueError), match=message): P.run("lsp", {"root": str(lsp), "out": str(tmp_path / "out"), "quiet": True} | options)
+    with pytest.raises((TypeError, ValueError), match=message):
+        P.run("lsp", {"root": str(lsp), "out": str(tmp_path / "out"), "quiet": True} | options)
     assert not (tmp_path / "out").exists()
 
 
@@ -105,7 +162,10 @@ def test_a_damaged_joints_file_never_does_more_than_the_documented_error(tmp_pat
     "scipy's reader crashes the process on such files."
     path = tmp_path_factory.getbasetemp() / "joints.mat"
     raw = bytearray(MATLAB[data.draw(st.booleans())])
-    for _ in range(data.draw(st.integers(1, 5))): raw[data.draw(st.integers(0, min(len(raw), 400) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(raw[:data.draw(st.integers(0, len(raw)))] if data.draw(st.booleans()) else raw)
-    try: assert read_joints(path)[0].shape[1:] == (14, 2)
-    except ValueError as e: assert "joints.mat" in str(e)
+    for _ in range(data.draw(st.integers(1, 5))):
+        raw[data.draw(st.integers(0, min(len(raw), 400) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))] if data.draw(st.booleans()) else raw)
+    try:
+        assert read_joints(path)[0].shape[1:] == (14, 2)
+    except ValueError as e:
+        assert "joints.mat" in str(e)

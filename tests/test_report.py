@@ -1,4 +1,5 @@
 "The report notebook and what is kept of runs. Fabricated ones: every number below is made up, and none of it is a result."
+
 import importlib, json, math, re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -21,8 +22,19 @@ def fabricate(folder, name, seed=0, **metrics):
 
 
 def made_up(pa, **more):
-    return {"pa_mpjpe": pa, "pa_mpjpe_ci": [pa - 2, pa + 3], "pa_mpjpe_oracle_facing": pa - 5, "mpjpe": 2*pa, "n_mpjpe": 1.9*pa, "pck_3d": 0.5, "auc_3d": 0.25, "facing_error": 0.125,
-            "pck_2d": 0.75, "iterations": 100, "seconds": 12.5} | more
+    return {
+        "pa_mpjpe": pa,
+        "pa_mpjpe_ci": [pa - 2, pa + 3],
+        "pa_mpjpe_oracle_facing": pa - 5,
+        "mpjpe": 2 * pa,
+        "n_mpjpe": 1.9 * pa,
+        "pck_3d": 0.5,
+        "auc_3d": 0.25,
+        "facing_error": 0.125,
+        "pck_2d": 0.75,
+        "iterations": 100,
+        "seconds": 12.5,
+    } | more
 
 
 TRAINED = "{stages: {iterations: 10, terms: {image_u: 1.0, supervised: {share: 0.1}}}, network: {size: 96}}"
@@ -35,18 +47,26 @@ def tool(name, monkeypatch):
 
 
 def papermill(output, *parameters):
-    return subprocess.run([sys.executable, "-m", "papermill", str(NOTEBOOK), str(output), *parameters], capture_output=True, text=True, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-m", "papermill", str(NOTEBOOK), str(output), *parameters],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
 
 
 def built(tmp_path, runs, **parameters):
     "The report of runs, made in this process: the notebook's cells one after the other."
     import matplotlib
+
     matplotlib.use("agg")
     space = {"__name__": "report"}
     for cell in nbformat.read(NOTEBOOK, 4).cells:
-        if cell.cell_type != "code": continue
+        if cell.cell_type != "code":
+            continue
         exec(compile(cell.source, "report", "exec"), space)
-        if "parameters" in cell.metadata.get("tags", []): space |= {"runs": runs, "out": str(tmp_path / "report"), **parameters}
+        if "parameters" in cell.metadata.get("tags", []):
+            space |= {"runs": runs, "out": str(tmp_path / "report"), **parameters}
     return (tmp_path / "report/report.md").read_text(encoding="utf-8")
 
 
@@ -60,11 +80,42 @@ def row(text, start):
 def many(tmp_path_factory):
     "Runs of every kind; `unsup` from three seeds."
     folder = tmp_path_factory.mktemp("runs")
-    for seed, pa in enumerate((60., 62., 64.)):
-        fabricate(folder, "unsup", seed, **made_up(pa, f1_fg_bg=0.9, f1_parts_coarse_bg=0.6, f1_fg_bg_puppet=0.8, f1_parts_coarse_bg_puppet=0.5, f1_parts=0.4, mean_pose=made_up(120.), nearest_pose=made_up(50.),
-                                              synthesis={"pose transfer": {"decoder": {"l1": 0.25, "l1_ci": [0.125, 0.375], "ssim": 0.5}}}, photographs={"lsp": {"limb_pck_2d": 0.5, "limb_pck_2d_mean_pose": 0.125, "photographs": 10}, "without joints": {"f1_fg": 0.5}}, flip_test=made_up(58.)))
-    for name, pa in {"multi-view": 55., "weakly": 45., "semi": 40., "only-3d": 50., "without-tfk": 93., "without-qz": 124., "without-msal": 155., "fig4-semi-1": 58.,
-                     "fig4-only-3d-1": 100., "fig4-only-3d-10": 80., "mine": 77.}.items(): fabricate(folder, name, **made_up(pa))
+    for seed, pa in enumerate((60.0, 62.0, 64.0)):
+        fabricate(
+            folder,
+            "unsup",
+            seed,
+            **made_up(
+                pa,
+                f1_fg_bg=0.9,
+                f1_parts_coarse_bg=0.6,
+                f1_fg_bg_puppet=0.8,
+                f1_parts_coarse_bg_puppet=0.5,
+                f1_parts=0.4,
+                mean_pose=made_up(120.0),
+                nearest_pose=made_up(50.0),
+                synthesis={"pose transfer": {"decoder": {"l1": 0.25, "l1_ci": [0.125, 0.375], "ssim": 0.5}}},
+                photographs={
+                    "lsp": {"limb_pck_2d": 0.5, "limb_pck_2d_mean_pose": 0.125, "photographs": 10},
+                    "without joints": {"f1_fg": 0.5},
+                },
+                flip_test=made_up(58.0),
+            ),
+        )
+    for name, pa in {
+        "multi-view": 55.0,
+        "weakly": 45.0,
+        "semi": 40.0,
+        "only-3d": 50.0,
+        "without-tfk": 93.0,
+        "without-qz": 124.0,
+        "without-msal": 155.0,
+        "fig4-semi-1": 58.0,
+        "fig4-only-3d-1": 100.0,
+        "fig4-only-3d-10": 80.0,
+        "mine": 77.0,
+    }.items():
+        fabricate(folder, name, **made_up(pa))
     return folder
 
 
@@ -78,8 +129,15 @@ def whole(many, tmp_path_factory):
 
 def test_papermill_writes_report_and_figures(whole):
     report = whole / "report"
-    assert {p.name for p in report.iterdir()} == {"report.md", "report.html", "supervision.png", "ablations.png", "fig4.png"}
-    for picture in report.glob("*.png"): assert picture.read_bytes().startswith(b"\x89PNG")
+    assert {p.name for p in report.iterdir()} == {
+        "report.md",
+        "report.html",
+        "supervision.png",
+        "ablations.png",
+        "fig4.png",
+    }
+    for picture in report.glob("*.png"):
+        assert picture.read_bytes().startswith(b"\x89PNG")
     page = (report / "report.html").read_text(encoding="utf-8")
     assert page.count("<table>") >= 6 and page.count("<img") == 3 and "<title>Results</title>" in page
     assert set(re.findall(r'src="([^"]+)"', page)) == {"supervision.png", "ablations.png", "fig4.png"}
@@ -91,22 +149,42 @@ def test_table_2_holds_ours_beside_theirs(whole):
     assert row(text, "**PGP (unsup)**")[2:] == ["99.2", "62.0 ± 2.0 [60.0, 65.0]", "57.0 ± 2.0", "0.125 ± 0.000", "3"]
     assert row(text, "**PGP (weakly-sup)**")[2:4] == ["62.4", "45.0 [43.0, 48.0]"]
     assert row(text, "Martinez")[2:] == ["52.1", "", "", "", ""]
-    assert row(text, "*mean pose of D_z*")[3] == "120.0 ± 0.0 [118.0, 123.0]" and row(text, "*nearest pose of D_z*")[3].startswith("50.0")
-    assert row(text, "*Encoder(Only-3D-sup)*")[3] == "50.0 [48.0, 53.0]" and row(text, "*mean pose of D_z*")[-1] == row(text, "*nearest pose of D_z*")[-1] == "3"
+    assert row(text, "*mean pose of D_z*")[3] == "120.0 ± 0.0 [118.0, 123.0]" and row(text, "*nearest pose of D_z*")[
+        3
+    ].startswith("50.0")
+    assert (
+        row(text, "*Encoder(Only-3D-sup)*")[3] == "50.0 [48.0, 53.0]"
+        and row(text, "*mean pose of D_z*")[-1] == row(text, "*nearest pose of D_z*")[-1] == "3"
+    )
 
 
 def test_ablations_are_multiples_of_the_full_model(whole):
     text = (whole / "report/report.md").read_text(encoding="utf-8")
     assert row(text, "without T_fk∘T_c")[1:7] == ["126.8", "1.28", "51.7", "93.0 [91.0, 96.0]", "1.50", "0.500"]
-    assert row(text, "without q_z")[2] == "1.80" and row(text, "without q_z")[5] == "2.00" and row(text, "without m_sal")[2::3][:2] == ["1.91", "2.50"]
+    assert (
+        row(text, "without q_z")[2] == "1.80"
+        and row(text, "without q_z")[5] == "2.00"
+        and row(text, "without m_sal")[2::3][:2] == ["1.91", "2.50"]
+    )
 
 
 def test_the_curve_and_the_segmentation(whole):
     text = (whole / "report/report.md").read_text(encoding="utf-8")
-    assert row(text, "10 ")[1:] == ["40.0 [38.0, 43.0]", "80.0 [78.0, 83.0]"] and row(text, "100 ")[1:] == ["–", "50.0 [48.0, 53.0]"] and row(text, "0 ")[1].startswith("62.0")
-    table_5 = text[text.index("## Table 5"):]
-    assert row(table_5, "**PGP (unsup)**")[2:] == ["0.78", "0.47", "0.900 ± 0.000", "0.600 ± 0.000", "0.800 ± 0.000", "0.500 ± 0.000"]
-    assert row(table_5, "**PGP (weakly-sup)**")[4:] == ["–"]*4 and row(text, "mine")[3].startswith("77.0")
+    assert (
+        row(text, "10 ")[1:] == ["40.0 [38.0, 43.0]", "80.0 [78.0, 83.0]"]
+        and row(text, "100 ")[1:] == ["–", "50.0 [48.0, 53.0]"]
+        and row(text, "0 ")[1].startswith("62.0")
+    )
+    table_5 = text[text.index("## Table 5") :]
+    assert row(table_5, "**PGP (unsup)**")[2:] == [
+        "0.78",
+        "0.47",
+        "0.900 ± 0.000",
+        "0.600 ± 0.000",
+        "0.800 ± 0.000",
+        "0.500 ± 0.000",
+    ]
+    assert row(table_5, "**PGP (weakly-sup)**")[4:] == ["–"] * 4 and row(text, "mine")[3].startswith("77.0")
 
 
 def test_synthesis_is_shown_where_it_was_measured(whole):
@@ -116,36 +194,38 @@ def test_synthesis_is_shown_where_it_was_measured(whole):
 
 def test_photographs_are_shown_where_they_were_measured(whole):
     text = (whole / "report/report.md").read_text(encoding="utf-8")
-    section = text[text.index("## Photographs"):]
+    section = text[text.index("## Photographs") :]
     assert row(section, "unsup") == ["unsup", "lsp", "0.500", "–", "0.125", "10"] and "without joints" not in section
 
 
 def test_longer_runs_are_shown_with_flip_test_and_synthesis(tmp_path):
     painted = {"pose transfer": {"decoder": {"l1": 0.25, "ssim": 0.5}}}
-    fabricate(tmp_path / "runs", "lite-128-decoder", **made_up(60., synthesis=painted, flip_test=made_up(58.)))
+    fabricate(tmp_path / "runs", "lite-128-decoder", **made_up(60.0, synthesis=painted, flip_test=made_up(58.0)))
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert row(text, "*with flip test*")[3].startswith("58.0") and text.count("*with flip test*") == 1
     assert "Run `lite-128-decoder`" in text and row(text, "pose transfer")[2:] == ["0.250", "0.500"]
 
 
 def test_a_decoder_that_was_never_trained_has_no_parts(tmp_path):
-    fabricate(tmp_path / "runs", "painted", **made_up(60., f1_parts=0.02, f1_parts_puppet=0.4))
-    (tmp_path / "runs/painted-s0/config.yaml").write_text("{stages: {iterations: 10, bootstrap: 10, terms: {paint: 1.0, image_u: 1.0}}}")
+    fabricate(tmp_path / "runs", "painted", **made_up(60.0, f1_parts=0.02, f1_parts_puppet=0.4))
+    (tmp_path / "runs/painted-s0/config.yaml").write_text(
+        "{stages: {iterations: 10, bootstrap: 10, terms: {paint: 1.0, image_u: 1.0}}}"
+    )
     text = built(tmp_path, [str(tmp_path / "runs")])
-    section = text[text.index("## Segmentation without background"):]
+    section = text[text.index("## Segmentation without background") :]
     assert row(section, "painted")[1:4] == ["–"] * 3 and "0.400" in row(section, "painted")
 
 
 def test_a_run_of_another_version_is_named_and_left_out(tmp_path):
-    fabricate(tmp_path / "runs", "unsup", **made_up(60.))
-    fabricate(tmp_path / "runs", "older", **made_up(50.))
+    fabricate(tmp_path / "runs", "unsup", **made_up(60.0))
+    fabricate(tmp_path / "runs", "older", **made_up(50.0))
     (tmp_path / "runs/older-s0/config.yaml").write_text("{iterations: 10, weights: {paint: 1.0}}")
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert "older-s0" in text and "another version of this library" in text
 
 
 def test_what_is_missing_is_a_dash_and_said(tmp_path):
-    fabricate(tmp_path / "runs", "unsup", pa_mpjpe=70., facing_error=None)
+    fabricate(tmp_path / "runs", "unsup", pa_mpjpe=70.0, facing_error=None)
     fabricate(tmp_path / "runs", "weakly", pa_mpjpe=None)
     fabricate(tmp_path / "runs", "semi", pa_mpjpe="seventy")
     (tmp_path / "runs/only-3d-s0").mkdir()
@@ -153,52 +233,80 @@ def test_what_is_missing_is_a_dash_and_said(tmp_path):
     (tmp_path / "runs/notes").mkdir()
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert row(text, "**PGP (unsup)**")[3:] == ["70.0", "–", "–", "1"]
-    for method in ("**PGP (weakly-sup)**", "**PGP (semi-sup)**", "*Encoder(Only-3D-sup)*", "**PGP (multi-view-sup)**", "*mean pose of D_z*"): assert row(text, method)[3:] == ["–"]*4
-    assert row(text, "without T_fk∘T_c")[4:] == ["–"]*4 and "No run of its own" in text
-    said = text[text.index("## What is missing"):]
+    for method in (
+        "**PGP (weakly-sup)**",
+        "**PGP (semi-sup)**",
+        "*Encoder(Only-3D-sup)*",
+        "**PGP (multi-view-sup)**",
+        "*mean pose of D_z*",
+    ):
+        assert row(text, method)[3:] == ["–"] * 4
+    assert row(text, "without T_fk∘T_c")[4:] == ["–"] * 4 and "No run of its own" in text
+    said = text[text.index("## What is missing") :]
     assert "`only-3d-s0/metrics.json` cannot be read" in said and "`semi-s0/metrics.json` pa_mpjpe is 'seventy'" in said
-    assert "Novel synthesis is not measured" in said and "## Novel synthesis" not in text and "Photographs are not measured" in said and "## Photographs" not in text
-    assert "Not run: multi-view, semi, only-3d, without-tfk" in said and "Fewer than three seeds: unsup (1), weakly (1)" in said
+    assert (
+        "Novel synthesis is not measured" in said
+        and "## Novel synthesis" not in text
+        and "Photographs are not measured" in said
+        and "## Photographs" not in text
+    )
+    assert (
+        "Not run: multi-view, semi, only-3d, without-tfk" in said
+        and "Fewer than three seeds: unsup (1), weakly (1)" in said
+    )
 
 
 def test_kept_rows_and_folders_give_the_same_report(many, tmp_path, monkeypatch):
     collect = tool("collect", monkeypatch)
     runs, table = tmp_path / "runs", tmp_path / "results.csv"
     shutil.copytree(many, runs)
-    for run in runs.iterdir(): (run / "config.yaml").write_text(TRAINED)
+    for run in runs.iterdir():
+        (run / "config.yaml").write_text(TRAINED)
     collect.collect(sorted(runs.iterdir()), kept=tmp_path)
     assert built(tmp_path / "a", str(table)) == built(tmp_path / "b", str(runs))
-    with pytest.raises(ValueError, match="occurs in two of the folders"): built(tmp_path, [str(runs), str(table)])
+    with pytest.raises(ValueError, match="occurs in two of the folders"):
+        built(tmp_path, [str(runs), str(table)])
 
 
 def test_runs_of_several_folders(tmp_path):
-    fabricate(tmp_path / "a", "unsup", 0, **made_up(60.))
-    fabricate(tmp_path / "b", "unsup", 1, **made_up(70.))
+    fabricate(tmp_path / "a", "unsup", 0, **made_up(60.0))
+    fabricate(tmp_path / "b", "unsup", 1, **made_up(70.0))
     text = built(tmp_path, [str(tmp_path / "a"), str(tmp_path / "b")])
     assert row(text, "**PGP (unsup)**")[3] == f"65.0 ± {math.sqrt(50):.1f} [63.0, 68.0]"
-    fabricate(tmp_path / "b", "unsup", 0, **made_up(70.))
-    with pytest.raises(ValueError, match="unsup-s0 occurs in two of the folders"): built(tmp_path, [str(tmp_path / "a"), str(tmp_path / "b")])
+    fabricate(tmp_path / "b", "unsup", 0, **made_up(70.0))
+    with pytest.raises(ValueError, match="unsup-s0 occurs in two of the folders"):
+        built(tmp_path, [str(tmp_path / "a"), str(tmp_path / "b")])
 
 
-@pytest.mark.parametrize("parameters, error, words", [
-    (dict(runs=["no/such/folder"]), FileNotFoundError, "no folder no"), (dict(runs=[]), TypeError, "runs: expected"), (dict(runs=3), TypeError, "runs: expected"),
-    (dict(out=""), TypeError, "out: expected"), (dict(rums=["runs"]), TypeError, "did you mean runs"), (dict(seed=1), TypeError, "known are runs, out")])
+@pytest.mark.parametrize(
+    "parameters, error, words",
+    [
+        (dict(runs=["no/such/folder"]), FileNotFoundError, "no folder no"),
+        (dict(runs=[]), TypeError, "runs: expected"),
+        (dict(runs=3), TypeError, "runs: expected"),
+        (dict(out=""), TypeError, "out: expected"),
+        (dict(rums=["runs"]), TypeError, "did you mean runs"),
+        (dict(seed=1), TypeError, "known are runs, out"),
+    ],
+)
 def test_mistakes_are_named(tmp_path, parameters, error, words):
-    fabricate(tmp_path / "runs", "unsup", **made_up(60.))
-    with pytest.raises(error, match=words): built(tmp_path, parameters.pop("runs", str(tmp_path / "runs")), **parameters)
+    fabricate(tmp_path / "runs", "unsup", **made_up(60.0))
+    with pytest.raises(error, match=words):
+        built(tmp_path, parameters.pop("runs", str(tmp_path / "runs")), **parameters)
     assert not (tmp_path / "report").exists()
 
 
 def test_a_folder_without_runs_is_named(tmp_path):
     (tmp_path / "runs/demo").mkdir(parents=True)
-    with pytest.raises(FileNotFoundError, match="no run in"): built(tmp_path, str(tmp_path / "runs"))
+    with pytest.raises(FileNotFoundError, match="no run in"):
+        built(tmp_path, str(tmp_path / "runs"))
 
 
 @pytest.fixture
 def finished(tmp_path):
     "A finished run with every kind of number: intervals, nested ones, a whole one, one that was not measured."
     photographs = {"lsp": {"limb_pck_2d": 0.5, "photographs": 10}}
-    fabricate(tmp_path / "runs", "mine", **made_up(60.5, flip_test=made_up(58.), photographs=photographs))
+    fabricate(tmp_path / "runs", "mine", **made_up(60.5, flip_test=made_up(58.0), photographs=photographs))
     (tmp_path / "runs/mine-s0/config.yaml").write_text(TRAINED)
     return tmp_path / "runs/mine-s0"
 
@@ -218,27 +326,28 @@ def test_a_kept_row_holds_every_number(finished, tmp_path, monkeypatch):
 
 def test_a_run_that_is_kept_again_replaces_its_row(finished, tmp_path, monkeypatch):
     collect = tool("collect", monkeypatch)
-    fabricate(tmp_path / "runs", "yours", **made_up(70.))
+    fabricate(tmp_path / "runs", "yours", **made_up(70.0))
     (tmp_path / "runs/yours-s0/config.yaml").write_text(TRAINED)
     collect.collect([finished, tmp_path / "runs/yours-s0"], kept=tmp_path)
     before = collect.read_results(tmp_path / "results.csv")
-    (finished / "metrics.json").write_text(json.dumps(made_up(50.)))
+    (finished / "metrics.json").write_text(json.dumps(made_up(50.0)))
     collect.collect([finished], kept=tmp_path)
     after = collect.read_results(tmp_path / "results.csv")
     assert list(after) == ["mine-s0", "yours-s0"]
-    assert after["yours-s0"] == before["yours-s0"] and after["mine-s0"].metrics == made_up(50.)
+    assert after["yours-s0"] == before["yours-s0"] and after["mine-s0"].metrics == made_up(50.0)
 
 
 def test_nothing_is_kept_of_unfinished_runs(finished, tmp_path, monkeypatch):
     collect = tool("collect", monkeypatch)
     collect.collect([finished], kept=tmp_path)
     before = (tmp_path / "results.csv").read_bytes()
-    (finished / "metrics.json").write_text(json.dumps(made_up(50.)))
+    (finished / "metrics.json").write_text(json.dumps(made_up(50.0)))
     going = tmp_path / "runs/going-s0"
     going.mkdir()
 
     def refused(words, *runs, **options):
-        with pytest.raises(SystemExit, match=words): collect.collect(list(runs), kept=tmp_path, **options)
+        with pytest.raises(SystemExit, match=words):
+            collect.collect(list(runs), kept=tmp_path, **options)
 
     refused("going-s0 has no config.yaml; is the run finished", finished, going)
     (going / "config.yaml").write_text(TRAINED)
@@ -263,7 +372,8 @@ def test_a_configuration_is_looked_up_and_hashed_whatever_its_groups(monkeypatch
     collect = tool("collect", monkeypatch)
     flat = {"seed": 1, "network": {"size": 96}}
     grouped = {"runtime": {"seed": 1}, "network": {"backbone": {"size": 3}, "size": 96}}
-    for config in (flat, grouped): assert [collect.setting(config, name) for name in ("seed", "size")] == [1, 96]
+    for config in (flat, grouped):
+        assert [collect.setting(config, name) for name in ("seed", "size")] == [1, 96]
     assert collect.setting(flat, "share") is None and collect.setting(flat, "network") is None
     assert collect.config_hash(flat) == collect.config_hash(dict(reversed(flat.items())))
     assert collect.config_hash(flat) != collect.config_hash(flat | {"seed": 2})
@@ -274,14 +384,17 @@ def documents():
     for pattern in ("*.md", "nbs/**/*.ipynb", "experiments/*.ipynb", "experiments/*.md", "pgp_nb/data/weights/*.md"):
         for path in sorted(ROOT.glob(pattern)):
             text = path.read_text(encoding="utf-8")
-            if path.suffix == ".ipynb": text = markdown(nbformat.reads(text, 4).cells)
+            if path.suffix == ".ipynb":
+                text = markdown(nbformat.reads(text, 4).cells)
             yield path, text
 
 
-def markdown(cells): return "\n".join(c.source for c in cells if c.cell_type == "markdown")
+def markdown(cells):
+    return "\n".join(c.source for c in cells if c.cell_type == "markdown")
 
 
-def prose(cells): return re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", markdown(cells), flags=re.S)
+def prose(cells):
+    return re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", markdown(cells), flags=re.S)
 
 
 def test_every_run_that_a_document_names_has_a_row():
@@ -305,5 +418,7 @@ def test_no_chapter_tells_a_time_that_was_measured_by_hand():
     "How long something takes is printed by a cell, or stands in experiments/NOTES.md with its machine."
     chapters = sorted((ROOT / "nbs").glob("**/*.ipynb"))
     a_time = re.compile(r"(?<![\w.])\d[\d.,]*\s(?:ms|s|seconds?|min|minutes?|hours?)\b")
-    assert not [f"{path.name}: {time}" for path in chapters for time in a_time.findall(prose(nbformat.read(path, 4).cells))]
+    assert not [
+        f"{path.name}: {time}" for path in chapters for time in a_time.findall(prose(nbformat.read(path, 4).cells))
+    ]
     assert a_time.findall("It takes 1.9 s, and 20 minutes for the rest of 50 samples.") == ["1.9 s", "20 minutes"]

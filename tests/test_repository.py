@@ -1,4 +1,5 @@
 "The repository's own checks, and that they find what they are for."
+
 import importlib, inspect, json, re, subprocess, sys, typing
 from configparser import ConfigParser
 from pathlib import Path
@@ -17,7 +18,8 @@ from pgp_nb.losses import chosen_terms
 from pgp_nb.training import TERMS
 
 
-def cell(source="", outputs=(), kind="code"): return {"cell_type": kind, "source": source, "outputs": list(outputs), "metadata": {}}
+def cell(source="", outputs=(), kind="code"):
+    return {"cell_type": kind, "source": source, "outputs": list(outputs), "metadata": {}}
 
 
 def faults(*cells, **kwargs):
@@ -25,40 +27,55 @@ def faults(*cells, **kwargs):
     return check.notebook_faults({"cells": [cell("# Title\n\n> subtitle", kind="markdown"), *cells]}, **kwargs)
 
 
-def stream(text): return {"output_type": "stream", "name": "stdout", "text": text}
+def stream(text):
+    return {"output_type": "stream", "name": "stdout", "text": text}
 
 
-def display(**data): return {"output_type": "display_data", "data": {k.replace("_", "/"): v for k, v in data.items()}}
+def display(**data):
+    return {"output_type": "display_data", "data": {k.replace("_", "/"): v for k, v in data.items()}}
 
 
-@pytest.mark.parametrize("output, words", [
-    ({"output_type": "error", "ename": "ValueError", "evalue": "x"}, "ends in an error: ValueError"),
-    (stream("saved to /home/someone/run"), "shows the path /home/someone"),
-    (display(text_html="<a href='/tmp/x.png'>"), "shows the path /tmp/x.png"),
-    (stream("<Thing object at 0x7f2002ae4ae0>"), "memory address"),
-    (display(image_png="A" * 100_000), "a picture of 73.2 KB"),
-    (display(text_html=f"<img src='data:image/png;base64,{'A' * 100_000}'>"), "a picture of 73.2 KB"),
-])
+@pytest.mark.parametrize(
+    "output, words",
+    [
+        ({"output_type": "error", "ename": "ValueError", "evalue": "x"}, "ends in an error: ValueError"),
+        (stream("saved to /home/someone/run"), "shows the path /home/someone"),
+        (display(text_html="<a href='/tmp/x.png'>"), "shows the path /tmp/x.png"),
+        (stream("<Thing object at 0x7f2002ae4ae0>"), "memory address"),
+        (display(image_png="A" * 100_000), "a picture of 73.2 KB"),
+        (display(text_html=f"<img src='data:image/png;base64,{'A' * 100_000}'>"), "a picture of 73.2 KB"),
+    ],
+)
 def test_a_bad_output_is_found(output, words):
     found = faults(cell("show()", [output]))
     assert len(found) == 1 and words in found[0]
 
 
 def test_good_outputs_pass():
-    good = [stream("see https://example.org/home/page and runs/tmp/x\n"), display(image_png="A" * 40_000, text_plain="<Figure>")]
+    good = [
+        stream("see https://example.org/home/page and runs/tmp/x\n"),
+        display(image_png="A" * 40_000, text_plain="<Figure>"),
+    ]
     assert faults(cell("show()", good), cell("x = 1"), cell("text", kind="markdown")) == []
 
 
 def test_a_chapter_without_outputs_is_found():
     assert faults(cell("print(1)")) == ["has no outputs: execute it"]
     assert faults(cell("print(1)"), must_run=False) == []
-    assert faults(cell("print(1)", [stream("1\n")]), cell("print(2)")) == ["cell 2 prints but has no output: execute the notebook"]
+    assert faults(cell("print(1)", [stream("1\n")]), cell("print(2)")) == [
+        "cell 2 prints but has no output: execute the notebook"
+    ]
     assert faults(cell("print(1)", [stream("1\n")]), cell("#| slow\nprint(2)"), cell("def f():\n    print(3)")) == []
 
 
-@pytest.mark.parametrize("first, words", [
-    (cell("# Title\n\n> subtitle\n\nMore text", kind="markdown"), "holds more than title and subtitle"),
-    (cell("Some text", kind="markdown"), "is no title"), (cell("x = 1"), "is no title")])
+@pytest.mark.parametrize(
+    "first, words",
+    [
+        (cell("# Title\n\n> subtitle\n\nMore text", kind="markdown"), "holds more than title and subtitle"),
+        (cell("Some text", kind="markdown"), "is no title"),
+        (cell("x = 1"), "is no title"),
+    ],
+)
 def test_a_bad_title_is_found(first, words):
     found = check.notebook_faults({"cells": [first]})
     assert len(found) == 1 and words in found[0]
@@ -67,7 +84,14 @@ def test_a_bad_title_is_found(first, words):
 def test_an_import_beside_other_code_is_found():
     assert "cell 1 mixes an import" in faults(cell("import x\ny = x.f()"))[0]
     assert "cell 1 mixes an import" in faults(cell("def f():\n    import x\n    y = 1"))[0]
-    assert faults(cell("import x\nfrom y import z"), cell("#| export\nimport x\ny = 1"), cell("#| eval: false\nimport x\ny = 1")) == []
+    assert (
+        faults(
+            cell("import x\nfrom y import z"),
+            cell("#| export\nimport x\ny = 1"),
+            cell("#| eval: false\nimport x\ny = 1"),
+        )
+        == []
+    )
 
 
 def test_a_source_that_names_a_machine_is_found():
@@ -75,9 +99,12 @@ def test_a_source_that_names_a_machine_is_found():
 
 
 def test_differing_modules_are_found(tmp_path):
-    for folder, files in dict(old={"same": 1, "left": 1, "edited": 1}, new={"same": 1, "edited": 2, "extra": 1}).items():
+    for folder, files in dict(
+        old={"same": 1, "left": 1, "edited": 1}, new={"same": 1, "edited": 2, "extra": 1}
+    ).items():
         (tmp_path / folder).mkdir()
-        for name, value in files.items(): (tmp_path / folder / f"{name}.py").write_text(f"x = {value}\n")
+        for name, value in files.items():
+            (tmp_path / folder / f"{name}.py").write_text(f"x = {value}\n")
     found = check.compare_modules(tmp_path / "old", tmp_path / "new")
     assert [f.split()[0] for f in found] == ["pgp_nb/left.py", "pgp_nb/extra.py", "pgp_nb/edited.py"]
 
@@ -93,12 +120,21 @@ def test_unclean_notebook_is_found(tmp_path):
 
 def test_unknown_step_is_an_error():
     done = subprocess.run([sys.executable, ROOT / "tools/check.py", "libary"], capture_output=True, text=True)
-    assert done.returncode and "no step 'libary'; the steps are library, house, clean, links, executed, readme" in done.stderr
+    assert (
+        done.returncode
+        and "no step 'libary'; the steps are library, house, clean, style, links, executed, readme" in done.stderr
+    )
 
 
 def test_readme_keeps_text_and_results_and_hides_the_hidden():
-    notebook = {"cells": [cell("# T\n\n[a](01_a.ipynb) [b](https://b.org) [l](../LICENSE) ![p](images/p.png)", kind="markdown"), cell("#| hide\nsecret()"),
-                          cell("#| eval: true\nprint(1)", [stream("1\n")]), cell("f", [display(image_png="A", text_plain="<Figure>")])]}
+    notebook = {
+        "cells": [
+            cell("# T\n\n[a](01_a.ipynb) [b](https://b.org) [l](../LICENSE) ![p](images/p.png)", kind="markdown"),
+            cell("#| hide\nsecret()"),
+            cell("#| eval: true\nprint(1)", [stream("1\n")]),
+            cell("f", [display(image_png="A", text_plain="<Figure>")]),
+        ]
+    }
     text = readme.readme(notebook)
     assert "[a](nbs/01_a.ipynb) [b](https://b.org) [l](LICENSE) ![p](nbs/images/p.png)" in text
     assert "```python\nprint(1)\n```\n\n```text\n1\n```" in text
@@ -118,21 +154,31 @@ def test_links_that_lead_nowhere_are_found(tmp_path):
     notebook = lambda text: json.dumps({"cells": [cell(text, kind="markdown")]})
     (tmp_path / "nbs/a.ipynb").write_text(notebook("[there](engine/c.ipynb#part)"))
     (tmp_path / "nbs/engine/c.ipynb").write_text(notebook("[too deep](engine/c.ipynb) [up](../a.ipynb)"))
-    assert check.links(tmp_path) == ["nbs/engine/c.ipynb links to engine/c.ipynb, which is not there", "CONTRIBUTING.md links to nbs/b.ipynb, which is not there"]
+    assert check.links(tmp_path) == [
+        "nbs/engine/c.ipynb links to engine/c.ipynb, which is not there",
+        "CONTRIBUTING.md links to nbs/b.ipynb, which is not there",
+    ]
 
 
 def test_the_site_lists_every_chapter():
     def pages(contents):
         for entry in contents:
-            if isinstance(entry, dict) and "contents" in entry: yield from pages(entry["contents"])
-            else: yield entry["href"] if isinstance(entry, dict) else entry
+            if isinstance(entry, dict) and "contents" in entry:
+                yield from pages(entry["contents"])
+            else:
+                yield entry["href"] if isinstance(entry, dict) else entry
+
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     listed = list(pages(config["website"]["sidebar"]["contents"]))
-    chapters = [p.relative_to(ROOT / "nbs").with_name(plain(p.name)).as_posix() for p in sorted((ROOT / "nbs").rglob("*.ipynb")) if not p.name.startswith(".") and ".ipynb_checkpoints" not in p.parts]
+    chapters = [
+        p.relative_to(ROOT / "nbs").with_name(plain(p.name)).as_posix()
+        for p in sorted((ROOT / "nbs").rglob("*.ipynb"))
+        if not p.name.startswith(".") and ".ipynb_checkpoints" not in p.parts
+    ]
     assert sorted(listed) == sorted(chapters)
     road = [c for c in chapters if "/" not in c and c != "index.ipynb"]
     assert [p for p in listed if "/" not in p and p != "index.ipynb"] == road, "the sidebar has the road in its order"
-    assert listed[1:len(road) + 1] == road, "the road comes first"
+    assert listed[1 : len(road) + 1] == road, "the road comes first"
 
 
 def test_the_lock_names_versions_only():
@@ -141,7 +187,11 @@ def test_the_lock_names_versions_only():
     assert "torch==2.13.0" in pins
 
 
-MODULES = sorted(".".join(p.relative_to(ROOT / "pgp_nb").with_suffix("").parts) for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_") and p.name not in check.DOORS)
+MODULES = sorted(
+    ".".join(p.relative_to(ROOT / "pgp_nb").with_suffix("").parts)
+    for p in (ROOT / "pgp_nb").rglob("*.py")
+    if not p.stem.startswith("_") and p.name not in check.DOORS
+)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -151,9 +201,12 @@ def test_annotations_resolve(module):
     for name in loaded.__all__:
         thing = getattr(loaded, name)
         for function in [thing, *vars(thing).values()] if inspect.isclass(thing) else [thing]:
-            if not inspect.isfunction(function): continue
-            try: typing.get_type_hints(function)
-            except NameError as error: pytest.fail(f"annotation of pgp_nb.{module}.{function.__qualname__}: {error}", pytrace=False)
+            if not inspect.isfunction(function):
+                continue
+            try:
+                typing.get_type_hints(function)
+            except NameError as error:
+                pytest.fail(f"annotation of pgp_nb.{module}.{function.__qualname__}: {error}", pytrace=False)
 
 
 def small_house(folder, **modules):
@@ -166,12 +219,26 @@ def small_house(folder, **modules):
 
 
 def test_arrows_that_point_forward_or_hide_are_found(tmp_path):
-    assert small_house(tmp_path / "a", camera="from .conventions import JOINTS\nfrom .engine.files import write_text\n", engine__runs="from ..training import step\n") == []
-    forward, = small_house(tmp_path / "b", puppet="from .networks import Pose\n")
-    assert forward == "pgp_nb/puppet.py:2 imports networks, which stands later in reading order: move what both need into the earlier chapter"
-    hidden = small_house(tmp_path / "c", losses="def f():\n    from pgp_nb.networks import Pose\n", engine__runs="def f():\n    import pgp_nb.training\n")
+    assert (
+        small_house(
+            tmp_path / "a",
+            camera="from .conventions import JOINTS\nfrom .engine.files import write_text\n",
+            engine__runs="from ..training import step\n",
+        )
+        == []
+    )
+    (forward,) = small_house(tmp_path / "b", puppet="from .networks import Pose\n")
+    assert (
+        forward
+        == "pgp_nb/puppet.py:2 imports networks, which stands later in reading order: move what both need into the earlier chapter"
+    )
+    hidden = small_house(
+        tmp_path / "c",
+        losses="def f():\n    from pgp_nb.networks import Pose\n",
+        engine__runs="def f():\n    import pgp_nb.training\n",
+    )
     assert len(hidden) == 2 and all("inside a function" in fault for fault in hidden)
-    unplaced, = small_house(tmp_path / "d", attic="x = 1\n")
+    (unplaced,) = small_house(tmp_path / "d", attic="x = 1\n")
     assert "attic has no place in the reading order" in unplaced
     assert len(small_house(tmp_path / "e", engine__loading="from . import commands\n")) == 1
 
@@ -186,20 +253,27 @@ def test_the_house_keeps_its_rules():
 
 def test_the_package_offers_what_users_want_at_once_and_loads_it_on_first_use():
     code = "import time; start = time.perf_counter(); import pgp_nb, sys; assert 'torch' not in sys.modules; print(time.perf_counter() - start)"
-    seconds = min(float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(3))
+    seconds = min(
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    )
     assert seconds < 0.1
     import pgp_nb
     from pgp_nb.prediction import PGP
     from pgp_nb.puppet import Puppet
+
     assert (pgp_nb.PGP, pgp_nb.Puppet) == (PGP, Puppet) and {"PGP", "Puppet", "__version__"} <= set(dir(pgp_nb))
-    with pytest.raises(AttributeError, match="no attribute 'Puppets'"): pgp_nb.Puppets
+    with pytest.raises(AttributeError, match="no attribute 'Puppets'"):
+        pgp_nb.Puppets
 
 
 def test_every_study_and_every_stage_of_a_release_is_a_run():
     studies = read_studies(ROOT / "experiments/studies.yaml")
     configs = {name: study_config(name, studies) for name in studies}
-    for path in sorted((ROOT / "experiments/release").glob("*.yaml")): configs |= release_configs(read_release(path), Path("runs"), 0)
-    for cfg in configs.values(): chosen_terms(cfg, TERMS)
+    for path in sorted((ROOT / "experiments/release").glob("*.yaml")):
+        configs |= release_configs(read_release(path), Path("runs"), 0)
+    for cfg in configs.values():
+        chosen_terms(cfg, TERMS)
     known = {*configs, *(p.stem for p in PRESETS.glob("*.yaml"))}
     for name, cfg in configs.items():
         before = {Path(start).name.rpartition("-s")[0] for start in cfg.stages.start_from.split(" + ") if start}
@@ -212,7 +286,8 @@ def settings():
     return parser["DEFAULT"]
 
 
-def read_yaml(name): return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+def read_yaml(name):
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
 
 
 def setup_of(job):
@@ -221,12 +296,20 @@ def setup_of(job):
 
 
 def test_workflows_run_on_the_declared_pythons():
-    declared = subprocess.run([sys.executable, "setup.py", "--classifiers"], cwd=ROOT, capture_output=True, text=True, check=True)
+    declared = subprocess.run(
+        [sys.executable, "setup.py", "--classifiers"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     pythons = re.findall(r"Python :: (3\.\d+)", declared.stdout)
-    test, build = read_yaml(".github/workflows/test.yml")["jobs"]["test"], read_yaml(".github/workflows/site.yml")["jobs"]["build"]
+    test, build = (
+        read_yaml(".github/workflows/test.yml")["jobs"]["test"],
+        read_yaml(".github/workflows/site.yml")["jobs"]["build"],
+    )
     tried = test["strategy"]["matrix"]["python-version"]
     assert set(tried) <= set(pythons) and {settings()["min_python"], pythons[-1]} <= set(tried)
-    assert setup_of(test)["python-version"] == "${{ matrix.python-version }}" and setup_of(build)["python-version"] in pythons
+    assert (
+        setup_of(test)["python-version"] == "${{ matrix.python-version }}"
+        and setup_of(build)["python-version"] in pythons
+    )
     assert test["steps"][-1]["run"] == ".ci/run" and {"run": "make docs"} in build["steps"]
 
 
@@ -243,11 +326,18 @@ def test_issue_templates_are_forms(path):
     fields = form["body"]
     assert form["name"] and form["description"]
     assert {field["type"] for field in fields} <= {"input", "textarea", "dropdown"}
-    assert len({field["id"] for field in fields}) == len(fields) and all(field["attributes"]["label"] for field in fields)
+    assert len({field["id"] for field in fields}) == len(fields) and all(
+        field["attributes"]["label"] for field in fields
+    )
 
 
 def test_hooks_call_tools_that_are_there():
-    hooks = [hook for repo in read_yaml(".pre-commit-config.yaml")["repos"] if repo["repo"] == "local" for hook in repo["hooks"]]
+    hooks = [
+        hook
+        for repo in read_yaml(".pre-commit-config.yaml")["repos"]
+        if repo["repo"] == "local"
+        for hook in repo["hooks"]
+    ]
     for program, *arguments in (hook["entry"].split() for hook in hooks):
         assert (Path(sys.executable).parent / Path(program).name).exists(), f"{program} is not in the environment"
         assert all((ROOT / a).exists() for a in arguments if a[0] != "-")

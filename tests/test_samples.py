@@ -1,4 +1,5 @@
 "Samples and prepared folders: any content survives a round trip, damage is found, interruption and process counts change nothing."
+
 import os, signal, subprocess, sys, time
 
 import numpy as np
@@ -12,7 +13,8 @@ SIZE, PAIRS = 32, 48
 LOADER = EmbeddedPeople("val", PAIRS)
 
 
-def prepared(folder, workers=1): return S.prepare(LOADER, folder, SIZE, jobs_per_shard=2, workers=workers, progress=False)
+def prepared(folder, workers=1):
+    return S.prepare(LOADER, folder, SIZE, jobs_per_shard=2, workers=workers, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +27,24 @@ def reference(tmp_path_factory):
 def random_sample(seed, size=16):
     "A sample of noise; each joint, camera and pixel label is unknown with some probability."
     rng = np.random.default_rng(seed)
-    gone = lambda x, axes: np.where(rng.random(x.shape[:x.ndim - axes] + (1,) * axes) < .3, np.nan, x).astype(np.float32)
+    gone = lambda x, axes: np.where(rng.random(x.shape[: x.ndim - axes] + (1,) * axes) < 0.3, np.nan, x).astype(
+        np.float32
+    )
     rotation = np.linalg.qr(rng.normal(size=(2, 3, 3)))[0]
-    parts = np.where(rng.random((2, size, size)) < .2, S.UNKNOWN, rng.integers(0, 11, (2, size, size))).astype(np.uint8)
-    return S.Sample(rng.integers(0, 256, (2, size, size, 3), np.uint8), rng.integers(0, 256, (2, size, size), np.uint8), parts,
-                    gone(rng.normal(0, 1e4, (2, 17, 3)), 1), gone(rng.normal(0, 100, (2, 17, 2)), 1), gone(rotation, 2),
-                    gone(rng.normal(0, 1e4, (2, 3)), 1), gone(rng.normal(0, 1e3, (2, 3, 3)), 2), f"noise/ü {seed}")
+    parts = np.where(rng.random((2, size, size)) < 0.2, S.UNKNOWN, rng.integers(0, 11, (2, size, size))).astype(
+        np.uint8
+    )
+    return S.Sample(
+        rng.integers(0, 256, (2, size, size, 3), np.uint8),
+        rng.integers(0, 256, (2, size, size), np.uint8),
+        parts,
+        gone(rng.normal(0, 1e4, (2, 17, 3)), 1),
+        gone(rng.normal(0, 100, (2, 17, 2)), 1),
+        gone(rotation, 2),
+        gone(rng.normal(0, 1e4, (2, 3)), 1),
+        gone(rng.normal(0, 1e3, (2, 3, 3)), 2),
+        f"noise/ü {seed}",
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -40,7 +54,8 @@ def test_a_shard_gives_back_what_went_in(seeds, size):
     back = S.unpack_samples(S.pack_samples(samples, size, {}), size)
     assert back.name.tolist() == [s.name for s in samples] and back.images.shape == (len(seeds), 2, size, size, 3)
     for i, s in enumerate(samples):
-        for k in ("saliency", "parts", "joints_3d", "joints_2d", "rotation", "translation", "intrinsics"): np.testing.assert_array_equal(getattr(back, k)[i], getattr(s, k))
+        for k in ("saliency", "parts", "joints_3d", "joints_2d", "rotation", "translation", "intrinsics"):
+            np.testing.assert_array_equal(getattr(back, k)[i], getattr(s, k))
 
 
 @settings(max_examples=60, deadline=None)
@@ -48,17 +63,26 @@ def test_a_shard_gives_back_what_went_in(seeds, size):
 def test_a_damaged_shard_is_refused_or_read_never_more(data):
     "Whatever is cut or changed: the samples, or the documented error. The checksum of the manifest finds the rest."
     whole = S.pack_samples([random_sample(1)], 16, {})
-    raw = bytearray(whole[:data.draw(st.integers(0, len(whole)))])
+    raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for _ in range(data.draw(st.integers(0, 4))):
-        if raw: raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    try: assert len(S.unpack_samples(bytes(raw), 16).name) <= 1
-    except ValueError as e: assert "not a whole shard of 16 px samples" in str(e)
+        if raw:
+            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        assert len(S.unpack_samples(bytes(raw), 16).name) <= 1
+    except ValueError as e:
+        assert "not a whole shard of 16 px samples" in str(e)
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.floats(-300, 300), st.floats(-300, 300), st.floats(20, 900), st.integers(16, 256), st.tuples(st.floats(-900, 900), st.floats(-900, 900), st.floats(1500, 9000)))
+@given(
+    st.floats(-300, 300),
+    st.floats(-300, 300),
+    st.floats(20, 900),
+    st.integers(16, 256),
+    st.tuples(st.floats(-900, 900), st.floats(-900, 900), st.floats(1500, 9000)),
+)
 def test_cropped_cameras_see_the_cropped_points(x, y, side, size, point):
-    k = np.array([[1145., 3, 512], [0, 1143, 515], [0, 0, 1]])
+    k = np.array([[1145.0, 3, 512], [0, 1143, 515], [0, 0, 1]])
     image = lambda k: (k @ point / point[2])[:2]
     seen = image(S.crop_intrinsics(k, (x, y, side), size).astype(np.float64))
     assert np.allclose(seen, S.crop_points(image(k), (x, y, side), size), atol=1e-2 + 1e-4 * abs(seen).max())
@@ -73,7 +97,9 @@ def test_a_crop_of_any_box_holds_the_box(seed, width):
     corners = np.array([[box[0], box[1]], [box[2], box[3]]])
     q = np.concatenate([corners, np.full((15, 2), np.nan)])
     frame = S.crop_frame(image, box, 32, joints_2d=q)
-    assert (frame.joints_2d[:2] >= 0).all() and (frame.joints_2d[:2] <= 32).all() and np.isnan(frame.joints_2d[2:]).all()
+    assert (
+        (frame.joints_2d[:2] >= 0).all() and (frame.joints_2d[:2] <= 32).all() and np.isnan(frame.joints_2d[2:]).all()
+    )
     assert np.allclose(frame.joints_2d[:2].mean(0), 16, atol=1e-3)
 
 
@@ -84,7 +110,8 @@ def test_some_samples_are_spread_evenly_over_the_folder(reference, n):
     every, some = S.read_samples(reference[0]), S.read_samples(reference[0], n)
     at = [every.name.tolist().index(name) for name in some.name]
     assert at[0] == 0 and len(at) == n and set(np.diff([*at, PAIRS])) <= {PAIRS // n, PAIRS // n + 1}
-    for k in ("images", "parts", "joints_3d"): np.testing.assert_array_equal(getattr(some, k), getattr(every, k)[at])
+    for k in ("images", "parts", "joints_3d"):
+        np.testing.assert_array_equal(getattr(some, k), getattr(every, k)[at])
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,17 +119,21 @@ def test_some_samples_are_spread_evenly_over_the_folder(reference, n):
 def test_a_damaged_manifest_is_refused_or_read_never_more(reference, tmp_path_factory, data):
     "Whatever is cut or changed: the manifest, or the documented error."
     whole, folder = (reference[0] / S.MANIFEST).read_bytes(), tmp_path_factory.mktemp("damaged")
-    raw = bytearray(whole[:data.draw(st.integers(0, len(whole)))])
+    raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for _ in range(data.draw(st.integers(0, 4))):
-        if raw: raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(32, 126))
+        if raw:
+            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(32, 126))
     (folder / S.MANIFEST).write_bytes(raw)
-    try: S.read_manifest(folder)
-    except ValueError as e: assert S.MANIFEST in str(e)
+    try:
+        S.read_manifest(folder)
+    except ValueError as e:
+        assert S.MANIFEST in str(e)
 
 
 def test_number_of_processes_changes_nothing(reference, tmp_path):
     assert prepared(tmp_path, workers=2) == reference[1]
-    for entry in reference[1]["shards"]: assert (tmp_path / entry["file"]).read_bytes() == (reference[0] / entry["file"]).read_bytes()
+    for entry in reference[1]["shards"]:
+        assert (tmp_path / entry["file"]).read_bytes() == (reference[0] / entry["file"]).read_bytes()
 
 
 def test_a_settings_change_makes_the_shards_again(reference, tmp_path):
@@ -115,14 +146,23 @@ def test_a_settings_change_makes_the_shards_again(reference, tmp_path):
 @pytest.mark.parametrize("how,workers", [(signal.SIGINT, 2), (signal.SIGKILL, 1)])
 def test_interrupted_it_goes_on_and_gives_the_same(reference, tmp_path, how, workers):
     command = f"people --split val --pairs {PAIRS} --size {SIZE} --out {tmp_path} --workers {workers} --jobs-per-shard 2 --quiet"
-    heed_interrupts = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that starts the tests in the background ignores them
-    child = subprocess.Popen([sys.executable, "-m", "pgp_nb.datasets.prepare", *command.split()], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
+    heed_interrupts = lambda: signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # a shell that starts the tests in the background ignores them
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pgp_nb.datasets.prepare", *command.split()],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
+    )
     deadline = time.time() + 120
-    while not list(tmp_path.glob("0*.npz")) and child.poll() is None and time.time() < deadline: time.sleep(.01)
+    while not list(tmp_path.glob("0*.npz")) and child.poll() is None and time.time() < deadline:
+        time.sleep(0.01)
     assert child.poll() is None, "it was over before it could be interrupted"
     os.killpg(child.pid, how)
     said = child.communicate(timeout=60)[1].decode()
-    if how == signal.SIGINT: assert child.returncode == 130 and "goes on from here" in said and "Traceback" not in said
+    if how == signal.SIGINT:
+        assert child.returncode == 130 and "goes on from here" in said and "Traceback" not in said
     before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("0*.npz")}
     assert 0 < len(before) < PAIRS // 2 and not (tmp_path / S.MANIFEST).exists()
     assert prepared(tmp_path) == reference[1]
@@ -130,17 +170,24 @@ def test_interrupted_it_goes_on_and_gives_the_same(reference, tmp_path, how, wor
 
 
 def test_a_full_disk_leaves_what_was_there(reference, tmp_path, monkeypatch):
-    def full(path, write): raise OSError(28, "could not write: free some disk space")
+    def full(path, write):
+        raise OSError(28, "could not write: free some disk space")
+
     monkeypatch.setattr(S, "write_atomically", full)
-    with pytest.raises(OSError, match="free some disk space"): prepared(tmp_path)
+    with pytest.raises(OSError, match="free some disk space"):
+        prepared(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_bad_loader_is_named(tmp_path):
     "A loader that breaks the rules is a mistake in the program: it is raised, not skipped."
+
     class Wrong(EmbeddedPeople):
-        def make(self, job, size): return [random_sample(0)._replace(saliency=np.zeros((2, 3, 3), np.uint8))]
-    with pytest.raises(ValueError, match="noise/ü 0.*saliency has shape"): S.prepare(Wrong("val", 1), tmp_path, 16, progress=False)
+        def make(self, job, size):
+            return [random_sample(0)._replace(saliency=np.zeros((2, 3, 3), np.uint8))]
+
+    with pytest.raises(ValueError, match="noise/ü 0.*saliency has shape"):
+        S.prepare(Wrong("val", 1), tmp_path, 16, progress=False)
 
 
 def test_damaged_shards_are_announced_and_made_again(reference, tmp_path):
@@ -150,9 +197,13 @@ def test_damaged_shards_are_announced_and_made_again(reference, tmp_path):
         path = tmp_path / "00001.npz"
         whole, before = path.read_bytes(), {p: p.stat().st_mtime_ns for p in tmp_path.glob("0*.npz") if p != path}
         path.write_bytes(whole[:-10])
-        if not manifest: (tmp_path / S.MANIFEST).unlink()
-        with pytest.warns(UserWarning, match="00001.npz is damaged.*made again") as said: assert prepared(tmp_path) == reference[1]
-        assert len(said) == 1 and path.read_bytes() == whole and all(p.stat().st_mtime_ns == t for p, t in before.items())
+        if not manifest:
+            (tmp_path / S.MANIFEST).unlink()
+        with pytest.warns(UserWarning, match="00001.npz is damaged.*made again") as said:
+            assert prepared(tmp_path) == reference[1]
+        assert (
+            len(said) == 1 and path.read_bytes() == whole and all(p.stat().st_mtime_ns == t for p, t in before.items())
+        )
 
 
 @settings(max_examples=60, deadline=None)
@@ -161,13 +212,18 @@ def test_a_shard_that_counts_as_whole_holds_what_was_written(tmp_path_factory, d
     "Whatever is cut or changed: damage is found, or it touches no sample."
     samples = [random_sample(i) for i in range(2)]
     whole = S.pack_samples(samples, 16, {"key": "k", "skips": []})
-    raw = bytearray(whole[:data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole)
+    raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole)
     for _ in range(data.draw(st.integers(0, 4))):
-        if raw: raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+        if raw:
+            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.mktemp("damaged") / "00000.npz"
     path.write_bytes(raw)
-    try: entry = S._whole_shard(path, "k")
-    except ValueError as e: assert "is damaged" in str(e); return
+    try:
+        entry = S._whole_shard(path, "k")
+    except ValueError as e:
+        assert "is damaged" in str(e)
+        return
     assert entry["number"] == 2
     back, true = S.unpack_samples(bytes(raw), 16), S.unpack_samples(whole, 16)
-    for k in S.Sample._fields: np.testing.assert_array_equal(getattr(back, k), getattr(true, k))
+    for k in S.Sample._fields:
+        np.testing.assert_array_equal(getattr(back, k), getattr(true, k))

@@ -1,4 +1,5 @@
 """Training from the outside: command line, killed runs, the papermill notebook, and mistakes people make."""
+
 import json
 import os
 import signal
@@ -32,11 +33,22 @@ QUICK = ["--preset", "tiny", "--device", "cpu"]
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     "One thread, and a data cache that the tests of this file share."
-    return os.environ | {"PGP_DATA": str(tmp_path_factory.mktemp("people")), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    return os.environ | {
+        "PGP_DATA": str(tmp_path_factory.mktemp("people")),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def command(environment, *arguments, **options):
-    return subprocess.run([sys.executable, "-m", "pgp_nb.training", *arguments], capture_output=True, text=True, env=environment, cwd=ROOT, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "pgp_nb.training", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        **options,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +61,30 @@ def whole(environment, tmp_path_factory):
 
 
 def test_run_leaves_what_it_promises(whole):
-    assert {"config.yaml", "checkpoint.pt", "optimizer.pt", "curve.jsonl", "best.safetensors", "weights.safetensors", "metrics.json", "tensorboard"} <= {p.name for p in whole.iterdir()}
+    assert {
+        "config.yaml",
+        "checkpoint.pt",
+        "optimizer.pt",
+        "curve.jsonl",
+        "best.safetensors",
+        "weights.safetensors",
+        "metrics.json",
+        "tensorboard",
+    } <= {p.name for p in whole.iterdir()}
     metrics = json.loads((whole / "metrics.json").read_text())
-    assert metrics["iterations"] == 30 and 0 < metrics["pa_mpjpe"] < 400 and 0 <= metrics["f1_fg"] <= 1 and metrics["pa_mpjpe_ci"][0] < metrics["pa_mpjpe"] < metrics["pa_mpjpe_ci"][1]
+    assert (
+        metrics["iterations"] == 30
+        and 0 < metrics["pa_mpjpe"] < 400
+        and 0 <= metrics["f1_fg"] <= 1
+        and metrics["pa_mpjpe_ci"][0] < metrics["pa_mpjpe"] < metrics["pa_mpjpe_ci"][1]
+    )
 
 
 def test_what_documents_cite_of_a_run_is_kept(environment, whole, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "tools")
     monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
     import collect
+
     options = dict(curve=True, facing=True, picture=True, people=8, columns=3)
     collect.collect([whole], kept=tmp_path, pictures=tmp_path, **options)
     assert {p.name for p in tmp_path.iterdir()} == {"results.csv", "curves.csv", "facing.csv", f"{whole.name}.jpg"}
@@ -77,9 +104,16 @@ def test_the_best_validation_error_picks_the_weights(whole):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_stopped_run_resumes_to_the_same_weights(environment, whole, tmp_path, how):
-    with subprocess.Popen([sys.executable, "-m", "pgp_nb.training", *QUICK, "--run", str(tmp_path)], env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pgp_nb.training", *QUICK, "--run", str(tmp_path)],
+        env=environment,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
         deadline = time.time() + 120
-        while not (tmp_path / "checkpoint.pt").exists() and process.poll() is None and time.time() < deadline: time.sleep(0.01)
+        while not (tmp_path / "checkpoint.pt").exists() and process.poll() is None and time.time() < deadline:
+            time.sleep(0.01)
         process.send_signal(how)
     assert process.returncode == (-9 if how == signal.SIGKILL else 0)
     reached = torch.load(tmp_path / "optimizer.pt", weights_only=True)["iteration"]
@@ -106,21 +140,24 @@ def test_a_run_stopped_by_the_clock_goes_on_well_from_its_small_checkpoint(envir
     assert all(abs(last[0][k] - last[1][k]) < 0.15 * abs(last[1][k]) for k in ("paint", "image_u", "seg")), last
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["--set", "lrr=1"], "did you mean lr?"),
-    (["--set", "lr=fast"], "lr: expected float"),
-    (["--set", "terms.segg=1"], "did you mean terms.seg?"),
-    (["--set", "terms.lift.view=1"], "did you mean terms.lift.views?"),
-    (["--set", "iterations=5"], "exceed iterations"),
-    (["--preset", "none"], "known presets: default, demo"),
-    (["--set", "start_from=nowhere"], "train that run first"),
-    (["--set", "train_data=nowhere"], "not a prepared folder"),
-    (["--set", "mixed=nowhere"], "not a prepared folder"),
-    (["--minutes", "0"], "invalid positive value"),
-    (["--set", "poses=nowhere.npz"], "no file of poses"),
-    (["--set", "optimizer=sgd"], "choose 'adam'"),
-    (["--set", "shards=3"], "does not divide into 3 shards"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--set", "lrr=1"], "did you mean lr?"),
+        (["--set", "lr=fast"], "lr: expected float"),
+        (["--set", "terms.segg=1"], "did you mean terms.seg?"),
+        (["--set", "terms.lift.view=1"], "did you mean terms.lift.views?"),
+        (["--set", "iterations=5"], "exceed iterations"),
+        (["--preset", "none"], "known presets: default, demo"),
+        (["--set", "start_from=nowhere"], "train that run first"),
+        (["--set", "train_data=nowhere"], "not a prepared folder"),
+        (["--set", "mixed=nowhere"], "not a prepared folder"),
+        (["--minutes", "0"], "invalid positive value"),
+        (["--set", "poses=nowhere.npz"], "no file of poses"),
+        (["--set", "optimizer=sgd"], "choose 'adam'"),
+        (["--set", "shards=3"], "does not divide into 3 shards"),
+    ],
+)
 def test_mistakes_stop_before_any_work(environment, tmp_path, arguments, message):
     done = command(environment, *QUICK, "--run", str(tmp_path / "run"), *arguments)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
@@ -145,13 +182,24 @@ def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
     def no_space(state, path):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(torch, "save", no_space)
-    with pytest.raises(OSError, match="free some disk space"): save_checkpoint(trainer, tmp_path)
-    assert set(before) == {"checkpoint.pt", "optimizer.pt"} and {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    with pytest.raises(OSError, match="free some disk space"):
+        save_checkpoint(trainer, tmp_path)
+    assert (
+        set(before) == {"checkpoint.pt", "optimizer.pt"}
+        and {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    )
 
 
 def papermill(environment, output, *parameters, notebook="train"):
-    return subprocess.run([sys.executable, "-m", "papermill", f"experiments/{notebook}.ipynb", str(output), *parameters], capture_output=True, text=True, env=environment, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-m", "papermill", f"experiments/{notebook}.ipynb", str(output), *parameters],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+    )
 
 
 def test_papermill_notebook_reports_a_run(environment, whole):
@@ -168,28 +216,58 @@ def test_papermill_notebook_trains_where_nothing_is_known(environment, tmp_path)
     "Films of one's own: no joints, no held-out data, no baseline; the report says so."
     data = noise_data(6, 64)
     nothing = lambda *shape: np.full(shape, np.nan, np.float32)
-    unknown = dict(parts=np.full((2, 64, 64), UNKNOWN, np.uint8), joints_3d=nothing(2, 17, 3), joints_2d=nothing(2, 17, 2), rotation=nothing(2, 3, 3), translation=nothing(2, 3), intrinsics=nothing(2, 3, 3))
-    pairs = (Sample(images.permute(0, 2, 3, 1).numpy(), saliency.numpy(), **unknown, name=f"film/{i}") for i, (images, saliency) in enumerate(zip(data.images, data.saliency)))
+    unknown = dict(
+        parts=np.full((2, 64, 64), UNKNOWN, np.uint8),
+        joints_3d=nothing(2, 17, 3),
+        joints_2d=nothing(2, 17, 2),
+        rotation=nothing(2, 3, 3),
+        translation=nothing(2, 3),
+        intrinsics=nothing(2, 3, 3),
+    )
+    pairs = (
+        Sample(images.permute(0, 2, 3, 1).numpy(), saliency.numpy(), **unknown, name=f"film/{i}")
+        for i, (images, saliency) in enumerate(zip(data.images, data.saliency))
+    )
     write_samples(pairs, tmp_path / "films", {}, progress=False)
-    parameters = dict(train_data=str(tmp_path / "films"), run=str(tmp_path / "run"), validate_every=0, iterations=4, bootstrap=1, warmup=1, batch_size=4)
-    done = papermill(environment, tmp_path / "out.ipynb", *(word for k, v in parameters.items() for word in ("-p", k, str(v))))
+    parameters = dict(
+        train_data=str(tmp_path / "films"),
+        run=str(tmp_path / "run"),
+        validate_every=0,
+        iterations=4,
+        bootstrap=1,
+        warmup=1,
+        batch_size=4,
+    )
+    done = papermill(
+        environment, tmp_path / "out.ipynb", *(word for k, v in parameters.items() for word in ("-p", k, str(v)))
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     text = (tmp_path / "out.ipynb").read_text()
-    assert "there is no supervised baseline" in text and "No held-out data" in text and (tmp_path / "run/weights.safetensors").exists()
+    assert (
+        "there is no supervised baseline" in text
+        and "No held-out data" in text
+        and (tmp_path / "run/weights.safetensors").exists()
+    )
 
 
 def test_a_finished_run_reports_what_its_weights_were_trained_with(environment, whole):
     refused = command(environment, *QUICK, "--run", str(whole), "--set", "terms.seg=0.5")
     assert refused.returncode == 2 and "holds another configuration: terms" in refused.stderr
     written = (whole / "config.yaml").read_text()
-    assert command(environment, *QUICK, "--run", str(whole), "--set", "lr=0.5").returncode == 0 and (whole / "config.yaml").read_text() == written
+    assert (
+        command(environment, *QUICK, "--run", str(whole), "--set", "lr=0.5").returncode == 0
+        and (whole / "config.yaml").read_text() == written
+    )
 
 
-@pytest.mark.parametrize("parameters, message", [
-    (["-p", "iteratoins", "5"], "did you mean iterations?"),
-    (["-p", "batch_size", "2.5"], "batch_size: expected int"),
-    (["-p", "resume", "maybe"], "resume: expected bool"),
-])
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        (["-p", "iteratoins", "5"], "did you mean iterations?"),
+        (["-p", "batch_size", "2.5"], "batch_size: expected int"),
+        (["-p", "resume", "maybe"], "resume: expected bool"),
+    ],
+)
 def test_papermill_parameters_are_checked(environment, tmp_path, parameters, message):
     done = papermill(environment, tmp_path / "out.ipynb", "-p", "run", str(tmp_path / "run"), *parameters)
     assert done.returncode != 0 and message in done.stderr
@@ -200,7 +278,13 @@ def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypa
     small = "{iterations: 3, bootstrap: 1, warmup: 1, validate_every: 3, pairs: [16, 4, 4]}"
     broken = tmp_path / "broken.yaml"
     broken.write_text("base: tiny\nstart_from: runs/never-s{seed}\n")
-    done = papermill(environment, tmp_path / "out.ipynb", "-y", f"{{studies: [tiny, {broken}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}", notebook="ablations")
+    done = papermill(
+        environment,
+        tmp_path / "out.ipynb",
+        "-y",
+        f"{{studies: [tiny, {broken}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}",
+        notebook="ablations",
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     runs = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert set(runs) == {"tiny-s0", "tiny-s1"}
@@ -220,7 +304,9 @@ QUICKEST = "iterations: 2, bootstrap: 1, warmup: 0, validate_every: 0, pairs: [1
 
 
 def test_studies_and_releases_from_the_command_line(environment, tmp_path):
-    (tmp_path / "studies.yaml").write_text(f"first: {{about: one, base: tiny, {QUICKEST}}}\nsecond: {{base: first, lr: 1.0e-4}}\n")
+    (tmp_path / "studies.yaml").write_text(
+        f"first: {{about: one, base: tiny, {QUICKEST}}}\nsecond: {{base: first, lr: 1.0e-4}}\n"
+    )
     study = ("--device", "cpu", "--studies", str(tmp_path / "studies.yaml"))
     done = command(environment, *study, "second", "--run", str(tmp_path / "runs"))
     assert done.returncode == 0 and "1 of 1 runs finished" in done.stdout, done.stderr[-2000:]
@@ -229,7 +315,9 @@ def test_studies_and_releases_from_the_command_line(environment, tmp_path):
     assert wrong.returncode == 2 and "did you mean second?" in wrong.stderr
     stages = f"  - {{run: first, base: tiny, {QUICKEST}}}\n  - {{run: second, base: first, start_from: '{{runs}}/first-s{{seed}}'}}\n"
     (tmp_path / "release.yaml").write_text(f"name: toy\nships: second\nstages:\n{stages}")
-    released = command(environment, "--device", "cpu", "--release", str(tmp_path / "release.yaml"), "--run", str(tmp_path / "chain"))
+    released = command(
+        environment, "--device", "cpu", "--release", str(tmp_path / "release.yaml"), "--run", str(tmp_path / "chain")
+    )
     assert released.returncode == 0 and str(tmp_path / "chain/second-s0") in released.stdout, released.stderr[-2000:]
     assert (tmp_path / "chain/second-s0/weights.safetensors").exists()
 
@@ -237,10 +325,11 @@ def test_studies_and_releases_from_the_command_line(environment, tmp_path):
 def test_a_compiled_run_takes_the_same_course_and_is_soon_compiled(environment, monkeypatch):
     "The eager backend traces and guards as the others do, and computes what the plain network computes."
     from torch._dynamo.testing import CompileCounterWithBackend
+
     counter = CompileCounterWithBackend("eager")
     monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend=counter))
     monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
-    soon = dict(multi_view=1., self_training=dict(start=1), paint=dict(cutouts_start=1))
+    soon = dict(multi_view=1.0, self_training=dict(start=1), paint=dict(cutouts_start=1))
     cfg = load_config("tiny", dict(terms=soon, precision="float32", bootstrap=3, warmup=2))
     data = load_data(cfg, False)
 
@@ -248,10 +337,12 @@ def test_a_compiled_run_takes_the_same_course_and_is_soon_compiled(environment, 
         trainer, losses, graphs = Trainer(changed(cfg, compile=compile), data.train, "cpu"), [], []
         for i in range(10):
             losses.append(step(trainer))
-            if i % 3 == 2: losses.append(validate(trainer, data.val))
+            if i % 3 == 2:
+                losses.append(validate(trainer, data.val))
             graphs.append(counter.frame_count)
         return losses, graphs
 
-    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True): compiled, graphs = course(True)
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        compiled, graphs = course(True)
     assert compiled == course(False)[0]
     assert 0 < graphs[0] < graphs[6] == graphs[-1] == counter.frame_count, graphs

@@ -1,51 +1,79 @@
 """Own videos: broken and truncated files, resuming, cameras that move, a detection network, the sample videos."""
+
 import os, shutil
 from pathlib import Path
 import cv2, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
 from pgp_nb.engine.images import crop, square_around
 from pgp_nb.datasets.samples import Skip, prepare, read_samples
-from pgp_nb.datasets.videos import (OnnxDetector, Track, Videos, Views, box_iou, find_shots, mine_pairs, moving_masks, person_logits, read_frames, shot_pairs, stands_still)
+from pgp_nb.datasets.videos import (
+    OnnxDetector,
+    Track,
+    Videos,
+    Views,
+    box_iou,
+    find_shots,
+    mine_pairs,
+    moving_masks,
+    person_logits,
+    read_frames,
+    shot_pairs,
+    stands_still,
+)
 
 SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
-needs_videos = pytest.mark.skipif(not (SAMPLES / "videos").is_dir(), reason="PGP_SAMPLES names no folder with the sample videos")
+needs_videos = pytest.mark.skipif(
+    not (SAMPLES / "videos").is_dir(), reason="PGP_SAMPLES names no folder with the sample videos"
+)
 
 
-def puppet_film(frames=40, height=120, width=200, pan=0.):
+def puppet_film(frames=40, height=120, width=200, pan=0.0):
     "A figure of rectangles whose arms swing while it walks; (T,H,W,3) and its masks. The camera pans by `pan` px a frame."
     rng = np.random.default_rng(1)
-    wall = cv2.resize(rng.integers(60, 200, (20, 60, 3), dtype=np.uint8), (width * 3, height), interpolation=cv2.INTER_CUBIC)
+    wall = cv2.resize(
+        rng.integers(60, 200, (20, 60, 3), dtype=np.uint8), (width * 3, height), interpolation=cv2.INTER_CUBIC
+    )
     film, masks = np.zeros((frames, height, width, 3), np.uint8), np.zeros((frames, height, width), bool)
     for t in range(frames):
         left = int(pan * t)
-        film[t] = wall[:, left:left + width]
+        film[t] = wall[:, left : left + width]
         x, reach = int(40 + 2 * t), int(14 * np.sin(t / 2.5))
-        for y0, y1, x0, x1, color in ((25, 37, x - 6, x + 6, (240, 200, 170)), (37, 70, x - 10, x + 10, (250, 10, 20)), (70, 100, x - 8, x - 1, (10, 10, 120)), (70, 100, x + 1, x + 8, (10, 10, 120)),
-                                      (44, 51, min(x, x + 2 * reach), max(x, x + 2 * reach), (240, 240, 40))):
-            film[t, y0:y1, max(0, x0):max(0, x1)], masks[t, y0:y1, max(0, x0):max(0, x1)] = color, True
+        for y0, y1, x0, x1, color in (
+            (25, 37, x - 6, x + 6, (240, 200, 170)),
+            (37, 70, x - 10, x + 10, (250, 10, 20)),
+            (70, 100, x - 8, x - 1, (10, 10, 120)),
+            (70, 100, x + 1, x + 8, (10, 10, 120)),
+            (44, 51, min(x, x + 2 * reach), max(x, x + 2 * reach), (240, 240, 40)),
+        ):
+            film[t, y0:y1, max(0, x0) : max(0, x1)], masks[t, y0:y1, max(0, x0) : max(0, x1)] = color, True
     return film, masks
 
 
 def write_film(path, film, code="mp4v", fps=10):
     out = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), fps, film.shape[2:0:-1])
-    for frame in film: out.write(np.ascontiguousarray(frame[..., ::-1]))
+    for frame in film:
+        out.write(np.ascontiguousarray(frame[..., ::-1]))
     out.release()
 
 
 @pytest.fixture(scope="module")
-def film(): return puppet_film()
+def film():
+    return puppet_film()
 
 
-@pytest.mark.parametrize("pan", [0., 1.5])
+@pytest.mark.parametrize("pan", [0.0, 1.5])
 def test_crops_hold_the_whole_person_before_still_and_moving_cameras(pan):
     film, masks = puppet_film(pan=pan)
-    pairs, _ = shot_pairs(film, list(range(len(film))), 10.)
+    pairs, _ = shot_pairs(film, list(range(len(film))), 10.0)
     assert len(pairs) > 4
     held = []
     for cut in (c for p in pairs for c in (p.source, p.target)):
-        x, y, side = square_around(cut.box, .1)
-        held.append(masks[cut.number, max(0, int(y)):int(y + side), max(0, int(x)):int(x + side)].sum() / masks[cut.number].sum())
-    assert np.mean(np.array(held) > .97) >= .9
+        x, y, side = square_around(cut.box, 0.1)
+        held.append(
+            masks[cut.number, max(0, int(y)) : int(y + side), max(0, int(x)) : int(x + side)].sum()
+            / masks[cut.number].sum()
+        )
+    assert np.mean(np.array(held) > 0.97) >= 0.9
 
 
 def test_a_car_that_passes_is_no_person(film):
@@ -54,16 +82,19 @@ def test_a_car_that_passes_is_no_person(film):
         x = 20 + 3 * t
         cv2.rectangle(frames[t], (x, 60), (x + 50, 76), (200, 20, 20), -1)
         cv2.rectangle(frames[t], (x + 12, 46), (x + 40, 60), (200, 20, 20), -1)
-        for wheel in (x + 10, x + 40): cv2.circle(frames[t], (wheel, 76), 6, (10, 10, 10), -1)
-    pairs, wrong = shot_pairs(frames, list(range(40)), 10., least=.01)
+        for wheel in (x + 10, x + 40):
+            cv2.circle(frames[t], (wheel, 76), 6, (10, 10, 10), -1)
+    pairs, wrong = shot_pairs(frames, list(range(40)), 10.0, least=0.01)
     assert not pairs and "not shaped like a person" in {reason for _, reason in wrong}
 
 
 def test_a_moving_camera_is_told_from_a_still_one(film):
     moved, masks = puppet_film(pan=1.5)
-    assert stands_still(film[0], np.median(film[0], 0).astype(np.uint8)) and not stands_still(moved, np.median(moved, 0).astype(np.uint8))
+    assert stands_still(film[0], np.median(film[0], 0).astype(np.uint8)) and not stands_still(
+        moved, np.median(moved, 0).astype(np.uint8)
+    )
     found = moving_masks(moved)[12:28]
-    assert found[masks[12:28]].mean() > .7 and found[~masks[12:28]].mean() < .1
+    assert found[masks[12:28]].mean() > 0.7 and found[~masks[12:28]].mean() < 0.1
 
 
 def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, film):
@@ -71,27 +102,36 @@ def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, film):
     write_film(tmp_path / "whole.avi", film[0], "MJPG")
     (tmp_path / "headless.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:-3000])
     data = (tmp_path / "whole.avi").read_bytes()
-    (tmp_path / "truncated.avi").write_bytes(data[:int(len(data) * .6)])
+    (tmp_path / "truncated.avi").write_bytes(data[: int(len(data) * 0.6)])
     (tmp_path / "empty.mov").write_bytes(b"")
     (tmp_path / "notes.mkv").write_text("no film")
-    film_folder = tmp_path / "frames"; film_folder.mkdir()
-    for t in range(40): cv2.imwrite(str(film_folder / f"{t}.png"), film[0][t, ..., ::-1])
+    film_folder = tmp_path / "frames"
+    film_folder.mkdir()
+    for t in range(40):
+        cv2.imwrite(str(film_folder / f"{t}.png"), film[0][t, ..., ::-1])
     (film_folder / "30.png").write_bytes(b"damaged")
-    manifest = prepare(Videos(tmp_path, folder_fps=10.), tmp_path / "out", size=64, jobs_per_shard=2, progress=False)
+    manifest = prepare(Videos(tmp_path, folder_fps=10.0), tmp_path / "out", size=64, jobs_per_shard=2, progress=False)
     kept = {name.split("/")[0] for name in read_samples(tmp_path / "out").name}
     assert kept == {"whole.mp4", "whole.avi", "truncated.avi", "frames"}
-    assert manifest["skipped"]["cannot be decoded: damaged, or not a film"]["examples"] == ["empty.mov/000000", "headless.mp4/000000", "notes.mkv/000000"]
+    assert manifest["skipped"]["cannot be decoded: damaged, or not a film"]["examples"] == [
+        "empty.mov/000000",
+        "headless.mp4/000000",
+        "notes.mkv/000000",
+    ]
     assert manifest["skipped"]["film ends before its stated length: truncated?"]["examples"][0] == "frames/000030"
-    assert manifest["skipped"]["film ends before its stated length: truncated?"]["examples"][1].startswith("truncated.avi/")
+    assert manifest["skipped"]["film ends before its stated length: truncated?"]["examples"][1].startswith(
+        "truncated.avi/"
+    )
 
 
 def test_preparation_goes_on_where_it_was_and_is_always_the_same(tmp_path, film, monkeypatch):
     (tmp_path / "films").mkdir()
     write_film(tmp_path / "films/long.avi", np.concatenate([film[0], film[0][::-1]]), "MJPG")
-    loader = Videos(tmp_path / "films", seconds=4.)
+    loader = Videos(tmp_path / "films", seconds=4.0)
     first = prepare(loader, tmp_path / "out", size=64, jobs_per_shard=1, progress=False)
     assert len(first["shards"]) == 2
-    for file in ("manifest.json", "00001.npz"): (tmp_path / "out" / file).unlink()
+    for file in ("manifest.json", "00001.npz"):
+        (tmp_path / "out" / file).unlink()
     made, make = [], Videos.make
     monkeypatch.setattr(Videos, "make", lambda self, job, size: (made.append(job), make(self, job, size))[1])
     again = prepare(loader, tmp_path / "out", size=64, jobs_per_shard=1, progress=False)
@@ -100,7 +140,9 @@ def test_preparation_goes_on_where_it_was_and_is_always_the_same(tmp_path, film,
 
 
 def test_late_frames_are_the_right_ones(tmp_path):
-    film = np.repeat((np.arange(330) % 200 + 20).astype(np.uint8)[:, None, None, None], 32, 1).repeat(48, 2).repeat(3, 3)
+    film = (
+        np.repeat((np.arange(330) % 200 + 20).astype(np.uint8)[:, None, None, None], 32, 1).repeat(48, 2).repeat(3, 3)
+    )
     for name, code in (("a.avi", "MJPG"), ("b.mp4", "mp4v")):
         write_film(tmp_path / name, film, code)
         late = [255, 256, 300, 329]
@@ -112,29 +154,53 @@ def test_late_frames_are_the_right_ones(tmp_path):
 # A network as YOLO's exporters write it, by hand: the mean colour of a 64 x 64 image goes through one linear layer into (1, 6, 20).
 def field(number, value):
     key = lambda kind: bytes([number << 3 | kind])
-    if isinstance(value, int): return key(0) + varint(value)
+    if isinstance(value, int):
+        return key(0) + varint(value)
     value = value.encode() if isinstance(value, str) else value
     return key(2) + varint(len(value)) + value
 
-def varint(n): return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+def varint(n):
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
 
 def tensor(name, x):
     dims = b"".join(field(1, d) for d in x.shape)
     return field(5, dims + field(2, 7 if x.dtype == np.int64 else 1) + field(8, name) + field(9, x.tobytes()))
 
-def node(kind, inputs, output): return field(1, b"".join(field(1, i) for i in inputs) + field(2, output) + field(4, kind))
+
+def node(kind, inputs, output):
+    return field(1, b"".join(field(1, i) for i in inputs) + field(2, output) + field(4, kind))
+
 
 def port(number, name, shape):
     dims = b"".join(field(1, field(1, d)) for d in shape)
     return field(number, field(1, name) + field(2, field(1, field(1, 1) + field(2, dims))))
 
+
 def write_network(path, box):
     "One candidate with this box, whose score is the mean red of the image."
     bias, weight = np.zeros((6, 20), np.float32), np.zeros((3, 6, 20), np.float32)
     bias[:4, 3], weight[0, 4, 3] = box, 1
-    graph = node("GlobalAveragePool", ["x"], "m") + node("Reshape", ["m", "s"], "v") + node("MatMul", ["v", "w"], "z") + node("Add", ["z", "b"], "a") + node("Reshape", ["a", "t"], "y") + field(2, "g")
-    graph += tensor("s", np.array([1, 3])) + tensor("w", weight.reshape(3, 120)) + tensor("b", bias.reshape(1, 120)) + tensor("t", np.array([1, 6, 20]))
-    path.write_bytes(field(1, 8) + field(7, graph + port(11, "x", (1, 3, 64, 64)) + port(12, "y", (1, 6, 20))) + field(8, field(1, "") + field(2, 13)))
+    graph = (
+        node("GlobalAveragePool", ["x"], "m")
+        + node("Reshape", ["m", "s"], "v")
+        + node("MatMul", ["v", "w"], "z")
+        + node("Add", ["z", "b"], "a")
+        + node("Reshape", ["a", "t"], "y")
+        + field(2, "g")
+    )
+    graph += (
+        tensor("s", np.array([1, 3]))
+        + tensor("w", weight.reshape(3, 120))
+        + tensor("b", bias.reshape(1, 120))
+        + tensor("t", np.array([1, 6, 20]))
+    )
+    path.write_bytes(
+        field(1, 8)
+        + field(7, graph + port(11, "x", (1, 3, 64, 64)) + port(12, "y", (1, 6, 20)))
+        + field(8, field(1, "") + field(2, 13))
+    )
     return path
 
 
@@ -144,23 +210,30 @@ def test_a_network_file_detects_people(tmp_path):
     frames[1, ..., 0] = 255
     dark, red = detector(frames)
     assert dark.shape == (0, 5)
-    np.testing.assert_allclose(red[:, :4], [[48, 8, 80, 56]], atol=1e-3)        # the frame was shrunk to half its size
-    assert red[0, 4] > .5
+    np.testing.assert_allclose(red[:, :4], [[48, 8, 80, 56]], atol=1e-3)  # the frame was shrunk to half its size
+    assert red[0, 4] > 0.5
 
 
 def test_videos_with_a_network_of_ones_own(tmp_path, film):
     (tmp_path / "films").mkdir()
-    reddish = film[0].copy(); reddish[..., 0] = np.maximum(reddish[..., 0], 160)
+    reddish = film[0].copy()
+    reddish[..., 0] = np.maximum(reddish[..., 0], 160)
     write_film(tmp_path / "films/a.avi", reddish, "MJPG")
     net = write_network(tmp_path / "net.onnx", (320, 200, 560, 300))
     loader = Videos(tmp_path / "films", detector=str(net))
     assert loader.about["detector"] == "net.onnx" and "films" not in str(loader.about)
     made = loader.make(loader.jobs()[0], 64)
     assert made and all(isinstance(m, Skip) or m.images.shape == (2, 64, 64, 3) for m in made)
-    with pytest.raises(FileNotFoundError, match="leave the detector out"): Videos(tmp_path / "films", detector="none.onnx").make(loader.jobs()[0], 64)
+    with pytest.raises(FileNotFoundError, match="leave the detector out"):
+        Videos(tmp_path / "films", detector="none.onnx").make(loader.jobs()[0], 64)
 
 
-boxes = st.lists(st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(.5, 50)] * 2).map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])), min_size=1, max_size=5).map(np.array)
+boxes = st.lists(
+    st.tuples(*[st.floats(0, 50)] * 2, *[st.floats(0.5, 50)] * 2).map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])),
+    min_size=1,
+    max_size=5,
+).map(np.array)
+
 
 @given(boxes, boxes)
 def test_iou_is_symmetric(a, b):
@@ -174,8 +247,13 @@ def test_iou_is_symmetric(a, b):
 @given(st.integers(1, 30), st.integers(0, 2**32 - 1))
 def test_pairs_keep_their_promises(n, seed):
     rng = np.random.default_rng(seed)
-    views, times, good = Views(*rng.random((2, n, 32, 32)).astype(np.float32)), np.cumsum(rng.uniform(.05, .3, n)), rng.random(n) < .7
-    for i, j in mine_pairs(views, times, good, rng, least=.1, gap=(.3, 2.)): assert good[i] and good[j] and .3 - 1e-6 <= abs(times[i] - times[j]) <= 2 + 1e-6
+    views, times, good = (
+        Views(*rng.random((2, n, 32, 32)).astype(np.float32)),
+        np.cumsum(rng.uniform(0.05, 0.3, n)),
+        rng.random(n) < 0.7,
+    )
+    for i, j in mine_pairs(views, times, good, rng, least=0.1, gap=(0.3, 2.0)):
+        assert good[i] and good[j] and 0.3 - 1e-6 <= abs(times[i] - times[j]) <= 2 + 1e-6
 
 
 @settings(max_examples=20, deadline=None)
@@ -185,12 +263,14 @@ def test_shots_cover_the_film(places):
     frames = np.stack([np.full((16, 16, 3), colors[p]) for p in places])
     shots = find_shots(frames)
     assert [t for s in shots for t in range(s.start, s.stop)] == list(range(len(places)))
-    assert all(len(set(places[s])) == 1 for s in shots) and len(shots) == 1 + sum(a != b for a, b in zip(places, places[1:]))
+    assert all(len(set(places[s])) == 1 for s in shots) and len(shots) == 1 + sum(
+        a != b for a, b in zip(places, places[1:])
+    )
 
 
 def test_tracks_outlive_a_gap_but_not_a_change_of_person():
-    track = Track([0], [np.array([0., 0, 10, 30])], np.ones(4) / 4)
-    track.add(1, np.array([2., 0, 12, 30]), np.ones(4) / 4)
+    track = Track([0], [np.array([0.0, 0, 10, 30])], np.ones(4) / 4)
+    track.add(1, np.array([2.0, 0, 12, 30]), np.ones(4) / 4)
     np.testing.assert_allclose(track.predict(4), [8, 0, 18, 30])
 
 
@@ -205,20 +285,26 @@ def drawn_person(q):
     q = (q - q.min(0)) * 200 / np.ptp(q, 0).max() + 60
     torso, mask = np.linalg.norm(q[[8, 9]].mean(0) - q[[2, 3]].mean(0)), np.zeros((330, 330), np.uint8)
     point = lambda i: tuple(int(v) for v in np.atleast_2d(q[i]).mean(0))
-    for a, b in ((0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8), (9, 10), (10, 11), (12, 13)): cv2.line(mask, point(a), point(b), 1, max(6, int(.2 * torso)))
+    for a, b in ((0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8), (9, 10), (10, 11), (12, 13)):
+        cv2.line(mask, point(a), point(b), 1, max(6, int(0.2 * torso)))
     cv2.fillPoly(mask, [q[[2, 3, 9, 8]].astype(int)], 1)
-    cv2.circle(mask, point([12, 13]), max(6, int(.25 * torso)), 1, -1)
+    cv2.circle(mask, point([12, 13]), max(6, int(0.25 * torso)), 1, -1)
     return mask
 
 
-@pytest.mark.skipif(not (SAMPLES / "lsp_extended_sample").is_dir(), reason="PGP_SAMPLES names no folder with the sample photographs")
+@pytest.mark.skipif(
+    not (SAMPLES / "lsp_extended_sample").is_dir(), reason="PGP_SAMPLES names no folder with the sample photographs"
+)
 def test_outlines_of_real_people_in_all_kinds_of_poses_are_not_refused():
     from scipy.io import loadmat
-    bodies = [outline(cv2.imread(str(f)).max(-1) > 0) for f in sorted((SAMPLES / "h36m_samples/BF_IUV_gt").glob("*.png"))]
+
+    bodies = [
+        outline(cv2.imread(str(f)).max(-1) > 0) for f in sorted((SAMPLES / "h36m_samples/BF_IUV_gt").glob("*.png"))
+    ]
     joints = loadmat(SAMPLES / "lsp_extended_sample/joints.mat")["joints"]
     sport = [outline(drawn_person(joints[:, :2, n])) for n in range(joints.shape[2]) if (joints[:, 2, n] > 0).all()]
     assert len(bodies) == 4 and len(sport) > 50
-    assert (person_logits(np.stack(bodies)) > -2).all() and (person_logits(np.stack(sport)) > -2).mean() > .95
+    assert (person_logits(np.stack(bodies)) > -2).all() and (person_logits(np.stack(sport)) > -2).mean() > 0.95
 
 
 @needs_videos
@@ -227,7 +313,11 @@ def test_a_truncated_copy_of_a_sample_video(tmp_path):
     (tmp_path / "films").mkdir()
     shutil.copy(source, tmp_path / "films/whole.mp4")
     data = source.read_bytes()
-    (tmp_path / "films/truncated.mp4").write_bytes(data[:len(data) // 2])
-    manifest = prepare(Videos(tmp_path / "films", rate=6.), tmp_path / "out", size=64, progress=False)
-    assert any("truncated" in e for reason in ("cannot be decoded: damaged, or not a film", "film ends before its stated length: truncated?") for e in manifest["skipped"].get(reason, {"examples": []})["examples"])
+    (tmp_path / "films/truncated.mp4").write_bytes(data[: len(data) // 2])
+    manifest = prepare(Videos(tmp_path / "films", rate=6.0), tmp_path / "out", size=64, progress=False)
+    assert any(
+        "truncated" in e
+        for reason in ("cannot be decoded: damaged, or not a film", "film ends before its stated length: truncated?")
+        for e in manifest["skipped"].get(reason, {"examples": []})["examples"]
+    )
     assert sum(name.startswith("whole") for name in read_samples(tmp_path / "out").name) > 10

@@ -1,4 +1,5 @@
 "The widgets in a real JupyterLab in a real browser: a joint is dragged, a slider moved, and the pictures follow."
+
 import json, os, secrets, shutil, socket, subprocess, sys, time, urllib.request
 from pathlib import Path
 
@@ -9,7 +10,8 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 NOTEBOOKS = {
     "puppet": "from pgp_nb.widgets import PuppetWidget\nPuppetWidget()",
     "pose": "from pgp_nb.widgets import PoseWidget\nPoseWidget()",
-    "camera": "from pgp_nb.widgets import CAMERA_CONTROLS, PoseWidget\nPoseWidget(controls=CAMERA_CONTROLS)"}
+    "camera": "from pgp_nb.widgets import CAMERA_CONTROLS, PoseWidget\nPoseWidget(controls=CAMERA_CONTROLS)",
+}
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
@@ -29,7 +31,8 @@ def wait(what, condition, seconds=60):
     "The first true value of `condition`; otherwise a failure that says what was waited for."
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if value := condition(): return value
+        if value := condition():
+            return value
         time.sleep(0.2)
     pytest.fail(f"{what}: not within {seconds} s")
 
@@ -40,29 +43,57 @@ def lab(tmp_path_factory):
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     pytest.importorskip("anywidget", reason="anywidget is not installed")
     folder, port, token = tmp_path_factory.mktemp("lab"), free_port(), secrets.token_hex(16)
-    for name, code in NOTEBOOKS.items(): (folder / f"{name}.ipynb").write_text(notebook(code))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTER_TOKEN": token, "OMP_NUM_THREADS": "1", "HOME": str(folder / "home"),
-                   **{f"JUPYTER_{k}_DIR": str(folder / k) for k in ("CONFIG", "RUNTIME")}}
+    for name, code in NOTEBOOKS.items():
+        (folder / f"{name}.ipynb").write_text(notebook(code))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JUPYTER_TOKEN": token,
+        "OMP_NUM_THREADS": "1",
+        "HOME": str(folder / "home"),
+        **{f"JUPYTER_{k}_DIR": str(folder / k) for k in ("CONFIG", "RUNTIME")},
+    }
     settings = folder / "CONFIG/labconfig/default_setting_overrides.json"
     settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}))
+    settings.write_text(
+        json.dumps({"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}})
+    )
     log = open(folder / "log", "w")
-    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={folder}",
-                               "--LabApp.expose_app_in_browser=True"], env=environment, stdout=log, stderr=log)
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            f"--ServerApp.root_dir={folder}",
+            "--LabApp.expose_app_in_browser=True",
+        ],
+        env=environment,
+        stdout=log,
+        stderr=log,
+    )
     address = f"http://127.0.0.1:{port}"
 
     def answers():
-        if server.poll() is not None: pytest.fail("JupyterLab ended: " + (folder / "log").read_text()[-2000:])
-        try: return urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=2).status == 200
-        except OSError: return False
+        if server.poll() is not None:
+            pytest.fail("JupyterLab ended: " + (folder / "log").read_text()[-2000:])
+        try:
+            return urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=2).status == 200
+        except OSError:
+            return False
 
     try:
         wait("JupyterLab answers", answers)
         yield address, token
     finally:
         server.terminate()
-        try: server.wait(20)
-        except subprocess.TimeoutExpired: server.kill()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
         log.close()
 
 
@@ -70,12 +101,22 @@ def lab(tmp_path_factory):
 def browser(tmp_path_factory):
     "Headless chromium. Skips, saying so, where the browser, its driver or selenium is missing."
     for name, path in (("chromium", CHROMIUM), ("chromedriver", DRIVER)):
-        if path is None: pytest.skip(f"{name} is not installed: the widgets are not tried in a browser")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: the widgets are not tried in a browser")
+        if path is None:
+            pytest.skip(f"{name} is not installed: the widgets are not tried in a browser")
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="selenium is not installed: the widgets are not tried in a browser"
+    )
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1500,1100",
-                     f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"): options.add_argument(argument)
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--window-size=1500,1100",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     yield driver
@@ -87,12 +128,15 @@ def open_widget(lab, browser, tmp_path):
     "Open the notebook of a widget, run it, and give the element it is drawn in. Leaves a screenshot, in the folder PGP_SCREENSHOTS if that is set."
     address, token = lab
     from selenium.common.exceptions import WebDriverException
+
     opened = []
 
     def focused():
         "Click into the notebook: JupyterLab has no current widget in a page without focus."
-        try: browser.find_element("css selector", ".jp-Notebook .jp-Cell .cm-content").click()
-        except WebDriverException: return False
+        try:
+            browser.find_element("css selector", ".jp-Notebook .jp-Cell .cm-content").click()
+        except WebDriverException:
+            return False
         return browser.execute_script("return !!window.jupyterapp.shell.currentWidget")
 
     def open_notebook(name):
@@ -118,29 +162,38 @@ def pictures(browser):
     return browser.execute_script("return [...document.querySelectorAll('.pgp canvas')].map(c => c.toDataURL())")
 
 
-def joint(browser, name): return browser.find_element("css selector", f".pgp circle[data-joint={name}]")
+def joint(browser, name):
+    return browser.find_element("css selector", f".pgp circle[data-joint={name}]")
 
 
-def place(circle): return [float(circle.get_attribute(k)) for k in ("cx", "cy")]
+def place(circle):
+    return [float(circle.get_attribute(k)) for k in ("cx", "cy")]
 
 
 def settled(browser):
     "Wait until the pictures stay as they are."
+
     def still():
         before = pictures(browser)
         time.sleep(0.5)
         return pictures(browser) == before
+
     wait("the pictures come to rest", still)
 
 
 def severe(browser):
     "Errors in the browser's console that come from the widgets."
-    return [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE" and ("pgp" in line["message"] or "blob:" in line["message"])]
+    return [
+        line["message"]
+        for line in browser.get_log("browser")
+        if line["level"] == "SEVERE" and ("pgp" in line["message"] or "blob:" in line["message"])
+    ]
 
 
 def test_dragged_joint_changes_all_maps(open_widget, browser):
     from selenium.webdriver import ActionChains
-    root = open_widget("puppet")
+
+    open_widget("puppet")
     first = pictures(browser)
     assert len(first) == 4
     wrist, goal = joint(browser, "l_wrist"), place(joint(browser, "spine"))
@@ -150,14 +203,16 @@ def test_dragged_joint_changes_all_maps(open_widget, browser):
     settled(browser)
     dragged = pictures(browser)
 
-    ActionChains(browser).send_keys("-"*16).perform()
+    ActionChains(browser).send_keys("-" * 16).perform()
     wait("the forearm goes behind the torso", lambda: pictures(browser)[0] != dragged[0])
     settled(browser)
     assert pictures(browser)[1:] == dragged[1:], "depth changes the parts alone"
 
     ActionChains(browser).send_keys("r").perform()
     wait("r brings the first pictures back", lambda: pictures(browser) == first)
-    assert browser.execute_script("return document.querySelectorAll('.jp-Notebook .jp-CodeCell').length") == 1, "the key r reached the notebook"
+    assert browser.execute_script("return document.querySelectorAll('.jp-Notebook .jp-CodeCell').length") == 1, (
+        "the key r reached the notebook"
+    )
     assert browser.find_element("css selector", ".pgp-note:not(.bad)")
     assert not severe(browser)
 
@@ -165,15 +220,19 @@ def test_dragged_joint_changes_all_maps(open_widget, browser):
 def test_sliders_move_limb_and_camera(open_widget, browser):
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
+
     open_widget("pose")
     first = pictures(browser)
     assert len(first) == 2
 
     def press(slider, key, times):
-        browser.execute_script("arguments[0].focus()", browser.find_element("css selector", f".pgp input[name={slider}]"))
-        ActionChains(browser).send_keys(key*times).perform()
+        browser.execute_script(
+            "arguments[0].focus()", browser.find_element("css selector", f".pgp input[name={slider}]")
+        )
+        ActionChains(browser).send_keys(key * times).perform()
 
-    def value(slider): return float(browser.find_element("css selector", f".pgp input[name={slider}]").get_property("value"))
+    def value(slider):
+        return float(browser.find_element("css selector", f".pgp input[name={slider}]").get_property("value"))
 
     elbow_3d, elbow_2d = browser.find_elements("css selector", ".pgp circle[data-joint=r_elbow]")
     before, start = (place(elbow_3d), place(elbow_2d)), value("bend")
@@ -191,9 +250,14 @@ def test_sliders_move_limb_and_camera(open_widget, browser):
     assert value("azimuth") == -60 and place(elbow_3d) == pose, "the camera leaves the 3D pose alone"
 
     ActionChains(browser).click(joint(browser, "l_knee")).perform()
-    wait("a click on a joint chooses its limb", lambda: browser.find_element("css selector", ".pgp select").get_property("value") == "l_knee")
+    wait(
+        "a click on a joint chooses its limb",
+        lambda: browser.find_element("css selector", ".pgp select").get_property("value") == "l_knee",
+    )
     view = place(joint(browser, "head_top"))
-    ActionChains(browser).move_to_element(browser.find_element("css selector", ".pgp svg")).click_and_hold().move_by_offset(60, 20).release().perform()
+    ActionChains(browser).move_to_element(
+        browser.find_element("css selector", ".pgp svg")
+    ).click_and_hold().move_by_offset(60, 20).release().perform()
     assert place(joint(browser, "head_top")) != view, "dragging turns the 3D view"
 
     browser.find_element("css selector", ".pgp button").click()
@@ -205,7 +269,14 @@ def test_sliders_move_limb_and_camera(open_widget, browser):
 def test_camera_alone_has_no_limb_to_choose(open_widget, browser):
     open_widget("camera")
     sliders = browser.find_elements("css selector", ".pgp input[type=range]")
-    assert [s.get_attribute("name") for s in sliders] == ["azimuth", "elevation", "roll", "left_right", "up_down", "distance"]
+    assert [s.get_attribute("name") for s in sliders] == [
+        "azimuth",
+        "elevation",
+        "roll",
+        "left_right",
+        "up_down",
+        "distance",
+    ]
     assert not browser.find_elements("css selector", ".pgp select, .pgp circle.on")
     first = pictures(browser)
     browser.execute_script("arguments[0].value = 0.9; arguments[0].dispatchEvent(new Event('input'))", sliders[-1])

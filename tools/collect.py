@@ -7,6 +7,7 @@
 
 A run that is there already is replaced. Nothing is written unless all runs are finished.
 """
+
 import argparse, hashlib, json, subprocess
 from pathlib import Path
 
@@ -23,7 +24,8 @@ CURVE = ("pa_mpjpe", "pa_mpjpe_oracle_facing", "facing_error", "pck_2d")
 def commit():
     "The short name of the commit that is checked out."
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode: raise SystemExit(f"collect: the commit cannot be told: {done.stderr.strip()}")
+    if done.returncode:
+        raise SystemExit(f"collect: the commit cannot be told: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
@@ -37,7 +39,8 @@ def setting(config, name):
     groups = [config]
     while groups:
         for group in groups:
-            if name in group and not isinstance(group[name], dict): return group[name]
+            if name in group and not isinstance(group[name], dict):
+                return group[name]
         groups = [inner for group in groups for inner in group.values() if isinstance(inner, dict)]
     return None
 
@@ -45,12 +48,16 @@ def setting(config, name):
 def read_run(run, at=None):
     "A finished run as it is kept, by the code of a commit (default: what is checked out)."
     from pgp_nb.engine.runs import paints
+
     for name in ("config.yaml", "metrics.json"):
-        if not (run / name).is_file(): raise SystemExit(f"collect: {run} has no {name}; is the run finished?")
+        if not (run / name).is_file():
+            raise SystemExit(f"collect: {run} has no {name}; is the run finished?")
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    try: flat_metrics(metrics)
-    except ValueError as e: raise SystemExit(f"collect: {run}: {e}") from e
+    try:
+        flat_metrics(metrics)
+    except ValueError as e:
+        raise SystemExit(f"collect: {run}: {e}") from e
     shown = {name: value for name in SETTINGS if (value := setting(config, name)) not in (None, "")}
     return Result(run.name, at or commit(), config_hash(config), paints(run), shown, metrics)
 
@@ -58,8 +65,10 @@ def read_run(run, at=None):
 def read_curve(run):
     "Validation errors of a run by iteration."
     from pgp_nb.engine.runs import read_curve
+
     rows = [row for row in read_curve(run / "curve.jsonl") if f"val/{CURVE[0]}" in row]
-    if not rows: raise SystemExit(f"collect: {run} was never validated; it has no curve")
+    if not rows:
+        raise SystemExit(f"collect: {run} was never validated; it has no curve")
     errors = {name: [round(row[f"val/{name}"], 4) for row in rows] for name in CURVE}
     return {"iteration": [row["iteration"] for row in rows]} | errors
 
@@ -70,6 +79,7 @@ def look(run, people=100, columns=6):
     from pgp_nb.engine.measure import picture_rows, predict_batches
     from pgp_nb.kinematics import face_vector
     from pgp_nb.prediction import PGP
+
     net = PGP.from_run(run).net
     held = people_pairs("test", people, net.cfg.size, progress=False)
     images, joints = held["images"][:, 1], held["joints_3d"][:, 1]
@@ -88,6 +98,7 @@ def save_picture(path, sheet):
     "Write a picture whole or not at all."
     import cv2
     from pgp_nb.engine.files import write_atomically
+
     quality = [cv2.IMWRITE_JPEG_QUALITY, 80]
     write_atomically(path, lambda temporary: cv2.imwrite(str(temporary), sheet[..., ::-1], quality))
 
@@ -98,11 +109,13 @@ def collect(runs, curve=False, facing=False, picture=False, kept=KEPT, pictures=
     curves = {run.name: read_curve(run) for run in runs if curve}
     looks = {run.name: look(run, **options) for run in runs if facing or picture}
     keep(read_results, write_results, kept / "results.csv", results)
-    if curve: keep(read_series, write_series, kept / "curves.csv", curves)
+    if curve:
+        keep(read_series, write_series, kept / "curves.csv", curves)
     if facing:
         keep(read_series, write_series, kept / "facing.csv", {run: towards for run, (towards, _) in looks.items()})
     if picture:
-        for run, (_, sheet) in looks.items(): save_picture(pictures / f"{run}.jpg", sheet)
+        for run, (_, sheet) in looks.items():
+            save_picture(pictures / f"{run}.jpg", sheet)
 
 
 def main():
@@ -114,4 +127,5 @@ def main():
     collect(**vars(parser.parse_args()))
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 The run goes to runs/demo. Interrupted, the same command goes on where it stopped; finished, it only writes the report again.
 """
+
 import json
 import sys
 from pathlib import Path
@@ -23,7 +24,13 @@ COLUMNS = ["pa_mpjpe", "n_mpjpe", "pck_3d", "pck_2d", "facing_error", "f1_fg", "
 def report(preset: str, run: Path) -> Path:
     "Execute the training notebook over a finished run, and render it."
     notebook = run / "train.ipynb"
-    papermill.execute_notebook(str(ROOT / "experiments/train.ipynb"), str(notebook), dict(preset=preset, run=str(run)), cwd=str(ROOT), progress_bar=False)
+    papermill.execute_notebook(
+        str(ROOT / "experiments/train.ipynb"),
+        str(notebook),
+        dict(preset=preset, run=str(run)),
+        cwd=str(ROOT),
+        progress_bar=False,
+    )
     html = run / "report.html"
     write_text(html, HTMLExporter(exclude_input=True).from_filename(str(notebook))[0])
     return html
@@ -41,7 +48,11 @@ def main(preset: str = "demo") -> None:
     print("== report", flush=True)
     html = report(preset, run)
     metrics = json.loads((run / "metrics.json").read_text())
-    rows = {"ours, no annotation": metrics, "mean pose": metrics["mean_pose"], "same encoder, fully supervised": metrics["supervised"]}
+    rows = {
+        "ours, no annotation": metrics,
+        "mean pose": metrics["mean_pose"],
+        "same encoder, fully supervised": metrics["supervised"],
+    }
     rows |= {f"shipped weights {name!r}": metrics[f"shipped_{name}"] for name in pretrained_names()}
     print("\nHeld-out people (mm; shares):\n" + metrics_table(rows, COLUMNS))
     print(f"\nReport with pictures: {html.resolve()}")

@@ -2,6 +2,7 @@
 
 Needs no Quarto. A sidebar entry whose chapter does not exist yet is left out.
 """
+
 import re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -13,18 +14,22 @@ EXTRAS = ("LICENSE", "CONTRIBUTING.md", "experiments/NOTES.md")
 RENDER = Path(sys.executable).parent / "smalldocs"
 
 
-def plain(name): return re.sub(r"^\d+_", "", name)
+def plain(name):
+    return re.sub(r"^\d+_", "", name)
 
 
-def unnumbered(text): return re.sub(r"(\]\((?:[\w./]*/)?)\d+_(\w+\.ipynb)", r"\1\2", text)
+def unnumbered(text):
+    return re.sub(r"(\]\((?:[\w./]*/)?)\d+_(\w+\.ipynb)", r"\1\2", text)
 
 
 def process():
     "nbdev's own processing: front matter, hidden cells, `show_doc` tables. It reads no other configuration than settings.ini."
     from nbdev.serve import proc_nbs
+
     shutil.rmtree(SITE, ignore_errors=True)
     proc_nbs(str(ROOT / "nbs"), n_workers=1)
-    for made in (SITE / "_quarto.yml", SITE / "nbdev.yml"): made.unlink(missing_ok=True)
+    for made in (SITE / "_quarto.yml", SITE / "nbdev.yml"):
+        made.unlink(missing_ok=True)
 
 
 def headings(text):
@@ -34,22 +39,29 @@ def headings(text):
 
 def relink(text, up, host, shown):
     "The links of a processed chapter as the site needs them. `up` leads to the site's root, `shown` holds the headings of each page."
+
     def local(link):
         page, anchor = link[1], link[2]
         return f"{up}{page}#{anchor if anchor in shown.get(page, ()) else anchor.split('.')[0]}"  # a method without a heading: its class
 
     text = re.sub(re.escape(host) + r"([\w/]+\.html)#([\w.]+)", local, text).replace(host, up)
-    text = re.sub(r"\[(\[`[^`]+`\]\([^)]+\))\]\([^)]+\)", r"\1", text)  # a name that was a link to its chapter is one to its function
+    text = re.sub(
+        r"\[(\[`[^`]+`\]\([^)]+\))\]\([^)]+\)", r"\1", text
+    )  # a name that was a link to its chapter is one to its function
     text = re.sub(r"```python.*?```", lambda code: re.sub(r"\[(`[^`]+`)\]\([^)]+\)", r"\1", code[0]), text, flags=re.S)
     text = unnumbered(text)
-    text = re.sub(r"\]\(([\w./]*)#([\w-]+)\)", lambda link: f"]({link[1]}#{link[2].lower()})", text)  # Jupyter's anchors have capitals
-    for extra in EXTRAS: text = text.replace(f"]({up}../{extra}", f"]({up}{extra}")
+    text = re.sub(
+        r"\]\(([\w./]*)#([\w-]+)\)", lambda link: f"]({link[1]}#{link[2].lower()})", text
+    )  # Jupyter's anchors have capitals
+    for extra in EXTRAS:
+        text = text.replace(f"]({up}../{extra}", f"]({up}{extra}")
     return re.sub(r'\n *"output-file: .*', "", text)
 
 
 def rename():
     "Take the number off files and links (01_puppet.ipynb is puppet.html), and make links relative that nbdev makes to the published host."
     from nbdev.config import get_config
+
     cfg = get_config(path=ROOT)
     host = f"{cfg.doc_host.rstrip('/')}/{cfg.doc_baseurl.strip('/')}/"
     texts = {path: path.read_text(encoding="utf-8") for path in SITE.rglob("*.ipynb")}
@@ -67,7 +79,8 @@ def existing(contents):
         if isinstance(entry, dict) and "contents" in entry:
             inner = existing(entry["contents"])
             kept += [{**entry, "contents": inner}] if inner else []
-        elif (SITE / (entry["href"] if isinstance(entry, dict) else entry)).exists(): kept.append(entry)
+        elif (SITE / (entry["href"] if isinstance(entry, dict) else entry)).exists():
+            kept.append(entry)
     return kept
 
 
@@ -84,11 +97,13 @@ def configure():
 
 
 def main():
-    if not RENDER.exists(): sys.exit("docs: smalldocs is not installed; it needs Python 3.11 or newer")
+    if not RENDER.exists():
+        sys.exit("docs: smalldocs is not installed; it needs Python 3.11 or newer")
     process()
     rename()
     configure()
     sys.exit(subprocess.run([RENDER, "render", str(SITE)]).returncode)
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,9 @@
 """Make the development environment from the lock, or a new lock from settings.ini. Needs nothing but Python.
 
-    python3 tools/environment.py .venv requirements-dev.lock
-    python3 tools/environment.py --lock .venv-lock requirements-dev.lock
+python3 tools/environment.py .venv requirements-dev.lock
+python3 tools/environment.py --lock .venv-lock requirements-dev.lock
 """
+
 import argparse, os, re, shutil, subprocess, sys
 from pathlib import Path
 
@@ -12,20 +13,23 @@ HEADER = """# Development environment of pgp_nb: every package, exactly. Written
 EXTRAS = ".[train,widgets,data,imagenet,dev]"
 
 
-def stop(message): sys.exit(f"environment: {message}")
+def stop(message):
+    sys.exit(f"environment: {message}")
 
 
 def make_venv(folder):
     "An empty virtual environment; returns its Python."
     print(f"== Environment: {folder} (Python {sys.version_info.major}.{sys.version_info.minor})", flush=True)
     done = subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)])
-    if done.returncode: stop("python3 -m venv failed; on Debian and Ubuntu install the package python3-venv")
+    if done.returncode:
+        stop("python3 -m venv failed; on Debian and Ubuntu install the package python3-venv")
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def pip(python, *args):
     done = subprocess.run([str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *args])
-    if done.returncode: stop("pip could not install the packages, its message is above; mend that and run the same command again")
+    if done.returncode:
+        stop("pip could not install the packages, its message is above; mend that and run the same command again")
 
 
 def from_lock(folder, lock):
@@ -35,7 +39,9 @@ def from_lock(folder, lock):
         pip(python, "-r", str(lock))
         pip(python, "--no-deps", "--no-build-isolation", "-e", ".")
     else:
-        print("   Python 3.10: installing the version ranges of settings.ini, the lock is for 3.11 and newer", flush=True)
+        print(
+            "   Python 3.10: installing the version ranges of settings.ini, the lock is for 3.11 and newer", flush=True
+        )
         pip(python, "-e", EXTRAS)
 
 
@@ -43,10 +49,13 @@ def write_lock(folder, lock):
     "Resolve settings.ini in an empty environment and write down what came out."
     python = make_venv(folder)
     pip(python, "-e", EXTRAS)
-    listed = subprocess.run([str(python), "-m", "pip", "freeze", "--all", "--exclude-editable"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [str(python), "-m", "pip", "freeze", "--all", "--exclude-editable"], capture_output=True, text=True, check=True
+    )
     pins = [re.sub(r"\+[\w.]+$", "", line) for line in listed.stdout.splitlines() if not line.startswith("pip==")]
     odd = [p for p in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", p)]
-    if odd: stop(f"these are not plain name==version: {odd}")
+    if odd:
+        stop(f"these are not plain name==version: {odd}")
     new = lock.with_suffix(".tmp")
     new.write_text(HEADER + "\n".join(pins) + "\n", encoding="utf-8")
     new.replace(lock)
@@ -60,8 +69,10 @@ def main():
     parser.add_argument("lock", type=Path)
     parser.add_argument("--lock", dest="new_lock", action="store_true", help="write a new lock instead")
     args = parser.parse_args()
-    if sys.version_info < (3, 10): stop(f"needs Python 3.10 or newer, this is {sys.version.split()[0]}: make PYTHON=python3.11 ...")
+    if sys.version_info < (3, 10):
+        stop(f"needs Python 3.10 or newer, this is {sys.version.split()[0]}: make PYTHON=python3.11 ...")
     (write_lock if args.new_lock else from_lock)(args.folder, args.lock)
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()

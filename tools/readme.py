@@ -4,6 +4,7 @@
 
 Hidden cells and pictures in outputs are left out; a picture for both readers is a file in nbs/images that the text links.
 """
+
 import json, re
 from pathlib import Path
 
@@ -11,7 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Written by `make readme` from nbs/index.ipynb: edit that notebook. -->\n"
 
 
-def join(text): return text if isinstance(text, str) else "".join(text)
+def join(text):
+    return text if isinstance(text, str) else "".join(text)
 
 
 def from_root(markdown):
@@ -21,9 +23,11 @@ def from_root(markdown):
 
 def output_text(output):
     "What a reader sees of one output as plain text: printed lines or a result's representation."
-    if output["output_type"] == "stream": return join(output["text"])
+    if output["output_type"] == "stream":
+        return join(output["text"])
     data = output.get("data", {})
-    if any(kind.startswith("image/") for kind in data): return ""
+    if any(kind.startswith("image/") for kind in data):
+        return ""
     return join(data.get("text/plain", ""))
 
 
@@ -31,7 +35,8 @@ def code_markdown(cell):
     "A code cell and what it printed; nothing for a hidden cell."
     lines = join(cell["source"]).splitlines()
     directives = {line.replace("#|", "").split(":")[0].strip() for line in lines if line.startswith("#|")}
-    if directives & {"hide", "default_exp"}: return ""
+    if directives & {"hide", "default_exp"}:
+        return ""
     code = "\n".join(line for line in lines if not line.startswith("#|")).strip()
     shown = "".join(text if text.endswith("\n") else text + "\n" for text in map(output_text, cell["outputs"]) if text)
     return f"```python\n{code}\n```" + (f"\n\n```text\n{shown.rstrip()}\n```" if shown.strip() else "") if code else ""
@@ -39,7 +44,11 @@ def code_markdown(cell):
 
 def readme(notebook):
     "The README's text for a notebook read by `json`."
-    cells = (from_root(join(c["source"])) if c["cell_type"] == "markdown" else code_markdown(c) for c in notebook["cells"] if c["cell_type"] != "raw")
+    cells = (
+        from_root(join(c["source"])) if c["cell_type"] == "markdown" else code_markdown(c)
+        for c in notebook["cells"]
+        if c["cell_type"] != "raw"
+    )
     return NOTE + "\n" + "\n\n".join(text.strip() for text in cells if text.strip()) + "\n"
 
 
@@ -48,4 +57,5 @@ def main():
     (ROOT / "README.md").write_text(readme(notebook), encoding="utf-8")
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()

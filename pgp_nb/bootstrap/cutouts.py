@@ -14,7 +14,21 @@ from torch import Tensor
 from ..kinematics import face_vector
 from ..networks import SEEN, Pose, enlarge
 from .figures import BODY
-from .painting import PUPPET, SALIENT, Layers, Painting, backgrounds, clutter, composite, finish, light_gradient, paint_puppets, pixel_grid, shadow, with_own_limbs
+from pgp_nb.bootstrap.painting import (
+    PUPPET,
+    SALIENT,
+    Layers,
+    Painting,
+    backgrounds,
+    clutter,
+    composite,
+    finish,
+    light_gradient,
+    paint_puppets,
+    pixel_grid,
+    shadow,
+    with_own_limbs,
+)
 from ..puppet import Puppet
 from ..segmentation import limb_depths
 from .self_training import Labelled, SelfLabels, pseudo_labelled
@@ -24,16 +38,19 @@ from ..engine.parallel import join, normal
 from ..losses import Iteration, Term, known_pose_loss
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #8b5c8db6
-def _inverse_2x2(m: Tensor # (...,2,2)
-    ) -> Tensor:          # (...,2,2)
+def _inverse_2x2(
+    m: Tensor,  # (...,2,2)
+) -> Tensor:  # (...,2,2)
     "The inverse, by its formula: `torch.linalg.inv` makes a GPU wait to be told that there is one."
     (a, b), (c, d) = (row.unbind(-1) for row in m.unbind(-2))
     return torch.stack([d, -b, -c, a], -1).unflatten(-1, (2, 2)) / (a * d - b * c)[..., None, None]
 
-def _part_warps(puppet: Puppet, # the template
-        source: Tensor,        # (B,17,2) px
-        target: Tensor         # (B,17,2) px
-    ) -> Tensor:               # (B,10,2,3): target px (x,y,1) to source px
+
+def _part_warps(
+    puppet: Puppet,  # the template
+    source: Tensor,  # (B,17,2) px
+    target: Tensor,  # (B,17,2) px
+) -> Tensor:  # (B,10,2,3): target px (x,y,1) to source px
     "Where each part of a puppet in the target pose lies in the source pose."
     there, here = puppet.part_transforms(source), puppet.part_transforms(target)
     turn = there[..., :2] @ _inverse_2x2(here[..., :2])
@@ -42,25 +59,35 @@ def _part_warps(puppet: Puppet, # the template
 # %% ../../nbs/bootstrap/cutouts.ipynb #184b0628
 class Donors(NamedTuple):
     "Unlabelled frames and what the network says of them."
-    images: Tensor      # (B,3,S,S) in [0,1]
-    silhouette: Tensor  # (B,S,S) in [0,1]
-    joints_2d: Tensor   # (B,17,2) px
-    towards: Tensor     # (B,) how far the chest points to the camera, in [-1,1]
-    certainty: Tensor   # (B,) of that, in [0,1]
 
-def donors_of(images: Tensor, # (B,3,S,S) in [0,1]
-        labels: SelfLabels    # pseudo-labels, a silhouette among them
-    ) -> Donors:
+    images: Tensor  # (B,3,S,S) in [0,1]
+    silhouette: Tensor  # (B,S,S) in [0,1]
+    joints_2d: Tensor  # (B,17,2) px
+    towards: Tensor  # (B,) how far the chest points to the camera, in [-1,1]
+    certainty: Tensor  # (B,) of that, in [0,1]
+
+
+def donors_of(
+    images: Tensor,  # (B,3,S,S) in [0,1]
+    labels: SelfLabels,  # pseudo-labels, a silhouette among them
+) -> Donors:
     "Frames with pseudo-labels, ready to be cut. The silhouette becomes a mask with a soft edge where it reaches `SEEN`."
     seen = enlarge(labels.silhouette[:, None], images.shape[-2:])[:, 0].sigmoid()
-    return Donors(images, (4 * (seen - SEEN) + 0.5).clamp(0, 1), labels.joints_2d, -face_vector(labels.joints_3d)[..., 2], labels.certainty)
+    return Donors(
+        images,
+        (4 * (seen - SEEN) + 0.5).clamp(0, 1),
+        labels.joints_2d,
+        -face_vector(labels.joints_3d)[..., 2],
+        labels.certainty,
+    )
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #600cbe38
-def _cut_parts(donors: Donors,   # B people
-        pose: Pose,             # of the B cut-outs
-        drawn: Tensor,          # (B,17,2) px: their joints as they are drawn
-        puppet: Puppet          # the template
-    ) -> Layers:                # of the 10 parts, with pictures for colours
+def _cut_parts(
+    donors: Donors,  # B people
+    pose: Pose,  # of the B cut-outs
+    drawn: Tensor,  # (B,17,2) px: their joints as they are drawn
+    puppet: Puppet,  # the template
+) -> Layers:  # of the 10 parts, with pictures for colours
     "Each part of the puppet filled with what is there in the donor, as far as the donor's silhouette and the part's surroundings reach."
     B, _, S, _ = donors.images.shape
     M = _part_warps(puppet, donors.joints_2d, drawn)
@@ -69,24 +96,28 @@ def _cut_parts(donors: Donors,   # B people
     grid = torch.einsum("blij,hwj->blhwi", M[..., :2], at) + M[:, :, None, None, :, 2]
     near = (6 * (puppet.part_maps(donors.joints_2d, S) - 0.03)).clamp(0, 1) * donors.silhouette[:, None]
     pieces = torch.cat([donors.images[:, None].expand(-1, near.shape[1], -1, -1, -1), near[:, :, None]], 2)
-    laid = F.grid_sample(pieces.flatten(0, 1), (2 * grid / S - 1).flatten(0, 1), align_corners=False).unflatten(0, (B, -1))
+    laid = F.grid_sample(pieces.flatten(0, 1), (2 * grid / S - 1).flatten(0, 1), align_corners=False).unflatten(
+        0, (B, -1)
+    )
     return Layers(laid[:, :, 3], torch.ones_like(laid[:, :, 3]), laid[:, :, :3], limb_depths(pose.joints_3d[..., 2]))
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #83d362dd
-def _dealt(have: Tensor, # (B,) of the donors
-        want: Tensor    # (B,) of the poses
-    ) -> Tensor:        # (B,) which donor each pose gets
+def _dealt(
+    have: Tensor,  # (B,) of the donors
+    want: Tensor,  # (B,) of the poses
+) -> Tensor:  # (B,) which donor each pose gets
     "Donors to poses, the largest to the largest."
     return have.argsort()[want.argsort().argsort()]
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #9dc7d7c6
-def paint_cutouts(pose: Pose, # known poses in view
-        drawn: Tensor,        # (B,17,2) px: joints as they are drawn, with limb lengths of their own
-        donors: Donors,       # as many
-        puppet: Puppet,       # the template
-        g: torch.Generator,   # source of randomness
-        cfg: PaintConfig = PaintConfig()
-    ) -> tuple[Tensor, Tensor]: # (B,3,S,S) in [0,1]; (B,) certainty of the facing bit
+def paint_cutouts(
+    pose: Pose,  # known poses in view
+    drawn: Tensor,  # (B,17,2) px: joints as they are drawn, with limb lengths of their own
+    donors: Donors,  # as many
+    puppet: Puppet,  # the template
+    g: torch.Generator,  # source of randomness
+    cfg: PaintConfig = PaintConfig(),
+) -> tuple[Tensor, Tensor]:  # (B,3,S,S) in [0,1]; (B,) certainty of the facing bit
     "The donors in the known poses, before the backgrounds of the donors, without them, in the order in which these came."
     towards = -face_vector(pose.joints_3d)[..., 2]
     B, size, order = *donors.images.shape[::3], _dealt(donors.towards, towards)
@@ -101,50 +132,77 @@ def paint_cutouts(pose: Pose, # known poses in view
 # %% ../../nbs/bootstrap/cutouts.ipynb #cut00002
 _FIGURES = dict(flat=(PUPPET,), puppet=(PUPPET,), body=(BODY,), both=(PUPPET, BODY))
 
+
 class KnownPictures(NamedTuple):
     "Pictures of known poses."
-    images: Tensor     # (B,3,S,S)
-    pose: Pose         # with the constant limb lengths
-    drawn: Tensor      # (B,17,2) px: the joints as they are drawn
+
+    images: Tensor  # (B,3,S,S)
+    pose: Pose  # with the constant limb lengths
+    drawn: Tensor  # (B,17,2) px: the joints as they are drawn
     certainty: Tensor  # (B,) of the facing bit
+
 
 @torch.no_grad()
 def painted(it: Iteration, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator) -> Painting:
     "Painted puppets, bodies or as many of one as of the other, as the run is configured."
     known = it.known(saliency)
-    saliency, salient = (torch.zeros_like(saliency), 0.) if known is None else (known, SALIENT)
+    saliency, salient = (torch.zeros_like(saliency), 0.0) if known is None else (known, SALIENT)
     figures = _FIGURES[it.cfg.painting.figure]
     shares = zip(figures, *(x.chunk(len(figures)) for x in (poses, frames, saliency[:, None])))
-    return join([paint_puppets(*share, it.net.puppet, g, it.cfg.painting, figure, salient) for figure, *share in shares])
+    return join(
+        [paint_puppets(*share, it.net.puppet, g, it.cfg.painting, figure, salient) for figure, *share in shares]
+    )
+
 
 @torch.no_grad()
 def cut_out(it: Iteration, poses: Tensor, frames: Labelled, g: torch.Generator) -> KnownPictures:
     "As many of the frames as there are unpaired poses, cut apart and laid out in them."
-    donors = Donors(*(x[:len(poses)] for x in donors_of(*frames)))
+    donors = Donors(*(x[: len(poses)] for x in donors_of(*frames)))
     pose = random_view(poses, it.size, g)
     drawn = with_own_limbs(pose, it.size, g, it.cfg.painting).joints_2d
     images, certainty = paint_cutouts(pose, drawn, donors, it.net.puppet, g, it.cfg.painting)
     return KnownPictures(images, pose, drawn, certainty)
 
-def _known_pictures(it: Iteration, share: float, poses: Tensor, frames: Tensor, saliency: Tensor, donors: Labelled | None, g: torch.Generator) -> KnownPictures:
+
+def _known_pictures(
+    it: Iteration,
+    share: float,
+    poses: Tensor,
+    frames: Tensor,
+    saliency: Tensor,
+    donors: Labelled | None,
+    g: torch.Generator,
+) -> KnownPictures:
     "Unpaired poses as pictures: a share of them cut-outs, where there are donors, the others painted."
     n = round(share * len(poses)) if donors else 0
     cut = [cut_out(it, poses[:n], donors, g)] if n else []
-    if n == len(poses): return cut[0]
+    if n == len(poses):
+        return cut[0]
     painting = painted(it, poses[n:], frames[n:], saliency[n:], g)
-    return join(cut + [KnownPictures(painting.images, painting.pose, painting.drawn, torch.ones_like(painting.drawn[:, 0, 0]))])
+    return join(
+        cut + [KnownPictures(painting.images, painting.pose, painting.drawn, torch.ones_like(painting.drawn[:, 0, 0]))]
+    )
 
-def paint(it: Iteration, cutouts: float = 0., cutouts_start: int = 0) -> Tensor:
+
+def paint(it: Iteration, cutouts: float = 0.0, cutouts_start: int = 0) -> Tensor:
     "L_paint: the encoder on painted puppets, a share of them cut-outs from an iteration on."
     cuts = cutouts > 0 and it.number > cutouts_start
     frames = it.once(pseudo_labelled) if cuts or "self_training" in it.terms else None
     draw = lambda *batch: _known_pictures(it, cutouts, *batch)
-    images, pose, drawn, certainty = it.by_shard(draw, it.batch.poses, it.batch.target, it.batch.sal_t, frames if cuts else None)
+    images, pose, drawn, certainty = it.by_shard(
+        draw, it.batch.poses, it.batch.target, it.batch.sal_t, frames if cuts else None
+    )
     return known_pose_loss(it.net, it.net.encode(images), pose, drawn, certainty)
+
 
 def _check_cutouts(cfg: Config, options: Mapping) -> None:
     share = options["cutouts"]
-    if not 0 <= share <= 1: raise ValueError(f"terms.paint.cutouts {share}: a number from 0 to 1")
-    if share and not cfg.network.silhouette: raise ValueError(f"terms.paint.cutouts {share} are cut along the silhouette, and the network has none: set cutouts to 0, or network.silhouette to its width")
+    if not 0 <= share <= 1:
+        raise ValueError(f"terms.paint.cutouts {share}: a number from 0 to 1")
+    if share and not cfg.network.silhouette:
+        raise ValueError(
+            f"terms.paint.cutouts {share} are cut along the silhouette, and the network has none: set cutouts to 0, or network.silhouette to its width"
+        )
+
 
 PAINT = Term("paint", paint, {"encoder": "bootstrap"}, check=_check_cutouts)

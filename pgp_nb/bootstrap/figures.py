@@ -15,7 +15,23 @@ from ..camera import FOCAL, project
 from ..conventions import PART_NAMES, PARTS, joint_index
 from ..kinematics import constant, face_vector, picked
 from ..networks import Pose
-from .painting import THRESHOLD, WIDTH_JITTER, ENDS, Figure, Layers, hip_line, in_tone, light_gradient, limb_ends, patterns, segment_coordinates, side_light, stacked, texture, toes_forward
+from pgp_nb.bootstrap.painting import (
+    THRESHOLD,
+    WIDTH_JITTER,
+    ENDS,
+    Figure,
+    Layers,
+    hip_line,
+    in_tone,
+    light_gradient,
+    limb_ends,
+    patterns,
+    segment_coordinates,
+    side_light,
+    stacked,
+    texture,
+    toes_forward,
+)
 from ..engine.config import PaintConfig
 from ..engine.parallel import normal, uniform
 from ..puppet import Puppet
@@ -24,17 +40,20 @@ from ..segmentation import limb_depths
 # %% ../../nbs/bootstrap/figures.ipynb #a1b00008
 class Outline(NamedTuple):
     "Tapered segments in the image."
-    along: Tensor    # (B,K,H,W) 0 where they start, 1 where they end
-    distance: Tensor # (B,K,H,W) from the middle line, px
-    radius: Tensor   # (B,K,H,W) half the thickness there, px
-    length: Tensor   # (B,K) px
 
-def _tapered(start: Tensor, # (B,K,3) mm, camera frame
-        end: Tensor,       # (B,K,3) mm
-        radii: Tensor,     # (B,K,2) mm, at the start and at the end
-        size: int,         # image side, px
-        bulge: Tensor | float = 0. # (B,K) mm, added between the ends
-    ) -> Outline:
+    along: Tensor  # (B,K,H,W) 0 where they start, 1 where they end
+    distance: Tensor  # (B,K,H,W) from the middle line, px
+    radius: Tensor  # (B,K,H,W) half the thickness there, px
+    length: Tensor  # (B,K) px
+
+
+def _tapered(
+    start: Tensor,  # (B,K,3) mm, camera frame
+    end: Tensor,  # (B,K,3) mm
+    radii: Tensor,  # (B,K,2) mm, at the start and at the end
+    size: int,  # image side, px
+    bulge: Tensor | float = 0.0,  # (B,K) mm, added between the ends
+) -> Outline:
     "Segments with their thickness."
     a, b, scale = project(start, size), project(end, size), FOCAL * size / torch.stack([start[..., 2], end[..., 2]], -1)
     along, distance = segment_coordinates(a, b, size)
@@ -42,29 +61,40 @@ def _tapered(start: Tensor, # (B,K,3) mm, camera frame
     more = (bulge * scale[..., 0])[..., None, None] * torch.sin(math.pi * t.sqrt())
     return Outline(along, distance, first + t * (last - first) + more, (b - a).norm(dim=-1))
 
-def covered(outline: Outline, looser: Tensor | float = 1.) -> Tensor:
+
+def covered(outline: Outline, looser: Tensor | float = 1.0) -> Tensor:
     "(B,K,H,W) in [0,1]: where the segments are, or clothes that are looser."
     return torch.sigmoid(3 * (outline.radius * looser - outline.distance))
 
+
 def _roundness(outline: Outline) -> Tensor:
     "(B,K,H,W) in [0,1]: 1 on the middle line, falling towards the edges."
-    return (1 - (outline.distance / (1.1 * outline.radius))**2).clamp_min(0)
+    return (1 - (outline.distance / (1.1 * outline.radius)) ** 2).clamp_min(0)
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b0000b
-_RADII = {"upper_arm": (54., 44., 3.), "forearm": (43., 29., 4.), "thigh": (74., 57., 6.), "shin": (55., 37., 9.)} # mm
+_RADII = {
+    "upper_arm": (54.0, 44.0, 3.0),
+    "forearm": (43.0, 29.0, 4.0),
+    "thigh": (74.0, 57.0, 6.0),
+    "shin": (55.0, 37.0, 9.0),
+}  # mm
 LIMBS = tuple(k for k, p in enumerate(PARTS) if p.name[2:] in _RADII)
 KINDS = tuple(list(_RADII).index(PART_NAMES[k][2:]) for k in LIMBS)  # of each limb
 _ARM_OR_LEG = tuple(k // 2 for k in KINDS)
 _LOWER = tuple(k % 2 for k in KINDS)
 _SHINS = tuple(k for k in LIMBS if PART_NAMES[k].endswith("shin"))
 
-def _limb_outlines(pose: Pose, # as it is drawn
-        size: int,            # image side, px
-        g: torch.Generator    # source of randomness
-    ) -> Outline:             # of the 8 `LIMBS`
+
+def _limb_outlines(
+    pose: Pose,  # as it is drawn
+    size: int,  # image side, px
+    g: torch.Generator,  # source of randomness
+) -> Outline:  # of the 8 `LIMBS`
     "Arms and legs of people, each with a build of their own."
     joints, B = pose.joints_3d, len(pose.joints_3d)
-    width = picked(uniform(.8, 1.25, (B, 4), g, joints.device), KINDS, 1) * uniform(.85, 1.15, (B, 1), g, joints.device)
+    width = picked(uniform(0.8, 1.25, (B, 4), g, joints.device), KINDS, 1) * uniform(
+        0.85, 1.15, (B, 1), g, joints.device
+    )
     start, end = (picked(joints, [PARTS[k].joints[i] for k in LIMBS], 1) for i in (0, 1))
     shape = picked(constant(tuple(_RADII.values()), joints), KINDS, 0) * width[..., None]
     return _tapered(start, end, shape[..., :2], size, shape[..., 2])
@@ -72,15 +102,18 @@ def _limb_outlines(pose: Pose, # as it is drawn
 # %% ../../nbs/bootstrap/figures.ipynb #a1b0000e
 def _clothes_end(B: int, g: torch.Generator, device) -> Tensor:
     "(B,2) where sleeves and trouser legs end: 0 at shoulder or hip, 1 at elbow or knee, 2 at wrist or ankle; negative where there are none."
-    kind, long, short = (uniform(low, high, (B, 2), g, device) for low, high in ((0, 1), (1.8, 2.05), (.2, 1.8)))
-    return torch.where(kind < .35, long, torch.where(kind < .42, torch.full_like(kind, -.5), short))
+    kind, long, short = (uniform(low, high, (B, 2), g, device) for low, high in ((0, 1), (1.8, 2.05), (0.2, 1.8)))
+    return torch.where(kind < 0.35, long, torch.where(kind < 0.42, torch.full_like(kind, -0.5), short))
 
-def before(along: Tensor, # (B,K,H,W) 0 where segments start, 1 where they end
-        length: Tensor,   # (B,K) of the segments, px
-        place: Tensor     # (B,K) or (B,1), in lengths of the segment from its start
-    ) -> Tensor:          # (B,K,H,W) in [0,1]
+
+def before(
+    along: Tensor,  # (B,K,H,W) 0 where segments start, 1 where they end
+    length: Tensor,  # (B,K) of the segments, px
+    place: Tensor,  # (B,K) or (B,1), in lengths of the segment from its start
+) -> Tensor:  # (B,K,H,W) in [0,1]
     "What lies before a place along the segments, with an edge of a pixel."
     return torch.sigmoid(2 * length.clamp_min(2)[..., None, None] * (place[..., None, None] - along))
+
 
 def _sleeves_and_legs(limbs: Outline, g: torch.Generator) -> Tensor:
     "(B,8,H,W) in [0,1]: what of the limbs is covered by clothes."
@@ -94,148 +127,205 @@ def across(v: Tensor, axis: Tensor) -> Tensor:
     "What of a vector is perpendicular to a unit vector, with length 1."
     return F.normalize(v - (v * axis).sum(-1, keepdim=True) * axis, dim=-1)
 
-def _trunk_outlines(pose: Pose, # as it is drawn
-        size: int,             # image side, px
-        g: torch.Generator     # source of randomness
-    ) -> Outline:              # of 8 segments
+
+def _trunk_outlines(
+    pose: Pose,  # as it is drawn
+    size: int,  # image side, px
+    g: torch.Generator,  # source of randomness
+) -> Outline:  # of 8 segments
     "Trunks of people, each with a girth and a belly of their own."
     j, B = pose.joints_3d, len(pose.joints_3d)
-    girth, belly = uniform(.85, 1.22, (B, 1, 1), g, j.device), 1.5 * uniform(0, 1, (B, 1, 1), g, j.device)**2
+    girth, belly = uniform(0.85, 1.22, (B, 1, 1), g, j.device), 1.5 * uniform(0, 1, (B, 1, 1), g, j.device) ** 2
     joint = lambda *names: picked(j, joint_index(*names), 1)
     (thorax, spine, pelvis), unit = (joint(n) for n in ("thorax", "spine", "pelvis")), lambda v: F.normalize(v, dim=-1)
     shoulders, hips, down = unit(joint("l_shoulder") - joint("r_shoulder")), hip_line(j), unit(pelvis - thorax)
     front = across(face_vector(j)[:, None], down)
     side = girth * constant((-1, 0, 1), j)[:, None]
-    chest, waist, seat = thorax + 75 * down + 62 * side * shoulders + 25 * front, spine + 48 * side * shoulders + (18 + 25 * belly) * front, pelvis + 55 * side * hips + 8 * front
+    chest, waist, seat = (
+        thorax + 75 * down + 62 * side * shoulders + 25 * front,
+        spine + 48 * side * shoulders + (18 + 25 * belly) * front,
+        pelvis + 55 * side * hips + 8 * front,
+    )
     low = -18 * down - 25 * front
     start = torch.cat([joint("r_shoulder"), chest, waist, joint("r_hip") + low], 1)
     end = torch.cat([joint("l_shoulder"), waist, seat, joint("l_hip") + low], 1)
     r = lambda mm: girth * mm * torch.ones_like(side[..., 0:1])[:, :1]
     at_waist = r(80 + 12 * belly)
     radii = lambda shoulder, upper, lower, hip: torch.cat([shoulder, *[upper] * 3, *[lower] * 3, hip], 1)
-    return _tapered(start, end, torch.cat([radii(r(58), r(84), at_waist, r(68)), radii(r(58), at_waist, r(90), r(68))], -1), size)
+    return _tapered(
+        start, end, torch.cat([radii(r(58), r(84), at_waist, r(68)), radii(r(58), at_waist, r(90), r(68))], -1), size
+    )
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b00014
-def hands(joints_3d: Tensor, # (B,17,3) mm, camera frame
-        g: torch.Generator   # source of randomness
-    ) -> tuple[Tensor, Tensor, tuple]: # (B,2,8,3) mm starts and ends of segments, their 8 radii, mm
+def hands(
+    joints_3d: Tensor,  # (B,17,3) mm, camera frame
+    g: torch.Generator,  # source of randomness
+) -> tuple[Tensor, Tensor, tuple]:  # (B,2,8,3) mm starts and ends of segments, their 8 radii, mm
     "Palms, fingers and thumbs, right and left."
     wrist, fore = limb_ends(joints_3d, "elbow", "wrist")
     some = lambda low, high: uniform(low, high, (len(wrist), 2, 1), g, wrist.device)
-    axis = F.normalize(fore + .25 * normal(fore.shape, g, fore.device), dim=-1)
+    axis = F.normalize(fore + 0.25 * normal(fore.shape, g, fore.device), dim=-1)
     side = across(normal(fore.shape, g, fore.device), axis)
-    up, length, curl, spread = torch.linalg.cross(axis, side), some(.85, 1.15), 1.6 * some(0, 1)**2, some(0, .35)
+    up, length, curl, spread = torch.linalg.cross(axis, side), some(0.85, 1.15), 1.6 * some(0, 1) ** 2, some(0, 0.35)
     point = lambda forward, sideways: wrist + forward * axis + sideways * side
     palm = [(point(8, o / 2), point(80 * length, o)) for o in (-20, 0, 20)]
-    finger = lambda o: length * (75 - 8 * abs(o)) * F.normalize(curl.cos() * axis + curl.sin() * up + .6 * o * spread * side, dim=-1)
-    fingers = [(base := point(88 * length, 21 * o), base + finger(o)) for o in (-1.5, -.5, .5, 1.5)]
-    thumb = length * 70 * F.normalize(axis + some(.3, 1) * side + .3 * up, dim=-1)
-    return *(torch.stack(x, 2) for x in zip(*palm, *fingers, (point(25, 25), point(25, 25) + thumb))), (18., 18., 18., 9.5, 9.5, 9.5, 9.5, 11.)
+    finger = lambda o: (
+        length * (75 - 8 * abs(o)) * F.normalize(curl.cos() * axis + curl.sin() * up + 0.6 * o * spread * side, dim=-1)
+    )
+    fingers = [(base := point(88 * length, 21 * o), base + finger(o)) for o in (-1.5, -0.5, 0.5, 1.5)]
+    thumb = length * 70 * F.normalize(axis + some(0.3, 1) * side + 0.3 * up, dim=-1)
+    return *(torch.stack(x, 2) for x in zip(*palm, *fingers, (point(25, 25), point(25, 25) + thumb))), (
+        18.0,
+        18.0,
+        18.0,
+        9.5,
+        9.5,
+        9.5,
+        9.5,
+        11.0,
+    )
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b00016
-def feet(joints_3d: Tensor,  # (B,17,3) mm, camera frame
-        g: torch.Generator   # source of randomness
-    ) -> tuple[Tensor, Tensor, tuple]: # (B,2,3,3) mm starts and ends of segments, their 3 radii, mm
+def feet(
+    joints_3d: Tensor,  # (B,17,3) mm, camera frame
+    g: torch.Generator,  # source of randomness
+) -> tuple[Tensor, Tensor, tuple]:  # (B,2,3,3) mm starts and ends of segments, their 3 radii, mm
     "Heels, insteps and soles, right and left."
     ankle, shin = limb_ends(joints_3d, "knee", "ankle")
     some = lambda low, high: uniform(low, high, (len(ankle), 2, 1), g, ankle.device)
     outwards = hip_line(joints_3d) * constant((-1, 1), ankle)[:, None]
-    ahead = F.normalize(toes_forward(joints_3d, shin) + some(-.1, .4) * outwards + some(-.25, .5) * shin, dim=-1)
-    down, length = across(shin, ahead), some(.85, 1.15)
-    heel, instep, toes = ankle - 40 * ahead + 55 * down, ankle + 60 * length * ahead + 50 * down, ankle + 150 * length * ahead + 68 * down
-    return torch.stack([ankle + 10 * shin] * 2 + [heel], 2), torch.stack([heel, instep, toes], 2), (33., 35., 27.)
+    ahead = F.normalize(toes_forward(joints_3d, shin) + some(-0.1, 0.4) * outwards + some(-0.25, 0.5) * shin, dim=-1)
+    down, length = across(shin, ahead), some(0.85, 1.15)
+    heel, instep, toes = (
+        ankle - 40 * ahead + 55 * down,
+        ankle + 60 * length * ahead + 50 * down,
+        ankle + 150 * length * ahead + 68 * down,
+    )
+    return torch.stack([ankle + 10 * shin] * 2 + [heel], 2), torch.stack([heel, instep, toes], 2), (33.0, 35.0, 27.0)
 
-def _body_ends(pose: Pose, # as it is drawn
-        size: int,        # image side, px
-        g: torch.Generator # source of randomness
-    ) -> Tensor:          # (B,4,H,W) in [0,1], for the parts `ENDS`
+
+def _body_ends(
+    pose: Pose,  # as it is drawn
+    size: int,  # image side, px
+    g: torch.Generator,  # source of randomness
+) -> Tensor:  # (B,4,H,W) in [0,1], for the parts `ENDS`
     "Where feet and hands are seen."
     shapes = []
     for segments, thick in ((feet, 1.3), (hands, 1.2)):
         start, end, radii = segments(pose.joints_3d, g)
-        width = constant(radii, start)[None, :, None] * uniform(.9, thick, (len(start), 1, 1), g, start.device)
+        width = constant(radii, start)[None, :, None] * uniform(0.9, thick, (len(start), 1, 1), g, start.device)
         outline = _tapered(start.flatten(1, 2), end.flatten(1, 2), width.repeat(1, 2, 1).expand(-1, -1, 2), size)
         shapes.append(covered(outline).unflatten(1, (2, -1)).amax(2))
     return torch.cat(shapes, 1)
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b00019
-def _shades(relief: Tensor,  # (B,10,H,W) in [0,1]: 1 in the middle of a part, less towards its edges
-        frames: Tensor,     # (B,3,H,W) unlabelled frames in [0,1], for textures
-        g: torch.Generator, # source of randomness
-        cfg: PaintConfig
-    ) -> tuple[Tensor, Tensor]: # (B,10,H,W) each: of skin, and of clothes
+def _shades(
+    relief: Tensor,  # (B,10,H,W) in [0,1]: 1 in the middle of a part, less towards its edges
+    frames: Tensor,  # (B,3,H,W) unlabelled frames in [0,1], for textures
+    g: torch.Generator,  # source of randomness
+    cfg: PaintConfig,
+) -> tuple[Tensor, Tensor]:  # (B,10,H,W) each: of skin, and of clothes
     "Brightness of the parts: darker towards the edges, light from one side, patterns and textures on clothes."
     (B, _, _, size), device = relief.shape, relief.device
-    bare = 1.05 - uniform(0, .35, (B, 1, 1, 1), g, device) * (1 - relief)
-    if not cfg.details: return bare, bare
+    bare = 1.05 - uniform(0, 0.35, (B, 1, 1, 1), g, device) * (1 - relief)
+    if not cfg.details:
+        return bare, bare
     bare = bare + light_gradient(B, size, g, device) + side_light(relief, g)
     return bare.clamp_min(0), (bare + patterns(B, size, g, device) + texture(frames, g)).clamp_min(0)
 
-def alike(color: Tensor, # (B,3)
-        n: int, g: torch.Generator
-    ) -> Tensor:         # (B,n,3)
+
+def alike(
+    color: Tensor,  # (B,3)
+    n: int,
+    g: torch.Generator,
+) -> Tensor:  # (B,n,3)
     "About the same colour n times."
     return in_tone(color[:, None].expand(-1, n, -1), g)
 
-def socks(limbs: Outline,  # of the `LIMBS`
-        shins: Tensor,     # (B,2,H,W) brightness of the shins
-        depth: Tensor,     # (B,2) of the shins
-        shoes: Tensor,     # (B,3)
-        g: torch.Generator # source of randomness
-    ) -> Layers:
+
+def socks(
+    limbs: Outline,  # of the `LIMBS`
+    shins: Tensor,  # (B,2,H,W) brightness of the shins
+    depth: Tensor,  # (B,2) of the shins
+    shoes: Tensor,  # (B,3)
+    g: torch.Generator,  # source of randomness
+) -> Layers:
     "Socks and boots of any height, half of them in the colour of the shoes; some are hidden in the shoes."
     B, device = len(depth), depth.device
     both = Outline(*(picked(x, [LIMBS.index(k) for k in _SHINS], 1) for x in limbs))
-    top = uniform(.3, 1.2, (B, 1), g, device)
-    color = torch.where(uniform(0, 1, (B, 1), g, device) < .5, shoes, uniform(0, 1, (B, 3), g, device))
-    return Layers(covered(both, 1.04) * (1 - before(both.along, both.length, top)), shins, alike(color, 2, g), depth - .03)
+    top = uniform(0.3, 1.2, (B, 1), g, device)
+    color = torch.where(uniform(0, 1, (B, 1), g, device) < 0.5, shoes, uniform(0, 1, (B, 3), g, device))
+    return Layers(
+        covered(both, 1.04) * (1 - before(both.along, both.length, top)), shins, alike(color, 2, g), depth - 0.03
+    )
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b0001a
 _TORSO, HEAD = (PART_NAMES.index(n) for n in ("torso", "head"))
 
-def _clothes_layers(limbs: Outline,  # of the `LIMBS`
-        shade: Tensor,     # (B,10,H,W) of clothes
-        depth: Tensor,     # (B,10) of the parts
-        bands: Tensor,     # (B,5,3) colours in the order of `BANDS`
-        g: torch.Generator # source of randomness
-    ) -> Layers:
+
+def _clothes_layers(
+    limbs: Outline,  # of the `LIMBS`
+    shade: Tensor,  # (B,10,H,W) of clothes
+    depth: Tensor,  # (B,10) of the parts
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    g: torch.Generator,  # source of randomness
+) -> Layers:
     "Sleeves in the colour of the shirt, trouser legs in that of the trousers."
     _, _, shirt, trousers, _ = bands.unbind(1)
     colors = torch.cat([alike(shirt, 4, g), alike(trousers, 4, g)], 1)
-    return Layers(_sleeves_and_legs(limbs, g), picked(shade, LIMBS, 1), colors, picked(depth, LIMBS, 1) - .05)
+    return Layers(_sleeves_and_legs(limbs, g), picked(shade, LIMBS, 1), colors, picked(depth, LIMBS, 1) - 0.05)
 
-def _waist_layer(pose: Pose, # as it is drawn
-        trunk: Tensor,      # (B,1,H,W) where the trunk is
-        shade: Tensor,      # (B,10,H,W) of clothes
-        depth: Tensor,      # (B,10) of the parts
-        bands: Tensor,      # (B,5,3) colours in the order of `BANDS`
-        g: torch.Generator  # source of randomness
-    ) -> Layers:
+
+def _waist_layer(
+    pose: Pose,  # as it is drawn
+    trunk: Tensor,  # (B,1,H,W) where the trunk is
+    shade: Tensor,  # (B,10,H,W) of clothes
+    depth: Tensor,  # (B,10) of the parts
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    g: torch.Generator,  # source of randomness
+) -> Layers:
     "The upper end of the trousers, or a shirt that hangs over it."
-    hips, thorax = (picked(pose.joints_2d, joint_index(*names), 1).mean(1, keepdim=True) for names in (("r_hip", "l_hip"), ("thorax",)))
+    hips, thorax = (
+        picked(pose.joints_2d, joint_index(*names), 1).mean(1, keepdim=True)
+        for names in (("r_hip", "l_hip"), ("thorax",))
+    )
     up, _ = segment_coordinates(hips, thorax, trunk.shape[-1])
-    below = before(up, (thorax - hips).norm(dim=-1).clamp_min(4), uniform(-.3, .35, (len(trunk), 1), g, trunk.device))
-    return Layers(trunk * below, shade[:, PART_NAMES.index("l_thigh"), None], bands[:, None, 3], depth[:, _TORSO, None] - .02)
+    below = before(up, (thorax - hips).norm(dim=-1).clamp_min(4), uniform(-0.3, 0.35, (len(trunk), 1), g, trunk.device))
+    return Layers(
+        trunk * below, shade[:, PART_NAMES.index("l_thigh"), None], bands[:, None, 3], depth[:, _TORSO, None] - 0.02
+    )
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b0001b
-def _body_layers(pose: Pose, # as it is drawn
-        bands: Tensor,      # (B,5,3) colours in the order of `BANDS`
-        frames: Tensor,     # (B,3,S,S) unlabelled frames in [0,1], for textures
-        puppet: Puppet,     # the template, whose head is painted
-        g: torch.Generator, # source of randomness
-        cfg: PaintConfig = PaintConfig()
-    ) -> Layers:            # of the 10 parts, then of 11 pieces of clothing
+def _body_layers(
+    pose: Pose,  # as it is drawn
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    frames: Tensor,  # (B,3,S,S) unlabelled frames in [0,1], for textures
+    puppet: Puppet,  # the template, whose head is painted
+    g: torch.Generator,  # source of randomness
+    cfg: PaintConfig = PaintConfig(),
+) -> Layers:  # of the 10 parts, then of 11 pieces of clothing
     "Bodies and their clothes, in the place of `part_layers`."
     B, size, device = len(frames), frames.shape[-1], frames.device
     limbs, trunk = _limb_outlines(pose, size, g), _trunk_outlines(pose, size, g)
     head = puppet.part_maps(pose.joints_2d, size)[:, HEAD, None]
-    threshold = (THRESHOLD + uniform(-WIDTH_JITTER, WIDTH_JITTER, (B, 1, 1, 1), g, device)).clamp_min(.08)
-    alpha = torch.cat([covered(trunk).amax(1, keepdim=True), ((head - threshold) * 8 + .5).clamp(0, 1), covered(limbs)], 1)
-    bare, dressed = _shades(torch.cat([_roundness(trunk).amax(1, keepdim=True), head, _roundness(limbs)], 1), frames, g, cfg)
+    threshold = (THRESHOLD + uniform(-WIDTH_JITTER, WIDTH_JITTER, (B, 1, 1, 1), g, device)).clamp_min(0.08)
+    alpha = torch.cat(
+        [covered(trunk).amax(1, keepdim=True), ((head - threshold) * 8 + 0.5).clamp(0, 1), covered(limbs)], 1
+    )
+    bare, dressed = _shades(
+        torch.cat([_roundness(trunk).amax(1, keepdim=True), head, _roundness(limbs)], 1), frames, g, cfg
+    )
     depth = limb_depths(pose.joints_3d[..., 2]) + cfg.order_jitter * normal((B, len(PARTS)), g, device)
     _, skin, shirt, _, shoes = bands.unbind(1)
-    body = Layers(alpha, torch.cat([dressed[:, :1], bare[:, 1:]], 1), torch.cat([alike(shirt, 1, g), alike(skin, 9, g)], 1), depth)
-    return stacked(body, socks(limbs, picked(bare, _SHINS, 1), picked(depth, _SHINS, 1), shoes, g),
-                   _clothes_layers(limbs, dressed, depth, bands, g), _waist_layer(pose, alpha[:, :1], dressed, depth, bands, g))
+    body = Layers(
+        alpha, torch.cat([dressed[:, :1], bare[:, 1:]], 1), torch.cat([alike(shirt, 1, g), alike(skin, 9, g)], 1), depth
+    )
+    return stacked(
+        body,
+        socks(limbs, picked(bare, _SHINS, 1), picked(depth, _SHINS, 1), shoes, g),
+        _clothes_layers(limbs, dressed, depth, bands, g),
+        _waist_layer(pose, alpha[:, :1], dressed, depth, bands, g),
+    )
+
 
 BODY = Figure(_body_layers, _body_ends)

@@ -30,27 +30,33 @@ from ..people.scenery import random_background
 from .self_training import SelfLabels, flip_averaged, self_certainty, unseen_projected
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0007
-def optical_flow(first: np.ndarray, second: np.ndarray # (H,W,3) uint8 RGB
-    ) -> np.ndarray: # (H,W,2) float32 px
+def optical_flow(
+    first: np.ndarray,
+    second: np.ndarray,  # (H,W,3) uint8 RGB
+) -> np.ndarray:  # (H,W,2) float32 px
     "How far each pixel of the first frame has gone in the second (DIS)."
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0)
     return dis.calc(cv2.cvtColor(first, cv2.COLOR_RGB2GRAY), cv2.cvtColor(second, cv2.COLOR_RGB2GRAY), None)
 
-def moved(points: np.ndarray, # (K,2) px in the first frame
-        flow: np.ndarray      # (H,W,2) px, as from `optical_flow`
-    ) -> np.ndarray:          # (K,2) px in the second
+
+def moved(
+    points: np.ndarray,  # (K,2) px in the first frame
+    flow: np.ndarray,  # (H,W,2) px, as from `optical_flow`
+) -> np.ndarray:  # (K,2) px in the second
     "Points taken along by a flow; those outside of the picture by that of its border."
     x, y = np.float32(points).T[..., None]
     return points + cv2.remap(flow, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0009
-def carried(points: np.ndarray, # (T,K,2) px: what each frame says by itself
-        images: np.ndarray,     # (T,H,W,3) uint8 RGB, one after the other
-        reach: int = 3          # frames, to both sides
-    ) -> np.ndarray:            # (T,2*reach+1,K,2) px; NaN beyond the ends of the film
+def carried(
+    points: np.ndarray,  # (T,K,2) px: what each frame says by itself
+    images: np.ndarray,  # (T,H,W,3) uint8 RGB, one after the other
+    reach: int = 3,  # frames, to both sides
+) -> np.ndarray:  # (T,2*reach+1,K,2) px; NaN beyond the ends of the film
     "What the frames around each frame say of it, their points carried to it by the flow from frame to frame. Raises `ValueError` where there are not as many frames as rows of points."
-    if len(points) != len(images): raise ValueError(f"points of {len(points)} frames for a film of {len(images)}")
+    if len(points) != len(images):
+        raise ValueError(f"points of {len(points)} frames for a film of {len(images)}")
     length, found = len(points), np.full((len(points), 2 * reach + 1, *points.shape[1:]), np.nan, np.float32)
     found[:, reach] = points
     for way in (1, -1):
@@ -58,41 +64,50 @@ def carried(points: np.ndarray, # (T,K,2) px: what each frame says by itself
         for start in range(length):
             at = points[start]
             for k in range(1, reach + 1):
-                if start + way * (k - 1) not in steps: break
+                if start + way * (k - 1) not in steps:
+                    break
                 at = moved(at, steps[start + way * (k - 1)])
                 found[start + way * k, reach - way * k] = at
     return found
 
-def _robust_mean(points: np.ndarray, # (T,2*R+1,K,2) px, as from `carried`
-        spread: float = 1.5,        # frames: standard deviation of the weight of frames around
-        px: float = 2.              # points much farther than this from the others count less
-    ) -> np.ndarray:                # (T,K,2) px
+
+def _robust_mean(
+    points: np.ndarray,  # (T,2*R+1,K,2) px, as from `carried`
+    spread: float = 1.5,  # frames: standard deviation of the weight of frames around
+    px: float = 2.0,  # points much farther than this from the others count less
+) -> np.ndarray:  # (T,K,2) px
     "The mean of what the frames around say, near ones first, stray points hardly at all (ten rounds of iteratively reweighted means)."
     reach = points.shape[1] // 2
     near = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)[:, None, None] * np.isfinite(points)
     known, weight = np.nan_to_num(points), near
     for _ in range(11):
         mean = (known * weight).sum(1) / weight.sum(1)
-        weight = near / np.sqrt(np.linalg.norm(known - mean[:, None], axis=-1, keepdims=True) ** 2 + px ** 2)
+        weight = near / np.sqrt(np.linalg.norm(known - mean[:, None], axis=-1, keepdims=True) ** 2 + px**2)
     return mean
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e000d
-def _smoothed(x: Tensor,       # (T,...) one frame after the other
-        spread: float = 0.75  # frames: standard deviation
-    ) -> Tensor:              # (T,...)
+def _smoothed(
+    x: Tensor,  # (T,...) one frame after the other
+    spread: float = 0.75,  # frames: standard deviation
+) -> Tensor:  # (T,...)
     "The Gaussian mean over time; beyond its ends the film stands still."
     reach = int(4 * spread + 0.5)
     weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=x.dtype) / spread) ** 2)
     padded = torch.cat([x[:1].expand(reach, *x.shape[1:]), x, x[-1:].expand(reach, *x.shape[1:])])
     return (padded.unfold(0, 2 * reach + 1, 1) * weights).sum(-1) / weights.sum()
 
+
 @torch.no_grad()
-def film_labels(net: PGPNet, # with image points and a lifter, in its mode
-        images: np.ndarray,  # (T,S,S,3) uint8 RGB: a film of one person, one frame after the other
-        doubt: float = 0.5   # certainty below which a facing bit counts for nothing
-    ) -> SelfLabels:         # of T frames
+def film_labels(
+    net: PGPNet,  # with image points and a lifter, in its mode
+    images: np.ndarray,  # (T,S,S,3) uint8 RGB: a film of one person, one frame after the other
+    doubt: float = 0.5,  # certainty below which a facing bit counts for nothing
+) -> SelfLabels:  # of T frames
     "What a film says of its frames. Raises `ValueError` for a network without image points or lifter."
-    if not net.cfg.lifter: raise ValueError("the network has no lifter to lift points that were carried along: train one with network.lifter and network.keypoints")
+    if not net.cfg.lifter:
+        raise ValueError(
+            "the network has no lifter to lift points that were carried along: train one with network.lifter and network.keypoints"
+        )
     size = net.cfg.size
     x = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).to(memory_format=torch.channels_last)
     code = decided_together(net, [flip_averaged(net, x)])[0]
@@ -101,17 +116,25 @@ def film_labels(net: PGPNet, # with image points and a lifter, in its mode
     points = torch.from_numpy(_robust_mean(carried(own.numpy(), images))).to(x.dtype)
     pose = net.pose(lifted(net, facing_twin(points, faces) / size), faces)
     pelvis = pose.joints_3d[:, :1]
-    return SelfLabels(_smoothed(pose.joints_3d - pelvis) + pelvis, unseen_projected(points, pose), self_certainty(code.facing_logit, doubt), code.silhouette)
+    return SelfLabels(
+        _smoothed(pose.joints_3d - pelvis) + pelvis,
+        unseen_projected(points, pose),
+        self_certainty(code.facing_logit, doubt),
+        code.silhouette,
+    )
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0010
-def _film_person(split: str,  # train, val or test
-        index: int,          # number of the film
-        size: int,           # image side, px
-        frames: int = 12,    # T
-        every: int = 2,      # frames of the motion to a frame of the film
-        seed: int = 0,       # of the data set
-        filming: Filming = Filming() # how it is filmed
-    ) -> dict[str, np.ndarray]:      # image (T,S,S,3), parts (T,S,S), joints_3d (T,17,3) mm, camera frame, joints_2d (T,17,2) px
+def _film_person(
+    split: str,  # train, val or test
+    index: int,  # number of the film
+    size: int,  # image side, px
+    frames: int = 12,  # T
+    every: int = 2,  # frames of the motion to a frame of the film
+    seed: int = 0,  # of the data set
+    filming: Filming = Filming(),  # how it is filmed
+) -> dict[
+    str, np.ndarray
+]:  # image (T,S,S,3), parts (T,S,S), joints_3d (T,17,3) mm, camera frame, joints_2d (T,17,2) px
     "Film number `index` of a person, by one camera that stands still: the same for the same arguments, whatever was made before."
     rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index])
     motion = sample_motion(split, frames * every, rng, least=filming.moved_mm)[::every]
@@ -121,13 +144,19 @@ def _film_person(split: str,  # train, val or test
     shots = [render(person, posed, t, camera, place, size, int(rng.integers(2**31))) for t in range(frames)]
     return {k: np.stack([getattr(shot, k) for shot in shots]) for k in ("image", "parts", "joints_3d", "joints_2d")}
 
-def _weights_file(weights: str # name of shipped weights, run folder or file
-    ) -> Path:
+
+def _weights_file(
+    weights: str,  # name of shipped weights, run folder or file
+) -> Path:
     "The file of a network. Raises `FileNotFoundError` if it is not there."
     path = Path(pretrained_file(weights)) if weights in pretrained_names() else Path(weights)
     path = path / "weights.safetensors" if path.is_dir() else path
-    if not path.is_file(): raise FileNotFoundError(f"no weights {weights}: give a run folder, a .safetensors file or one of {', '.join(pretrained_names())}")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no weights {weights}: give a run folder, a .safetensors file or one of {', '.join(pretrained_names())}"
+        )
     return path
+
 
 @lru_cache(maxsize=1)
 def _answering_net(path: Path) -> PGPNet:
@@ -138,38 +167,61 @@ def _answering_net(path: Path) -> PGPNet:
 @dataclass(frozen=True)
 class FilmAnswers:
     "Loader of films of the embedded people with what a network says of them: two neighbouring frames are a pair, its joints the answers."
-    weights: str = "unsup"         # who answers: shipped weights, a run folder or a file
-    films: int = 800               # how many
-    frames: int = 12               # of a film, an even number
-    every: int = 2                 # frames of the motion to a frame of the film
-    split: str = "train"           # train, val or test people
-    seed: int = 0                  # another seed, other films
-    doubt: float = 0.5             # certainty of the facing below which a frame's joints stay unknown
+
+    weights: str = "unsup"  # who answers: shipped weights, a run folder or a file
+    films: int = 800  # how many
+    frames: int = 12  # of a film, an even number
+    every: int = 2  # frames of the motion to a frame of the film
+    split: str = "train"  # train, val or test people
+    seed: int = 0  # another seed, other films
+    doubt: float = 0.5  # certainty of the facing below which a frame's joints stay unknown
     saliency_quality: float = 0.7  # of m_sal, 0..1
     name: ClassVar[str] = "film_answers"
 
     @property
-    def about(self) -> dict: # the file is named by its content: the same weights elsewhere make the same answers
+    def about(self) -> dict:  # the file is named by its content: the same weights elsewhere make the same answers
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         return given | {"weights": sha256(_weights_file(self.weights).read_bytes()).hexdigest()[:16]}
 
     def jobs(self) -> list[dict]:
         check_split(self.split)
-        if self.frames < 2 or self.frames % 2: raise ValueError(f"frames {self.frames}: neighbours make pairs, so a film needs an even number of them")
+        if self.frames < 2 or self.frames % 2:
+            raise ValueError(f"frames {self.frames}: neighbours make pairs, so a film needs an even number of them")
         return [{"film": i} for i in range(self.films)]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         net = _answering_net(_weights_file(self.weights))
-        if net.cfg.size != size: raise RuntimeError(f"{self.weights} looks at {net.cfg.size} px: prepare at that size, not at {size}")
-        return _film_samples(net, _film_person(self.split, job["film"], size, self.frames, self.every, self.seed), self, job["film"])
+        if net.cfg.size != size:
+            raise RuntimeError(f"{self.weights} looks at {net.cfg.size} px: prepare at that size, not at {size}")
+        return _film_samples(
+            net, _film_person(self.split, job["film"], size, self.frames, self.every, self.seed), self, job["film"]
+        )
+
 
 def _film_samples(net: PGPNet, film: dict[str, np.ndarray], loader: FilmAnswers, number: int) -> list[Sample | Skip]:
     "A film as pairs of neighbours with its answers; of the truth only the person's mask is looked at, for the noisy m_sal."
     said, unknown = film_labels(net, film["image"], loader.doubt), np.full((2, 3, 3), np.nan, np.float32)
-    joints = [torch.where((said.certainty > 0)[:, None, None], x, torch.nan).numpy() for x in (said.joints_3d, said.joints_2d)]
+    joints = [
+        torch.where((said.certainty > 0)[:, None, None], x, torch.nan).numpy() for x in (said.joints_3d, said.joints_2d)
+    ]
     key = [loader.seed, SPLITS.index(loader.split), number]
-    saliency = np.stack([noisy_saliency(p != BACKGROUND, loader.saliency_quality, np.random.default_rng([*key, t])) for t, p in enumerate(film["parts"])])
-    parts, cameras = np.full_like(film["parts"], UNKNOWN), (unknown, unknown[..., 0], np.stack([fixed_intrinsics(net.cfg.size)] * 2))
-    pair = lambda t: Sample(*(x[t:t + 2] for x in (film["image"], saliency, parts, *joints)), *cameras, f"film/{loader.split}/{loader.seed}/{number}/{t}")
+    saliency = np.stack(
+        [
+            noisy_saliency(p != BACKGROUND, loader.saliency_quality, np.random.default_rng([*key, t]))
+            for t, p in enumerate(film["parts"])
+        ]
+    )
+    parts, cameras = (
+        np.full_like(film["parts"], UNKNOWN),
+        (unknown, unknown[..., 0], np.stack([fixed_intrinsics(net.cfg.size)] * 2)),
+    )
+    pair = lambda t: Sample(
+        *(x[t : t + 2] for x in (film["image"], saliency, parts, *joints)),
+        *cameras,
+        f"film/{loader.split}/{loader.seed}/{number}/{t}",
+    )
     known = np.isfinite(joints[0]).all((1, 2))
-    return [pair(t) if known[t:t + 2].any() else Skip(f"film {number}, frame {t}", "facing in doubt") for t in range(0, loader.frames, 2)]
+    return [
+        pair(t) if known[t : t + 2].any() else Skip(f"film {number}, frame {t}", "facing in doubt")
+        for t in range(0, loader.frames, 2)
+    ]

@@ -18,34 +18,49 @@ from ..losses import Iteration, Term
 from ..networks import Encoding, PGPNet
 
 # %% ../../nbs/bootstrap/films.ipynb #f11d0007
-def both_twins(net: PGPNet, code: Encoding # of B images
-    ) -> Tensor: # (B,2,17,3) mm, camera frame: facing away, facing the camera
+def both_twins(
+    net: PGPNet,
+    code: Encoding,  # of B images
+) -> Tensor:  # (B,2,17,3) mm, camera frame: facing away, facing the camera
     "The two poses that an encoding stands for, of which the facing bit chooses one (Sec. 3.2a)."
     towards, away = net.twins(code)
     return torch.stack([away.joints_3d, towards.joints_3d], 1)
 
-def _sway(twins: Tensor # (...,T,2,17,3) mm, any frame
-    ) -> Tensor: # (...,T-2,2,2,2) mm, by the choices in the three frames
+
+def _sway(
+    twins: Tensor,  # (...,T,2,17,3) mm, any frame
+) -> Tensor:  # (...,T-2,2,2,2) mm, by the choices in the three frames
     "Mean distance of the joints about the pelvis, in the last of three frames, from where uniform motion would have taken them."
     x = twins - twins[..., :1, :]
-    before, now, then = x[..., :-2, :, None, None, :, :], x[..., 1:-1, None, :, None, :, :], x[..., 2:, None, None, :, :, :]
+    before, now, then = (
+        x[..., :-2, :, None, None, :, :],
+        x[..., 1:-1, None, :, None, :, :],
+        x[..., 2:, None, None, :, :, :],
+    )
     return (then - 2 * now + before).norm(dim=-1).mean(-1)
 
 # %% ../../nbs/bootstrap/films.ipynb #f11d000a
 def _check_film(facing_logit: Tensor, twins: Tensor, mm: float) -> None:
     "Raises `ValueError` for wrong shapes, numbers that are not finite and a scale that is not positive."
     if facing_logit.ndim < 1 or twins.shape != (*facing_logit.shape, 2, 17, 3):
-        raise ValueError(f"twins must have shape (...,T,2,17,3) for logits of shape (...,T), got {tuple(twins.shape)} and {tuple(facing_logit.shape)}")
-    if not (facing_logit.isfinite().all() and twins.isfinite().all()): raise ValueError("logits and twins must be finite: leave out frames without a person")
-    if not mm > 0: raise ValueError(f"mm {mm}: the sway that counts as much as odds of e to 1, above 0")
+        raise ValueError(
+            f"twins must have shape (...,T,2,17,3) for logits of shape (...,T), got {tuple(twins.shape)} and {tuple(facing_logit.shape)}"
+        )
+    if not (facing_logit.isfinite().all() and twins.isfinite().all()):
+        raise ValueError("logits and twins must be finite: leave out frames without a person")
+    if not mm > 0:
+        raise ValueError(f"mm {mm}: the sway that counts as much as odds of e to 1, above 0")
 
-def facing_in_film(facing_logit: Tensor, # (...,T) of one frame after the other, in each by itself
-        twins: Tensor,       # (...,T,2,17,3) mm, as from `both_twins`
-        mm: float = 20.      # sway that makes a way through the film e times less likely
-    ) -> Tensor:             # (...,T) log-odds that the person faces the camera, by the whole film
+
+def facing_in_film(
+    facing_logit: Tensor,  # (...,T) of one frame after the other, in each by itself
+    twins: Tensor,  # (...,T,2,17,3) mm, as from `both_twins`
+    mm: float = 20.0,  # sway that makes a way through the film e times less likely
+) -> Tensor:  # (...,T) log-odds that the person faces the camera, by the whole film
     "The facing bits of a film of one person, decided together. Fewer than three frames stay as they are. Raises `ValueError` as `_check_film`."
     _check_film(facing_logit, twins, mm)
-    if facing_logit.shape[-1] < 3: return facing_logit
+    if facing_logit.shape[-1] < 3:
+        return facing_logit
     bits, cost = torch.stack([logsigmoid(-facing_logit), logsigmoid(facing_logit)], -1), _sway(twins) / mm
     ahead, after = [bits[..., 0, :, None] + bits[..., 1, None, :]], [torch.zeros_like(cost[..., 0, 0, :, :])]
     for bit, c in zip(bits[..., 2:, :].unbind(-2), cost.unbind(-4)):
@@ -57,10 +72,15 @@ def facing_in_film(facing_logit: Tensor, # (...,T) of one frame after the other,
     return odds[..., 1] - odds[..., 0]
 
 # %% ../../nbs/bootstrap/films.ipynb #f11d000f
-def decided_together(net: PGPNet, codes: list[Encoding] # of a film of one person, in batches
-    ) -> list[Encoding]:
+def decided_together(
+    net: PGPNet,
+    codes: list[Encoding],  # of a film of one person, in batches
+) -> list[Encoding]:
     "The same encodings, who faces the camera decided for the whole film."
-    logits, twins = torch.cat([code.facing_logit for code in codes]), torch.cat([both_twins(net, code) for code in codes])
+    logits, twins = (
+        torch.cat([code.facing_logit for code in codes]),
+        torch.cat([both_twins(net, code) for code in codes]),
+    )
     told = facing_in_film(logits, twins).split([len(code.facing_logit) for code in codes])
     return [code._replace(facing_logit=bits) for code, bits in zip(codes, told)]
 
@@ -69,17 +89,34 @@ def _film_labelled(it: Iteration, n: int, g: torch.Generator) -> Labelled:
     "Random frames of films, half of them mirrored, with what the films say of them."
     data, frames = it.data, it.setup["film_labels"]
     i = frames[torch.randint(len(frames), (n,), generator=g, device=g.device)]
-    images, joints_3d, joints_2d = (take(x, (i // 2, i % 2), it.device) for x in (data.labelled_images, data.labelled_joints_3d, data.labelled_joints_2d))
-    images, *joints = mirrored_where(uniform(0, 1, (n,), g, it.device) < 0.5, images.float() / 255, joints_3d, joints_2d)
+    images, joints_3d, joints_2d = (
+        take(x, (i // 2, i % 2), it.device)
+        for x in (data.labelled_images, data.labelled_joints_3d, data.labelled_joints_2d)
+    )
+    images, *joints = mirrored_where(
+        uniform(0, 1, (n,), g, it.device) < 0.5, images.float() / 255, joints_3d, joints_2d
+    )
     return Labelled(images, SelfLabels(*joints, torch.ones_like(joints_3d[:, 0, 0])))
+
 
 def film_labels(it: Iteration) -> Tensor:
     "L_self on what films say of their frames."
     n = it.cfg.optimisation.batch_size // it.cfg.optimisation.shards
     return pseudo_label_loss(it, it.by_shard(lambda g: _film_labelled(it, n, g)))
 
-def check_folder(cfg: Config, options: Mapping) -> None:
-    if not cfg.data.pseudo_labels: raise ValueError("terms.film_labels learns from a prepared folder of film labels: name it in data.pseudo_labels, or set terms.film_labels to 0")
 
-FILM_LABELS = Term("film_labels", film_labels, {"encoder": "bootstrap"}, joins="paint", check=check_folder,
-                   setup=lambda data: known_frames(data.labelled_joints_3d, 1., True))
+def check_folder(cfg: Config, options: Mapping) -> None:
+    if not cfg.data.pseudo_labels:
+        raise ValueError(
+            "terms.film_labels learns from a prepared folder of film labels: name it in data.pseudo_labels, or set terms.film_labels to 0"
+        )
+
+
+FILM_LABELS = Term(
+    "film_labels",
+    film_labels,
+    {"encoder": "bootstrap"},
+    joins="paint",
+    check=check_folder,
+    setup=lambda data: known_frames(data.labelled_joints_3d, 1.0, True),
+)

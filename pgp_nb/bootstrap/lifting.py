@@ -17,26 +17,29 @@ from ..losses import Iteration, Term, facing_twin, known_pose_loss
 from ..networks import Encoding, PGPNet
 
 # %% ../../nbs/bootstrap/lifting.ipynb #5b162954
-def seen_points(joints_2d: Tensor, # (B,17,2) px, projected joints
-        faces: Tensor,             # (B,) bool: the person faces the camera
-        size: int,                 # image side, px
-        noise: float,              # largest standard deviation, image sides
-        g: torch.Generator         # source of randomness
-    ) -> Tensor:                   # (B,17,2) in [0,1]
+def seen_points(
+    joints_2d: Tensor,  # (B,17,2) px, projected joints
+    faces: Tensor,  # (B,) bool: the person faces the camera
+    size: int,  # image side, px
+    noise: float,  # largest standard deviation, image sides
+    g: torch.Generator,  # source of randomness
+) -> Tensor:  # (B,17,2) in [0,1]
     "Projected joints as an encoder might see them: those of the twin that faces the camera, each pose disturbed by up to `noise`."
     spread = uniform(0, noise, (len(joints_2d), 1, 1), g, joints_2d.device)
     return facing_twin(joints_2d, faces) / size + (spread * normal(joints_2d.shape, g, joints_2d.device)).to(joints_2d)
 
 # %% ../../nbs/bootstrap/lifting.ipynb #5647d7ec
-def lifted(net: PGPNet, # with a lifter
-        points: Tensor  # (B,17,2) in [0,1], as `seen_points` gives them
-    ) -> Encoding:      # without appearance and image points
+def lifted(
+    net: PGPNet,  # with a lifter
+    points: Tensor,  # (B,17,2) in [0,1], as `seen_points` gives them
+) -> Encoding:  # without appearance and image points
     "What the lifter says of image points; facing by the points alone."
     v, camera = net.encoder.lifter(points)
     return Encoding(v.unflatten(1, (-1, 3)), camera[:, :7], camera[:, 7], None)
 
 # %% ../../nbs/bootstrap/lifting.ipynb #lif00002
-_POINT_NOISE = 0.07 # largest standard deviation of the image points that are to be lifted, image sides
+_POINT_NOISE = 0.07  # largest standard deviation of the image points that are to be lifted, image sides
+
 
 def lift(it: Iteration, views: int = 8) -> Tensor:
     "L_lift: the lifter on disturbed projections of unpaired poses, each under several cameras."
@@ -45,7 +48,12 @@ def lift(it: Iteration, views: int = 8) -> Tensor:
     points = it.by_shard(disturb, true.joints_2d, faces_camera(true.joints_3d))
     return known_pose_loss(it.net, lifted(it.net, points), true)
 
+
 def _check_lifter(cfg: Config, options: Mapping) -> None:
-    if not cfg.network.lifter: raise ValueError("terms.lift trains the lifter, and the network has none: set terms.lift to 0, or network.lifter to its width")
+    if not cfg.network.lifter:
+        raise ValueError(
+            "terms.lift trains the lifter, and the network has none: set terms.lift to 0, or network.lifter to its width"
+        )
+
 
 LIFT = Term("lift", lift, {"encoder.lifter": "bootstrap"}, check=_check_lifter)

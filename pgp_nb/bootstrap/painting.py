@@ -27,65 +27,77 @@ from ..puppet import Puppet
 from ..segmentation import limb_depths
 
 # %% ../../nbs/bootstrap/painting.ipynb #ee501489
-def fill_in(images: Tensor, # (B,3,H,W)
-        known: Tensor       # (B,1,H,W) in [0,1]: 1 keep, 0 fill
-    ) -> Tensor:            # (B,3,H,W)
+def fill_in(
+    images: Tensor,  # (B,3,H,W)
+    known: Tensor,  # (B,1,H,W) in [0,1]: 1 keep, 0 fill
+) -> Tensor:  # (B,3,H,W)
     "Fill unknown regions from their surroundings (push-pull pyramid)."
-    if min(images.shape[-2:]) <= 1: return images
+    if min(images.shape[-2:]) <= 1:
+        return images
     mass = F.avg_pool2d(known, 2, ceil_mode=True)
     coarse = F.avg_pool2d(images * known, 2, ceil_mode=True) / mass.clamp_min(1e-4)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
-    return known * images + (1 - known) * F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
+    return known * images + (1 - known) * F.interpolate(
+        coarse, size=images.shape[-2:], mode="bilinear", align_corners=False
+    )
 
 # %% ../../nbs/bootstrap/painting.ipynb #dc9a6a69
-def _not_salient(saliency: Tensor, # (B,1,H,W) in [0,1]
-        reach: float = 0.06       # how far a salient pixel reaches, image sides
-    ) -> Tensor:                  # (B,1,H,W) 0 or 1
+def _not_salient(
+    saliency: Tensor,  # (B,1,H,W) in [0,1]
+    reach: float = 0.06,  # how far a salient pixel reaches, image sides
+) -> Tensor:  # (B,1,H,W) 0 or 1
     "What is safely background: nothing salient near. Noisy masks lose limbs; a wide reach catches most of them."
     k = round(reach * saliency.shape[-1])
     rows = F.max_pool2d(saliency, (1, 2 * k + 1), 1, (0, k))
     return (F.max_pool2d(rows, (2 * k + 1, 1), 1, (k, 0)) < 0.2).to(saliency)
 
 # %% ../../nbs/bootstrap/painting.ipynb #12690f34
-_BACKGROUND_ZOOM = 1.5 # largest magnification of a background
+_BACKGROUND_ZOOM = 1.5  # largest magnification of a background
 
-def backgrounds(frames: Tensor,  # (B,3,H,W) unlabelled frames in [0,1]
-        saliency: Tensor,        # (B,1,H,W) m_sal of the frames
-        g: torch.Generator,      # source of randomness
-        zoom: float = _BACKGROUND_ZOOM # largest magnification
-    ) -> Tensor:                 # (B,3,H,W)
+
+def backgrounds(
+    frames: Tensor,  # (B,3,H,W) unlabelled frames in [0,1]
+    saliency: Tensor,  # (B,1,H,W) m_sal of the frames
+    g: torch.Generator,  # source of randomness
+    zoom: float = _BACKGROUND_ZOOM,  # largest magnification
+) -> Tensor:  # (B,3,H,W)
     "Frames without their people."
     known = _not_salient(saliency)
     filled = fill_in(frames, known)
-    other = flip_rotate(shuffled(filled, g), g, 20., zoom)
+    other = flip_rotate(shuffled(filled, g), g, 20.0, zoom)
     half = uniform(0, 1, (len(frames), 1, 1, 1), g, frames.device) < 0.5
-    return flip_rotate(torch.where(half, torch.lerp(other, filled, F.avg_pool2d(known, 5, 1, 2)), filled), g, 4., zoom)
+    return flip_rotate(torch.where(half, torch.lerp(other, filled, F.avg_pool2d(known, 5, 1, 2)), filled), g, 4.0, zoom)
 
 # %% ../../nbs/bootstrap/painting.ipynb #e85f8f9e
-def _jitter_limbs(canonical: Tensor, # (B,17,3) mm, canonical frame
-        g: torch.Generator,         # source of randomness
-        amount: float               # largest relative change
-    ) -> Tensor:                    # (B,17,3) mm: the same limb directions with other lengths, left and right alike
+def _jitter_limbs(
+    canonical: Tensor,  # (B,17,3) mm, canonical frame
+    g: torch.Generator,  # source of randomness
+    amount: float,  # largest relative change
+) -> Tensor:  # (B,17,3) mm: the same limb directions with other lengths, left and right alike
     "People have other proportions than the mean body."
     v, lengths = local_vectors(canonical)
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + (change + picked(change, MIRROR, 1)) / 2))
 
-def with_own_limbs(pose: Pose, # before its camera
-        size: int,             # image side, px
-        g: torch.Generator,    # source of randomness
-        cfg: PaintConfig
-    ) -> Pose:
+
+def with_own_limbs(
+    pose: Pose,  # before its camera
+    size: int,  # image side, px
+    g: torch.Generator,  # source of randomness
+    cfg: PaintConfig,
+) -> Pose:
     "The pose as a person of other proportions has it, before the same camera: what is drawn."
     return pose_from_camera(_jitter_limbs(pose.canonical, g, cfg.limb_jitter), pose.camera, size)
 
 # %% ../../nbs/bootstrap/painting.ipynb #fda40b4f
-BANDS = {"hair": (0., .06), "face": (.06, .16), "shirt": (.2, .5), "trousers": (.55, .75), "shoes": (.85, 1.)}
+BANDS = {"hair": (0.0, 0.06), "face": (0.06, 0.16), "shirt": (0.2, 0.5), "trousers": (0.55, 0.75), "shoes": (0.85, 1.0)}
 
-def _band_colors(images: Tensor, # (B,3,H,W) unlabelled frames in [0,1]
-        saliency: Tensor,       # (B,1,H,W) in [0,1]
-        g: torch.Generator      # source of randomness
-    ) -> Tensor:                # (B,5,3) one colour per band
+
+def _band_colors(
+    images: Tensor,  # (B,3,H,W) unlabelled frames in [0,1]
+    saliency: Tensor,  # (B,1,H,W) in [0,1]
+    g: torch.Generator,  # source of randomness
+) -> Tensor:  # (B,5,3) one colour per band
     "Colours of random salient pixels, one from each horizontal band of the salient region; every other pixel is looked at."
     images, saliency = images[..., ::2, ::2], saliency[..., ::2, ::2]
     rows = saliency.sum((1, 3)).cumsum(-1)
@@ -103,14 +115,22 @@ def in_tone(colors: Tensor, g: torch.Generator) -> Tensor:
     "About the same colours."
     return (colors + 0.015 * normal(colors.shape, g, colors.device)).clamp(0, 1)
 
-def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
-        g: torch.Generator     # source of randomness
-    ) -> Tensor:               # (B,10,3) a colour for every part
+
+def part_colors(
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    g: torch.Generator,  # source of randomness
+) -> Tensor:  # (B,10,3) a colour for every part
     "Dress the parts, mostly alike left and right."
-    B, (hair, face, shirt, trousers, shoes) = len(bands), bands.unbind(1)
+    B, (_, face, shirt, trousers, _) = len(bands), bands.unbind(1)
     choose = lambda share, a, b: torch.where(uniform(0, 1, (B, 1), g, bands.device) < share, a, b)
-    by_kind = {"torso": shirt, "head": face, "upper_arm": choose(.85, shirt, face), "forearm": choose(.5, shirt, face),
-               "thigh": choose(.85, trousers, face), "shin": choose(.6, trousers, face)}
+    by_kind = {
+        "torso": shirt,
+        "head": face,
+        "upper_arm": choose(0.85, shirt, face),
+        "forearm": choose(0.5, shirt, face),
+        "thigh": choose(0.85, trousers, face),
+        "shin": choose(0.6, trousers, face),
+    }
     colors = torch.stack([by_kind[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS], 1)
     return in_tone(colors, g)
 
@@ -118,19 +138,24 @@ def part_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
 _SKIN = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 _HAIR = ("171412", "2a1d15", "46301f", "6a4a2f", "a57e4e", "d2b27a", "7d3a1e", "8f8d8a", "d0cdc8")
 
-def between(tones: tuple[str, ...], # hexadecimal colours
-        B: int, g: torch.Generator
-    ) -> Tensor:                    # (B,3) in [0,1]
+
+def between(
+    tones: tuple[str, ...],  # hexadecimal colours
+    B: int,
+    g: torch.Generator,
+) -> Tensor:  # (B,3) in [0,1]
     "Random mixtures of two colours."
     share = uniform(0, 0.5, (B, 1), g)
     known = constant(tuple(tuple(bytes.fromhex(t)) for t in tones), share) / 255
     first, second = known[torch.randint(len(tones), (2, B), generator=g, device=g.device)]
     return torch.lerp(first, second, share)
 
-def natural_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
-        g: torch.Generator,       # source of randomness
-        share: float              # of the people, the others keep their colours
-    ) -> Tensor:                  # (B,5,3)
+
+def natural_colors(
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    g: torch.Generator,  # source of randomness
+    share: float,  # of the people, the others keep their colours
+) -> Tensor:  # (B,5,3)
     "Skin and hair in human colours; one in eight is bald, one in seven wears a cap of any colour."
     B, light, kind = len(bands), uniform(0.6, 1.1, (len(bands), 1, 1), g), uniform(0, 1, (len(bands), 1), g)
     hair, skin, cap = between(_HAIR, B, g), between(_SKIN, B, g), uniform(0, 1, (B, 3), g)
@@ -142,18 +167,22 @@ def natural_colors(bands: Tensor, # (B,5,3) colours in the order of `BANDS`
 # %% ../../nbs/bootstrap/painting.ipynb #0b4ff7ca
 class Layers(NamedTuple):
     "What is laid over a background, K layers."
-    alpha: Tensor   # (B,K,H,W) opacity
-    shade: Tensor   # (B,K,H,W) factor of the colour
+
+    alpha: Tensor  # (B,K,H,W) opacity
+    shade: Tensor  # (B,K,H,W) factor of the colour
     colors: Tensor  # (B,K,3), or pictures (B,K,3,H,W)
-    depth: Tensor   # (B,K) larger is farther
+    depth: Tensor  # (B,K) larger is farther
+
 
 def stacked(*layers: Layers) -> Layers:
     "All of these layers."
     return Layers(*(torch.cat(some, 1) for some in zip(*layers)))
 
-def composite(layers: Layers,
-        background: Tensor # (B,3,H,W)
-    ) -> Tensor:           # (B,3,H,W)
+
+def composite(
+    layers: Layers,
+    background: Tensor,  # (B,3,H,W)
+) -> Tensor:  # (B,3,H,W)
     "Lay the layers over the background, the farthest first."
     picture, rows = background, torch.arange(len(background), device=background.device)
     colors = layers.colors if layers.colors.dim() == 5 else layers.colors[..., None, None]
@@ -162,8 +191,9 @@ def composite(layers: Layers,
     return picture
 
 # %% ../../nbs/bootstrap/painting.ipynb #0e423a06
-def skull(joints_3d: Tensor # (B,17,3) mm, camera frame
-    ) -> Tensor:            # (B,2,3) mm: centres of the face and of the hair
+def skull(
+    joints_3d: Tensor,  # (B,17,3) mm, camera frame
+) -> Tensor:  # (B,2,3) mm: centres of the face and of the hair
     "Two balls that make a head with a front and a back."
     thorax, nose, top = (joints_3d[:, i] for i in joint_index("thorax", "nose", "head_top"))
     axis = F.normalize(top - thorax, dim=-1)
@@ -178,73 +208,89 @@ def pixel_grid(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
     return center[:, None], center[None]
 
 # %% ../../nbs/bootstrap/painting.ipynb #1b68ad0f
-def limb_ends(joints_3d: Tensor, # (...,17,3) mm
-        upper: str, lower: str   # joints without their side
-    ) -> tuple[Tensor, Tensor]:  # (...,2,3) mm lower joints, right and left; unit vectors of the limbs that end there
+def limb_ends(
+    joints_3d: Tensor,  # (...,17,3) mm
+    upper: str,
+    lower: str,  # joints without their side
+) -> tuple[Tensor, Tensor]:  # (...,2,3) mm lower joints, right and left; unit vectors of the limbs that end there
     "Wrists or ankles and the directions of forearms or shins."
     first, last = (picked(joints_3d, joint_index(f"r_{n}", f"l_{n}")) for n in (upper, lower))
     return last, F.normalize(last - first, dim=-1)
+
 
 def hip_line(joints_3d: Tensor) -> Tensor:
     "(...,1,3) the unit vector from the right hip to the left."
     return F.normalize(picked(joints_3d, joint_index("l_hip")) - picked(joints_3d, joint_index("r_hip")), dim=-1)
 
-def toes_forward(joints_3d: Tensor, # (...,17,3) mm
-        shins: Tensor               # (...,2,3) their unit vectors, right and left
-    ) -> Tensor:                    # (...,2,3)
+
+def toes_forward(
+    joints_3d: Tensor,  # (...,17,3) mm
+    shins: Tensor,  # (...,2,3) their unit vectors, right and left
+) -> Tensor:  # (...,2,3)
     "Unit vectors from heels to toes at a right angle to the shins."
     return F.normalize(torch.linalg.cross(shins, hip_line(joints_3d).expand_as(shins)), dim=-1)
 
-def _toes_and_fingers(joints_3d: Tensor # (...,17,3) mm, camera frame
-    ) -> tuple[Tensor, Tensor]:        # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
+
+def _toes_and_fingers(
+    joints_3d: Tensor,  # (...,17,3) mm, camera frame
+) -> tuple[
+    Tensor, Tensor
+]:  # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
     "The ends of feet and hands."
     (ankles, shins), (wrists, hands) = limb_ends(joints_3d, "knee", "ankle"), limb_ends(joints_3d, "elbow", "wrist")
     forward = toes_forward(joints_3d, shins)
     return torch.cat([ankles, wrists], -2), torch.cat([ankles + 150 * forward + 50 * shins, wrists + 110 * hands], -2)
 
+
 ENDS = tuple(PART_NAMES.index(n) for n in ("r_shin", "l_shin", "r_forearm", "l_forearm"))
 
 # %% ../../nbs/bootstrap/painting.ipynb #b21de29f
-def segment_coordinates(a: Tensor, # (B,K,2) px
-        b: Tensor,                 # (B,K,2) px
-        size: int                  # image side, px
-    ) -> tuple[Tensor, Tensor]:    # (B,K,H,W) each
+def segment_coordinates(
+    a: Tensor,  # (B,K,2) px
+    b: Tensor,  # (B,K,2) px
+    size: int,  # image side, px
+) -> tuple[Tensor, Tensor]:  # (B,K,H,W) each
     "Where pixels lie along segments, 0 at a, 1 at b, beyond both outside of [0,1], and how far they are from the segments, px."
     y, x = pixel_grid(size, a)
     (ax, ay), (dx, dy) = ((t[..., None, None] for t in v.unbind(-1)) for v in (a, b - a))
     t = ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy).clamp_min(1e-6)
     nearest = t.clamp(0, 1)
-    return t, ((x - ax - nearest * dx)**2 + (y - ay - nearest * dy)**2).sqrt()
+    return t, ((x - ax - nearest * dx) ** 2 + (y - ay - nearest * dy) ** 2).sqrt()
 
-def capsules(a: Tensor,  # (B,K,2) px
-        b: Tensor,       # (B,K,2) px
-        radius: Tensor,  # (B,K) px
-        size: int        # image side, px
-    ) -> Tensor:         # (B,K,H,W) in [0,1]
+
+def capsules(
+    a: Tensor,  # (B,K,2) px
+    b: Tensor,  # (B,K,2) px
+    radius: Tensor,  # (B,K) px
+    size: int,  # image side, px
+) -> Tensor:  # (B,K,H,W) in [0,1]
     "Thick segments with soft edges."
     return torch.sigmoid(3 * (radius[..., None, None] - segment_coordinates(a, b, size)[1]))
 
-
 # %% ../../nbs/bootstrap/painting.ipynb #f233d395
-def clutter(background: Tensor, # (B,3,H,W)
-        g: torch.Generator,     # source of randomness
-        share: float = 0.6,     # of the pictures
-        n: int = 4              # bars in each
-    ) -> Tensor:                # (B,3,H,W)
+def clutter(
+    background: Tensor,  # (B,3,H,W)
+    g: torch.Generator,  # source of randomness
+    share: float = 0.6,  # of the pictures
+    n: int = 4,  # bars in each
+) -> Tensor:  # (B,3,H,W)
     "Bars over a background, in the colours of other backgrounds."
     B, size, dev = len(background), background.shape[-1], background.device
     a, b = (uniform(0, size, (B, n, 2), g, dev) for _ in range(2))
     radius = uniform(0.01, 0.07, (B, n), g, dev) * size * (uniform(0, 1, (B, 1), g, dev) < share)
-    other, tint = flip_rotate(shuffled(background, g), g, 180., 3.), uniform(0.2, 1.2, (B, n, 3, 1, 1), g, dev)
+    other, tint = flip_rotate(shuffled(background, g), g, 180.0, 3.0), uniform(0.2, 1.2, (B, n, 3, 1, 1), g, dev)
     for k, bar in enumerate(capsules(a, b, radius, size).unbind(1)):
-        background = torch.lerp(background, (other * tint[:, k]).clamp(max=1), (bar * (radius[:, k] > 0)[:, None, None])[:, None])
+        background = torch.lerp(
+            background, (other * tint[:, k]).clamp(max=1), (bar * (radius[:, k] > 0)[:, None, None])[:, None]
+        )
     return background
 
 # %% ../../nbs/bootstrap/painting.ipynb #163d9323
-def shadow(background: Tensor, # (B,3,H,W)
-        pose: Pose,            # who stands there
-        g: torch.Generator     # source of randomness
-    ) -> Tensor:               # (B,3,H,W)
+def shadow(
+    background: Tensor,  # (B,3,H,W)
+    pose: Pose,  # who stands there
+    g: torch.Generator,  # source of randomness
+) -> Tensor:  # (B,3,H,W)
     "Darken the background beside the feet."
     B, size, dev = len(background), background.shape[-1], background.device
     ankles = picked(pose.joints_2d, joint_index("r_ankle", "l_ankle"))
@@ -255,24 +301,34 @@ def shadow(background: Tensor, # (B,3,H,W)
     return background * (1 - uniform(0, 0.6, (B, 1, 1, 1), g, dev) * F.avg_pool2d(dark, 3, 1, 1))
 
 # %% ../../nbs/bootstrap/painting.ipynb #b418bcbb
-def _feet_and_hands(pose: Pose, # whose
-        size: int,             # image side, px
-        g: torch.Generator,    # source of randomness
-        radius: float = 40.    # mm
-    ) -> Tensor:               # (B,4,H,W) in [0,1], for the parts `ENDS`
+def _feet_and_hands(
+    pose: Pose,  # whose
+    size: int,  # image side, px
+    g: torch.Generator,  # source of randomness
+    radius: float = 40.0,  # mm
+) -> Tensor:  # (B,4,H,W) in [0,1], for the parts `ENDS`
     "Where feet and hands are seen, some of them faintly."
     start, end = _toes_and_fingers(pose.joints_3d)
     opacity = uniform(0.5, 1, (len(start), 4, 1, 1), g, start.device).sqrt()
     return capsules(project(start, size), project(end, size), radius * FOCAL * size / end[..., 2], size) * opacity
 
 # %% ../../nbs/bootstrap/painting.ipynb #aa6db01c
-_GARMENTS = tuple({"torso": 0, "head": 1}.get(p.name, 0 if "arm" in p.name else 2) for p in PARTS)  # shirt, head, trousers
+_GARMENTS = tuple(
+    {"torso": 0, "head": 1}.get(p.name, 0 if "arm" in p.name else 2) for p in PARTS
+)  # shirt, head, trousers
+
 
 def patterns(B: int, size: int, g: torch.Generator, device) -> Tensor:
     "(B,10,H,W) changes of brightness in [-1,1]: stripes, checks or plaid, fine or coarse, soft or sharp, on three garments of five; faint ones on heads."
     per_garment = lambda low, high: uniform(low, high, (B, 3, 1, 1), g, device)
-    angle, phase, across, edge, kind = per_garment(0, math.pi), per_garment(0, 6.3), per_garment(0, 6.3), per_garment(.8, 4), per_garment(0, 1)
-    wave = 2 * math.pi / (size * per_garment(math.log(.026), math.log(.3)).exp())
+    angle, phase, across, edge, kind = (
+        per_garment(0, math.pi),
+        per_garment(0, 6.3),
+        per_garment(0, 6.3),
+        per_garment(0.8, 4),
+        per_garment(0, 1),
+    )
+    wave = 2 * math.pi / (size * per_garment(math.log(0.026), math.log(0.3)).exp())
     strong = (kind < 0.6) * per_garment(0.1, 0.9) * constant((1, 0.2, 1), kind)[:, None, None]
     y, x = pixel_grid(size, angle)
     first = torch.tanh(edge * torch.sin(wave * (x * angle.cos() + y * angle.sin()) + phase))
@@ -280,39 +336,51 @@ def patterns(B: int, size: int, g: torch.Generator, device) -> Tensor:
     pattern = torch.where(kind < 0.2, first * second, torch.where(kind < 0.3, (first + second) / 2, first))
     return picked(strong * pattern, _GARMENTS, 1)
 
+
 def light_gradient(B: int, size: int, g: torch.Generator, device) -> Tensor:
     "(B,1,H,W) changes of brightness about zero, slow ones from one end of the picture to the other."
-    slope = uniform(-.2, .2, (B, 2, 1, 1), g, device)
+    slope = uniform(-0.2, 0.2, (B, 2, 1, 1), g, device)
     y, x = pixel_grid(size, slope)
-    return slope[:, :1] * (x / size - .5) + slope[:, 1:] * (y / size - .5)
+    return slope[:, :1] * (x / size - 0.5) + slope[:, 1:] * (y / size - 0.5)
 
-def texture(frames: Tensor,     # (B,3,H,W) unlabelled frames
-        g: torch.Generator      # source of randomness
-    ) -> Tensor:                # (B,10,H,W) changes of brightness about zero
+
+def texture(
+    frames: Tensor,  # (B,3,H,W) unlabelled frames
+    g: torch.Generator,  # source of randomness
+) -> Tensor:  # (B,10,H,W) changes of brightness about zero
     "The brightness of random parts of random frames, on half of the garments."
-    other = flip_rotate(shuffled(frames, g), g, 180., 3.).mean(1, keepdim=True)
-    strong = (uniform(0, 1, (len(frames), 3, 1, 1), g, frames.device) < 0.5) * uniform(0.2, 1.5, (len(frames), 3, 1, 1), g, frames.device)
+    other = flip_rotate(shuffled(frames, g), g, 180.0, 3.0).mean(1, keepdim=True)
+    strong = (uniform(0, 1, (len(frames), 3, 1, 1), g, frames.device) < 0.5) * uniform(
+        0.2, 1.5, (len(frames), 3, 1, 1), g, frames.device
+    )
     return picked(strong, _GARMENTS, 1) * (other - other.mean((2, 3), keepdim=True))
 
-def side_light(maps: Tensor,    # (B,10,H,W) part maps
-        g: torch.Generator      # source of randomness
-    ) -> Tensor:                # (B,10,H,W) changes of brightness about zero
+
+def side_light(
+    maps: Tensor,  # (B,10,H,W) part maps
+    g: torch.Generator,  # source of randomness
+) -> Tensor:  # (B,10,H,W) changes of brightness about zero
     "Limbs are round: brighter on the side of the light. The slope of a part map stands for the normal."
-    angle, strong = uniform(0, 2 * math.pi, (len(maps), 1, 1, 1), g, maps.device), uniform(0, 0.08, (len(maps), 1, 1, 1), g, maps.device) * maps.shape[-1] / 16
+    angle, strong = (
+        uniform(0, 2 * math.pi, (len(maps), 1, 1, 1), g, maps.device),
+        uniform(0, 0.08, (len(maps), 1, 1, 1), g, maps.device) * maps.shape[-1] / 16,
+    )
     slope_y, slope_x = torch.gradient(maps, dim=(2, 3))
     return strong * (angle.cos() * slope_x + angle.sin() * slope_y)
 
 # %% ../../nbs/bootstrap/painting.ipynb #90467f1d
-THRESHOLD = 0.19    # of the part maps, where a painted part ends
-WIDTH_JITTER = 0.14 # largest change of the threshold: thick and thin limbs
+THRESHOLD = 0.19  # of the part maps, where a painted part ends
+WIDTH_JITTER = 0.14  # largest change of the threshold: thick and thin limbs
 
-def part_layers(pose: Pose, # as it is drawn
-        bands: Tensor,      # (B,5,3) colours in the order of `BANDS`
-        frames: Tensor,     # (B,3,S,S) unlabelled frames in [0,1], for textures
-        puppet: Puppet,     # the template
-        g: torch.Generator, # source of randomness
-        cfg: PaintConfig = PaintConfig()
-    ) -> Layers:            # of the 10 parts
+
+def part_layers(
+    pose: Pose,  # as it is drawn
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    frames: Tensor,  # (B,3,S,S) unlabelled frames in [0,1], for textures
+    puppet: Puppet,  # the template
+    g: torch.Generator,  # source of randomness
+    cfg: PaintConfig = PaintConfig(),
+) -> Layers:  # of the 10 parts
     "The puppet's parts, opaque where their maps exceed a random threshold and darker towards their edges."
     B, size, dev = len(frames), frames.shape[-1], frames.device
     maps = puppet.part_maps(pose.joints_2d, size)
@@ -320,98 +388,159 @@ def part_layers(pose: Pose, # as it is drawn
     threshold = (THRESHOLD + (threshold + picked(threshold, PART_MIRROR, 1)) / 2).clamp_min(0.08)
     alpha = ((maps - threshold[..., None, None]) * 8 + 0.5).clamp(0, 1)
     shade = 1.05 - uniform(0, 0.35, (B, 1, 1, 1), g, dev) * (1 - maps)
-    if cfg.details: shade = shade + patterns(B, size, g, dev) + light_gradient(B, size, g, dev) + texture(frames, g) + side_light(maps, g)
+    if cfg.details:
+        shade = (
+            shade
+            + patterns(B, size, g, dev)
+            + light_gradient(B, size, g, dev)
+            + texture(frames, g)
+            + side_light(maps, g)
+        )
     depth = limb_depths(pose.joints_3d[..., 2]) + cfg.order_jitter * normal((B, N_PARTS), g, dev)
     return Layers(alpha, shade.clamp_min(0), part_colors(bands, g), depth)
 
 # %% ../../nbs/bootstrap/painting.ipynb #b26c5298
-def _garment_layers(pose: Pose, # as it is drawn
-        bands: Tensor,         # (B,5,3) colours in the order of `BANDS`
-        size: int,             # image side, px
-        g: torch.Generator     # source of randomness
-    ) -> Layers:               # of skirt and hair
+def _garment_layers(
+    pose: Pose,  # as it is drawn
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    size: int,  # image side, px
+    g: torch.Generator,  # source of randomness
+) -> Layers:  # of skirt and hair
     "A skirt or long shirt between the hips and the knees on a quarter of the people, long hair behind the head on a third."
     B, dev, p = len(bands), bands.device, pose.joints_3d
     joint = lambda *names: picked(p, joint_index(*names)).mean(1)
     hips, knees, top, thorax = joint("l_hip", "r_hip"), joint("l_knee", "r_knee"), joint("head_top"), joint("thorax")
     a = torch.stack([hips, 0.35 * thorax + 0.65 * top], 1)
-    long = torch.stack([hips + uniform(.2, .9, (B, 1), g, dev) * (knees - hips), thorax - uniform(40, 120, (B, 1), g, dev) * face_vector(p)], 1)
-    radius = torch.cat([uniform(120, 200, (B, 1), g, dev), uniform(70, 110, (B, 1), g, dev)], 1) * FOCAL * size / a[..., 2]
+    long = torch.stack(
+        [
+            hips + uniform(0.2, 0.9, (B, 1), g, dev) * (knees - hips),
+            thorax - uniform(40, 120, (B, 1), g, dev) * face_vector(p),
+        ],
+        1,
+    )
+    radius = (
+        torch.cat([uniform(120, 200, (B, 1), g, dev), uniform(70, 110, (B, 1), g, dev)], 1) * FOCAL * size / a[..., 2]
+    )
     worn = torch.cat([uniform(0, 1, (B, 1), g, dev) < 0.25, uniform(0, 1, (B, 1), g, dev) < 0.33], 1)
     alpha = capsules(project(a, size), project(long, size), radius, size) * worn[..., None, None]
     names = list(BANDS)
-    skirt = torch.where(uniform(0, 1, (B, 1), g, dev) < 0.5, bands[:, names.index("shirt")], bands[:, names.index("trousers")])
+    skirt = torch.where(
+        uniform(0, 1, (B, 1), g, dev) < 0.5, bands[:, names.index("shirt")], bands[:, names.index("trousers")]
+    )
     depth = torch.stack([(a[:, 0, 2] + long[:, 0, 2]) / 2 - 60, (a[:, 1, 2] + long[:, 1, 2]) / 2], 1)
     return Layers(alpha, 0.75 + 0.25 * alpha, torch.stack([skirt, bands[:, names.index("hair")]], 1), depth)
 
 # %% ../../nbs/bootstrap/painting.ipynb #8116101b
-def _detail_layers(parts: Layers, # of the same pose
-        pose: Pose,              # as it is drawn
-        bands: Tensor,           # (B,5,3) colours in the order of `BANDS`
-        g: torch.Generator,      # source of randomness
-        ends: Callable = _feet_and_hands # where feet and hands are seen
-    ) -> Layers:                 # of face, hair, feet and hands
+def _detail_layers(
+    parts: Layers,  # of the same pose
+    pose: Pose,  # as it is drawn
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    g: torch.Generator,  # source of randomness
+    ends: Callable = _feet_and_hands,  # where feet and hands are seen
+) -> Layers:  # of face, hair, feet and hands
     "What tells front from back: face, hair, feet and hands."
     B, size, dev, head = len(bands), parts.alpha.shape[-1], bands.device, PART_NAMES.index("head")
     hair, skin, shoes = (bands[:, list(BANDS).index(k)] for k in ("hair", "face", "shoes"))
     balls = skull(pose.joints_3d)
-    radius = torch.cat([uniform(74, 88, (B, 1), g, dev), uniform(84, 104, (B, 1), g, dev)], 1) * FOCAL * size / balls[..., 2]
+    radius = (
+        torch.cat([uniform(74, 88, (B, 1), g, dev), uniform(84, 104, (B, 1), g, dev)], 1) * FOCAL * size / balls[..., 2]
+    )
     q = project(balls, size)
     alpha = torch.cat([capsules(q, q, radius, size), ends(pose, size, g)], 1)
-    depth = torch.cat([parts.depth[:, head, None] - 1 + 0.01 * (balls[..., 2] - balls[..., 2].mean(1, keepdim=True)), picked(parts.depth, ENDS, 1) - 0.1], 1)
-    return Layers(alpha, picked(parts.shade, (head, head, *ENDS), 1), torch.stack([skin, hair, shoes, shoes, skin, skin], 1), depth)
+    depth = torch.cat(
+        [
+            parts.depth[:, head, None] - 1 + 0.01 * (balls[..., 2] - balls[..., 2].mean(1, keepdim=True)),
+            picked(parts.depth, ENDS, 1) - 0.1,
+        ],
+        1,
+    )
+    return Layers(
+        alpha,
+        picked(parts.shade, (head, head, *ENDS), 1),
+        torch.stack([skin, hair, shoes, shoes, skin, skin], 1),
+        depth,
+    )
 
 # %% ../../nbs/bootstrap/painting.ipynb #c1823237
-_CHEST = (.6, .3, .25, .08)  # shares of the people with a neckline, buttons or a tie, a print on the chest, a print on the back
+_CHEST = (
+    0.6,
+    0.3,
+    0.25,
+    0.08,
+)  # shares of the people with a neckline, buttons or a tie, a print on the chest, a print on the back
 
-def _chest_layers(parts: Layers, # of the same pose
-        pose: Pose,             # as it is drawn
-        bands: Tensor,          # (B,5,3) colours in the order of `BANDS`
-        g: torch.Generator      # source of randomness
-    ) -> Layers:                # in the order of `_CHEST`
+
+def _chest_layers(
+    parts: Layers,  # of the same pose
+    pose: Pose,  # as it is drawn
+    bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
+    g: torch.Generator,  # source of randomness
+) -> Layers:  # in the order of `_CHEST`
     "What clothes have before the chest more often than behind it, as far as the torso reaches; the neckline in the colour of the face."
     B, size, dev, torso = len(bands), parts.alpha.shape[-1], bands.device, PART_NAMES.index("torso")
     pelvis, spine, thorax = (pose.joints_3d[:, k] for k in joint_index("pelvis", "spine", "thorax"))
     front, down = face_vector(pose.joints_3d), F.normalize(pelvis - thorax, dim=-1)
     some = lambda low, high: uniform(low, high, (B, 1), g, dev)
-    neck, button, chest = thorax + 60 * front, thorax + 100 * front, torch.lerp(thorax, spine, some(.3, .8))
+    neck, button, chest = thorax + 60 * front, thorax + 100 * front, torch.lerp(thorax, spine, some(0.3, 0.8))
     start = torch.stack([neck, button, chest + 110 * front, chest - 90 * front], 1)
-    end = torch.stack([neck + 30 * front + some(0, 120) * down, torch.lerp(button, pelvis + 100 * front, some(.4, 1)), *start[:, 2:].unbind(1)], 1)
+    end = torch.stack(
+        [
+            neck + 30 * front + some(0, 120) * down,
+            torch.lerp(button, pelvis + 100 * front, some(0.4, 1)),
+            *start[:, 2:].unbind(1),
+        ],
+        1,
+    )
     radius = torch.cat([some(25, 60), some(8, 30), some(35, 80), some(35, 80)], 1) * FOCAL * size / start[..., 2]
     worn = uniform(0, 1, (B, len(_CHEST)), g, dev) < constant(_CHEST, front)
-    alpha = capsules(project(start, size), project(end, size), radius, size) * worn[..., None, None] * parts.alpha[:, torso, None]
+    alpha = (
+        capsules(project(start, size), project(end, size), radius, size)
+        * worn[..., None, None]
+        * parts.alpha[:, torso, None]
+    )
     colors = torch.cat([bands[:, list(BANDS).index("face"), None], uniform(0, 1, (B, 3, 3), g, dev)], 1)
     towards = front[:, 2:].sign() * constant((1, 1, 1, -1), front)
-    return Layers(alpha, picked(parts.shade, [PART_NAMES.index("head")] * len(_CHEST), 1), colors, parts.depth[:, torso, None] + 0.05 * towards)
+    return Layers(
+        alpha,
+        picked(parts.shade, [PART_NAMES.index("head")] * len(_CHEST), 1),
+        colors,
+        parts.depth[:, torso, None] + 0.05 * towards,
+    )
 
 # %% ../../nbs/bootstrap/painting.ipynb #37da94ae
 class Figure(NamedTuple):
     "What is painted in the places of parts, feet and hands."
-    parts: Callable # as `part_layers`
+
+    parts: Callable  # as `part_layers`
     ends: Callable  # as `_feet_and_hands`
+
 
 PUPPET = Figure(part_layers, _feet_and_hands)
 
+
 class Painting(NamedTuple):
     "Painted puppets and what is known of them."
+
     images: Tensor  # (B,3,H,W) in [0,1]
-    pose: Pose      # p_z, its camera and q_z, with the constant limb lengths: what T_fk can say
-    drawn: Tensor   # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
-    alpha: Tensor   # (B,H,W) coverage by the puppet
+    pose: Pose  # p_z, its camera and q_z, with the constant limb lengths: what T_fk can say
+    drawn: Tensor  # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
+    alpha: Tensor  # (B,H,W) coverage by the puppet
 
 # %% ../../nbs/bootstrap/painting.ipynb #4020781f
 SALIENT = 0.6  # share of people in colours of salient pixels; the others in random ones
-_NATURAL = 0.75 # share of people whose skin and hair have human colours
+_NATURAL = 0.75  # share of people whose skin and hair have human colours
 
-def paint_pose(pose: Pose,     # known poses in view
-        frames: Tensor,        # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
-        saliency: Tensor,      # (B,1,S,S) m_sal of the frames
-        puppet: Puppet,        # the template
-        g: torch.Generator,    # source of randomness
-        cfg: PaintConfig = PaintConfig(),
-        figure: Figure = PUPPET, # what is painted
-        salient: float = SALIENT # share of people in colours of salient pixels; the others in random ones
-    ) -> Painting:
+
+def paint_pose(
+    pose: Pose,  # known poses in view
+    frames: Tensor,  # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
+    saliency: Tensor,  # (B,1,S,S) m_sal of the frames
+    puppet: Puppet,  # the template
+    g: torch.Generator,  # source of randomness
+    cfg: PaintConfig = PaintConfig(),
+    figure: Figure = PUPPET,  # what is painted
+    salient: float = SALIENT,  # share of people in colours of salient pixels; the others in random ones
+) -> Painting:
     "Posed puppets, painted over frames whose salient region is filled in."
     B, size, dev = len(frames), frames.shape[-1], frames.device
     drawn = with_own_limbs(pose, size, g, cfg)
@@ -422,21 +551,27 @@ def paint_pose(pose: Pose,     # known poses in view
     layers = figure.parts(drawn, bands, frames, puppet, g, cfg)
     background = clutter(backgrounds(frames, saliency, g), g, cfg.clutter)
     if cfg.details:
-        layers = stacked(layers, _detail_layers(layers, drawn, bands, g, figure.ends), _chest_layers(layers, drawn, bands, g), _garment_layers(drawn, bands, size, g))
+        layers = stacked(
+            layers,
+            _detail_layers(layers, drawn, bands, g, figure.ends),
+            _chest_layers(layers, drawn, bands, g),
+            _garment_layers(drawn, bands, size, g),
+        )
         background = shadow(background, drawn, g)
     images, alpha = composite(layers, background), layers.alpha
     return Painting(finish(images, g, cfg), pose, drawn.joints_2d, 1 - (1 - alpha).prod(1))
 
 # %% ../../nbs/bootstrap/painting.ipynb #be395bc5
-def paint_puppets(poses: Tensor, # (B,17,3) mm, unpaired, upright frame
-        frames: Tensor,          # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
-        saliency: Tensor,        # (B,1,S,S) m_sal of the frames
-        puppet: Puppet,          # the template
-        g: torch.Generator,      # source of randomness
-        cfg: PaintConfig = PaintConfig(),
-        figure: Figure = PUPPET, # what is painted
-        salient: float = SALIENT # share of people in colours of salient pixels
-    ) -> Painting:
+def paint_puppets(
+    poses: Tensor,  # (B,17,3) mm, unpaired, upright frame
+    frames: Tensor,  # (B,3,S,S) unlabelled frames in [0,1], for backgrounds
+    saliency: Tensor,  # (B,1,S,S) m_sal of the frames
+    puppet: Puppet,  # the template
+    g: torch.Generator,  # source of randomness
+    cfg: PaintConfig = PaintConfig(),
+    figure: Figure = PUPPET,  # what is painted
+    salient: float = SALIENT,  # share of people in colours of salient pixels
+) -> Painting:
     "Unpaired poses as painted puppets, seen by random cameras."
     return paint_pose(random_view(poses, frames.shape[-1], g), frames, saliency, puppet, g, cfg, figure, salient)
 

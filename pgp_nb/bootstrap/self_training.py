@@ -20,13 +20,16 @@ from ..engine.data import COLOR_JITTER, color_jitter, mirrored_points
 from ..engine.parallel import normal, uniform
 
 # %% ../../nbs/bootstrap/self_training.ipynb #1639d06b
-def _mirrored_back(code: Encoding # of mirrored images
-    ) -> Encoding:               # of the images
+def _mirrored_back(
+    code: Encoding,  # of mirrored images
+) -> Encoding:  # of the images
     "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse. Joints in the camera's axes (`kinematic=False`) take `_mirrored_joints`."
     raw, points = code.camera_raw * constant((1, -1, 1, -1, -1, 1, 1), code.camera_raw), code.keypoints
-    if points is not None: points = mirrored_points(points, 1)
+    if points is not None:
+        points = mirrored_points(points, 1)
     outline = None if code.silhouette is None else code.silhouette.flip(-1)
     return code._replace(v=mirror_local_vectors(code.v), camera_raw=raw, keypoints=points, silhouette=outline)
+
 
 def _mirrored_joints(code: Encoding) -> Encoding:
     "The same for the ablation that says joints in the camera's axes."
@@ -35,66 +38,87 @@ def _mirrored_joints(code: Encoding) -> Encoding:
 # %% ../../nbs/bootstrap/self_training.ipynb #e246c899
 UNSEEN = ("spine",)  # joints that no picture shows
 
+
 class SelfLabels(NamedTuple):
     "Pseudo-labels of a batch of frames."
+
     joints_3d: Tensor  # (B,17,3) mm, camera frame
     joints_2d: Tensor  # (B,17,2) px: the image points, which lie nearer to the joints than the projections of joints_3d do; these for `UNSEEN` joints, and where the network has no image points
     certainty: Tensor  # (B,) of the facing bit, in [0,1]; 0 where it is in doubt
-    silhouette: Tensor | None = None # (B,h,w) logits
+    silhouette: Tensor | None = None  # (B,h,w) logits
 
-def flip_averaged(net: PGPNet, # as it is, in its mode
-        images: Tensor         # (B,3,S,S) in [0,1]
-    ) -> Encoding:
+
+def flip_averaged(
+    net: PGPNet,  # as it is, in its mode
+    images: Tensor,  # (B,3,S,S) in [0,1]
+) -> Encoding:
     "The average of what the encoder says of images and of their mirror images, with the image points of the joints only; the appearance is the images' own."
     both = net.encode(torch.cat([images, images.flip(-1)]))
     first, second = (Encoding(*(None if x is None else x.chunk(2)[i] for x in both)) for i in (0, 1))
     second = _mirrored_back(second) if net.cfg.kinematic else _mirrored_joints(second)
-    if first.keypoints is not None: first = first._replace(keypoints=first.keypoints[:, :N_JOINTS])
-    averaged = [k for k in ("v", "camera_raw", "facing_logit", "keypoints", "silhouette") if getattr(first, k) is not None]
+    if first.keypoints is not None:
+        first = first._replace(keypoints=first.keypoints[:, :N_JOINTS])
+    averaged = [
+        k for k in ("v", "camera_raw", "facing_logit", "keypoints", "silhouette") if getattr(first, k) is not None
+    ]
     return first._replace(**{k: (getattr(first, k) + getattr(second, k)) / 2 for k in averaged})
 
-def self_certainty(facing_logit: Tensor, # (B,)
-        doubt: float                     # certainty below which a facing bit counts for nothing
-    ) -> Tensor:                         # (B,) in [0,1]
+
+def self_certainty(
+    facing_logit: Tensor,  # (B,)
+    doubt: float,  # certainty below which a facing bit counts for nothing
+) -> Tensor:  # (B,) in [0,1]
     "How sure a facing bit is; 0 where it is in doubt."
     certainty = (2 * facing_logit.sigmoid() - 1).abs()
     return certainty * (certainty > doubt)
 
-def unseen_projected(points: Tensor, pose: Pose # (B,17,2) px, left and right as the pose has them
-    ) -> Tensor: # (B,17,2) px
+
+def unseen_projected(
+    points: Tensor,
+    pose: Pose,  # (B,17,2) px, left and right as the pose has them
+) -> Tensor:  # (B,17,2) px
     "Image points, those of the `UNSEEN` joints by projection of the pose."
-    return torch.where(constant(tuple(name in UNSEEN for name in JOINT_NAMES), points, torch.bool)[:, None], pose.joints_2d, points)
+    return torch.where(
+        constant(tuple(name in UNSEEN for name in JOINT_NAMES), points, torch.bool)[:, None], pose.joints_2d, points
+    )
+
 
 @torch.no_grad()
-def self_labels(net: PGPNet, # as it is, in its mode
-        images: Tensor,      # (B,3,S,S) in [0,1], unlabelled
-        doubt: float = 0.5   # certainty below which a facing bit counts for nothing
-    ) -> SelfLabels:
+def self_labels(
+    net: PGPNet,  # as it is, in its mode
+    images: Tensor,  # (B,3,S,S) in [0,1], unlabelled
+    doubt: float = 0.5,  # certainty below which a facing bit counts for nothing
+) -> SelfLabels:
     "Pseudo-labels: the average of what the encoder says of images and of their mirror images. No gradient."
     code = flip_averaged(net, images)
     pose = net.pose(code)
     points = unseen_projected(points_in_image(code, pose, net.cfg.size), pose)
     return SelfLabels(pose.joints_3d, points, self_certainty(code.facing_logit, doubt), code.silhouette)
 
+
 def points_in_image(code: Encoding, pose: Pose, size: int) -> Tensor:
     "The image points of the joints in px, left and right as the pose has them; its projected joints where there are no image points."
-    if code.keypoints is None: return pose.joints_2d
+    if code.keypoints is None:
+        return pose.joints_2d
     return facing_twin(size * code.keypoints[:, :N_JOINTS], faces_camera(pose.joints_3d))
 
 # %% ../../nbs/bootstrap/self_training.ipynb #b1f99e21
-def _obstruct(images: Tensor,  # (B,3,S,S) in [0,1]
-        g: torch.Generator,   # source of randomness
-        share: float = 0.4,   # of the images with bars
-        noise: float = 0.02   # standard deviation
-    ) -> Tensor:              # (B,3,S,S) in [0,1]
+def _obstruct(
+    images: Tensor,  # (B,3,S,S) in [0,1]
+    g: torch.Generator,  # source of randomness
+    share: float = 0.4,  # of the images with bars
+    noise: float = 0.02,  # standard deviation
+) -> Tensor:  # (B,3,S,S) in [0,1]
     "Two bars across some images, noise over all."
     return (clutter(images, g, share, 2) + noise * normal(images.shape, g, images.device)).clamp(0, 1)
 
 # %% ../../nbs/bootstrap/self_training.ipynb #sel00002
 class Labelled(NamedTuple):
     "Unlabelled frames, half of them mirrored, and their pseudo-labels."
-    images: Tensor      # (B,3,S,S)
+
+    images: Tensor  # (B,3,S,S)
     labels: SelfLabels
+
 
 def pseudo_labelled(it: Iteration) -> Labelled:
     "The target frames of the batch with what the encoder says of them."
@@ -103,6 +127,7 @@ def pseudo_labelled(it: Iteration) -> Labelled:
     images = torch.where(flip, frames.flip(-1), frames)
     return Labelled(images, self_labels(it.net, images))
 
+
 def pseudo_label_loss(it: Iteration, frames: Labelled) -> Tensor:
     "L_self: the encoder on harder views of unlabelled frames against their pseudo-labels."
     images, labels = frames
@@ -110,8 +135,10 @@ def pseudo_label_loss(it: Iteration, frames: Labelled) -> Tensor:
     true = true_pose(labels.joints_3d, it.size)._replace(joints_2d=labels.joints_2d)
     return known_pose_loss(it.net, it.net.encode(hard), true, certainty=labels.certainty)
 
+
 def self_training(it: Iteration) -> Tensor:
     "L_self on the encoder's own pseudo-labels."
     return pseudo_label_loss(it, it.once(pseudo_labelled))
+
 
 SELF_TRAINING = Term("self_training", self_training, {"encoder": "bootstrap"}, joins="paint")

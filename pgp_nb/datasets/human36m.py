@@ -29,112 +29,193 @@ SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 CAMERA_IDS = ("54138969", "55011271", "58860488", "60457274")
 _DROPPED = {("S11", "Directions"): "left out by convention: the recording is damaged"}
 
+
 class Take(NamedTuple):
     "One recording before one camera."
-    subject: str  # S1
-    action: str   # Directions 1, under the name that is the same for all subjects
-    camera: str   # 54138969
 
-def _action_name(stem: str # of a file or a folder, without the camera
-    ) -> str:
+    subject: str  # S1
+    action: str  # Directions 1, under the name that is the same for all subjects
+    camera: str  # 54138969
+
+
+def _action_name(
+    stem: str,  # of a file or a folder, without the camera
+) -> str:
     "The name of an action, as used here: the files of S1 spell two of them differently, mmpose writes underscores."
     return stem.replace("TakingPhoto", "Photo").replace("WalkingDog", "WalkDog").replace("_", " ")
 
 # %% ../../nbs/datasets/human36m.ipynb #9acec9c8
 class StudioCamera(NamedTuple):
     "A fixed camera of Human3.6M."
-    rotation: np.ndarray    # (3,3) world to camera
-    centre: np.ndarray      # (3,) mm, world: where it stands
-    focal: np.ndarray       # (2,) px
-    principal: np.ndarray   # (2,) px
-    radial: np.ndarray      # (3,) k1, k2, k3
+
+    rotation: np.ndarray  # (3,3) world to camera
+    centre: np.ndarray  # (3,) mm, world: where it stands
+    focal: np.ndarray  # (2,) px
+    principal: np.ndarray  # (2,) px
+    radial: np.ndarray  # (3,) k1, k2, k3
     tangential: np.ndarray  # (2,) p1, p2
 
     @property
-    def translation(self) -> np.ndarray: return -self.rotation @ self.centre # (3,) mm: x_camera = rotation @ x_world + translation
+    def translation(self) -> np.ndarray:
+        return -self.rotation @ self.centre  # (3,) mm: x_camera = rotation @ x_world + translation
+
     @property
-    def intrinsics(self) -> np.ndarray: # (3,3) px, without the lens
+    def intrinsics(self) -> np.ndarray:  # (3,3) px, without the lens
         return np.array([[self.focal[0], 0, self.principal[0]], [0, self.focal[1], self.principal[1]], [0, 0, 1]])
+
 
 def camera_from(rotation, centre, focal, principal, radial, tangential) -> StudioCamera:
     "A camera from any array-likes. Raises `ValueError` for wrong sizes and for a matrix that is no rotation."
-    camera = StudioCamera(*(np.asarray(x, float).reshape(s) for x, s in zip((rotation, centre, focal, principal, radial, tangential), ((3, 3), 3, 2, 2, 3, 2))))
-    if not np.allclose(camera.rotation @ camera.rotation.T, np.eye(3), atol=1e-4): raise ValueError("the rotation of a camera is no rotation matrix: is the file damaged?")
+    camera = StudioCamera(
+        *(
+            np.asarray(x, float).reshape(s)
+            for x, s in zip((rotation, centre, focal, principal, radial, tangential), ((3, 3), 3, 2, 2, 3, 2))
+        )
+    )
+    if not np.allclose(camera.rotation @ camera.rotation.T, np.eye(3), atol=1e-4):
+        raise ValueError("the rotation of a camera is no rotation matrix: is the file damaged?")
     return camera
 
 # %% ../../nbs/datasets/human36m.ipynb #bab8578b
-def world_to_camera(x: np.ndarray, # (...,3) mm, world
-        camera: StudioCamera
-    ) -> np.ndarray: # (...,3) mm, camera frame
+def world_to_camera(
+    x: np.ndarray,  # (...,3) mm, world
+    camera: StudioCamera,
+) -> np.ndarray:  # (...,3) mm, camera frame
     "Points in the frame of a camera."
     return (x - camera.centre) @ camera.rotation.T
 
-def project_lens(x: np.ndarray, # (...,3) mm, camera frame
-        camera: StudioCamera
-    ) -> np.ndarray: # (...,2) px
+
+def project_lens(
+    x: np.ndarray,  # (...,3) mm, camera frame
+    camera: StudioCamera,
+) -> np.ndarray:  # (...,2) px
     "Where points appear in a frame, lens included. Raises `ValueError` for points that are not in front of the camera."
-    if not (x[..., 2] > 1).all(): raise ValueError("joints behind the camera: do cameras and poses belong together, and are both in mm?")
+    if not (x[..., 2] > 1).all():
+        raise ValueError("joints behind the camera: do cameras and poses belong together, and are both in mm?")
     xy = x[..., :2] / x[..., 2:]
     r2 = (xy**2).sum(-1, keepdims=True)
     (k1, k2, k3), swapped = camera.radial, camera.tangential[::-1]
-    stretch = 1 + r2*(k1 + r2*(k2 + r2*k3)) + (xy*swapped).sum(-1, keepdims=True)
-    return (xy*stretch + swapped*r2)*camera.focal + camera.principal
+    stretch = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)) + (xy * swapped).sum(-1, keepdims=True)
+    return (xy * stretch + swapped * r2) * camera.focal + camera.principal
 
 # %% ../../nbs/datasets/human36m.ipynb #e9ed6a05
-def rotation_from_angles(a: float, b: float, c: float # radians
-    ) -> np.ndarray: # (3,3)
+def rotation_from_angles(
+    a: float,
+    b: float,
+    c: float,  # radians
+) -> np.ndarray:  # (3,3)
     "R_x(a) R_y(b) R_z(c), each turning counter-clockwise about its axis."
     (ca, cb, cc), (sa, sb, sc) = np.cos([a, b, c]), np.sin([a, b, c])
-    x, y, z = [[1, 0, 0], [0, ca, -sa], [0, sa, ca]], [[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]], [[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]]
+    x, y, z = (
+        [[1, 0, 0], [0, ca, -sa], [0, sa, ca]],
+        [[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]],
+        [[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]],
+    )
     return np.array(x) @ np.array(y) @ np.array(z)
 
-def cameras_from_metadata(path: str | Path # metadata.xml
-    ) -> dict[tuple[str, str], StudioCamera]: # by subject and camera
+
+def cameras_from_metadata(
+    path: str | Path,  # metadata.xml
+) -> dict[tuple[str, str], StudioCamera]:  # by subject and camera
     "The cameras of the data set's own file. Raises `ValueError` naming what is wrong with it."
     path = Path(path)
-    try: numbers = np.array(ElementTree.parse(path).getroot().findtext(".//w0").strip(" []\n").split(), float)
-    except (ElementTree.ParseError, AttributeError, ValueError) as e: raise ValueError(f"{path.name} holds no list of numbers in an element w0 ({e}): take metadata.xml from the code of Human3.6M") from e
-    if numbers.shape != (300,): raise ValueError(f"{path.name}: w0 holds {len(numbers)} numbers, expected 300")
+    try:
+        numbers = np.array(ElementTree.parse(path).getroot().findtext(".//w0").strip(" []\n").split(), float)
+    except (ElementTree.ParseError, AttributeError, ValueError) as e:
+        raise ValueError(
+            f"{path.name} holds no list of numbers in an element w0 ({e}): take metadata.xml from the code of Human3.6M"
+        ) from e
+    if numbers.shape != (300,):
+        raise ValueError(f"{path.name}: w0 holds {len(numbers)} numbers, expected 300")
     outer, inner = numbers[:264].reshape(4, 11, 6), numbers[264:].reshape(4, 9)
-    return {(f"S{s + 1}", CAMERA_IDS[c]): camera_from(rotation_from_angles(*outer[c, s, :3]), outer[c, s, 3:], *np.split(inner[c], [2, 4, 7]))
-            for c in range(4) for s in range(11)}
+    return {
+        (f"S{s + 1}", CAMERA_IDS[c]): camera_from(
+            rotation_from_angles(*outer[c, s, :3]), outer[c, s, 3:], *np.split(inner[c], [2, 4, 7])
+        )
+        for c in range(4)
+        for s in range(11)
+    }
 
 # %% ../../nbs/datasets/human36m.ipynb #6d485c75
-def rotation_from_quaternion(q # (4,) w, x, y, z, of any length but zero
-    ) -> np.ndarray: # (3,3)
+def rotation_from_quaternion(
+    q,  # (4,) w, x, y, z, of any length but zero
+) -> np.ndarray:  # (3,3)
     "The rotation of a quaternion."
     w, x, y, z = np.asarray(q, float) / np.linalg.norm(q)
-    return np.array([[1 - 2*(y*y + z*z), 2*(x*y - w*z), 2*(x*z + w*y)], [2*(x*y + w*z), 1 - 2*(x*x + z*z), 2*(y*z - w*x)], [2*(x*z - w*y), 2*(y*z + w*x), 1 - 2*(x*x + y*y)]])
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
 
-def _cameras_from_videopose3d(path: str | Path # h36m_dataset.py
-    ) -> dict[tuple[str, str], StudioCamera]:
+
+def _cameras_from_videopose3d(
+    path: str | Path,  # h36m_dataset.py
+) -> dict[tuple[str, str], StudioCamera]:
     "The cameras of VideoPose3D's code, which is not run. Raises `ValueError` if they are not there."
     path, names = Path(path), ("h36m_cameras_intrinsic_params", "h36m_cameras_extrinsic_params")
     try:
-        found = {t.id: ast.literal_eval(n.value) for n in ast.parse(path.read_text()).body if isinstance(n, ast.Assign) for t in n.targets if getattr(t, "id", "") in names}
+        found = {
+            t.id: ast.literal_eval(n.value)
+            for n in ast.parse(path.read_text()).body
+            if isinstance(n, ast.Assign)
+            for t in n.targets
+            if getattr(t, "id", "") in names
+        }
         inner, outer = (found[n] for n in names)
-        return {(s, i["id"]): camera_from(rotation_from_quaternion(o["orientation"]).T, o["translation"], i["focal_length"], i["center"], i["radial_distortion"], i["tangential_distortion"][::-1])
-                for s, cameras in outer.items() for i, o in zip(inner, cameras) if o}
-    except (SyntaxError, KeyError, TypeError, ValueError) as e: raise ValueError(f"{path.name} does not hold {' and '.join(names)} as VideoPose3D writes them ({e})") from e
+        return {
+            (s, i["id"]): camera_from(
+                rotation_from_quaternion(o["orientation"]).T,
+                o["translation"],
+                i["focal_length"],
+                i["center"],
+                i["radial_distortion"],
+                i["tangential_distortion"][::-1],
+            )
+            for s, cameras in outer.items()
+            for i, o in zip(inner, cameras)
+            if o
+        }
+    except (SyntaxError, KeyError, TypeError, ValueError) as e:
+        raise ValueError(f"{path.name} does not hold {' and '.join(names)} as VideoPose3D writes them ({e})") from e
 
 # %% ../../nbs/datasets/human36m.ipynb #6f6de892
-_PASS = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"), ("__builtin__", "bytes"), ("numpy._core.numeric", "_frombuffer"), ("numpy.core.numeric", "_frombuffer"),
-         *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar"))}
+_PASS = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+    ("__builtin__", "bytes"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("numpy.core.numeric", "_frombuffer"),
+    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
+}
+
 
 class ArrayUnpickler(pickle.Unpickler):
     "Unpickles arrays, numbers, text and plain containers. Raises `ValueError` for anything else, before it exists."
+
     def find_class(self, module: str, name: str):
-        if (module, name) not in _PASS: raise ValueError(f"it holds {module}.{name}, which is neither an array nor a plain container: do not trust this file")
+        if (module, name) not in _PASS:
+            raise ValueError(
+                f"it holds {module}.{name}, which is neither an array nor a plain container: do not trust this file"
+            )
         return super().find_class(module, name)
 
-def flat_arrays(value, # nested dicts, lists and tuples of arrays, numbers and text
-        key: str = ""  # name of the whole
-    ) -> dict[str, np.ndarray]:
+
+def flat_arrays(
+    value,  # nested dicts, lists and tuples of arrays, numbers and text
+    key: str = "",  # name of the whole
+) -> dict[str, np.ndarray]:
     "The arrays in nested containers by their path, `S1/54138969/R`. Raises `ValueError` for what is no array, number or text."
-    if isinstance(value, np.ndarray) and value.dtype == object: value = value.item() if value.ndim == 0 else list(value)
-    if isinstance(value, (list, tuple)): value = dict(enumerate(value))
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.item() if value.ndim == 0 else list(value)
+    if isinstance(value, (list, tuple)):
+        value = dict(enumerate(value))
     if not isinstance(value, dict):
-        if np.asarray(value).dtype == object: raise ValueError(f"{key or 'it'} is a {type(value).__name__}: not an array, a number or text")
+        if np.asarray(value).dtype == object:
+            raise ValueError(f"{key or 'it'} is a {type(value).__name__}: not an array, a number or text")
         return {key: np.asarray(value)}
     path = lambda k: "/".join(filter(None, (key, *(map(str, k) if isinstance(k, tuple) else (str(k),)))))
     return {k: a for name, v in value.items() for k, a in flat_arrays(v, path(name)).items()}
@@ -144,99 +225,151 @@ def plain_name(path: str | Path) -> Path:
     "Where the converted form of a pickled file is looked for: `cameras.pkl` -> `cameras_plain.npz`."
     return Path(path).with_name(f"{Path(path).stem}_plain.npz")
 
+
 def _read_pickled(path: Path):
     if not zipfile.is_zipfile(path):
-        with open(path, "rb") as f: return ArrayUnpickler(f).load()
-    with zipfile.ZipFile(path) as z: return {n.removesuffix(".npy"): _read_array(z, n) for n in z.namelist()}
+        with open(path, "rb") as f:
+            return ArrayUnpickler(f).load()
+    with zipfile.ZipFile(path) as z:
+        return {n.removesuffix(".npy"): _read_array(z, n) for n in z.namelist()}
+
 
 def _read_array(archive: zipfile.ZipFile, name: str):
     "A member of an npz; if it is an object array, through `ArrayUnpickler`."
     with archive.open(name) as f:
         major, _ = np.lib.format.read_magic(f)
         header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        if header(f)[2] == object: return ArrayUnpickler(f).load()
-    with archive.open(name) as f: return np.lib.format.read_array(f, allow_pickle=False)
+        if header(f)[2] == object:
+            return ArrayUnpickler(f).load()
+    with archive.open(name) as f:
+        return np.lib.format.read_array(f, allow_pickle=False)
 
-def convert_pickled(path: str | Path,    # a .pkl, or an .npz with object arrays
-        out: str | Path | None = None    # the plain .npz; default: `plain_name(path)`
-    ) -> list[str]:                      # names of the arrays written
+
+def convert_pickled(
+    path: str | Path,  # a .pkl, or an .npz with object arrays
+    out: str | Path | None = None,  # the plain .npz; default: `plain_name(path)`
+) -> list[str]:  # names of the arrays written
     "Convert a pickled file once, keeping only arrays, numbers and text. Raises `FileNotFoundError`, and `ValueError` for a damaged file or one that holds anything else; nothing is written then."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no file {path}")
-    try: arrays = flat_arrays(_read_pickled(path))
-    except Exception as e: raise ValueError(f"{path.name} was not converted: {e}") from e
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        arrays = flat_arrays(_read_pickled(path))
+    except Exception as e:
+        raise ValueError(f"{path.name} was not converted: {e}") from e
     write_atomically(out or plain_name(path), lambda temporary: np.savez(temporary, **arrays))
     return list(arrays)
 
 # %% ../../nbs/datasets/human36m.ipynb #7b64cfa9
 @contextmanager
-def _open_plain(path: str | Path # from `convert_pickled`
-    ) -> Iterator[np.lib.npyio.NpzFile]:
+def _open_plain(
+    path: str | Path,  # from `convert_pickled`
+) -> Iterator[np.lib.npyio.NpzFile]:
     "A converted file, open for reading. Raises `ValueError` if it is damaged."
     try:
-        with np.load(path, allow_pickle=False) as z: yield z
-    except (zipfile.BadZipFile, zlib.error, EOFError) as e: raise ValueError(f"{Path(path).name} is damaged ({e}): convert the pickled file again") from e
+        with np.load(path, allow_pickle=False) as z:
+            yield z
+    except (zipfile.BadZipFile, zlib.error, EOFError) as e:
+        raise ValueError(f"{Path(path).name} is damaged ({e}): convert the pickled file again") from e
 
 # %% ../../nbs/datasets/human36m.ipynb #7565d1bd
-def _cameras_from_mmpose(path: str | Path # cameras_plain.npz
-    ) -> dict[tuple[str, str], StudioCamera]:
+def _cameras_from_mmpose(
+    path: str | Path,  # cameras_plain.npz
+) -> dict[tuple[str, str], StudioCamera]:
     "The cameras of mmpose's converted file. Raises `ValueError` if they are not there."
-    with _open_plain(path) as z: arrays = dict(z)
-    try: return {(s, i): camera_from(arrays[f"{s}/{i}/R"].T, arrays[f"{s}/{i}/T"]*1000, *(arrays[f"{s}/{i}/{k}"] for k in "fckp"))
-                 for s, i, k in (name.split("/") for name in arrays) if k == "R"}
-    except (KeyError, ValueError) as e: raise ValueError(f"{Path(path).name} does not hold cameras as mmpose writes them ({e})") from e
+    with _open_plain(path) as z:
+        arrays = dict(z)
+    try:
+        return {
+            (s, i): camera_from(
+                arrays[f"{s}/{i}/R"].T, arrays[f"{s}/{i}/T"] * 1000, *(arrays[f"{s}/{i}/{k}"] for k in "fckp")
+            )
+            for s, i, k in (name.split("/") for name in arrays)
+            if k == "R"
+        }
+    except (KeyError, ValueError) as e:
+        raise ValueError(f"{Path(path).name} does not hold cameras as mmpose writes them ({e})") from e
+
 
 @lru_cache(maxsize=8)
-def read_cameras(root: Path # folder of the data set
-    ) -> dict[tuple[str, str], StudioCamera]:
+def read_cameras(
+    root: Path,  # folder of the data set
+) -> dict[tuple[str, str], StudioCamera]:
     "The cameras, from whichever of their files is there. Raises `FileNotFoundError` naming the files it looked for."
-    readers = {"metadata.xml": cameras_from_metadata, "annotation_body3d/cameras_plain.npz": _cameras_from_mmpose, "cameras_plain.npz": _cameras_from_mmpose,
-               "h36m_dataset.py": _cameras_from_videopose3d, "common/h36m_dataset.py": _cameras_from_videopose3d}
+    readers = {
+        "metadata.xml": cameras_from_metadata,
+        "annotation_body3d/cameras_plain.npz": _cameras_from_mmpose,
+        "cameras_plain.npz": _cameras_from_mmpose,
+        "h36m_dataset.py": _cameras_from_videopose3d,
+        "common/h36m_dataset.py": _cameras_from_videopose3d,
+    }
     for name, read in readers.items():
-        if (root/name).is_file(): return read(root/name)
-    raise FileNotFoundError(f"no cameras in {root.name}: expected one of {', '.join(readers)}; cameras.pkl is converted once by pgp_nb.datasets.human36m.convert_pickled('.../cameras.pkl')")
+        if (root / name).is_file():
+            return read(root / name)
+    raise FileNotFoundError(
+        f"no cameras in {root.name}: expected one of {', '.join(readers)}; cameras.pkl is converted once by pgp_nb.datasets.human36m.convert_pickled('.../cameras.pkl')"
+    )
+
 
 def _camera_before(cameras: dict[tuple[str, str], StudioCamera], take: Take) -> StudioCamera:
     "The camera of a recording. Raises `ValueError` if the files hold no calibration of it."
-    if (key := (take.subject, take.camera)) not in cameras: raise ValueError(f"no calibration of camera {take.camera} for {take.subject}: take a file with the cameras of all subjects")
+    if (key := (take.subject, take.camera)) not in cameras:
+        raise ValueError(
+            f"no calibration of camera {take.camera} for {take.subject}: take a file with the cameras of all subjects"
+        )
     return cameras[key]
 
 # %% ../../nbs/datasets/human36m.ipynb #13c2532d
-def read_cdf(path: str | Path # D3_Positions/<action>.cdf
-    ) -> np.ndarray: # (F,17,3) mm, world
+def read_cdf(
+    path: str | Path,  # D3_Positions/<action>.cdf
+) -> np.ndarray:  # (F,17,3) mm, world
     "The poses of one recording. Raises `ValueError` naming a damaged file, `ImportError` without cdflib."
-    try: from cdflib import CDF
-    except ImportError as e: raise ImportError("reading cdf files needs cdflib: pip install \"pgp_nb[data]\"") from e
+    try:
+        from cdflib import CDF
+    except ImportError as e:
+        raise ImportError('reading cdf files needs cdflib: pip install "pgp_nb[data]"') from e
     path = Path(path)
-    try: poses = np.asarray(CDF(path).varget("Pose"), float).reshape(-1, 32, 3)
-    except Exception as e: raise ValueError(f"{path.name} cannot be read as a cdf file of poses ({e}): was it cut? Unpack it again") from e
+    try:
+        poses = np.asarray(CDF(path).varget("Pose"), float).reshape(-1, 32, 3)
+    except Exception as e:
+        raise ValueError(f"{path.name} cannot be read as a cdf file of poses ({e}): was it cut? Unpack it again") from e
     return convert_joints(poses, "h36m_32")
 
-def _read_plain_poses(path: str | Path, # data_3d_h36m_plain.npz
-        subject: str, action: str
-    ) -> np.ndarray: # (F,17,3) mm, world
+
+def _read_plain_poses(
+    path: str | Path,  # data_3d_h36m_plain.npz
+    subject: str,
+    action: str,
+) -> np.ndarray:  # (F,17,3) mm, world
     "The poses of one recording from VideoPose3D's converted file. Raises `ValueError` if it is not there."
     with _open_plain(path) as z:
-        if (key := f"positions_3d/{subject}/{action}") not in z: raise ValueError(f"{Path(path).name} holds no {key}")
-        return convert_joints(z[key].astype(float)*1000, "h36m_32")
+        if (key := f"positions_3d/{subject}/{action}") not in z:
+            raise ValueError(f"{Path(path).name} holds no {key}")
+        return convert_joints(z[key].astype(float) * 1000, "h36m_32")
 
 # %% ../../nbs/datasets/human36m.ipynb #2bcd063c
 @lru_cache(maxsize=2)
-def _read_mmpose(path: Path # annotation_body3d/fps10/h36m_train.npz
-    ) -> dict[Take, tuple[np.ndarray, np.ndarray]]: # frame numbers from 0, joints (F,17,3) float32 mm, camera frame
+def _read_mmpose(
+    path: Path,  # annotation_body3d/fps10/h36m_train.npz
+) -> dict[Take, tuple[np.ndarray, np.ndarray]]:  # frame numbers from 0, joints (F,17,3) float32 mm, camera frame
     "The tracks of one split. Raises `ValueError` if the file is not as mmpose writes it."
     try:
-        with np.load(path, allow_pickle=False) as z: names, joints = z["imgname"], (z["S"][..., :3]*1000).astype(np.float32)
+        with np.load(path, allow_pickle=False) as z:
+            names, joints = z["imgname"], (z["S"][..., :3] * 1000).astype(np.float32)
         split = [Path(str(name)).stem.rsplit("_", 1) for name in names]
         numbers = np.array([int(number) - 1 for _, number in split])
-        if joints.shape != (len(names), N_JOINTS, 3): raise ValueError(f"S has shape {joints.shape}")
-    except Exception as e: raise ValueError(f"{path.name} is not a file of mmpose's Human3.6M ({e})") from e
+        if joints.shape != (len(names), N_JOINTS, 3):
+            raise ValueError(f"S has shape {joints.shape}")
+    except Exception as e:
+        raise ValueError(f"{path.name} is not a file of mmpose's Human3.6M ({e})") from e
     recordings, of = np.unique([recording for recording, _ in split], return_inverse=True)
     groups = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1])
     return {take_of(str(r)): (numbers[g], joints[g]) for r, g in zip(recordings, groups)}
 
-def take_of(recording: str # S1_Directions_1.54138969
-    ) -> Take:
+
+def take_of(
+    recording: str,  # S1_Directions_1.54138969
+) -> Take:
     "The recording that mmpose's name of a folder stands for."
     stem, camera = recording.rsplit(".", 1)
     subject, action = stem.split("_", 1)
@@ -246,30 +379,43 @@ def take_of(recording: str # S1_Directions_1.54138969
 def _open_video(path: str | Path):
     "An open `cv2.VideoCapture`. Raises `FileNotFoundError` or `ValueError` naming the file."
     import cv2
+
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no video {path.name} in {path.parent.name}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no video {path.name} in {path.parent.name}")
     video = cv2.VideoCapture(str(path))
-    if not video.isOpened(): raise ValueError(f"{path.name} cannot be opened as a video: is it damaged? Unpack it again")
+    if not video.isOpened():
+        raise ValueError(f"{path.name} cannot be opened as a video: is it damaged? Unpack it again")
     return video
 
-def video_frames(path: str | Path, numbers # frame numbers from 0, in any order
-    ) -> Iterator[tuple[int, np.ndarray]]: # number, (H,W,3) uint8 RGB
+
+def video_frames(
+    path: str | Path,
+    numbers,  # frame numbers from 0, in any order
+) -> Iterator[tuple[int, np.ndarray]]:  # number, (H,W,3) uint8 RGB
     "The frames asked for, in the order of the video; those after its end do not come. Raises `FileNotFoundError` or `ValueError` naming the file."
     video, wanted = _open_video(path), {int(n) for n in numbers}
     for i in range(max(wanted, default=-1) + 1):
-        if not video.grab(): break
-        if i in wanted and (got := video.retrieve())[0]: yield i, np.ascontiguousarray(got[1][..., ::-1])
+        if not video.grab():
+            break
+        if i in wanted and (got := video.retrieve())[0]:
+            yield i, np.ascontiguousarray(got[1][..., ::-1])
     video.release()
 
-def _video_stills(path: str | Path, n: int # how many
-    ) -> list[np.ndarray]: # (H,W,3) uint8 RGB
+
+def _video_stills(
+    path: str | Path,
+    n: int,  # how many
+) -> list[np.ndarray]:  # (H,W,3) uint8 RGB
     "About n frames, evenly spread over a video."
     import cv2
+
     video = _open_video(path)
     length, stills = video.get(cv2.CAP_PROP_FRAME_COUNT), []
     for i in range(n):
-        video.set(cv2.CAP_PROP_POS_FRAMES, int((i + .5)/n*length))
-        if (got := video.read())[0]: stills.append(np.ascontiguousarray(got[1][..., ::-1]))
+        video.set(cv2.CAP_PROP_POS_FRAMES, int((i + 0.5) / n * length))
+        if (got := video.read())[0]:
+            stills.append(np.ascontiguousarray(got[1][..., ::-1]))
     video.release()
     return stills
 
@@ -277,160 +423,252 @@ def _video_stills(path: str | Path, n: int # how many
 @dataclass(frozen=True)
 class _VideoLayout:
     "What the layouts with videos share: `S1/Videos/<action>.<camera>.mp4`, poses in the world."
-    root: Path    # folder of the poses
+
+    root: Path  # folder of the poses
     videos: Path  # folder of the videos; may be the same
 
     def _video(self, take: Take) -> Path:
-        found = [p for p in (self.videos/take.subject/"Videos").glob(f"*.{take.camera}.mp4") if _action_name(p.name.split(".")[0]) == take.action]
-        if not found: raise FileNotFoundError(f"no video of {take.action} before {take.camera} in {take.subject}/Videos")
+        found = [
+            p
+            for p in (self.videos / take.subject / "Videos").glob(f"*.{take.camera}.mp4")
+            if _action_name(p.name.split(".")[0]) == take.action
+        ]
+        if not found:
+            raise FileNotFoundError(f"no video of {take.action} before {take.camera} in {take.subject}/Videos")
         return found[0]
-    def track(self, take: Take, camera: StudioCamera) -> tuple[np.ndarray, np.ndarray]: # frame numbers, joints (F,17,3) mm, camera frame
+
+    def track(
+        self, take: Take, camera: StudioCamera
+    ) -> tuple[np.ndarray, np.ndarray]:  # frame numbers, joints (F,17,3) mm, camera frame
         world = self.poses(take)
         return np.arange(len(world)), world_to_camera(world, camera)
-    def frames(self, take: Take, numbers) -> Iterator[tuple[int, np.ndarray]]: return video_frames(self._video(take), numbers)
+
+    def frames(self, take: Take, numbers) -> Iterator[tuple[int, np.ndarray]]:
+        return video_frames(self._video(take), numbers)
+
     def stills(self, subject: str, camera: str, n: int) -> list[np.ndarray]:
-        files = sorted(p for p in (self.videos/subject/"Videos").glob(f"*.{camera}.mp4") if not p.name.startswith("_"))
-        return [s for file in files for s in _video_stills(file, -(-n//len(files)))]
+        files = sorted(
+            p for p in (self.videos / subject / "Videos").glob(f"*.{camera}.mp4") if not p.name.startswith("_")
+        )
+        return [s for file in files for s in _video_stills(file, -(-n // len(files)))]
+
 
 class _RawLayout(_VideoLayout):
     "Files as the data set is distributed."
+
     def takes(self, subjects: tuple[str, ...]) -> list[Take]:
-        return [Take(s, _action_name(p.stem), c) for s in subjects for p in sorted((self.root/s/"MyPoseFeatures"/"D3_Positions").glob("[!_]*.cdf")) for c in CAMERA_IDS]
-    def poses(self, take: Take) -> np.ndarray: # (F,17,3) mm, world
-        files = {_action_name(p.stem): p for p in (self.root/take.subject/"MyPoseFeatures"/"D3_Positions").glob("*.cdf")}
-        if take.action not in files: raise FileNotFoundError(f"no poses of {take.action} in {take.subject}/MyPoseFeatures/D3_Positions")
+        return [
+            Take(s, _action_name(p.stem), c)
+            for s in subjects
+            for p in sorted((self.root / s / "MyPoseFeatures" / "D3_Positions").glob("[!_]*.cdf"))
+            for c in CAMERA_IDS
+        ]
+
+    def poses(self, take: Take) -> np.ndarray:  # (F,17,3) mm, world
+        files = {
+            _action_name(p.stem): p
+            for p in (self.root / take.subject / "MyPoseFeatures" / "D3_Positions").glob("*.cdf")
+        }
+        if take.action not in files:
+            raise FileNotFoundError(f"no poses of {take.action} in {take.subject}/MyPoseFeatures/D3_Positions")
         return read_cdf(files[take.action])
+
 
 class _PlainLayout(_VideoLayout):
     "VideoPose3D's poses, converted, beside the videos as distributed."
+
     def takes(self, subjects: tuple[str, ...]) -> list[Take]:
-        with _open_plain(self.root/"data_3d_h36m_plain.npz") as z: keys = sorted(k.split("/")[1:] for k in z if k.startswith("positions_3d/"))
+        with _open_plain(self.root / "data_3d_h36m_plain.npz") as z:
+            keys = sorted(k.split("/")[1:] for k in z if k.startswith("positions_3d/"))
         return [Take(s, a, c) for subject in subjects for s, a in keys if s == subject for c in CAMERA_IDS]
-    def poses(self, take: Take) -> np.ndarray: return _read_plain_poses(self.root/"data_3d_h36m_plain.npz", take.subject, take.action) # (F,17,3) mm, world
+
+    def poses(self, take: Take) -> np.ndarray:
+        return _read_plain_poses(self.root / "data_3d_h36m_plain.npz", take.subject, take.action)  # (F,17,3) mm, world
 
 # %% ../../nbs/datasets/human36m.ipynb #d16c963b
 @dataclass(frozen=True)
 class MMPoseLayout:
     "Frames and joints as mmpose's preprocessing leaves them."
+
     root: Path
 
     def _tracks(self, subject: str) -> dict[Take, tuple[np.ndarray, np.ndarray]]:
         split = "train" if subject in SUBJECTS["train"] else "test"
-        files = [self.root/"annotation_body3d"/fps/f"h36m_{split}.npz" for fps in ("fps10", "fps50")]
+        files = [self.root / "annotation_body3d" / fps / f"h36m_{split}.npz" for fps in ("fps10", "fps50")]
         for file in files:
-            if file.is_file(): return _read_mmpose(file)
+            if file.is_file():
+                return _read_mmpose(file)
         raise FileNotFoundError(f"no h36m_{split}.npz in annotation_body3d/fps10 or fps50")
+
     def _image(self, take: Take, number: int) -> Path:
         recording = f"{take.subject}_{take.action.replace(' ', '_')}.{take.camera}"
-        return self.root/"images"/take.subject/recording/f"{recording}_{number + 1:06d}.jpg"
-    def takes(self, subjects: tuple[str, ...]) -> list[Take]: return sorted((t for s in subjects for t in self._tracks(s) if t.subject == s), key=lambda t: (subjects.index(t.subject), *t[1:]))
-    def track(self, take: Take, camera: StudioCamera) -> tuple[np.ndarray, np.ndarray]: # frame numbers, joints (F,17,3) mm, camera frame
-        if take not in self._tracks(take.subject): raise ValueError(f"no joints of {'/'.join(take)}")
+        return self.root / "images" / take.subject / recording / f"{recording}_{number + 1:06d}.jpg"
+
+    def takes(self, subjects: tuple[str, ...]) -> list[Take]:
+        return sorted(
+            (t for s in subjects for t in self._tracks(s) if t.subject == s),
+            key=lambda t: (subjects.index(t.subject), *t[1:]),
+        )
+
+    def track(
+        self, take: Take, camera: StudioCamera
+    ) -> tuple[np.ndarray, np.ndarray]:  # frame numbers, joints (F,17,3) mm, camera frame
+        if take not in self._tracks(take.subject):
+            raise ValueError(f"no joints of {'/'.join(take)}")
         return self._tracks(take.subject)[take]
+
     def frames(self, take: Take, numbers) -> Iterator[tuple[int, np.ndarray]]:
         for n in sorted({int(n) for n in numbers}):
-            if (file := self._image(take, n)).is_file(): yield n, read_image(file)
+            if (file := self._image(take, n)).is_file():
+                yield n, read_image(file)
+
     def stills(self, subject: str, camera: str, n: int) -> list[np.ndarray]:
-        files = sorted((self.root/"images"/subject).glob(f"{subject}_*.{camera}/*.jpg"))
-        return [read_image(file) for file in files[::max(1, len(files)//n)]]
+        files = sorted((self.root / "images" / subject).glob(f"{subject}_*.{camera}/*.jpg"))
+        return [read_image(file) for file in files[:: max(1, len(files) // n)]]
 
 # %% ../../nbs/datasets/human36m.ipynb #7dac04f1
-def find_layout(root: str | Path,          # folder of the data set
-        videos: str | Path | None = None   # folder of the videos, if another
-    ) -> _RawLayout | _PlainLayout | MMPoseLayout:
+def find_layout(
+    root: str | Path,  # folder of the data set
+    videos: str | Path | None = None,  # folder of the videos, if another
+) -> _RawLayout | _PlainLayout | MMPoseLayout:
     "The layout of a folder. Raises `FileNotFoundError` describing the three there are, `ValueError` for a file that has to be converted first."
     root = Path(root)
-    if (root/"annotation_body3d").is_dir(): return MMPoseLayout(root)
-    if (root/"data_3d_h36m_plain.npz").is_file(): return _PlainLayout(root, Path(videos or root))
-    if (root/"data_3d_h36m.npz").is_file(): raise ValueError("data_3d_h36m.npz holds a pickle: if you trust it, call pgp_nb.datasets.human36m.convert_pickled on it once; data_3d_h36m_plain.npz is read from then on")
-    if next(root.glob("S*/MyPoseFeatures/D3_Positions"), None): return _RawLayout(root, Path(videos or root))
-    raise FileNotFoundError(f"no Human3.6M in {root}: expected S*/MyPoseFeatures/D3_Positions (as distributed), data_3d_h36m.npz (VideoPose3D) or annotation_body3d (mmpose)")
+    if (root / "annotation_body3d").is_dir():
+        return MMPoseLayout(root)
+    if (root / "data_3d_h36m_plain.npz").is_file():
+        return _PlainLayout(root, Path(videos or root))
+    if (root / "data_3d_h36m.npz").is_file():
+        raise ValueError(
+            "data_3d_h36m.npz holds a pickle: if you trust it, call pgp_nb.datasets.human36m.convert_pickled on it once; data_3d_h36m_plain.npz is read from then on"
+        )
+    if next(root.glob("S*/MyPoseFeatures/D3_Positions"), None):
+        return _RawLayout(root, Path(videos or root))
+    raise FileNotFoundError(
+        f"no Human3.6M in {root}: expected S*/MyPoseFeatures/D3_Positions (as distributed), data_3d_h36m.npz (VideoPose3D) or annotation_body3d (mmpose)"
+    )
 
 # %% ../../nbs/datasets/human36m.ipynb #1ea1d448
 STEP = 5  # frames between two that are used: 10 a second
 
-def pick_pairs(length: int,         # frames in the recording
-        every: int,                 # frames between two sources
-        gap: tuple[int, int],       # least and largest distance of the target, frames
-        name: str,                  # of the recording: the draw depends on nothing else
-        step: int = STEP            # frames between two that are used
-    ) -> np.ndarray:                # (N,2) frame numbers of source and target
+
+def pick_pairs(
+    length: int,  # frames in the recording
+    every: int,  # frames between two sources
+    gap: tuple[int, int],  # least and largest distance of the target, frames
+    name: str,  # of the recording: the draw depends on nothing else
+    step: int = STEP,  # frames between two that are used
+) -> np.ndarray:  # (N,2) frame numbers of source and target
     "Frames that make pairs. A target that would lie outside goes to the other side, or as far as the recording goes. Raises `ValueError` for distances that `step` does not divide."
-    if min(every, gap[0]) < step or gap[1] < gap[0] or any(x % step for x in (every, *gap)): raise ValueError(f"every={every}, gap={gap}: expected multiples of {step}, every and gap[0] at least {step}, gap[0] <= gap[1]")
-    rng, last = np.random.default_rng(zlib.crc32(name.encode())), (length - 1)//step*step
+    if min(every, gap[0]) < step or gap[1] < gap[0] or any(x % step for x in (every, *gap)):
+        raise ValueError(
+            f"every={every}, gap={gap}: expected multiples of {step}, every and gap[0] at least {step}, gap[0] <= gap[1]"
+        )
+    rng, last = np.random.default_rng(zlib.crc32(name.encode())), (length - 1) // step * step
     source = np.arange(0, last + 1, every)
-    jump = rng.integers(gap[0]//step, gap[1]//step, len(source), endpoint=True)*step*rng.choice((-1, 1), len(source))
+    jump = (
+        rng.integers(gap[0] // step, gap[1] // step, len(source), endpoint=True)
+        * step
+        * rng.choice((-1, 1), len(source))
+    )
     there, back = source + jump, source - jump
-    target = np.where((there >= 0) & (there <= last), there, np.where((back >= 0) & (back <= last), back, np.where(2*source > last, 0, last)))
+    target = np.where(
+        (there >= 0) & (there <= last),
+        there,
+        np.where((back >= 0) & (back <= last), back, np.where(2 * source > last, 0, last)),
+    )
     return np.stack([source, target], -1)[source != target]
 
 # %% ../../nbs/datasets/human36m.ipynb #d8c093ae
 _STILLS = 40  # frames that the background is the median of
 
+
 @lru_cache(maxsize=4)
-def _camera_background(layout: _RawLayout | _PlainLayout | MMPoseLayout, subject: str, camera: str
-    ) -> np.ndarray: # (H,W,3) uint8
+def _camera_background(
+    layout: _RawLayout | _PlainLayout | MMPoseLayout, subject: str, camera: str
+) -> np.ndarray:  # (H,W,3) uint8
     "The empty room before a camera. Raises `ValueError` without frames."
     stills = layout.stills(subject, camera, _STILLS)
     stills = [s for s in stills if s.shape == stills[0].shape]
-    if len(stills) < 3: raise ValueError(f"{len(stills)} frames of {subject} before {camera} do not show the background: at least 3 are needed")
+    if len(stills) < 3:
+        raise ValueError(
+            f"{len(stills)} frames of {subject} before {camera} do not show the background: at least 3 are needed"
+        )
     return static_background(np.stack(stills))
 
 # %% ../../nbs/datasets/human36m.ipynb #78fc6350
-def _mask_near(image: np.ndarray,    # (H,W,3) uint8 RGB
-        background: np.ndarray,     # (H,W,3) uint8 RGB
-        box                         # x0, y0, x1, y1 px around the person
-    ) -> np.ndarray:                # (H,W) uint8
+def _mask_near(
+    image: np.ndarray,  # (H,W,3) uint8 RGB
+    background: np.ndarray,  # (H,W,3) uint8 RGB
+    box,  # x0, y0, x1, y1 px around the person
+) -> np.ndarray:  # (H,W) uint8
     "Foreground within twice the box, 0 elsewhere: the crop shows no more. Raises `ValueError` if frame and background differ in size."
     (height, width), (x0, y0, x1, y1) = image.shape[:2], box
-    room = max(x1 - x0, y1 - y0)/2
-    window = tuple(slice(int(np.clip(low - room, 0, end)), int(np.clip(high + room, 0, end))) for low, high, end in ((y0, y1, height), (x0, x1, width)))
+    room = max(x1 - x0, y1 - y0) / 2
+    window = tuple(
+        slice(int(np.clip(low - room, 0, end)), int(np.clip(high + room, 0, end)))
+        for low, high, end in ((y0, y1, height), (x0, x1, width))
+    )
     mask = np.zeros((height, width), np.uint8)
-    if mask[window].size: mask[window] = 255*foreground(image[window][None], background[window])[0]
+    if mask[window].size:
+        mask[window] = 255 * foreground(image[window][None], background[window])[0]
     return mask
 
 # %% ../../nbs/datasets/human36m.ipynb #63adb5b8
-def film_take(layout: _RawLayout | _PlainLayout | MMPoseLayout, take: Take, camera: StudioCamera,
-        numbers,               # frame numbers from 0
-        size: int,             # side of the crops, px
-        saliency: bool = True  # m_sal from the background; else 0
-    ) -> dict[int, Frame]:     # by frame number
+def film_take(
+    layout: _RawLayout | _PlainLayout | MMPoseLayout,
+    take: Take,
+    camera: StudioCamera,
+    numbers,  # frame numbers from 0
+    size: int,  # side of the crops, px
+    saliency: bool = True,  # m_sal from the background; else 0
+) -> dict[int, Frame]:  # by frame number
     "Frames of a recording, cut around the person, with all that is known about them; frames that do not exist are left out."
     at, joints = layout.track(take, camera)
     row, found, mask = dict(zip(at.tolist(), joints)), {}, None
     for n, image in layout.frames(take, [n for n in numbers if n in row]):
         box = box_of(q := project_lens(row[n], camera))
-        if saliency: mask = _mask_near(image, _camera_background(layout, take.subject, take.camera), box)
-        found[n] = crop_frame(image, box, size, mask, None, row[n], q, camera.rotation, camera.translation, camera.intrinsics)
+        if saliency:
+            mask = _mask_near(image, _camera_background(layout, take.subject, take.camera), box)
+        found[n] = crop_frame(
+            image, box, size, mask, None, row[n], q, camera.rotation, camera.translation, camera.intrinsics
+        )
     return found
 
 # %% ../../nbs/datasets/human36m.ipynb #a4d45e48
 @dataclass(frozen=True)
 class Human36M:
     "Human3.6M in any of its layouts, as a `samples.Loader`."
-    root: str | Path                  # folder of the data set
-    split: str = "train"              # train: S1, S5, S6, S7, S8; test: S9, S11
-    every: int = 50                   # frames between two sources, at 50 frames a second
+
+    root: str | Path  # folder of the data set
+    split: str = "train"  # train: S1, S5, S6, S7, S8; test: S9, S11
+    every: int = 50  # frames between two sources, at 50 frames a second
     gap: tuple[int, int] = (10, 150)  # least and largest distance of the target, frames
-    views: bool = False               # target: the same instant from the next camera
-    saliency: bool = True             # m_sal from the background; else 0
+    views: bool = False  # target: the same instant from the next camera
+    saliency: bool = True  # m_sal from the background; else 0
     videos: str | Path | None = None  # folder of the videos, if another
     name: ClassVar[str] = "human36m"
 
     def __post_init__(self):
-        if self.split not in SUBJECTS: raise ValueError(f"unknown split {self.split!r}: choose one of {', '.join(SUBJECTS)}")
+        if self.split not in SUBJECTS:
+            raise ValueError(f"unknown split {self.split!r}: choose one of {', '.join(SUBJECTS)}")
         pick_pairs(0, self.every, self.gap, "")
+
     @property
-    def about(self) -> dict: return dict(split=self.split, every=self.every, gap=list(self.gap), views=self.views, saliency=self.saliency)
+    def about(self) -> dict:
+        return dict(split=self.split, every=self.every, gap=list(self.gap), views=self.views, saliency=self.saliency)
 
     def jobs(self) -> list[dict]:
         "One for each recording before each camera. Raises `FileNotFoundError` or `ValueError` if the folder is not Human3.6M."
         takes, _ = find_layout(self.root, self.videos).takes(SUBJECTS[self.split]), read_cameras(Path(self.root))
-        if not takes: raise FileNotFoundError(f"no poses of {', '.join(SUBJECTS[self.split])} in {self.root}")
+        if not takes:
+            raise FileNotFoundError(f"no poses of {', '.join(SUBJECTS[self.split])} in {self.root}")
         return [t._asdict() for t in takes]
 
-    def make(self, job: dict, size: int # one of `jobs()`; px
-        ) -> list[Sample | Skip]:
+    def make(
+        self,
+        job: dict,
+        size: int,  # one of `jobs()`; px
+    ) -> list[Sample | Skip]:
         "The samples of one recording. Raises `ValueError` or `FileNotFoundError` if it cannot be read."
         take = Take(**job)
         return [Skip("/".join(take), _DROPPED[take[:2]])] if take[:2] in _DROPPED else _make_take(self, take, size)
@@ -438,18 +676,35 @@ class Human36M:
 # %% ../../nbs/datasets/human36m.ipynb #bbcc063b
 def _make_take(loader: Human36M, take: Take, size: int) -> list[Sample | Skip]:
     "The samples of one recording before one camera."
-    layout, cameras, other = find_layout(loader.root, loader.videos), read_cameras(Path(loader.root)), _next_camera(take) if loader.views else take
+    layout, cameras, other = (
+        find_layout(loader.root, loader.videos),
+        read_cameras(Path(loader.root)),
+        _next_camera(take) if loader.views else take,
+    )
     camera = _camera_before(cameras, take)
     pairs = pick_pairs(layout.track(take, camera)[0].max() + 1, loader.every, loader.gap, "/".join(take))
-    if loader.views: pairs[:, 1] = pairs[:, 0]
+    if loader.views:
+        pairs[:, 1] = pairs[:, 0]
     source = film_take(layout, take, camera, pairs[:, 0] if loader.views else pairs.ravel(), size, loader.saliency)
-    target = film_take(layout, other, _camera_before(cameras, other), pairs[:, 1], size, loader.saliency) if loader.views else source
-    return [pair_of(source[a], target[b], n) if a in source and b in target else Skip(n, "no such frame: the video ends before the poses, or an image is missing")
-            for (a, b), n in zip(pairs.tolist(), _names(take, other, pairs))]
+    target = (
+        film_take(layout, other, _camera_before(cameras, other), pairs[:, 1], size, loader.saliency)
+        if loader.views
+        else source
+    )
+    return [
+        pair_of(source[a], target[b], n)
+        if a in source and b in target
+        else Skip(n, "no such frame: the video ends before the poses, or an image is missing")
+        for (a, b), n in zip(pairs.tolist(), _names(take, other, pairs))
+    ]
 
-def _next_camera(take: Take) -> Take: return take._replace(camera=CAMERA_IDS[(CAMERA_IDS.index(take.camera) + 1) % 4])
+
+def _next_camera(take: Take) -> Take:
+    return take._replace(camera=CAMERA_IDS[(CAMERA_IDS.index(take.camera) + 1) % 4])
+
 
 def _names(take: Take, other: Take, pairs: np.ndarray) -> list[str]:
     "Where each pair comes from; frames count from 1, as in mmpose's file names."
-    if other == take: return ["/".join((*take, f"{a + 1:06d}+{b + 1:06d}")) for a, b in pairs]
+    if other == take:
+        return ["/".join((*take, f"{a + 1:06d}+{b + 1:06d}")) for a, b in pairs]
     return ["/".join((*take, f"{a + 1:06d}")).replace(take.camera, f"{take.camera}+{other.camera}") for a, _ in pairs]

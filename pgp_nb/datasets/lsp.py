@@ -14,7 +14,18 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from ..conventions import BACKGROUND, COARSE_PARTS, JOINT_ORDERS, N_JOINTS, PARTS, PART_MIRROR, PART_NAMES, UNKNOWN, convert_joints, convert_visible
+from pgp_nb.conventions import (
+    BACKGROUND,
+    COARSE_PARTS,
+    JOINT_ORDERS,
+    N_JOINTS,
+    PARTS,
+    PART_MIRROR,
+    PART_NAMES,
+    UNKNOWN,
+    convert_joints,
+    convert_visible,
+)
 from ..engine.files import write_atomically
 from ..engine.images import read_image
 from .samples import Sample, Skip, box_of, crop_frame, pair_of
@@ -22,134 +33,197 @@ from .matlab import read_mat
 from .saliency import saliency
 
 # %% ../../nbs/datasets/lsp.ipynb #b7932d0f
-def read_joints(path: str | Path # joints.mat
-    ) -> tuple[np.ndarray, np.ndarray, bool]: # (N,14,2) px; (N,14) bool: labelled; whether it is LSP-extended
+def read_joints(
+    path: str | Path,  # joints.mat
+) -> tuple[np.ndarray, np.ndarray, bool]:  # (N,14,2) px; (N,14) bool: labelled; whether it is LSP-extended
     "The joints of LSP or LSP-extended, told apart by the shape. Raises `FileNotFoundError` or `ValueError` saying what is wrong with the file."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no {path.name} in {path.parent.name}: --root is the folder that holds {path.name} and images/")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no {path.name} in {path.parent.name}: --root is the folder that holds {path.name} and images/"
+        )
     joints = np.asarray(read_mat(path, "joints")["joints"])
     extended = joints.ndim == 3 and joints.shape[:2] == (14, 3)
     if not extended and (joints.ndim != 3 or joints.shape[:2] != (3, 14)):
-        raise ValueError(f"{path.name}: joints have shape {joints.shape}, expected (3, 14, N) of LSP or (14, 3, N) of LSP-extended")
+        raise ValueError(
+            f"{path.name}: joints have shape {joints.shape}, expected (3, 14, N) of LSP or (14, 3, N) of LSP-extended"
+        )
     joints = joints.transpose((2, 0, 1) if extended else (2, 1, 0))
     labelled = (joints[..., 2] > 0 if extended else True) & (np.abs(joints[..., :2]) < 1e5).all(-1)
     return joints[..., :2], labelled, extended
 
 # %% ../../nbs/datasets/lsp.ipynb #32db9be7
-def write_lsp(folder: str | Path,        # made if need be
-        images: list[np.ndarray],        # (H,W,3) uint8 RGB
-        joints: np.ndarray,              # (N,14,2) px, order of LSP
-        labelled: np.ndarray | None = None, # (N,14) bool
-        extended: bool = False           # in the layout of LSP-extended
-    ) -> None:
+def write_lsp(
+    folder: str | Path,  # made if need be
+    images: list[np.ndarray],  # (H,W,3) uint8 RGB
+    joints: np.ndarray,  # (N,14,2) px, order of LSP
+    labelled: np.ndarray | None = None,  # (N,14) bool
+    extended: bool = False,  # in the layout of LSP-extended
+) -> None:
     "Photographs and joints of one's own in the layout of LSP or LSP-extended. Raises `ValueError` for joints of another shape, `ImportError` without scipy."
-    try: from scipy.io import savemat
-    except ImportError as e: raise ImportError('writing joints.mat needs scipy: pip install "pgp_nb[data]"') from e
+    try:
+        from scipy.io import savemat
+    except ImportError as e:
+        raise ImportError('writing joints.mat needs scipy: pip install "pgp_nb[data]"') from e
     joints = np.asarray(joints, np.float64)
-    if joints.shape != (len(images), 14, 2): raise ValueError(f"joints have shape {joints.shape}, expected ({len(images)}, 14, 2)")
+    if joints.shape != (len(images), 14, 2):
+        raise ValueError(f"joints have shape {joints.shape}, expected ({len(images)}, 14, 2)")
     third = np.ones(joints.shape[:2]) if labelled is None else np.asarray(labelled, np.float64)
     rows = np.concatenate([joints, third[..., None]], -1).transpose((1, 2, 0) if extended else (2, 1, 0))
     for i, image in enumerate(images, 1):
         data = cv2.imencode(".jpg", image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 95))[1].tobytes()
-        write_atomically(Path(folder) / "images" / f"im{i:0{5 if extended else 4}d}.jpg", lambda temporary: temporary.write_bytes(data))
+        write_atomically(
+            Path(folder) / "images" / f"im{i:0{5 if extended else 4}d}.jpg",
+            lambda temporary: temporary.write_bytes(data),
+        )
     write_atomically(Path(folder) / "joints.mat", lambda temporary: savemat(temporary, {"joints": rows}))
 
 # %% ../../nbs/datasets/lsp.ipynb #b0c2bbef
-def joints_of(q: np.ndarray, labelled: np.ndarray # (14,2) px; (14,) bool
-    ) -> np.ndarray: # (17,2) float32 px, NaN where LSP has no such joint or it is not labelled
+def joints_of(
+    q: np.ndarray,
+    labelled: np.ndarray,  # (14,2) px; (14,) bool
+) -> np.ndarray:  # (17,2) float32 px, NaN where LSP has no such joint or it is not labelled
     "LSP's joints in our order. Joints that LSP does not have stay unknown."
     known = convert_visible(labelled, "lsp") & JOINT_ORDERS["lsp"].exact
-    return np.where(known[:, None], convert_joints(np.where(labelled[:, None], q, 0.), "lsp"), np.nan).astype(np.float32)
+    return np.where(known[:, None], convert_joints(np.where(labelled[:, None], q, 0.0), "lsp"), np.nan).astype(
+        np.float32
+    )
 
 # %% ../../nbs/datasets/lsp.ipynb #88354c02
-_SIDE = {"hand": "forearm", "wrist": "forearm", "forearm": "forearm", "elbow": "upper_arm", "upper_arm": "upper_arm", "shoulder": "torso", "chest": "torso", "belly": "torso",
-         "thigh": "thigh", "knee": "thigh", "shin": "shin", "ankle": "shin", "foot": "shin"}
-_CENTRE = {"l_upper_head": "head", "r_upper_head": "head", "r_lower_head": "head", "l_lower_head": "head", "neck": "torso"}
+_SIDE = {
+    "hand": "forearm",
+    "wrist": "forearm",
+    "forearm": "forearm",
+    "elbow": "upper_arm",
+    "upper_arm": "upper_arm",
+    "shoulder": "torso",
+    "chest": "torso",
+    "belly": "torso",
+    "thigh": "thigh",
+    "knee": "thigh",
+    "shin": "shin",
+    "ankle": "shin",
+    "foot": "shin",
+}
+_CENTRE = {
+    "l_upper_head": "head",
+    "r_upper_head": "head",
+    "r_lower_head": "head",
+    "l_lower_head": "head",
+    "neck": "torso",
+}
 
-def _side_part(side, part): return part if part == "torso" else f"{side}_{part}"
+
+def _side_part(side, part):
+    return part if part == "torso" else f"{side}_{part}"
+
 
 # segments of UP-S31 in the order of their labels 1..31, each with our part
 _SEGMENTS = {f"{side}_{segment}": _side_part(side, part) for side in "rl" for segment, part in _SIDE.items()} | _CENTRE
 
-def _segments_to_parts(labels: np.ndarray # (H,W) uint8, 0 background, 1..31, 255 not labelled
-    ) -> np.ndarray: # (H,W) uint8, index into PARTS, 10 background, UNKNOWN
+
+def _segments_to_parts(
+    labels: np.ndarray,  # (H,W) uint8, 0 background, 1..31, 255 not labelled
+) -> np.ndarray:  # (H,W) uint8, index into PARTS, 10 background, UNKNOWN
     "Labels of UP-S31 as our parts. Raises `ValueError` for labels from 32 to 254."
     labels, known = np.asarray(labels), len(_SEGMENTS)
     bad = (labels > known) & (labels != UNKNOWN)
-    if bad.any(): raise ValueError(f"label {labels[bad][0]} among 31 segments: expected 0..{known}, or {UNKNOWN}")
+    if bad.any():
+        raise ValueError(f"label {labels[bad][0]} among 31 segments: expected 0..{known}, or {UNKNOWN}")
     table = np.full(256, UNKNOWN, np.uint8)
-    table[:known + 1] = [BACKGROUND, *(PART_NAMES.index(part) for part in _SEGMENTS.values())]
+    table[: known + 1] = [BACKGROUND, *(PART_NAMES.index(part) for part in _SEGMENTS.values())]
     return table[labels]
 
 # %% ../../nbs/datasets/lsp.ipynb #7faa46dd
 _SIX_PARTS = ("head", "torso", "r_arm", "l_arm", "r_leg", "l_leg")  # labels 1..6 of UPi-S1h
 
-def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray: # (n,2), (2,), (2,) px
+
+def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:  # (n,2), (2,), (2,) px
     "Distance of points from a line segment, px."
     t = ((points - a) @ (b - a) / max((b - a) @ (b - a), 1e-9)).clip(0, 1)
     return np.linalg.norm(points - a - t[:, None] * (b - a), axis=-1)
 
 # %% ../../nbs/datasets/lsp.ipynb #016e8001
-def _six_to_parts(labels: np.ndarray, # (H,W) uint8, 0 background, 1..6 as SIX_PARTS, 255 not decided
-        joints_2d: np.ndarray        # (17,2) px, NaN where unknown
-    ) -> np.ndarray:                 # (H,W) uint8, index into PARTS, 10 background, UNKNOWN
+def _six_to_parts(
+    labels: np.ndarray,  # (H,W) uint8, 0 background, 1..6 as SIX_PARTS, 255 not decided
+    joints_2d: np.ndarray,  # (17,2) px, NaN where unknown
+) -> np.ndarray:  # (H,W) uint8, index into PARTS, 10 background, UNKNOWN
     "Six parts as our ten: pixels of an arm or leg go to the nearer of its two bones. Raises `ValueError` for labels from 7 to 254."
     bad = (labels > len(_SIX_PARTS)) & (labels != UNKNOWN)
-    if bad.any(): raise ValueError(f"label {labels[bad][0]} among 6 parts: expected 0..{len(_SIX_PARTS)}, or {UNKNOWN}")
+    if bad.any():
+        raise ValueError(f"label {labels[bad][0]} among 6 parts: expected 0..{len(_SIX_PARTS)}, or {UNKNOWN}")
     out = np.where(labels == 0, BACKGROUND, UNKNOWN).astype(np.uint8)
     for value, name in enumerate(_SIX_PARTS, 1):
         ours = [i for i, p in enumerate(PARTS) if COARSE_PARTS[p.coarse] == name]
         where = np.argwhere(labels == value)
-        if len(ours) == 1: out[labels == value] = ours[0]; continue
-        near = np.stack([_bone_distance(where[:, ::-1] + 0.5, *joints_2d[list(PARTS[i].joints)].astype(float)) for i in ours])
+        if len(ours) == 1:
+            out[labels == value] = ours[0]
+            continue
+        near = np.stack(
+            [_bone_distance(where[:, ::-1] + 0.5, *joints_2d[list(PARTS[i].joints)].astype(float)) for i in ours]
+        )
         out[labels == value] = np.where(np.isnan(near).any(0), UNKNOWN, np.array(ours)[near.argmin(0)])
     return out
 
 # %% ../../nbs/datasets/lsp.ipynb #a4daefa2
-def _label_agreement(parts: np.ndarray, # (H,W) uint8, our parts
-        joints_2d: np.ndarray          # (17,2) px, NaN where unknown
-    ) -> tuple[float, float]:          # shares in [0,1]; NaN when no limb can be asked
+def _label_agreement(
+    parts: np.ndarray,  # (H,W) uint8, our parts
+    joints_2d: np.ndarray,  # (17,2) px, NaN where unknown
+) -> tuple[float, float]:  # shares in [0,1]; NaN when no limb can be asked
     "At the middles of the eight limbs: how often the label is right, and how often it would be right with left and right exchanged."
     hits = []
     for i, part in enumerate(PARTS):
         middle = joints_2d[list(part.joints)].mean(0)
-        if PART_MIRROR[i] == i or not np.isfinite(middle).all(): continue
+        if PART_MIRROR[i] == i or not np.isfinite(middle).all():
+            continue
         x, y = middle.astype(int)
-        if not (0 <= x < parts.shape[1] and 0 <= y < parts.shape[0]) or parts[y, x] in (BACKGROUND, UNKNOWN): continue
+        if not (0 <= x < parts.shape[1] and 0 <= y < parts.shape[0]) or parts[y, x] in (BACKGROUND, UNKNOWN):
+            continue
         hits.append((parts[y, x] == i, parts[y, x] == PART_MIRROR[i]))
     return tuple(float(x) for x in np.mean(hits, 0)) if hits else (float("nan"),) * 2
 
 # %% ../../nbs/datasets/lsp.ipynb #f54b41a5
-def _read_labels(path: str | Path # PNG
-    ) -> np.ndarray:             # (H,W) uint8
+def _read_labels(
+    path: str | Path,  # PNG
+) -> np.ndarray:  # (H,W) uint8
     "A label image; of several channels the first. Raises `FileNotFoundError` or `ValueError` naming the file."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no label image {path.name}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no label image {path.name}")
     labels = cv2.imdecode(np.frombuffer(path.read_bytes() or b"0", np.uint8), cv2.IMREAD_UNCHANGED)
-    if labels is None or labels.dtype != np.uint8: raise ValueError(f"{path.name} is no 8 bit label image: is it damaged?")
+    if labels is None or labels.dtype != np.uint8:
+        raise ValueError(f"{path.name} is no 8 bit label image: is it damaged?")
     return labels if labels.ndim == 2 else np.ascontiguousarray(labels[..., -1 if labels.shape[2] == 3 else 2])
 
-def _photograph_saliency(image: np.ndarray # (H,W,3) uint8 RGB
-    ) -> np.ndarray:                      # (H,W) uint8
+
+def _photograph_saliency(
+    image: np.ndarray,  # (H,W,3) uint8 RGB
+) -> np.ndarray:  # (H,W) uint8
     "m_sal of a photograph by robust background detection. Raises `ImportError` naming the extra that it needs."
     return (saliency(image) * 255 + 0.5).astype(np.uint8)
 
+
 @lru_cache(4)
-def _annotations(path: Path, changed: int): return read_joints(path)
+def _annotations(path: Path, changed: int):
+    return read_joints(path)
 
 # %% ../../nbs/datasets/lsp.ipynb #5b589f34
 @dataclass(frozen=True)
 class LSP:
     "Loader of LSP and LSP-extended. Raises `FileNotFoundError` or `ValueError` for another layout."
-    root: str                  # folder with joints.mat and images/
-    split: str = "all"         # train or test: first and second half of LSP; all
+
+    root: str  # folder with joints.mat and images/
+    split: str = "all"  # train or test: first and second half of LSP; all
     labels: str | None = None  # folder with im0001_part_segmentation.png of UPi-S1h
-    saliency: bool = True      # compute m_sal; otherwise it is 0 everywhere
-    least: int = 8             # photographs with fewer labelled joints are left out
+    saliency: bool = True  # compute m_sal; otherwise it is 0 everywhere
+    least: int = 8  # photographs with fewer labelled joints are left out
     name = "lsp"
 
     @property
-    def about(self) -> dict: return dict(split=self.split, labels=self.labels and Path(self.labels).name, saliency=self.saliency, least=self.least)
+    def about(self) -> dict:
+        return dict(
+            split=self.split, labels=self.labels and Path(self.labels).name, saliency=self.saliency, least=self.least
+        )
 
     def annotations(self) -> tuple[np.ndarray, np.ndarray, bool]:
         "As `read_joints`, read once."
@@ -159,60 +233,85 @@ class LSP:
     def jobs(self) -> list[dict]:
         joints, _, extended = self.annotations()
         n, digits = len(joints), 5 if extended else 4
-        if self.split not in ("train", "test", "all"): raise ValueError(f"split {self.split!r}: choose train, test or all")
-        if extended and self.split == "test": raise ValueError("LSP-extended has no test photographs: choose train or all")
+        if self.split not in ("train", "test", "all"):
+            raise ValueError(f"split {self.split!r}: choose train, test or all")
+        if extended and self.split == "test":
+            raise ValueError("LSP-extended has no test photographs: choose train or all")
         first, last = (n // 2 if self.split == "test" else 0), (n // 2 if self.split == "train" and not extended else n)
         return [{"number": i, "image": f"im{i + 1:0{digits}d}"} for i in range(first, last)]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         joints, labelled, _ = self.annotations()
         q, title = joints_of(joints[job["number"]], labelled[job["number"]]), f"{Path(self.root).name}/{job['image']}"
-        if labelled[job["number"]].sum() < self.least: return [Skip(title, f"fewer than {self.least} labelled joints")]
+        if labelled[job["number"]].sum() < self.least:
+            return [Skip(title, f"fewer than {self.least} labelled joints")]
         image, parts = read_image(Path(self.root) / "images" / f"{job['image']}.jpg"), None
         if self.labels is not None:
             path = Path(self.labels) / f"{job['image']}_part_segmentation.png"
-            if not path.is_file(): return [Skip(title, "no part labels")]
+            if not path.is_file():
+                return [Skip(title, "no part labels")]
             parts = _six_to_parts(_read_labels(path), q)
-            if parts.shape != image.shape[:2]: return [Skip(title, "part labels of another size than the photograph")]
-        frame = crop_frame(image, box_of(q), size, _photograph_saliency(image) if self.saliency else None, parts, joints_2d=q)
+            if parts.shape != image.shape[:2]:
+                return [Skip(title, "part labels of another size than the photograph")]
+        frame = crop_frame(
+            image, box_of(q), size, _photograph_saliency(image) if self.saliency else None, parts, joints_2d=q
+        )
         return [pair_of(frame, frame, title)]
 
 # %% ../../nbs/datasets/lsp.ipynb #7d52ad0e
 @dataclass(frozen=True)
 class UP31:
     "Loader of UP-S31. Raises `FileNotFoundError` or `ValueError` for another layout."
-    root: str               # folder below which the list files and the images lie
-    split: str = "test"     # train, val, trainval or test
-    saliency: bool = True   # compute m_sal; otherwise it is 0 everywhere
-    least: float = 0.01     # photographs with a smaller share of labelled pixels are left out
+
+    root: str  # folder below which the list files and the images lie
+    split: str = "test"  # train, val, trainval or test
+    saliency: bool = True  # compute m_sal; otherwise it is 0 everywhere
+    least: float = 0.01  # photographs with a smaller share of labelled pixels are left out
     name = "up31"
 
     @property
-    def about(self) -> dict: return dict(split=self.split, saliency=self.saliency, least=self.least)
+    def about(self) -> dict:
+        return dict(split=self.split, saliency=self.saliency, least=self.least)
 
     def jobs(self) -> list[dict]:
         lists = sorted(Path(self.root).rglob(f"{self.split}_31_*.txt"))
-        if len(lists) != 1: raise FileNotFoundError(f"{len(lists)} list files {self.split}_31_*.txt below {Path(self.root).name}: expected one; the splits are train, val, trainval and test")
+        if len(lists) != 1:
+            raise FileNotFoundError(
+                f"{len(lists)} list files {self.split}_31_*.txt below {Path(self.root).name}: expected one; the splits are train, val, trainval and test"
+            )
         lines = [line.split() for line in lists[0].read_text().splitlines() if line.strip()]
         bad = [i for i, line in enumerate(lines, 1) if len(line) < 2]
-        if bad: raise ValueError(f"{lists[0].name}, line {bad[0]}: expected an image, its labels and a scale")
+        if bad:
+            raise ValueError(f"{lists[0].name}, line {bad[0]}: expected an image, its labels and a scale")
         return [{"image": line[0].lstrip("/"), "labels": line[1].lstrip("/")} for line in lines]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
-        image, parts = read_image(Path(self.root) / job["image"]), _segments_to_parts(_read_labels(Path(self.root) / job["labels"]))
-        if parts.shape != image.shape[:2]: return [Skip(job["image"], "part labels of another size than the photograph")]
+        image, parts = (
+            read_image(Path(self.root) / job["image"]),
+            _segments_to_parts(_read_labels(Path(self.root) / job["labels"])),
+        )
+        if parts.shape != image.shape[:2]:
+            return [Skip(job["image"], "part labels of another size than the photograph")]
         y, x = np.nonzero((parts != BACKGROUND) & (parts != UNKNOWN))
-        if len(x) < self.least * parts.size: return [Skip(job["image"], "hardly any pixel is labelled")]
-        frame = crop_frame(image, (x.min(), y.min(), x.max() + 1, y.max() + 1), size, _photograph_saliency(image) if self.saliency else None, parts)
+        if len(x) < self.least * parts.size:
+            return [Skip(job["image"], "hardly any pixel is labelled")]
+        frame = crop_frame(
+            image,
+            (x.min(), y.min(), x.max() + 1, y.max() + 1),
+            size,
+            _photograph_saliency(image) if self.saliency else None,
+            parts,
+        )
         return [pair_of(frame, frame, job["image"])]
 
 # %% ../../nbs/datasets/lsp.ipynb #d719a7ed
 class Photograph(NamedTuple):
     "A photograph with its annotation."
+
     title: str
-    image: np.ndarray   # (H,W,3) uint8 RGB
-    joints_2d: Tensor   # (17,2) px
-    visible: Tensor     # (17,) bool: annotated, not derived from other joints
+    image: np.ndarray  # (H,W,3) uint8 RGB
+    joints_2d: Tensor  # (17,2) px
+    visible: Tensor  # (17,) bool: annotated, not derived from other joints
 
     @property
     def box(self) -> tuple[float, ...]:
@@ -223,25 +322,36 @@ class Photograph(NamedTuple):
 # %% ../../nbs/datasets/lsp.ipynb #e77593dd
 def lsp_photographs(folder: Path, n: int) -> list[Photograph]:
     "The first `n` completely annotated photographs of a folder in the layout of LSP-extended."
-    if not (folder / "joints.mat").is_file(): return []
+    if not (folder / "joints.mat").is_file():
+        return []
     joints, labelled, _ = read_joints(folder / "joints.mat")
     files = sorted((folder / "images").glob("*.jpg"))
-    whole = np.flatnonzero(labelled[:len(files)].all(1))[:n]
-    clicked, exact = convert_joints(torch.from_numpy(joints[whole]).float(), "lsp"), torch.tensor(JOINT_ORDERS["lsp"].exact)
+    whole = np.flatnonzero(labelled[: len(files)].all(1))[:n]
+    clicked, exact = (
+        convert_joints(torch.from_numpy(joints[whole]).float(), "lsp"),
+        torch.tensor(JOINT_ORDERS["lsp"].exact),
+    )
     return [Photograph("LSP", read_image(files[i]), q, exact) for i, q in zip(whole, clicked)]
 
 # %% ../../nbs/datasets/lsp.ipynb #a9a4b943
-def sample_photographs(folder: str | Path, # with h36m_samples, mpi_inf_3dhp_samples and lsp_extended_sample
-        lsp: int = 6                       # photographs of LSP-extended
-    ) -> list[Photograph]:
+def sample_photographs(
+    folder: str | Path,  # with h36m_samples, mpi_inf_3dhp_samples and lsp_extended_sample
+    lsp: int = 6,  # photographs of LSP-extended
+) -> list[Photograph]:
     "The sample frames of three data sets, those that are present. Reads the samples' own npz and mat files only."
     folder, found = Path(folder), []
     all_joints = torch.ones(N_JOINTS, dtype=torch.bool)
     for title, part, source in (("H3.6M", "h36m_samples", None), ("3DHP", "mpi_inf_3dhp_samples", "mpi_inf_3dhp_test")):
         for file in sorted((folder / part).glob("test_*.npz")):
             with np.load(file) as z:
-                if z["part"].shape[1] != N_JOINTS: continue
+                if z["part"].shape[1] != N_JOINTS:
+                    continue
                 for name, q in zip(z["imgname"], torch.from_numpy(z["part"][..., :2]).float()):
                     match = sorted((folder / part).rglob(Path(str(name)).name))
-                    if match: found.append(Photograph(title, read_image(match[0]), convert_joints(q, source) if source else q, all_joints))
+                    if match:
+                        found.append(
+                            Photograph(
+                                title, read_image(match[0]), convert_joints(q, source) if source else q, all_joints
+                            )
+                        )
     return found + lsp_photographs(folder / "lsp_extended_sample", lsp)

@@ -12,68 +12,107 @@ import zlib
 import numpy as np
 
 # %% ../../nbs/datasets/matlab.ipynb #42110b47
-LARGEST = 1 << 30 # bytes, of a file or of what is unpacked from it
-_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"} # numbers by MATLAB's code
+LARGEST = 1 << 30  # bytes, of a file or of what is unpacked from it
+_STORED = {
+    1: "i1",
+    2: "u1",
+    3: "i2",
+    4: "u2",
+    5: "i4",
+    6: "u4",
+    7: "f4",
+    9: "f8",
+    12: "i8",
+    13: "u8",
+}  # numbers by MATLAB's code
 _MATRIX, _COMPRESSED, _CELLS = 14, 15, 1
+
 
 def _element(data: memoryview, at: int, order: str) -> tuple[int, memoryview, int]:
     "Type and bytes of the element that starts here, and where the next one starts. Numbers of up to 4 bytes share 8 bytes with type and size."
     kind, size = struct.unpack_from(order + "II", data, at)
     start, after = at + 8, at + 8 + size + (-size % 8 if kind != _COMPRESSED else 0)
-    if kind >> 16: kind, size, start, after = kind & 0xffff, kind >> 16, at + 4, at + 8
-    if start + size > len(data): raise ValueError("it is cut")
-    if kind == _COMPRESSED: kind, content, _ = _element(memoryview(zlib.decompressobj().decompress(data[start:start + size], LARGEST)), 0, order)
-    else: content = data[start:start + size]
+    if kind >> 16:
+        kind, size, start, after = kind & 0xFFFF, kind >> 16, at + 4, at + 8
+    if start + size > len(data):
+        raise ValueError("it is cut")
+    if kind == _COMPRESSED:
+        kind, content, _ = _element(
+            memoryview(zlib.decompressobj().decompress(data[start : start + size], LARGEST)), 0, order
+        )
+    else:
+        content = data[start : start + size]
     return kind, content, after
+
 
 def _matrix(data: memoryview, order: str) -> tuple[str, int, tuple[int, ...], memoryview]:
     "Name, class, shape, and the elements that follow."
     _, flags, at = _element(data, 0, order)
     _, shape, at = _element(data, at, order)
     _, name, at = _element(data, at, order)
-    return bytes(name).decode("latin-1"), struct.unpack_from(order + "I", flags)[0] & 0xff, tuple(np.frombuffer(shape, order + "i4").tolist()), data[at:]
+    return (
+        bytes(name).decode("latin-1"),
+        struct.unpack_from(order + "I", flags)[0] & 0xFF,
+        tuple(np.frombuffer(shape, order + "i4").tolist()),
+        data[at:],
+    )
 
 # %% ../../nbs/datasets/matlab.ipynb #02c4d3df
 def _numbers(kind: int, shape: tuple[int, ...], rest: memoryview, order: str) -> np.ndarray:
     "The numbers of a matrix."
-    if not 6 <= kind <= 15 or min(shape) < 0: raise ValueError("it holds something else than numbers and cells of numbers")
+    if not 6 <= kind <= 15 or min(shape) < 0:
+        raise ValueError("it holds something else than numbers and cells of numbers")
     stored, content, _ = _element(rest, 0, order)
     return np.frombuffer(content, order + _STORED[stored]).reshape(shape, order="F").astype(float)
+
 
 def _cells(shape: tuple[int, ...], rest: memoryview, order: str) -> list[np.ndarray]:
     "The matrices of a cell array, column by column; empty ones are (0,0)."
     cells, at = [], 0
     while at < len(rest):
         kind, content, at = _element(rest, at, order)
-        if kind != _MATRIX: raise ValueError("a cell holds no array")
+        if kind != _MATRIX:
+            raise ValueError("a cell holds no array")
         cells.append(_numbers(*_matrix(content, order)[1:], order) if len(content) else np.zeros((0, 0)))
-    if len(cells) != np.prod(shape, dtype=object): raise ValueError(f"{len(cells)} cells are left of {shape}")
+    if len(cells) != np.prod(shape, dtype=object):
+        raise ValueError(f"{len(cells)} cells are left of {shape}")
     return cells
+
 
 def _variables(data: memoryview, names: tuple[str, ...], order: str) -> dict:
     "The wanted variables of a file."
     found, at = {}, 128
     while at < len(data) and len(found) < len(names):
         kind, content, at = _element(data, at, order)
-        if kind != _MATRIX: continue
+        if kind != _MATRIX:
+            continue
         name, kind, shape, rest = _matrix(content, order)
-        if name in names: found[name] = _cells(shape, rest, order) if kind == _CELLS else _numbers(kind, shape, rest, order)
+        if name in names:
+            found[name] = _cells(shape, rest, order) if kind == _CELLS else _numbers(kind, shape, rest, order)
     return found
 
 # %% ../../nbs/datasets/matlab.ipynb #ba9d1e5e
-def read_mat(path: str | Path, # a MATLAB file of version 5 to 7.2
-        *names: str            # variables wanted
-    ) -> dict[str, np.ndarray | list[np.ndarray]]: # float arrays; of a cell array a list, column by column
+def read_mat(
+    path: str | Path,  # a MATLAB file of version 5 to 7.2
+    *names: str,  # variables wanted
+) -> dict[str, np.ndarray | list[np.ndarray]]:  # float arrays; of a cell array a list, column by column
     "Variables of a MATLAB file. Raises `FileNotFoundError`, or `ValueError` saying what is wrong with the file or which variable is missing."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"there is no file {path.name} in {path.parent.name or path.parent}")
-    if path.stat().st_size > LARGEST: raise ValueError(f"{path.name} is larger than {LARGEST >> 20} MB")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path.name} in {path.parent.name or path.parent}")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path.name} is larger than {LARGEST >> 20} MB")
     data = memoryview(path.read_bytes())
     order = {b"IM": "<", b"MI": ">"}.get(bytes(data[126:128]))
-    if order is None or struct.unpack(order + "H", data[124:126])[0] != 0x100: raise ValueError(f"{path.name} is no MATLAB file of version 5 to 7.2; files of version 7.3 are saved again with -v7")
-    try: found = _variables(data, names, order)
+    if order is None or struct.unpack(order + "H", data[124:126])[0] != 0x100:
+        raise ValueError(
+            f"{path.name} is no MATLAB file of version 5 to 7.2; files of version 7.3 are saved again with -v7"
+        )
+    try:
+        found = _variables(data, names, order)
     except (ValueError, KeyError, struct.error, zlib.error, OverflowError, RecursionError) as e:
         raise ValueError(f"{path.name} is damaged ({e}): copy it again") from e
     missing = [n for n in names if n not in found]
-    if missing: raise ValueError(f"{path.name} has no variable {', '.join(missing)}: is it the right file?")
+    if missing:
+        raise ValueError(f"{path.name} has no variable {', '.join(missing)}: is it the right file?")
     return found

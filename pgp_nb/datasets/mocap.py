@@ -29,21 +29,27 @@ from .samples import write_poses
 # %% ../../nbs/datasets/mocap.ipynb #3042b213
 class MocapError(ValueError):
     "What is wrong with a motion file, and where: `name`, `line` and `column` (from 1; None: the file as a whole), `expected`, `found`."
+
     def __init__(self, name: str, line: int | None, column: int | None, expected: str, found: str):
         where = name if line is None else f"{name}, line {line}, column {column}"
         super().__init__(f"{where}: expected {expected}, found {found}")
         self.name, self.line, self.column, self.expected, self.found = name, line, column, expected, found
 
 # %% ../../nbs/datasets/mocap.ipynb #541fd54b
-_LONGEST_LINE = 1 << 16 # characters; longer lines belong to no motion file
-_MOST_BONES = 1000 # of a skeleton
-LARGEST = 1e6 # numbers of this size or more are refused: neither mm, nor inches, nor degrees
+_LONGEST_LINE = 1 << 16  # characters; longer lines belong to no motion file
+_MOST_BONES = 1000  # of a skeleton
+LARGEST = 1e6  # numbers of this size or more are refused: neither mm, nor inches, nor degrees
+
 
 class Reader:
     "The words of a text file, line by line, so that memory stays constant; it knows where it is."
-    def __init__(self, file: TextIO, # opened for reading
-                 name: str, # for messages
-                 comment: str | None = None): # what starts a comment
+
+    def __init__(
+        self,
+        file: TextIO,  # opened for reading
+        name: str,  # for messages
+        comment: str | None = None,
+    ):  # what starts a comment
         self.file, self.name, self.comment = file, name, comment
         self.number, self.text, self.words, self.taken, self.ahead = 0, "", [], 0, []
 
@@ -63,62 +69,89 @@ class Reader:
         self.words, self.taken = [], 0
         while not self.words and (text := self.ahead.pop(0) if self.ahead else self.file.readline(_LONGEST_LINE)):
             self.number, self.text = self.number + 1, text
-            if len(text) == _LONGEST_LINE: raise MocapError(self.name, self.number, 1, f"a line of less than {_LONGEST_LINE} characters", "a longer one")
+            if len(text) == _LONGEST_LINE:
+                raise MocapError(
+                    self.name, self.number, 1, f"a line of less than {_LONGEST_LINE} characters", "a longer one"
+                )
             self.words = (text.split(self.comment)[0] if self.comment else text).split()
         return self.words
 
-    def fail(self, expected: str, # what should stand here
-             at: int = 0) -> NoReturn: # index of the word that does not
+    def fail(
+        self,
+        expected: str,  # what should stand here
+        at: int = 0,
+    ) -> NoReturn:  # index of the word that does not
         "Raise `MocapError` at a word of this line, at its end, or at the end of the file."
-        if not self.words: raise MocapError(self.name, self.number + 1, 1, expected, "the end of the file")
+        if not self.words:
+            raise MocapError(self.name, self.number + 1, 1, expected, "the end of the file")
         starts = [m.start() + 1 for m in re.finditer(r"\S+", self.text)]
-        if at < len(self.words): raise MocapError(self.name, self.number, starts[at], expected, repr(self.words[at][:40]))
-        raise MocapError(self.name, self.number, starts[len(self.words) - 1] + len(self.words[-1]), expected, "the end of the line")
+        if at < len(self.words):
+            raise MocapError(self.name, self.number, starts[at], expected, repr(self.words[at][:40]))
+        raise MocapError(
+            self.name, self.number, starts[len(self.words) - 1] + len(self.words[-1]), expected, "the end of the line"
+        )
 
 # %% ../../nbs/datasets/mocap.ipynb #2f4a3df6
 def _number(word: str) -> float:
     "A number of reasonable size, or NaN."
-    try: value = float(word)
-    except ValueError: return float("nan")
+    try:
+        value = float(word)
+    except ValueError:
+        return float("nan")
     return value if abs(value) < LARGEST else float("nan")
 
-def numbers(reader: Reader,
-            first: int, # index of the word that starts them
-            count: int, # how many
-            last: bool = True, # the line ends after them
-            ) -> list[float]:
+
+def numbers(
+    reader: Reader,
+    first: int,  # index of the word that starts them
+    count: int,  # how many
+    last: bool = True,  # the line ends after them
+) -> list[float]:
     "Numbers on the reader's line. Raises `MocapError` for words that are none, infinite or huge numbers, and for too few or too many."
-    words = reader.words[first:first + count]
+    words = reader.words[first : first + count]
     try:
         values = [float(word) for word in words]
-        if len(values) == count and sum(map(abs, values)) < LARGEST and not (last and len(reader.words) > first + count): return values
-    except ValueError: pass
+        if (
+            len(values) == count
+            and sum(map(abs, values)) < LARGEST
+            and not (last and len(reader.words) > first + count)
+        ):
+            return values
+    except ValueError:
+        pass
     for i, word in enumerate(words, first):
-        if _number(word) != _number(word): reader.fail(f"a number smaller than {LARGEST:g}", i)
+        if _number(word) != _number(word):
+            reader.fail(f"a number smaller than {LARGEST:g}", i)
     some = f"{count} number{'s' * (count > 1)}"
-    if len(words) < count: reader.fail(some, first + len(words))
-    if last and len(reader.words) > first + count: reader.fail(f"the end of the line after {some}", first + count)
+    if len(words) < count:
+        reader.fail(some, first + len(words))
+    if last and len(reader.words) > first + count:
+        reader.fail(f"the end of the line after {some}", first + count)
     return values
 
 # %% ../../nbs/datasets/mocap.ipynb #8a650f98
 class Skeleton(NamedTuple):
     "A tree of B bones, parents first. A bone starts at the end of its parent, moved by `before` in the parent's frame; it turns; it ends `after` further in its own frame."
-    names: tuple[str, ...] # B
-    parents: tuple[int, ...] # B, -1: the root
-    before: np.ndarray # (B,3) mm
-    after: np.ndarray # (B,3) mm
-    axes: np.ndarray # (B,3,3) columns: the axes the bone turns about
-    turns: tuple[tuple[tuple[int, int], ...], ...] # B times (axis, column of the frame): rotations, multiplied from left to right
-    moves: tuple[tuple[int, int], ...] # (axis, column) of the root's position
-    columns: int # numbers in a frame
-    unit: float # mm, of the root's position
-    angle: float # radians, of the rotations
-    weights: np.ndarray # (17,B): our joints as weighted sums of the bones' ends
+
+    names: tuple[str, ...]  # B
+    parents: tuple[int, ...]  # B, -1: the root
+    before: np.ndarray  # (B,3) mm
+    after: np.ndarray  # (B,3) mm
+    axes: np.ndarray  # (B,3,3) columns: the axes the bone turns about
+    turns: tuple[
+        tuple[tuple[int, int], ...], ...
+    ]  # B times (axis, column of the frame): rotations, multiplied from left to right
+    moves: tuple[tuple[int, int], ...]  # (axis, column) of the root's position
+    columns: int  # numbers in a frame
+    unit: float  # mm, of the root's position
+    angle: float  # radians, of the rotations
+    weights: np.ndarray  # (17,B): our joints as weighted sums of the bones' ends
 
 # %% ../../nbs/datasets/mocap.ipynb #df098bed
-def axis_turn(axis: int, # 0, 1 or 2
-              angle: np.ndarray, # (T,) radians
-              ) -> np.ndarray: # (T,3,3)
+def axis_turn(
+    axis: int,  # 0, 1 or 2
+    angle: np.ndarray,  # (T,) radians
+) -> np.ndarray:  # (T,3,3)
     "Rotations about one of the coordinate axes."
     turn, (i, j) = np.zeros((len(angle), 3, 3)), ((axis + 1) % 3, (axis + 2) % 3)
     turn[:, axis, axis] = 1
@@ -131,12 +164,15 @@ def axis_turn(axis: int, # 0, 1 or 2
 def _turn(rows, turns, axes, angle):
     "Rotations (T,3,3) of one bone against its parent."
     turn = np.eye(3)
-    for axis, column in turns: turn = turn @ axis_turn(axis, rows[:, column] * angle)
+    for axis, column in turns:
+        turn = turn @ axis_turn(axis, rows[:, column] * angle)
     return axes @ turn @ axes.T
 
-def bone_ends(skeleton: Skeleton,
-              rows: np.ndarray, # (T,C) numbers of T frames, as in the file
-              ) -> np.ndarray: # (T,B,3) mm, frame of the file
+
+def bone_ends(
+    skeleton: Skeleton,
+    rows: np.ndarray,  # (T,C) numbers of T frames, as in the file
+) -> np.ndarray:  # (T,B,3) mm, frame of the file
     "Where the bones end: forward kinematics, all frames at once."
     ends, turned = np.zeros((2, len(rows), len(skeleton.names), 3, 3))
     ends = ends[..., 0]
@@ -144,14 +180,21 @@ def bone_ends(skeleton: Skeleton,
         turn = _turn(rows, skeleton.turns[j], skeleton.axes[j], skeleton.angle)
         if parent < 0:
             ends[:, j], turned[:, j] = skeleton.before[j], turn
-            for axis, column in skeleton.moves: ends[:, j, axis] += skeleton.unit * rows[:, column]
-        else: ends[:, j], turned[:, j] = ends[:, parent] + turned[:, parent] @ skeleton.before[j], turned[:, parent] @ turn
+            for axis, column in skeleton.moves:
+                ends[:, j, axis] += skeleton.unit * rows[:, column]
+        else:
+            ends[:, j], turned[:, j] = (
+                ends[:, parent] + turned[:, parent] @ skeleton.before[j],
+                turned[:, parent] @ turn,
+            )
         ends[:, j] += turned[:, j] @ skeleton.after[j]
     return ends
 
-def joints_of(skeleton: Skeleton,
-              rows: np.ndarray, # (T,C) numbers of T frames
-              ) -> np.ndarray: # (T,17,3) mm, z up
+
+def joints_of(
+    skeleton: Skeleton,
+    rows: np.ndarray,  # (T,C) numbers of T frames
+) -> np.ndarray:  # (T,17,3) mm, z up
     "Our joints. The files have y up: x, y, z there are y, z, x here, which keeps left and right."
     return (skeleton.weights @ bone_ends(skeleton, np.asarray(rows, float)))[..., [2, 0, 1]]
 
@@ -159,129 +202,196 @@ def joints_of(skeleton: Skeleton,
 _AXES = dict(x=0, y=1, z=2)
 _KEYS = ("id", "name", "direction", "length", "axis", "dof", "limits", "bodymass", "cofmass")
 
+
 def _axis_order(reader: Reader, at: int) -> tuple[int, ...]:
     "Axes from a word such as XYZ: the first turns first."
     word = reader.words[at].lower() if at < len(reader.words) else ""
-    if sorted(word) != list("xyz"): reader.fail("the order of three axes, such as XYZ", at)
+    if sorted(word) != list("xyz"):
+        reader.fail("the order of three axes, such as XYZ", at)
     return tuple(_AXES[c] for c in word)
+
 
 def _rotation(degrees: list[float], order: tuple[int, ...], angle: float) -> np.ndarray:
     "Rotation (3,3) by three angles given for x, y, z, about the axes in `order`."
     turn = np.eye(3)
-    for axis in order: turn = axis_turn(axis, np.array([degrees[axis] * angle]))[0] @ turn
+    for axis in order:
+        turn = axis_turn(axis, np.array([degrees[axis] * angle]))[0] @ turn
     return turn
+
 
 def _degrees_of_freedom(reader: Reader, allowed: tuple[str, ...]) -> tuple[str, ...]:
     for i, word in enumerate(reader.words[1:], 1):
-        if word.lower() not in allowed: reader.fail(f"one of {' '.join(allowed)}", i)
-        if word in reader.words[1:i]: reader.fail(f"{word} only once", i)
+        if word.lower() not in allowed:
+            reader.fail(f"one of {' '.join(allowed)}", i)
+        if word in reader.words[1:i]:
+            reader.fail(f"{word} only once", i)
     return tuple(word.lower() for word in reader.words[1:])
 
 # %% ../../nbs/datasets/mocap.ipynb #606c26e9
 def _asf_bone(reader: Reader) -> dict:
     "One block from `begin` to `end` of the section :bonedata."
     bone = dict(dof=())
-    if reader.words[0] != "begin": reader.fail("begin")
+    if reader.words[0] != "begin":
+        reader.fail("begin")
     while reader.line() and reader.words[0] != "end":
         key = reader.words[0].lower()
-        if key == "name": bone["name"] = reader.words[1] if len(reader.words) == 2 else reader.fail("one name", 1)
-        elif key == "direction": bone[key] = numbers(reader, 1, 3)
-        elif key == "length": bone[key] = numbers(reader, 1, 1)[0]
-        elif key == "axis": bone[key] = numbers(reader, 1, 3, last=False), _axis_order(reader, 4)
-        elif key == "dof": bone[key] = _degrees_of_freedom(reader, ("rx", "ry", "rz"))
-        elif key not in _KEYS and key[0] != "(": reader.fail(f"one of {', '.join(_KEYS)}, or end")
+        if key == "name":
+            bone["name"] = reader.words[1] if len(reader.words) == 2 else reader.fail("one name", 1)
+        elif key == "direction":
+            bone[key] = numbers(reader, 1, 3)
+        elif key == "length":
+            bone[key] = numbers(reader, 1, 1)[0]
+        elif key == "axis":
+            bone[key] = numbers(reader, 1, 3, last=False), _axis_order(reader, 4)
+        elif key == "dof":
+            bone[key] = _degrees_of_freedom(reader, ("rx", "ry", "rz"))
+        elif key not in _KEYS and key[0] != "(":
+            reader.fail(f"one of {', '.join(_KEYS)}, or end")
     for key in ("name", "direction", "length", "axis"):
-        if key not in bone or not reader.words: reader.fail(f"{key} of the bone before its end")
+        if key not in bone or not reader.words:
+            reader.fail(f"{key} of the bone before its end")
     return bone
 
 # %% ../../nbs/datasets/mocap.ipynb #9c984750
 _ROOT = ("tx", "ty", "tz", "rx", "ry", "rz")
+
 
 def _asf_root(reader: Reader, root: dict):
     "One line of the section :root."
     key = reader.words[0].lower()
     if key == "order":
         root[key] = _degrees_of_freedom(reader, _ROOT)
-        if len(root[key]) != 6: reader.fail(f"all of {' '.join(_ROOT)}", len(reader.words))
-    elif key == "axis": root[key] = _axis_order(reader, 1)
+        if len(root[key]) != 6:
+            reader.fail(f"all of {' '.join(_ROOT)}", len(reader.words))
+    elif key == "axis":
+        root[key] = _axis_order(reader, 1)
     elif key in ("position", "orientation"):
-        if any(numbers(reader, 1, 3)): reader.fail("0 0 0, as in all files of CMU", 1)
-    else: reader.fail("order, axis, position or orientation")
+        if any(numbers(reader, 1, 3)):
+            reader.fail("0 0 0, as in all files of CMU", 1)
+    else:
+        reader.fail("order, axis, position or orientation")
+
 
 def _asf_units(reader: Reader, units: dict):
     "One line of the section :units."
     key = reader.words[0].lower()
     if key in ("length", "mass"):
         units[key] = numbers(reader, 1, 1)[0]
-        if key == "length" and units[key] <= 0: reader.fail("a positive length", 1)
+        if key == "length" and units[key] <= 0:
+            reader.fail("a positive length", 1)
     elif key == "angle":
-        if reader.words[1:] not in (["deg"], ["rad"]): reader.fail("deg or rad", 1)
+        if reader.words[1:] not in (["deg"], ["rad"]):
+            reader.fail("deg or rad", 1)
         units[key] = reader.words[1]
-    else: reader.fail("mass, length or angle")
+    else:
+        reader.fail("mass, length or angle")
 
 # %% ../../nbs/datasets/mocap.ipynb #71c0b03c
 def _asf_children(reader: Reader, parents: dict[str, str], bones: dict[str, dict]):
     "One line of the section :hierarchy: a bone and those that hang on it."
-    if reader.words[0] in ("begin", "end"): return
+    if reader.words[0] in ("begin", "end"):
+        return
     for i, name in enumerate(reader.words):
-        if name != "root" and name not in bones: reader.fail("the name of a bone in :bonedata", i)
-    if reader.words[0] != "root" and reader.words[0] not in parents: reader.fail("a bone that hangs on the root already")
+        if name != "root" and name not in bones:
+            reader.fail("the name of a bone in :bonedata", i)
+    if reader.words[0] != "root" and reader.words[0] not in parents:
+        reader.fail("a bone that hangs on the root already")
     for i, name in enumerate(reader.words[1:], 1):
-        if name == "root" or name in parents: reader.fail("a bone that hangs on no other yet", i)
+        if name == "root" or name in parents:
+            reader.fail("a bone that hangs on no other yet", i)
         parents[name] = reader.words[0]
+
 
 def _asf_sections(reader: Reader) -> tuple[dict, dict, dict, dict]:
     "Units, root, bones by name, and parents by name in the order of the hierarchy."
-    units, root, bones, parents, section = dict(length=1., angle="deg"), {}, {}, {}, ""
+    units, root, bones, parents, section = dict(length=1.0, angle="deg"), {}, {}, {}, ""
     while reader.line():
-        if reader.words[0][0] == ":": section = reader.words[0].lower()
-        elif section == ":units": _asf_units(reader, units)
-        elif section == ":root": _asf_root(reader, root)
+        if reader.words[0][0] == ":":
+            section = reader.words[0].lower()
+        elif section == ":units":
+            _asf_units(reader, units)
+        elif section == ":root":
+            _asf_root(reader, root)
         elif section == ":bonedata":
             bone = _asf_bone(reader)
-            if bone["name"] in bones or bone["name"] == "root": reader.fail(f"a bone with a name of its own before the end, not a second {bone['name']}")
+            if bone["name"] in bones or bone["name"] == "root":
+                reader.fail(f"a bone with a name of its own before the end, not a second {bone['name']}")
             bones[bone["name"]] = bone
-            if len(bones) > _MOST_BONES: reader.fail(f"at most {_MOST_BONES} bones")
-        elif section == ":hierarchy": _asf_children(reader, parents, bones)
-        elif not section: reader.fail("a section such as :units")
+            if len(bones) > _MOST_BONES:
+                reader.fail(f"at most {_MOST_BONES} bones")
+        elif section == ":hierarchy":
+            _asf_children(reader, parents, bones)
+        elif not section:
+            reader.fail("a section such as :units")
     return units, root, bones, parents
 
 # %% ../../nbs/datasets/mocap.ipynb #0d91922b
-_INCH = 25.4 # mm
+_INCH = 25.4  # mm
+
 
 def _asf_skeleton(reader: Reader) -> Skeleton:
     "The skeleton of an .asf file."
     units, root, bones, parents = _asf_sections(reader)
-    for section, there in ((":root with order and axis", "order" in root and "axis" in root), (":bonedata", bones), (":hierarchy", parents)):
-        if not there: raise MocapError(reader.name, None, None, f"a section {section}", "none")
+    for section, there in (
+        (":root with order and axis", "order" in root and "axis" in root),
+        (":bonedata", bones),
+        (":hierarchy", parents),
+    ):
+        if not there:
+            raise MocapError(reader.name, None, None, f"a section {section}", "none")
     absent = [name for name in CMU_BONES[1:] if name not in parents]
-    if absent: raise MocapError(reader.name, None, None, "the bones of CMU's skeletons", f"none called {', '.join(absent[:5])} in the hierarchy")
-    return _assemble_asf(units, root, {"root": dict(dof=root["order"])} | {name: bones[name] for name in parents}, parents)
+    if absent:
+        raise MocapError(
+            reader.name,
+            None,
+            None,
+            "the bones of CMU's skeletons",
+            f"none called {', '.join(absent[:5])} in the hierarchy",
+        )
+    return _assemble_asf(
+        units, root, {"root": dict(dof=root["order"])} | {name: bones[name] for name in parents}, parents
+    )
+
 
 def _assemble_asf(units: dict, root: dict, bones: dict[str, dict], parents: dict[str, str]) -> Skeleton:
     "Lengths, axes and columns put together; a frame's columns follow the bones in the order of :hierarchy."
-    unit, angle, names = _INCH / units["length"], 1. if units["angle"] == "rad" else np.pi / 180, list(bones)
+    unit, angle, names = _INCH / units["length"], 1.0 if units["angle"] == "rad" else np.pi / 180, list(bones)
     columns = {key: i for i, key in enumerate((name, dof) for name in names for dof in bones[name]["dof"])}
     turned = {"root": ["r" + "xyz"[axis] for axis in root["axis"]]} | {name: bones[name]["dof"] for name in names[1:]}
     weights = np.zeros((N_JOINTS, len(names)))
     weights[:, [names.index(name) for name in CMU_BONES]] = JOINT_ORDERS["cmu"].weights
     return Skeleton(
-        tuple(names), (-1, *(names.index(parents[name]) for name in names[1:])), np.zeros((len(names), 3)),
-        np.array([[0., 0, 0]] + [np.array(bones[name]["direction"]) * bones[name]["length"] * unit for name in names[1:]]),
+        tuple(names),
+        (-1, *(names.index(parents[name]) for name in names[1:])),
+        np.zeros((len(names), 3)),
+        np.array(
+            [[0.0, 0, 0]] + [np.array(bones[name]["direction"]) * bones[name]["length"] * unit for name in names[1:]]
+        ),
         np.array([np.eye(3)] + [_rotation(*bones[name]["axis"], angle) for name in names[1:]]),
         tuple(tuple((_AXES[dof[1]], columns[name, dof]) for dof in reversed(turned[name])) for name in names),
-        tuple((axis, columns["root", "t" + "xyz"[axis]]) for axis in range(3)), len(columns), unit, angle, weights)
+        tuple((axis, columns["root", "t" + "xyz"[axis]]) for axis in range(3)),
+        len(columns),
+        unit,
+        angle,
+        weights,
+    )
 
 # %% ../../nbs/datasets/mocap.ipynb #95a4fc2a
-def _is_frame_number(words: list[str]) -> bool: return len(words) == 1 and words[0].isdigit()
+def _is_frame_number(words: list[str]) -> bool:
+    return len(words) == 1 and words[0].isdigit()
+
 
 def _amc_header(reader: Reader, skeleton: Skeleton):
     "The lines before the first frame."
     while reader.line() and not _is_frame_number(reader.words):
-        if reader.words[0][0] != ":": reader.fail("the number of the first frame, or a line that starts with ':'")
-        written = dict([(":degrees", np.pi / 180), (":radians", 1.)]).get(reader.words[0].lower(), skeleton.angle)
-        if written != skeleton.angle: reader.fail("the unit of angles that the .asf file names")
-    if not reader.words: reader.fail("the number of the first frame")
+        if reader.words[0][0] != ":":
+            reader.fail("the number of the first frame, or a line that starts with ':'")
+        written = {":degrees": np.pi / 180, ":radians": 1.0}.get(reader.words[0].lower(), skeleton.angle)
+        if written != skeleton.angle:
+            reader.fail("the unit of angles that the .asf file names")
+    if not reader.words:
+        reader.fail("the number of the first frame")
+
 
 def _columns_of(skeleton: Skeleton) -> dict[str, tuple[int, int]]:
     "First column and number of columns of each bone that has any."
@@ -289,67 +399,95 @@ def _columns_of(skeleton: Skeleton) -> dict[str, tuple[int, int]]:
     starts = np.cumsum([0, *counts]).tolist()
     return {name: (start, count) for name, start, count in zip(skeleton.names, starts, counts) if count}
 
+
 def _must_move(skeleton: Skeleton) -> set[str]:
     "Bones with degrees of freedom that our joints depend on: those and their ancestors."
     needed = set(np.flatnonzero(skeleton.weights.any(0)).tolist())
     for j in reversed(range(len(skeleton.names))):
-        if j in needed: needed.add(skeleton.parents[j])
+        if j in needed:
+            needed.add(skeleton.parents[j])
     return {skeleton.names[j] for j in needed if j >= 0 and skeleton.turns[j]}
 
 # %% ../../nbs/datasets/mocap.ipynb #e315c1d5
 def _amc_frame(reader: Reader, columns: dict[str, tuple[int, int]], size: int) -> tuple[list[str], list[float]]:
     "One frame, from its number to the next: the bones in the order of the file, and their numbers in the order of the skeleton."
-    if not _is_frame_number(reader.words): reader.fail("the number of the next frame")
-    row, order = [0.] * size, []
+    if not _is_frame_number(reader.words):
+        reader.fail("the number of the next frame")
+    row, order = [0.0] * size, []
     while reader.line() and not _is_frame_number(reader.words):
         name = reader.words[0]
-        if name not in columns: reader.fail("a bone with degrees of freedom in the .asf file")
-        if name in order: reader.fail(f"the number of the next frame before a second {name}")
+        if name not in columns:
+            reader.fail("a bone with degrees of freedom in the .asf file")
+        if name in order:
+            reader.fail(f"the number of the next frame before a second {name}")
         first, count = columns[name]
-        row[first:first + count] = numbers(reader, 1, count)
+        row[first : first + count] = numbers(reader, 1, count)
         order.append(name)
     return order, row
 
 # %% ../../nbs/datasets/mocap.ipynb #b7889759
 class _Layout(NamedTuple):
     "How the frames of one .amc file look: how their lines start, and where among all words of a frame its names and numbers stand."
+
     starts: list[str]
     words: int
     names: itemgetter
     order: tuple[str, ...]
     values: itemgetter
-    columns: list[int] # where the numbers belong in the skeleton's order
+    columns: list[int]  # where the numbers belong in the skeleton's order
 
-def _layout(columns: dict[str, tuple[int, int]] # of the bones in the order of the file
-            ) -> _Layout:
+
+def _layout(
+    columns: dict[str, tuple[int, int]],  # of the bones in the order of the file
+) -> _Layout:
     firsts = np.cumsum([0, *(1 + count for _, count in columns.values())]).tolist()
     values = [i for i in range(firsts[-1]) if i not in firsts]
     where = [first + i for first, count in columns.values() for i in range(count)]
-    return _Layout([name + " " for name in columns], firsts[-1], itemgetter(*firsts[:-1]), tuple(columns), itemgetter(*values), where)
+    return _Layout(
+        [name + " " for name in columns],
+        firsts[-1],
+        itemgetter(*firsts[:-1]),
+        tuple(columns),
+        itemgetter(*values),
+        where,
+    )
+
 
 def _placed(words: list[str], layout: _Layout, size: int) -> list[float] | None:
     "The numbers among the words of a frame, in the skeleton's order; None if one is none."
-    try: values = [float(word) for word in layout.values(words)]
-    except ValueError: return None
-    row = [0.] * size
-    for column, value in zip(layout.columns, values): row[column] = value
+    try:
+        values = [float(word) for word in layout.values(words)]
+    except ValueError:
+        return None
+    row = [0.0] * size
+    for column, value in zip(layout.columns, values):
+        row[column] = value
     return row if sum(map(abs, row)) < LARGEST else None
+
 
 def _fast_frame(reader: Reader, layout: _Layout, size: int) -> list[float] | None:
     "The frame if it has this layout to the letter; else None, and the reader has not moved."
-    if not _is_frame_number(reader.words): return None
+    if not _is_frame_number(reader.words):
+        return None
     words = "".join(lines := reader.raw(len(layout.starts))).split()
-    alike = len(words) == layout.words and layout.names(words) == layout.order and all(map(str.startswith, lines, layout.starts))
+    alike = (
+        len(words) == layout.words
+        and layout.names(words) == layout.order
+        and all(map(str.startswith, lines, layout.starts))
+    )
     row = _placed(words, layout, size) if alike else None
-    if row is None: reader.put_back(lines)
-    else: reader.line()
+    if row is None:
+        reader.put_back(lines)
+    else:
+        reader.line()
     return row
 
 # %% ../../nbs/datasets/mocap.ipynb #dbf2cde0
-def amc_rows(reader: Reader, # at the start of an .amc file
-             skeleton: Skeleton, # of its .asf file
-             fast: bool = True, # take frames that look like the first one as a whole
-             ) -> Iterator[list[float]]: # (C,) numbers of each frame, in the skeleton's order
+def amc_rows(
+    reader: Reader,  # at the start of an .amc file
+    skeleton: Skeleton,  # of its .asf file
+    fast: bool = True,  # take frames that look like the first one as a whole
+) -> Iterator[list[float]]:  # (C,) numbers of each frame, in the skeleton's order
     "The frames of an .amc file. Raises `MocapError` for whatever is not one, and for frames without a bone that the first one has."
     columns, wanted, layout = _columns_of(skeleton), _must_move(skeleton), None
     _amc_header(reader, skeleton)
@@ -358,7 +496,8 @@ def amc_rows(reader: Reader, # at the start of an .amc file
         if row is None:
             order, row = _amc_frame(reader, columns, skeleton.columns)
             absent = sorted(wanted - set(order))
-            if absent: reader.fail(f"{absent[0]} in this frame")
+            if absent:
+                reader.fail(f"{absent[0]} in this frame")
             columns = {name: columns[name] for name in order}
             wanted, layout = set(order), layout or _layout(columns)
         yield row
@@ -366,39 +505,55 @@ def amc_rows(reader: Reader, # at the start of an .amc file
 # %% ../../nbs/datasets/mocap.ipynb #6a689403
 def _word(reader: Reader, expected: str, *allowed: str) -> str:
     "The next word, on this line or a later one; one of `allowed` if these are given."
-    if reader.taken == len(reader.words): reader.line()
-    if not reader.words or allowed and reader.words[reader.taken] not in allowed: reader.fail(expected, reader.taken)
+    if reader.taken == len(reader.words):
+        reader.line()
+    if not reader.words or allowed and reader.words[reader.taken] not in allowed:
+        reader.fail(expected, reader.taken)
     reader.taken += 1
     return reader.words[reader.taken - 1]
+
 
 def _count(reader: Reader, expected: str) -> int:
     "The next word as a number of things."
     word = _word(reader, expected)
-    if not (word.isascii() and word.isdigit() and len(word) < 10): reader.fail(expected, reader.taken - 1)
+    if not (word.isascii() and word.isdigit() and len(word) < 10):
+        reader.fail(expected, reader.taken - 1)
     return int(word)
+
 
 def _value(reader: Reader, expected: str) -> float:
     "The next word as a number."
     value = _number(_word(reader, expected))
-    if value != value: reader.fail(expected, reader.taken - 1)
+    if value != value:
+        reader.fail(expected, reader.taken - 1)
     return value
 
 # %% ../../nbs/datasets/mocap.ipynb #e47922de
 def _bvh_channels(reader: Reader, bone: dict, columns: int) -> int:
     "The channels of one joint; returns the number of columns so far."
-    if bone["end"] or bone["channels"]: reader.fail("one line of CHANNELS for a joint, none for an End Site", reader.taken - 1)
+    if bone["end"] or bone["channels"]:
+        reader.fail("one line of CHANNELS for a joint, none for an End Site", reader.taken - 1)
     for i in range(_count(reader, "the number of channels")):
-        word = _word(reader, "Xposition, Zrotation or the like", *(f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")))
-        if word[1:] == "position" and bone["parent"] >= 0: reader.fail("a rotation: only the root may have positions", reader.taken - 1)
-        if word in [w for w, _ in bone["channels"]]: reader.fail(f"{word} only once", reader.taken - 1)
+        word = _word(
+            reader,
+            "Xposition, Zrotation or the like",
+            *(f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")),
+        )
+        if word[1:] == "position" and bone["parent"] >= 0:
+            reader.fail("a rotation: only the root may have positions", reader.taken - 1)
+        if word in [w for w, _ in bone["channels"]]:
+            reader.fail(f"{word} only once", reader.taken - 1)
         bone["channels"].append((word, columns + i))
     return columns + len(bone["channels"])
 
+
 def _bvh_joint(reader: Reader, kind: str, bones: list[dict], parent: int) -> dict:
     "The head of a ROOT, JOINT or End Site, up to its opening brace."
-    if kind == "End": _word(reader, "Site", "Site")
+    if kind == "End":
+        _word(reader, "Site", "Site")
     name = f"{bones[parent]['name']}_end" if kind == "End" else _word(reader, "the name of a joint")
-    if any(bone["name"] == name for bone in bones): reader.fail("a name that no other joint has", reader.taken - 1)
+    if any(bone["name"] == name for bone in bones):
+        reader.fail("a name that no other joint has", reader.taken - 1)
     _word(reader, "{", "{")
     return dict(name=name, parent=parent, end=kind == "End", channels=[], offset=None)
 
@@ -410,18 +565,25 @@ def _bvh_bones(reader: Reader) -> list[dict]:
     while open_joints:
         bone = bones[open_joints[-1]]
         word = _word(reader, "OFFSET, CHANNELS, JOINT, End Site or }", "OFFSET", "CHANNELS", "JOINT", "End", "}")
-        if bone["offset"] is None and word != "OFFSET": reader.fail("OFFSET", reader.taken - 1)
+        if bone["offset"] is None and word != "OFFSET":
+            reader.fail("OFFSET", reader.taken - 1)
         if word == "OFFSET":
-            if bone["offset"]: reader.fail("only one OFFSET", reader.taken - 1)
+            if bone["offset"]:
+                reader.fail("only one OFFSET", reader.taken - 1)
             bone["offset"] = [_value(reader, "a number, part of the offset") for _ in range(3)]
-        elif word == "CHANNELS": columns = _bvh_channels(reader, bone, columns)
-        elif word == "}": open_joints.pop()
-        elif bone["end"]: reader.fail("} after the offset of an End Site", reader.taken - 1)
+        elif word == "CHANNELS":
+            columns = _bvh_channels(reader, bone, columns)
+        elif word == "}":
+            open_joints.pop()
+        elif bone["end"]:
+            reader.fail("} after the offset of an End Site", reader.taken - 1)
         else:
             bones.append(_bvh_joint(reader, word, bones, open_joints[-1]))
             open_joints.append(len(bones) - 1)
-            if len(bones) > _MOST_BONES: reader.fail(f"at most {_MOST_BONES} joints", reader.taken - 1)
+            if len(bones) > _MOST_BONES:
+                reader.fail(f"at most {_MOST_BONES} joints", reader.taken - 1)
     return bones
+
 
 def _bvh_motion(reader: Reader) -> tuple[int, float]:
     "Number of frames, and frames per second."
@@ -429,27 +591,33 @@ def _bvh_motion(reader: Reader) -> tuple[int, float]:
     frames = _count(reader, "the number of frames")
     _word(reader, "Frame Time:", "Frame"), _word(reader, "Time:", "Time:")
     seconds = _value(reader, "the seconds from one frame to the next")
-    if seconds <= 1e-4: reader.fail("more than 0.0001 seconds from one frame to the next", reader.taken - 1)
-    if reader.taken < len(reader.words): reader.fail("the end of the line", reader.taken)
+    if seconds <= 1e-4:
+        reader.fail("more than 0.0001 seconds from one frame to the next", reader.taken - 1)
+    if reader.taken < len(reader.words):
+        reader.fail("the end of the line", reader.taken)
     return frames, 1 / seconds
 
 # %% ../../nbs/datasets/mocap.ipynb #45aa5c5a
 def _bvh_rows(reader: Reader, skeleton: Skeleton, frames: int) -> Iterator[list[float]]:
     "The numbers of each frame of a .bvh file."
     for i in range(frames):
-        if not reader.line(): reader.fail(f"frame {i + 1} of {frames}")
+        if not reader.line():
+            reader.fail(f"frame {i + 1} of {frames}")
         yield numbers(reader, 0, skeleton.columns)
-    if reader.line(): reader.fail(f"the end of the file after {frames} frames")
+    if reader.line():
+        reader.fail(f"the end of the file after {frames} frames")
 
 # %% ../../nbs/datasets/mocap.ipynb #044b8c1b
-CMU_UNIT = _INCH / .45 # mm: the unit of CMU's files, 56.44 mm
+CMU_UNIT = _INCH / 0.45  # mm: the unit of CMU's files, 56.44 mm
 
 # our joints but the pelvis, in our order, by the names of cgspeed's conversions
 BVH_NAMES = dict(
     motionbuilder="RightUpLeg RightLeg RightFoot LeftUpLeg LeftLeg LeftFoot Spine Neck Head Head_end LeftArm LeftForeArm LeftHand RightArm RightForeArm RightHand",
-    max="RightHip RightKnee RightAnkle LeftHip LeftKnee LeftAnkle Chest lowerneck Head Head_end LeftShoulder LeftElbow LeftWrist RightShoulder RightElbow RightWrist")
+    max="RightHip RightKnee RightAnkle LeftHip LeftKnee LeftAnkle Chest lowerneck Head Head_end LeftShoulder LeftElbow LeftWrist RightShoulder RightElbow RightWrist",
+)
 
-def _bvh_weights(reader: Reader, names: list[str]) -> np.ndarray: # (17,B)
+
+def _bvh_weights(reader: Reader, names: list[str]) -> np.ndarray:  # (17,B)
     "Where our joints are among those of a .bvh file."
     for spelling in BVH_NAMES.values():
         wanted = spelling.split()
@@ -459,100 +627,154 @@ def _bvh_weights(reader: Reader, names: list[str]) -> np.ndarray: # (17,B)
             weights[0] = weights[joint_index("l_hip", "r_hip")].mean(0)
             return weights
     absent = [name for name in BVH_NAMES["motionbuilder"].split() if name not in names]
-    raise MocapError(reader.name, None, None, "the joint names of cgspeed's conversion for MotionBuilder or for 3dsMax", f"none called {', '.join(absent[:4])}")
+    raise MocapError(
+        reader.name,
+        None,
+        None,
+        "the joint names of cgspeed's conversion for MotionBuilder or for 3dsMax",
+        f"none called {', '.join(absent[:4])}",
+    )
+
 
 def _bvh_skeleton(reader: Reader, bones: list[dict], unit: float) -> Skeleton:
     "The skeleton of a .bvh file: rotations in the order in which they are listed, each joint about its own axes."
-    pick = lambda bone, kind: tuple((_AXES[word[0].lower()], column) for word, column in bone["channels"] if word[1:] == kind)
+    pick = lambda bone, kind: tuple(
+        (_AXES[word[0].lower()], column) for word, column in bone["channels"] if word[1:] == kind
+    )
     names, zeros = [bone["name"] for bone in bones], np.zeros((len(bones), 3))
-    return Skeleton(tuple(names), tuple(bone["parent"] for bone in bones), np.array([bone["offset"] for bone in bones]) * unit, zeros,
-                    np.tile(np.eye(3), (len(bones), 1, 1)), tuple(pick(bone, "rotation") for bone in bones), pick(bones[0], "position"),
-                    sum(len(bone["channels"]) for bone in bones), unit, np.pi / 180, _bvh_weights(reader, names))
+    return Skeleton(
+        tuple(names),
+        tuple(bone["parent"] for bone in bones),
+        np.array([bone["offset"] for bone in bones]) * unit,
+        zeros,
+        np.tile(np.eye(3), (len(bones), 1, 1)),
+        tuple(pick(bone, "rotation") for bone in bones),
+        pick(bones[0], "position"),
+        sum(len(bone["channels"]) for bone in bones),
+        unit,
+        np.pi / 180,
+        _bvh_weights(reader, names),
+    )
 
 # %% ../../nbs/datasets/mocap.ipynb #61c53dce
 def _restored(skeleton: Skeleton) -> Skeleton:
     "The skeleton with cgspeed's two lost bones: a thorax as long as the upper back, and wrist bones of half the radius; as it was where they are not lost."
     before, weights = skeleton.before.copy(), skeleton.weights.copy()
     for j, parent in enumerate(skeleton.parents):
-        if skeleton.names[parent] in ("Spine1", "Chest2") and not before[j].any(): before[j] = before[parent]
-        side = "l" if parent == np.argmax(weights[joint_index("l_wrist")[0]]) else "r" if parent == np.argmax(weights[joint_index("r_wrist")[0]]) else ""
+        if skeleton.names[parent] in ("Spine1", "Chest2") and not before[j].any():
+            before[j] = before[parent]
+        side = (
+            "l"
+            if parent == np.argmax(weights[joint_index("l_wrist")[0]])
+            else "r"
+            if parent == np.argmax(weights[joint_index("r_wrist")[0]])
+            else ""
+        )
         if side and skeleton.turns[j] and not before[j].any():
             wrist, elbow = joint_index(f"{side}_wrist", f"{side}_elbow")
-            weights[wrist] = 1.5 * skeleton.weights[wrist] - .5 * skeleton.weights[elbow]
+            weights[wrist] = 1.5 * skeleton.weights[wrist] - 0.5 * skeleton.weights[elbow]
     return skeleton._replace(before=before, weights=weights)
 
 # %% ../../nbs/datasets/mocap.ipynb #dd2c5ad2
 class Clip(NamedTuple):
     "A motion as our 17 joints."
-    joints: np.ndarray # (T,17,3) float32 mm, z up, where the recording has them
-    fps: float # frames per second
-    name: str # of the file, without its ending
+
+    joints: np.ndarray  # (T,17,3) float32 mm, z up, where the recording has them
+    fps: float  # frames per second
+    name: str  # of the file, without its ending
+
 
 class Stream(NamedTuple):
     "A motion that is still being read: blocks (t,17,3) of float32 joints, mm, z up."
+
     blocks: Iterator[np.ndarray]
     fps: float
     name: str
 
+
 class Quirks(NamedTuple):
     "What the files do not say."
-    amc_fps: float = 120. # Hz of .amc files, which do not say (some subjects of CMU were recorded at 60)
-    mads_fps: float = 15. # Hz of MADS, likewise (assumed)
-    unit: float = CMU_UNIT # mm, of .bvh files; 10 for files in centimetres
-    rest: bool | None = None # leave out the first frame of a .bvh file: None, if it is a pose put before the motion
-    restore: bool = True # put back the bones that cgspeed's conversion to .bvh has lost
+
+    amc_fps: float = 120.0  # Hz of .amc files, which do not say (some subjects of CMU were recorded at 60)
+    mads_fps: float = 15.0  # Hz of MADS, likewise (assumed)
+    unit: float = CMU_UNIT  # mm, of .bvh files; 10 for files in centimetres
+    rest: bool | None = None  # leave out the first frame of a .bvh file: None, if it is a pose put before the motion
+    restore: bool = True  # put back the bones that cgspeed's conversion to .bvh has lost
 
 # %% ../../nbs/datasets/mocap.ipynb #a5061c10
 def _open(path: Path) -> TextIO:
     "A text file of any encoding: the words that matter are ASCII."
-    if not path.is_file(): raise FileNotFoundError(f"there is no file {path.name} in {path.parent}")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path.name} in {path.parent}")
     return open(path, encoding="utf-8-sig", errors="replace")
 
-def _find_skeleton(path: Path, # an .amc file
-                  ) -> Path: # its .asf file
+
+def _find_skeleton(
+    path: Path,  # an .amc file
+) -> Path:  # its .asf file
     "The .asf file beside an .amc file: of the same subject (07.asf or 07-walk.asf for 07_05.amc), or the only one. Raises `MocapError`."
     there = sorted(path.parent.glob("*.asf"))
     subject = re.match("[^_]*", path.stem)[0]
     of_subject = [p for p in there if re.match("[^_-]*", p.stem)[0] == subject]
     found = of_subject or there
-    if len(found) == 1: return found[0]
+    if len(found) == 1:
+        return found[0]
     names = ", ".join(p.name for p in found[:5]) or "none"
-    raise MocapError(path.name, None, None, f"one .asf file beside it, called {subject}.asf, or the argument skeleton=", names)
+    raise MocapError(
+        path.name, None, None, f"one .asf file beside it, called {subject}.asf, or the argument skeleton=", names
+    )
+
 
 def read_asf(path: str | Path) -> Skeleton:
     "The skeleton of an .asf file. Raises `MocapError`, `FileNotFoundError`."
     path = Path(path)
-    with _open(path) as file: return _asf_skeleton(Reader(file, path.name, "#"))
+    with _open(path) as file:
+        return _asf_skeleton(Reader(file, path.name, "#"))
 
 # %% ../../nbs/datasets/mocap.ipynb #33f5954e
-def _starts_at_rest(joints: np.ndarray, # (3,17,3) mm: the first three frames
-                   ) -> bool:
+def _starts_at_rest(
+    joints: np.ndarray,  # (3,17,3) mm: the first three frames
+) -> bool:
     "Whether the first frame is a pose put before the motion: the step from it is longer than 30 mm and than three times the next."
     steps = displacement(joints[1:] - joints[1:, :1], joints[:-1] - joints[:-1, :1])
     return len(joints) == 3 and bool(steps[0] > max(30, 3 * steps[1]))
 
+
 def _drop_rest(rows: Iterator[list[float]], skeleton: Skeleton, rest: bool | None) -> Iterator[list[float]]:
     "The frames without the pose put before them."
     head = list(islice(rows, 3))
-    if rest or rest is None and len(head) == 3 and _starts_at_rest(joints_of(skeleton, head)): head = head[1:]
+    if rest or rest is None and len(head) == 3 and _starts_at_rest(joints_of(skeleton, head)):
+        head = head[1:]
     yield from chain(head, rows)
 
 # %% ../../nbs/datasets/mocap.ipynb #65243326
-LEG = (300, 1500) # mm, thigh and shin: outside, the unit is wrong
-_BLOCK = 256 # frames worked on at a time
+LEG = (300, 1500)  # mm, thigh and shin: outside, the unit is wrong
+_BLOCK = 256  # frames worked on at a time
+
 
 def _check_size(joints: np.ndarray, name: str):
     "Raise `MocapError` if the first pose is too small or too large for a person."
     hip, knee, ankle = (joints[0, joint_index(f"l_{j}", f"r_{j}")] for j in ("hip", "knee", "ankle"))
     leg = (np.linalg.norm(hip - knee, axis=-1) + np.linalg.norm(knee - ankle, axis=-1)).mean()
-    if not LEG[0] < leg < LEG[1]: raise MocapError(name, None, None, f"legs of {LEG[0]} to {LEG[1]} mm (Quirks(unit=...) is the mm of a .bvh file's unit)", f"{leg:.4g} mm")
+    if not LEG[0] < leg < LEG[1]:
+        raise MocapError(
+            name,
+            None,
+            None,
+            f"legs of {LEG[0]} to {LEG[1]} mm (Quirks(unit=...) is the mm of a .bvh file's unit)",
+            f"{leg:.4g} mm",
+        )
 
-def _blocks(file: TextIO, rows: Iterator[list[float]], skeleton: Skeleton, step: int, name: str) -> Iterator[np.ndarray]:
+
+def _blocks(
+    file: TextIO, rows: Iterator[list[float]], skeleton: Skeleton, step: int, name: str
+) -> Iterator[np.ndarray]:
     "Joints of every `step`-th frame, a block at a time; all frames are read and checked. Closes the file."
     with file:
         kept = islice(rows, 0, None, step)
         block = list(islice(kept, _BLOCK))
-        if not block: raise MocapError(name, None, None, "at least one frame", "none")
+        if not block:
+            raise MocapError(name, None, None, "at least one frame", "none")
         _check_size(joints_of(skeleton, block[:1]), name)
         while block:
             yield joints_of(skeleton, block).astype(np.float32)
@@ -561,13 +783,20 @@ def _blocks(file: TextIO, rows: Iterator[list[float]], skeleton: Skeleton, step:
 # %% ../../nbs/datasets/mocap.ipynb #69983cdf
 def _step(there: float, wanted: float | None) -> int:
     "Every how many frames to take one to come near the wanted rate."
-    if wanted is not None and not wanted > 0: raise ValueError(f"fps must be above 0, got {wanted}")
+    if wanted is not None and not wanted > 0:
+        raise ValueError(f"fps must be above 0, got {wanted}")
     return 1 if wanted is None else max(1, round(there / wanted))
+
 
 def _stream_amc(path: Path, fps: float | None, quirks: Quirks, skeleton: str | Path | None) -> Stream:
     bones, file = read_asf(skeleton or _find_skeleton(path)), _open(path)
     step = _step(quirks.amc_fps, fps)
-    return Stream(_blocks(file, amc_rows(Reader(file, path.name, "#"), bones), bones, step, path.name), quirks.amc_fps / step, path.stem)
+    return Stream(
+        _blocks(file, amc_rows(Reader(file, path.name, "#"), bones), bones, step, path.name),
+        quirks.amc_fps / step,
+        path.stem,
+    )
+
 
 def _stream_bvh(path: Path, fps: float | None, quirks: Quirks) -> Stream:
     with ExitStack() as stack:
@@ -581,78 +810,128 @@ def _stream_bvh(path: Path, fps: float | None, quirks: Quirks) -> Stream:
 
 # %% ../../nbs/datasets/mocap.ipynb #5eb41ab0
 def _mads_order(joints: str) -> JointOrder:
-    recipe = dict(pelvis={"l_hip": .5, "r_hip": .5}, thorax={"neck": 1.}, spine={"l_hip": .26, "r_hip": .26, "neck": .48}, nose={"neck": .5, "head": .5}, head_top={"head": 1.})
-    notes = dict(pelvis="mean of the hips", thorax="their neck", spine="0.48 of the way from mid-hips to neck", nose="middle of neck and head", head_top="their head")
+    recipe = dict(
+        pelvis={"l_hip": 0.5, "r_hip": 0.5},
+        thorax={"neck": 1.0},
+        spine={"l_hip": 0.26, "r_hip": 0.26, "neck": 0.48},
+        nose={"neck": 0.5, "head": 0.5},
+        head_top={"head": 1.0},
+    )
+    notes = dict(
+        pelvis="mean of the hips",
+        thorax="their neck",
+        spine="0.48 of the way from mid-hips to neck",
+        nose="middle of neck and head",
+        head_top="their head",
+    )
     return JointOrder(tuple(joints.split()), recipe, notes)
 
-_MADS_ORDERS = {15: _mads_order("neck pelvis l_hip l_knee l_ankle r_hip r_knee r_ankle l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist head"),
-               19: _mads_order("neck pelvis l_hip l_knee l_ankle l_foot r_hip r_knee r_ankle r_foot l_shoulder l_elbow l_wrist l_hand r_shoulder r_elbow r_wrist r_hand head")}
+
+_MADS_ORDERS = {
+    15: _mads_order(
+        "neck pelvis l_hip l_knee l_ankle r_hip r_knee r_ankle l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist head"
+    ),
+    19: _mads_order(
+        "neck pelvis l_hip l_knee l_ankle l_foot r_hip r_knee r_ankle r_foot l_shoulder l_elbow l_wrist l_hand r_shoulder r_elbow r_wrist r_hand head"
+    ),
+}
 
 # %% ../../nbs/datasets/mocap.ipynb #c2e98a1b
 def _mads_cells(path: Path) -> list[np.ndarray]:
     "The cells of GTpose2. Raises `MocapError`, `FileNotFoundError`."
-    try: cells = read_mat(path, "GTpose2")["GTpose2"]
-    except ValueError as e: raise MocapError(path.name, None, None, "a MATLAB file with a cell array GTpose2, the poses of MADS", str(e)) from e
-    if not isinstance(cells, list): raise MocapError(path.name, None, None, "the poses of MADS, a cell array GTpose2", "an array of that name")
+    try:
+        cells = read_mat(path, "GTpose2")["GTpose2"]
+    except ValueError as e:
+        raise MocapError(
+            path.name, None, None, "a MATLAB file with a cell array GTpose2, the poses of MADS", str(e)
+        ) from e
+    if not isinstance(cells, list):
+        raise MocapError(path.name, None, None, "the poses of MADS, a cell array GTpose2", "an array of that name")
     return cells
 
-def _mads_pose(pose: np.ndarray, frame: int, name: str) -> np.ndarray | None: # (17,3) mm, z up
+
+def _mads_pose(pose: np.ndarray, frame: int, name: str) -> np.ndarray | None:  # (17,3) mm, z up
     "One pose; None where the recording has lost joints that we need."
-    if not pose.size: return None
-    if pose.shape not in [(n, 3) for n in _MADS_ORDERS]: raise MocapError(name, None, None, "15 or 19 joints of 3 numbers in each cell", f"shape {pose.shape} in frame {frame + 1}")
+    if not pose.size:
+        return None
+    if pose.shape not in [(n, 3) for n in _MADS_ORDERS]:
+        raise MocapError(
+            name, None, None, "15 or 19 joints of 3 numbers in each cell", f"shape {pose.shape} in frame {frame + 1}"
+        )
     weights = _MADS_ORDERS[len(pose)].weights
     used = pose[weights.any(0)]
-    if not (np.abs(used) < LARGEST).all(): return None
+    if not (np.abs(used) < LARGEST).all():
+        return None
     return (weights[:, weights.any(0)] @ used)[:, [2, 0, 1]]
+
 
 def _stream_mads(path: Path, fps: float | None, quirks: Quirks) -> Stream:
     step = _step(quirks.mads_fps, fps)
     poses = [_mads_pose(cell, i, path.name) for i, cell in enumerate(_mads_cells(path))]
     kept = [pose for pose in poses[::step] if pose is not None]
-    if not kept: raise MocapError(path.name, None, None, "at least one frame with all joints", f"none among {len(poses)}")
+    if not kept:
+        raise MocapError(path.name, None, None, "at least one frame with all joints", f"none among {len(poses)}")
     _check_size(np.array(kept[:1]), path.name)
     return Stream(iter([np.array(kept, np.float32)]), quirks.mads_fps / step, path.stem)
 
 # %% ../../nbs/datasets/mocap.ipynb #dbe0b176
-def stream_clip(path: str | Path, # .amc, .bvh or .mat
-                fps: float | None = None, # frames per second wanted, None: all
-                quirks: Quirks = Quirks(),
-                skeleton: str | Path | None = None, # the .asf file of an .amc file, if `_find_skeleton` does not find it
-                ) -> Stream:
+def stream_clip(
+    path: str | Path,  # .amc, .bvh or .mat
+    fps: float | None = None,  # frames per second wanted, None: all
+    quirks: Quirks = Quirks(),
+    skeleton: str | Path | None = None,  # the .asf file of an .amc file, if `_find_skeleton` does not find it
+) -> Stream:
     "A motion, a block of frames at a time, in constant memory (.mat files are read whole). Raises `MocapError`, `FileNotFoundError`; while it is read too."
     path = Path(path)
     kind = path.suffix.lower()
-    if kind == ".amc": return _stream_amc(path, fps, quirks, skeleton)
-    if kind == ".bvh": return _stream_bvh(path, fps, quirks)
-    if kind == ".mat": return _stream_mads(path, fps, quirks)
+    if kind == ".amc":
+        return _stream_amc(path, fps, quirks, skeleton)
+    if kind == ".bvh":
+        return _stream_bvh(path, fps, quirks)
+    if kind == ".mat":
+        return _stream_mads(path, fps, quirks)
     raise MocapError(path.name, None, None, "a file that ends in .amc, .bvh or .mat", f"{kind or 'no ending'}")
 
-def read_clip(path: str | Path, # .amc, .bvh or .mat
-              fps: float | None = None, # frames per second wanted, None: all
-              quirks: Quirks = Quirks(),
-              skeleton: str | Path | None = None, # the .asf file of an .amc file, if `_find_skeleton` does not find it
-              ) -> Clip:
+
+def read_clip(
+    path: str | Path,  # .amc, .bvh or .mat
+    fps: float | None = None,  # frames per second wanted, None: all
+    quirks: Quirks = Quirks(),
+    skeleton: str | Path | None = None,  # the .asf file of an .amc file, if `_find_skeleton` does not find it
+) -> Clip:
     "A motion in memory. Raises `MocapError`, `FileNotFoundError`."
     blocks, rate, name = stream_clip(path, fps, quirks, skeleton)
     return Clip(np.concatenate(list(blocks)), rate, name)
 
 # %% ../../nbs/datasets/mocap.ipynb #ecdbc17c
-def _upright_poses(joints: np.ndarray, # (T,17,3) mm, z up, any skeleton
-                  ) -> np.ndarray: # (T,17,3) float32 mm, z up, pelvis at the origin, face-vector above +x
+def _upright_poses(
+    joints: np.ndarray,  # (T,17,3) mm, z up, any skeleton
+) -> np.ndarray:  # (T,17,3) float32 mm, z up, pelvis at the origin, face-vector above +x
     "The poses on the mean body, as `people.unpaired_poses(upright=True)` gives them. Raises `ValueError` on NaN or a wrong shape."
     poses = canonical_directions(joints)
     on_mean_body = retarget(place_joints(poses.directions) @ to_upright(poses.up).swapaxes(-1, -2))
     return (on_mean_body - on_mean_body[:, :1]).astype(np.float32)
 
 # %% ../../nbs/datasets/mocap.ipynb #e02d6d0b
-def motion_files(source: str | Path | Iterable[str | Path], # a folder, searched to the bottom, or files
-                 ) -> tuple[list[Path], dict[str, str]]: # the files to read, and those left out with the reason
+def motion_files(
+    source: str | Path | Iterable[str | Path],  # a folder, searched to the bottom, or files
+) -> tuple[list[Path], dict[str, str]]:  # the files to read, and those left out with the reason
     "Motions in a folder: .amc, .bvh and MADS' *_GT.mat. Of one clip in two formats the .amc file is taken. Raises `FileNotFoundError` if there is none."
     if isinstance(source, (str, Path)):
         folder = Path(source)
-        files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".amc", ".bvh") or p.name.endswith("_GT.mat"))
-    else: folder, files = None, [Path(p) for p in source]
-    if not files: raise FileNotFoundError(f"no motion in {folder or 'an empty list'}: expected files that end in .amc, .bvh or _GT.mat")
+        files = (
+            [folder]
+            if folder.is_file()
+            else sorted(
+                p for p in folder.rglob("*") if p.suffix.lower() in (".amc", ".bvh") or p.name.endswith("_GT.mat")
+            )
+        )
+    else:
+        folder, files = None, [Path(p) for p in source]
+    if not files:
+        raise FileNotFoundError(
+            f"no motion in {folder or 'an empty list'}: expected files that end in .amc, .bvh or _GT.mat"
+        )
     recorded = {p.stem.lower() for p in files if p.suffix.lower() == ".amc"}
     twice = [p for p in files if p.suffix.lower() == ".bvh" and p.stem.lower() in recorded]
     return [p for p in files if p not in twice], {str(p): "the same clip is there as .amc" for p in twice}
@@ -660,9 +939,10 @@ def motion_files(source: str | Path | Iterable[str | Path], # a folder, searched
 # %% ../../nbs/datasets/mocap.ipynb #ad7b0271
 class MocapPoses(NamedTuple):
     "Unpaired poses and where they come from."
-    poses: np.ndarray # (M,17,3) float32 mm, upright, on the mean body
-    clips: dict[str, int] # file: how many poses it gave before the choice
-    skipped: dict[str, str] # file: why it gave none
+
+    poses: np.ndarray  # (M,17,3) float32 mm, upright, on the mean body
+    clips: dict[str, int]  # file: how many poses it gave before the choice
+    skipped: dict[str, str]  # file: why it gave none
 
     def summary(self) -> str:
         lines = [f"{len(self.poses)} poses out of {sum(self.clips.values())} from {len(self.clips)} files"]
@@ -675,62 +955,89 @@ def _kept_path(folder: Path, path: Path, *settings) -> Path:
     state = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in read]
     return folder / (sha256(repr((state, settings)).encode()).hexdigest()[:24] + ".npy")
 
+
 def _clip_poses(path: Path, fps: float | None, quirks: Quirks, keep: Path | None) -> np.ndarray:
     "Upright poses of one file, read again if they were kept."
     kept = keep and _kept_path(keep, path, fps, quirks)
     if kept and kept.exists():
-        with suppress(ValueError, EOFError): return np.load(kept, allow_pickle=False)
+        with suppress(ValueError, EOFError):
+            return np.load(kept, allow_pickle=False)
     poses = np.concatenate([_upright_poses(block) for block in stream_clip(path, fps, quirks).blocks])
-    if kept: write_atomically(kept, lambda temporary: np.save(temporary, poses))
+    if kept:
+        write_atomically(kept, lambda temporary: np.save(temporary, poses))
     return poses
 
-def mocap_poses(source: str | Path | Iterable[str | Path], # a folder, searched to the bottom, or files
-                fps: float | None = 12., # poses per second of motion: neighbours at 120 Hz hardly differ
-                n: int | None = None, # how many to choose at random, None: all
-                seed: int = 0, # of the choice
-                quirks: Quirks = Quirks(),
-                keep: str | Path | None = None, # folder that keeps the poses of each file, so that an interrupted call goes on
-                progress: bool = True,
-                ) -> MocapPoses:
+
+def mocap_poses(
+    source: str | Path | Iterable[str | Path],  # a folder, searched to the bottom, or files
+    fps: float | None = 12.0,  # poses per second of motion: neighbours at 120 Hz hardly differ
+    n: int | None = None,  # how many to choose at random, None: all
+    seed: int = 0,  # of the choice
+    quirks: Quirks = Quirks(),
+    keep: str | Path | None = None,  # folder that keeps the poses of each file, so that an interrupted call goes on
+    progress: bool = True,
+) -> MocapPoses:
     "Unpaired poses of all motions in a folder; files that cannot be read are skipped with the reason. Raises `ValueError` if none is left."
     files, skipped = motion_files(source)
     found = {}
     for path in tqdm(files, desc="motions", unit=" files", disable=not progress):
-        try: found[str(path)] = _clip_poses(path, fps, quirks, keep and Path(keep))
-        except (MocapError, OSError) as e: skipped[str(path)] = str(e).removeprefix(path.name).lstrip(":, ")
-    if not found: raise ValueError("no motion could be read: " + "; ".join(f"{Path(path).name}: {reason}" for path, reason in skipped.items())[:1000])
+        try:
+            found[str(path)] = _clip_poses(path, fps, quirks, keep and Path(keep))
+        except (MocapError, OSError) as e:
+            skipped[str(path)] = str(e).removeprefix(path.name).lstrip(":, ")
+    if not found:
+        raise ValueError(
+            "no motion could be read: "
+            + "; ".join(f"{Path(path).name}: {reason}" for path, reason in skipped.items())[:1000]
+        )
     poses = np.concatenate(list(found.values()))
-    if n is not None: poses = poses[np.sort(np.random.default_rng(seed).permutation(len(poses))[:n])]
+    if n is not None:
+        poses = poses[np.sort(np.random.default_rng(seed).permutation(len(poses))[:n])]
     return MocapPoses(poses, {path: len(p) for path, p in found.items()}, skipped)
 
 # %% ../../nbs/datasets/mocap.ipynb #e8be5be1
 @dataclass(frozen=True)
 class Mocap:
     "Motion capture as unpaired poses D_z on the mean body."
-    root: str | Path # folder of .amc with their .asf, .bvh and *_GT.mat, searched to the bottom
-    fps: float = 12. # poses per second of motion: neighbours at 120 Hz hardly differ
-    n: int | None = None # how many poses to choose at random, default all
-    seed: int = 0 # of the choice
-    amc_fps: float = 120. # frames per second of .amc files
-    mads_fps: float = 15. # frames per second of MADS
-    unit: float = CMU_UNIT # mm of a .bvh file's unit; 10 for files in centimetres
-    restore: bool = True # put back the bones that cgspeed's conversion to .bvh has lost
+
+    root: str | Path  # folder of .amc with their .asf, .bvh and *_GT.mat, searched to the bottom
+    fps: float = 12.0  # poses per second of motion: neighbours at 120 Hz hardly differ
+    n: int | None = None  # how many poses to choose at random, default all
+    seed: int = 0  # of the choice
+    amc_fps: float = 120.0  # frames per second of .amc files
+    mads_fps: float = 15.0  # frames per second of MADS
+    unit: float = CMU_UNIT  # mm of a .bvh file's unit; 10 for files in centimetres
+    restore: bool = True  # put back the bones that cgspeed's conversion to .bvh has lost
 
     def write(self, out: str | Path, progress: bool = True) -> MocapPoses:
         "Write the poses to a .npz for `read_poses`; called again after an interruption, it goes on. Raises `ValueError` if no file can be read."
         out = Path(out).with_suffix(".npz")
         keep, quirks = out.with_suffix(".parts"), Quirks(self.amc_fps, self.mads_fps, self.unit, None, self.restore)
         made = mocap_poses(self.root, self.fps, self.n, self.seed, quirks, keep, progress)
-        clips, skipped = ({Path(path).relative_to(self.root).as_posix(): value for path, value in files.items()} for files in (made.clips, made.skipped))
-        write_poses(out, made.poses, dict(source="motion capture", clips=clips, skipped=skipped, settings=asdict(self) | dict(root=Path(self.root).name)))
-        for path in keep.glob("*.npy"): path.unlink()
+        clips, skipped = (
+            {Path(path).relative_to(self.root).as_posix(): value for path, value in files.items()}
+            for files in (made.clips, made.skipped)
+        )
+        write_poses(
+            out,
+            made.poses,
+            dict(
+                source="motion capture",
+                clips=clips,
+                skipped=skipped,
+                settings=asdict(self) | dict(root=Path(self.root).name),
+            ),
+        )
+        for path in keep.glob("*.npy"):
+            path.unlink()
         keep.rmdir()
         return made._replace(clips=clips, skipped=skipped)
 
 # %% ../../nbs/datasets/mocap.ipynb #b0dc386b
-def _nearest_distances(poses: np.ndarray, # (M,17,3) mm
-                      others: np.ndarray, # (N,17,3) mm, same frame
-                      ) -> np.ndarray: # (M,) mm
+def _nearest_distances(
+    poses: np.ndarray,  # (M,17,3) mm
+    others: np.ndarray,  # (N,17,3) mm, same frame
+) -> np.ndarray:  # (M,) mm
     "Mean joint distance of each pose to the nearest of the others."
-    blocks = (poses[i:i + 16, None] for i in range(0, len(poses), 16))
+    blocks = (poses[i : i + 16, None] for i in range(0, len(poses), 16))
     return np.concatenate([displacement(block, others[None]).min(1) for block in blocks])

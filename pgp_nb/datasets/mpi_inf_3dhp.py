@@ -23,84 +23,140 @@ from ..engine.images import read_image
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #ba2807c3
-FRAMES = {(1, 1): 6416, (1, 2): 12430, (2, 1): 6502, (2, 2): 6081, (3, 1): 12488, (3, 2): 12283, (4, 1): 6171, (4, 2): 6675,
-          (5, 1): 12820, (5, 2): 12312, (6, 1): 6188, (6, 2): 6145, (7, 1): 6239, (7, 2): 6320, (8, 1): 6468, (8, 2): 6054}
+FRAMES = {
+    (1, 1): 6416,
+    (1, 2): 12430,
+    (2, 1): 6502,
+    (2, 2): 6081,
+    (3, 1): 12488,
+    (3, 2): 12283,
+    (4, 1): 6171,
+    (4, 2): 6675,
+    (5, 1): 12820,
+    (5, 2): 12312,
+    (6, 1): 6188,
+    (6, 2): 6145,
+    (7, 1): 6239,
+    (7, 2): 6320,
+    (8, 1): 6468,
+    (8, 2): 6054,
+}
 FAST = {(1, 2), (3, 1), (3, 2), (5, 1), (5, 2)}  # 50 frames a second, the others 25
 _CHEST_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
 SWAPPED = {(4, 2): range(3759, 5853)}
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #c9bf653d
-Z_UP = np.array([[1., 0, 0], [0, 0, 1], [0, -1, 0]])  # from our world to that of the data set
+Z_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # from our world to that of the data set
+
 
 class Calibration(NamedTuple):
     "A camera of the studio."
-    intrinsics: np.ndarray   # (3,3) px
-    rotation: np.ndarray     # (3,3) world (z up) to camera
+
+    intrinsics: np.ndarray  # (3,3) px
+    rotation: np.ndarray  # (3,3) world (z up) to camera
     translation: np.ndarray  # (3,) mm, world to camera
 
-def read_calibration(path: str | Path # camera.calibration
-    ) -> dict[int, Calibration]: # by the number of the camera
+
+def read_calibration(
+    path: str | Path,  # camera.calibration
+) -> dict[int, Calibration]:  # by the number of the camera
     "The cameras of a sequence. Raises `ValueError` for a file that is damaged or something else, `FileNotFoundError` without it."
     path, blocks = Path(path), []
-    if not path.is_file(): raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
     try:
         for key, *values in (line.split() for line in path.read_text().splitlines()[1:] if line.strip()):
-            if key == "name": blocks.append({})
+            if key == "name":
+                blocks.append({})
             blocks[-1][key] = [float(v) for v in values]
         matrices = {int(b["name"][0]): [np.reshape(b[k], (4, 4)) for k in ("intrinsic", "extrinsic")] for b in blocks}
-        if not matrices: raise ValueError("no camera in it")
-    except (ValueError, KeyError, IndexError) as e: raise ValueError(f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a Skeletool camera calibration, or was cut ({e})") from e
-    return {camera: Calibration(inner[:3, :3], outer[:3, :3] @ Z_UP, outer[:3, 3]) for camera, (inner, outer) in matrices.items()}
+        if not matrices:
+            raise ValueError("no camera in it")
+    except (ValueError, KeyError, IndexError) as e:
+        raise ValueError(
+            f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a Skeletool camera calibration, or was cut ({e})"
+        ) from e
+    return {
+        camera: Calibration(inner[:3, :3], outer[:3, :3] @ Z_UP, outer[:3, 3])
+        for camera, (inner, outer) in matrices.items()
+    }
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #30fc368c
 class Annotation(NamedTuple):
     "The joints of one sequence before one camera."
+
     joints_2d: np.ndarray  # (F,17,2) float32 px
     joints_3d: np.ndarray  # (F,17,3) float32 mm, camera frame
 
+
 @lru_cache(maxsize=1)
-def read_annotations(path: Path,         # annot.mat
-        universal: bool = False          # univ_annot3 instead of annot3
-    ) -> dict[int, Annotation]:          # by the number of the camera
+def read_annotations(
+    path: Path,  # annot.mat
+    universal: bool = False,  # univ_annot3 instead of annot3
+) -> dict[int, Annotation]:  # by the number of the camera
     "The joints of a sequence before all its cameras. Raises `ValueError` for a damaged file, `FileNotFoundError` without it."
-    if not path.is_file(): raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
     third = "univ_annot3" if universal else "annot3"
     try:
         mat = read_mat(path, "annot2", third, "cameras")
         cells = zip(mat["cameras"].ravel().tolist(), mat["annot2"], mat[third])
-        return {int(c): Annotation(*(convert_joints(a.astype(np.float32).reshape(len(a), 28, d), "mpi_inf_3dhp") for a, d in ((q, 2), (x, 3)))) for c, q, x in cells}
-    except Exception as e: raise ValueError(f"{path.name} of {path.parent.parent.name}/{path.parent.name} cannot be read ({e}): was it cut? Download it again") from e
+        return {
+            int(c): Annotation(
+                *(
+                    convert_joints(a.astype(np.float32).reshape(len(a), 28, d), "mpi_inf_3dhp")
+                    for a, d in ((q, 2), (x, 3))
+                )
+            )
+            for c, q, x in cells
+        }
+    except Exception as e:
+        raise ValueError(
+            f"{path.name} of {path.parent.parent.name}/{path.parent.name} cannot be read ({e}): was it cut? Download it again"
+        ) from e
 
-def reproject(joints_3d: np.ndarray,  # (...,3) mm, camera frame
-        intrinsics: np.ndarray        # (3,3) px
-    ) -> np.ndarray:                  # (...,2) px
+
+def reproject(
+    joints_3d: np.ndarray,  # (...,3) mm, camera frame
+    intrinsics: np.ndarray,  # (3,3) px
+) -> np.ndarray:  # (...,2) px
     "Points in the image of a camera without a lens."
     u = joints_3d @ intrinsics.T
     return u[..., :2] / u[..., 2:]
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #4cc4a686
-def screen_mask(screen: np.ndarray,       # (H,W) uint8, red channel of FGmasks
-        joints_2d: np.ndarray,            # (17,2) px
-        chair: np.ndarray | None = None   # (H,W) uint8, red channel of ChairMasks
-    ) -> np.ndarray:                      # (H,W) uint8, 255: person
+def screen_mask(
+    screen: np.ndarray,  # (H,W) uint8, red channel of FGmasks
+    joints_2d: np.ndarray,  # (17,2) px
+    chair: np.ndarray | None = None,  # (H,W) uint8, red channel of ChairMasks
+) -> np.ndarray:  # (H,W) uint8, 255: person
     "The person before the screen, without the chair. Raises `ValueError` for masks of two sizes, or if no joint lies in the frame."
     height, width = screen.shape
     u, v = np.floor(joints_2d).astype(int).T
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
-    if not inside.any(): raise ValueError("no joint in the frame")
+    if not inside.any():
+        raise ValueError("no joint in the frame")
     person = screen if np.median(screen[v[inside], u[inside]]) > 127 else 255 - screen
-    if chair is None: return person
-    if chair.shape != screen.shape: raise ValueError(f"chair mask {chair.shape} and screen mask {screen.shape} differ in size")
+    if chair is None:
+        return person
+    if chair.shape != screen.shape:
+        raise ValueError(f"chair mask {chair.shape} and screen mask {screen.shape} differ in size")
     return np.minimum(person, chair if chair.mean() > 127 else 255 - chair)
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #3a7d5279
-def estimate_intrinsics(joints_3d: np.ndarray, # (N,17,3) mm, camera frame
-        joints_2d: np.ndarray                  # (N,17,2) px
-    ) -> tuple[np.ndarray, float]:             # (3,3) px; mean distance that is left, px
+def estimate_intrinsics(
+    joints_3d: np.ndarray,  # (N,17,3) mm, camera frame
+    joints_2d: np.ndarray,  # (N,17,2) px
+) -> tuple[np.ndarray, float]:  # (3,3) px; mean distance that is left, px
     "Focal lengths and principal point of a camera without a lens. Raises `ValueError` for points behind the camera or too few."
     x, q = np.asarray(joints_3d, float).reshape(-1, 3), np.asarray(joints_2d, float).reshape(-1, 2)
-    if len(x) < 3 or not (x[:, 2] > 0).all(): raise ValueError(f"{len(x)} joints, {int((x[:, 2] <= 0).sum())} of them not in front of the camera: intrinsics cannot be estimated")
-    lines = [np.linalg.lstsq(np.stack([x[:, i]/x[:, 2], np.ones(len(x))], -1), q[:, i], rcond=None)[0] for i in (0, 1)]
+    if len(x) < 3 or not (x[:, 2] > 0).all():
+        raise ValueError(
+            f"{len(x)} joints, {int((x[:, 2] <= 0).sum())} of them not in front of the camera: intrinsics cannot be estimated"
+        )
+    lines = [
+        np.linalg.lstsq(np.stack([x[:, i] / x[:, 2], np.ones(len(x))], -1), q[:, i], rcond=None)[0] for i in (0, 1)
+    ]
     (fx, cx), (fy, cy) = lines
     k = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     return k, float(np.linalg.norm(reproject(x, k) - q, axis=-1).mean())
@@ -108,155 +164,275 @@ def estimate_intrinsics(joints_3d: np.ndarray, # (N,17,3) mm, camera frame
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #051b8f2c
 class AnnotatedSequence(NamedTuple):
     "One sequence of the test set."
-    joints_2d: np.ndarray   # (n,17,2) float32 px
-    joints_3d: np.ndarray   # (n,17,3) float32 mm, camera frame
-    valid: np.ndarray       # (v,) numbers of the frames that count, from 0
+
+    joints_2d: np.ndarray  # (n,17,2) float32 px
+    joints_3d: np.ndarray  # (n,17,3) float32 mm, camera frame
+    valid: np.ndarray  # (v,) numbers of the frames that count, from 0
     intrinsics: np.ndarray  # (3,3) px, estimated
-    residual: float         # mean distance of annot2 from annot3 reprojected, px
+    residual: float  # mean distance of annot2 from annot3 reprojected, px
+
 
 @lru_cache(maxsize=2)
-def read_test(path: Path,         # annot_data.mat
-        universal: bool = False   # joints_3d from univ_annot3; the intrinsics always belong to annot3
-    ) -> AnnotatedSequence:
+def read_test(
+    path: Path,  # annot_data.mat
+    universal: bool = False,  # joints_3d from univ_annot3; the intrinsics always belong to annot3
+) -> AnnotatedSequence:
     "The annotation of a test sequence. Raises `ValueError` for a damaged file, or if 2D and 3D do not belong together; `FileNotFoundError` without it, `ImportError` without h5py."
-    try: import h5py
-    except ImportError as e: raise ImportError("reading annot_data.mat needs h5py: pip install \"pgp_nb[data]\"") from e
-    if not path.is_file(): raise FileNotFoundError(f"no {path.name} in {path.parent.name}")
+    try:
+        import h5py
+    except ImportError as e:
+        raise ImportError('reading annot_data.mat needs h5py: pip install "pgp_nb[data]"') from e
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path.name} in {path.parent.name}")
     try:
         with h5py.File(path) as f:
-            q, x, u = (convert_joints(np.asarray(f[k], np.float32).reshape(-1, 17, d), "mpi_inf_3dhp_test") for k, d in (("annot2", 2), ("annot3", 3), ("univ_annot3", 3)))
+            q, x, u = (
+                convert_joints(np.asarray(f[k], np.float32).reshape(-1, 17, d), "mpi_inf_3dhp_test")
+                for k, d in (("annot2", 2), ("annot3", 3), ("univ_annot3", 3))
+            )
             valid = np.flatnonzero(np.asarray(f["valid_frame"]))
-    except Exception as e: raise ValueError(f"{path.name} of {path.parent.name} cannot be read ({e}): was it cut? Download it again") from e
+    except Exception as e:
+        raise ValueError(
+            f"{path.name} of {path.parent.name} cannot be read ({e}): was it cut? Download it again"
+        ) from e
     k, residual = estimate_intrinsics(x[valid], q[valid])
-    if residual > 5: raise ValueError(f"{path.name} of {path.parent.name}: annot3 reprojects {residual:.1f} px from annot2; they do not belong together")
+    if residual > 5:
+        raise ValueError(
+            f"{path.name} of {path.parent.name}: annot3 reprojects {residual:.1f} px from annot2; they do not belong together"
+        )
     return AnnotatedSequence(q, u if universal else x, valid, k, residual)
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #6f09467b
 JOINT_SETS = {14: PCK_JOINTS, 17: tuple(range(N_JOINTS))}
 
-def scores_3dhp(prediction: Tensor, # (N,17,3) mm, camera frame
-        truth: Tensor,              # (N,17,3) mm, camera frame
-        joints: int = 14            # 14 or 17 joints count for 3DPCK and AUC
-    ) -> dict[str, float]:          # shares in percent; mm
+
+def scores_3dhp(
+    prediction: Tensor,  # (N,17,3) mm, camera frame
+    truth: Tensor,  # (N,17,3) mm, camera frame
+    joints: int = 14,  # 14 or 17 joints count for 3DPCK and AUC
+) -> dict[str, float]:  # shares in percent; mm
     "The three numbers of Table 4. Raises `ValueError` for another number of joints, wrong shapes or NaN."
-    if joints not in JOINT_SETS: raise ValueError(f"{joints} joints: 3DPCK is computed over 14 or over 17")
+    if joints not in JOINT_SETS:
+        raise ValueError(f"{joints} joints: 3DPCK is computed over 14 or over 17")
     chosen = JOINT_SETS[joints]
-    return {f"pck_3d_{joints}": 100*float(pck_3d(prediction, truth, joints=chosen).mean()), f"auc_3d_{joints}": 100*float(auc_3d(prediction, truth, joints=chosen).mean()),
-            "mpjpe_17": float(mpjpe(prediction, truth).mean())}
+    return {
+        f"pck_3d_{joints}": 100 * float(pck_3d(prediction, truth, joints=chosen).mean()),
+        f"auc_3d_{joints}": 100 * float(auc_3d(prediction, truth, joints=chosen).mean()),
+        "mpjpe_17": float(mpjpe(prediction, truth).mean()),
+    }
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #599eeba8
-def _find_sequence(root: str | Path, # folder of the data set
-        name: str                   # S1/Seq1, or TS1
-    ) -> Path | None:
+def _find_sequence(
+    root: str | Path,  # folder of the data set
+    name: str,  # S1/Seq1, or TS1
+) -> Path | None:
     "The folder of a sequence, below the root or one of the folders that people put between, or None."
-    return next((p for between in (".", "train", "test", "mpi_inf_3dhp_test_set", "mpi_inf_3dhp_train_set") if (p := Path(root)/between/name).is_dir()), None)
+    return next(
+        (
+            p
+            for between in (".", "train", "test", "mpi_inf_3dhp_test_set", "mpi_inf_3dhp_train_set")
+            if (p := Path(root) / between / name).is_dir()
+        ),
+        None,
+    )
 
-def _frames_together(paths: list[Path], # videos that show the same instants
-        numbers                        # frame numbers from 0
-    ) -> Iterator[tuple[int, list[np.ndarray]]]: # number, one (H,W,3) uint8 RGB from each
+
+def _frames_together(
+    paths: list[Path],  # videos that show the same instants
+    numbers,  # frame numbers from 0
+) -> Iterator[tuple[int, list[np.ndarray]]]:  # number, one (H,W,3) uint8 RGB from each
     "The frames of several videos side by side, as far as all of them go."
     for got in zip(*(video_frames(p, numbers) for p in paths)):
-        if len({n for n, _ in got}) > 1: raise ValueError(f"{', '.join(p.parent.name + '/' + p.name for p in paths)} fall out of step at frame {got[0][0]}: is one of them damaged?")
+        if len({n for n, _ in got}) > 1:
+            raise ValueError(
+                f"{', '.join(p.parent.name + '/' + p.name for p in paths)} fall out of step at frame {got[0][0]}: is one of them damaged?"
+            )
         yield got[0][0], [x for _, x in got]
 
-NO_FRAME, CUT_OFF, MIRRORED = "no such frame: the video ends before the annotation", "fewer than 14 joints in the frame", "others report that left and right are swapped in these rows"
 
-def film_sequence(folder: Path,   # S1/Seq1
-        camera: int, numbers,     # frame numbers from 0
-        annotation: Annotation, calibration: Calibration,
-        size: int,                # side of the crops, px
-        saliency: bool = True     # m_sal from the masks; else 0
-    ) -> dict[int, Frame | str]:  # by frame number; a text says why there is none
+NO_FRAME, CUT_OFF, MIRRORED = (
+    "no such frame: the video ends before the annotation",
+    "fewer than 14 joints in the frame",
+    "others report that left and right are swapped in these rows",
+)
+
+
+def film_sequence(
+    folder: Path,  # S1/Seq1
+    camera: int,
+    numbers,  # frame numbers from 0
+    annotation: Annotation,
+    calibration: Calibration,
+    size: int,  # side of the crops, px
+    saliency: bool = True,  # m_sal from the masks; else 0
+) -> dict[int, Frame | str]:  # by frame number; a text says why there is none
     "Frames of a training sequence, cut around the person. Raises `FileNotFoundError` without its videos."
     masks = _mask_files(folder, camera) if saliency else []
     found = {int(n): NO_FRAME for n in numbers}
-    for n, (image, *maps) in _frames_together([folder/"imageSequence"/f"video_{camera}.avi", *masks], numbers):
+    for n, (image, *maps) in _frames_together([folder / "imageSequence" / f"video_{camera}.avi", *masks], numbers):
         q, x = annotation.joints_2d[n], annotation.joints_3d[n]
         inside = ((q >= 0) & (q < image.shape[1::-1])).all(-1).sum()
         mask = screen_mask(maps[0][..., 0], q, *(m[..., 0] for m in maps[1:])) if maps and inside else None
-        found[n] = CUT_OFF if inside < 14 else crop_frame(image, box_of(q), size, mask, None, x, q, *calibration[1:], calibration.intrinsics)
+        found[n] = (
+            CUT_OFF
+            if inside < 14
+            else crop_frame(image, box_of(q), size, mask, None, x, q, *calibration[1:], calibration.intrinsics)
+        )
     return found
+
 
 def _mask_files(folder: Path, camera: int) -> list[Path]:
     "The masks of a video: green screen, and the chair where there is one. Raises `FileNotFoundError` without the first."
-    screens, chair = [folder/k/f"video_{camera}.avi" for k in ("FGmasks", "FGmaks")], folder/"ChairMasks"/f"video_{camera}.avi"
-    if not (screen := [f for f in screens if f.is_file()]): raise FileNotFoundError(f"no FGmasks/video_{camera}.avi in {folder.parent.name}/{folder.name}: download the masks, or ask for saliency=False")
+    screens, chair = (
+        [folder / k / f"video_{camera}.avi" for k in ("FGmasks", "FGmaks")],
+        folder / "ChairMasks" / f"video_{camera}.avi",
+    )
+    if not (screen := [f for f in screens if f.is_file()]):
+        raise FileNotFoundError(
+            f"no FGmasks/video_{camera}.avi in {folder.parent.name}/{folder.name}: download the masks, or ask for saliency=False"
+        )
     return [screen[0], chair] if chair.is_file() else [screen[0]]
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #3f755e20
 @dataclass(frozen=True)
 class MPIINF3DHP:
     "MPI-INF-3DHP as distributed, as a `samples.Loader`."
-    root: str | Path                            # folder with S1 ... S8 and the test set
-    split: str = "train"                        # train or test
-    every: int | None = None                    # frames at 25 a second between two sources; default: 25 for training, 1 for the test
-    gap: tuple[int, int] = (5, 75)              # least and largest distance of the target, frames at 25 a second
-    cameras: tuple[int, ...] = _CHEST_CAMERAS    # of the training set
-    universal: bool = False                     # joints of the universal skeleton, which do not reproject
-    saliency: bool = True                       # m_sal from the green screen; else 0
+
+    root: str | Path  # folder with S1 ... S8 and the test set
+    split: str = "train"  # train or test
+    every: int | None = None  # frames at 25 a second between two sources; default: 25 for training, 1 for the test
+    gap: tuple[int, int] = (5, 75)  # least and largest distance of the target, frames at 25 a second
+    cameras: tuple[int, ...] = _CHEST_CAMERAS  # of the training set
+    universal: bool = False  # joints of the universal skeleton, which do not reproject
+    saliency: bool = True  # m_sal from the green screen; else 0
     name: ClassVar[str] = "mpi_inf_3dhp"
 
     def __post_init__(self):
-        if self.split not in ("train", "test"): raise ValueError(f"unknown split {self.split!r}: choose one of train, test")
-        if self.every is None: object.__setattr__(self, "every", 25 if self.split == "train" else 1)
+        if self.split not in ("train", "test"):
+            raise ValueError(f"unknown split {self.split!r}: choose one of train, test")
+        if self.every is None:
+            object.__setattr__(self, "every", 25 if self.split == "train" else 1)
         pick_pairs(0, self.every, self.gap, "", 1)
+
     @property
-    def about(self) -> dict: return dict(split=self.split, every=self.every, gap=list(self.gap), cameras=list(self.cameras), universal=self.universal, saliency=self.saliency)
+    def about(self) -> dict:
+        return dict(
+            split=self.split,
+            every=self.every,
+            gap=list(self.gap),
+            cameras=list(self.cameras),
+            universal=self.universal,
+            saliency=self.saliency,
+        )
 
     def jobs(self) -> list[dict]:
         "One for each training video that is there, or for 32 pairs of a test sequence. Raises `FileNotFoundError` if there are none."
         jobs = _list_train_jobs(self) if self.split == "train" else _list_test_jobs(self)
-        example = "S1/Seq1/imageSequence/video_0.avi" if self.split == "train" else "mpi_inf_3dhp_test_set/TS1/annot_data.mat"
-        if not jobs: raise FileNotFoundError(f"no {self.split} sequences of MPI-INF-3DHP in {self.root}: expected {example} and so on")
+        example = (
+            "S1/Seq1/imageSequence/video_0.avi" if self.split == "train" else "mpi_inf_3dhp_test_set/TS1/annot_data.mat"
+        )
+        if not jobs:
+            raise FileNotFoundError(
+                f"no {self.split} sequences of MPI-INF-3DHP in {self.root}: expected {example} and so on"
+            )
         return jobs
 
-    def make(self, job: dict, size: int # one of `jobs()`; px
-        ) -> list[Sample | Skip]:
+    def make(
+        self,
+        job: dict,
+        size: int,  # one of `jobs()`; px
+    ) -> list[Sample | Skip]:
         "The samples of one job. Raises `ValueError` or `FileNotFoundError` if it cannot be read."
         return (_make_train if self.split == "train" else _make_test)(self, size=size, **job)
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #148cf779
 def _list_train_jobs(loader: MPIINF3DHP) -> list[dict]:
     "The training videos that are there."
-    return [dict(subject=s, seq=q, camera=c) for s, q in FRAMES if (folder := _find_sequence(loader.root, f"S{s}/Seq{q}"))
-            for c in loader.cameras if (folder/"imageSequence"/f"video_{c}.avi").is_file()]
+    return [
+        dict(subject=s, seq=q, camera=c)
+        for s, q in FRAMES
+        if (folder := _find_sequence(loader.root, f"S{s}/Seq{q}"))
+        for c in loader.cameras
+        if (folder / "imageSequence" / f"video_{c}.avi").is_file()
+    ]
+
 
 def _make_train(loader: MPIINF3DHP, subject: int, seq: int, camera: int, size: int) -> list[Sample | Skip]:
     "The samples of a training video."
     where, rate = f"S{subject}/Seq{seq}", 2 if (subject, seq) in FAST else 1
     folder = _find_sequence(loader.root, where)
-    annotations, cameras = read_annotations(folder/"annot.mat", loader.universal), read_calibration(folder/"camera.calibration")
-    if camera not in annotations or camera not in cameras: raise ValueError(f"no camera {camera} in the annotation or the calibration of {where}")
+    annotations, cameras = (
+        read_annotations(folder / "annot.mat", loader.universal),
+        read_calibration(folder / "camera.calibration"),
+    )
+    if camera not in annotations or camera not in cameras:
+        raise ValueError(f"no camera {camera} in the annotation or the calibration of {where}")
     length = min(FRAMES[subject, seq], len(annotations[camera].joints_2d))
-    pairs = pick_pairs(length, loader.every*rate, (loader.gap[0]*rate, loader.gap[1]*rate), f"{where}/{camera}", 1)
+    pairs = pick_pairs(
+        length, loader.every * rate, (loader.gap[0] * rate, loader.gap[1] * rate), f"{where}/{camera}", 1
+    )
     swapped = SWAPPED.get((subject, seq), range(0))
-    film = film_sequence(folder, camera, [n for n in pairs.ravel() if n not in swapped], annotations[camera], cameras[camera], size, loader.saliency)
-    return [_pair(film.get(a, MIRRORED), film.get(b, MIRRORED), f"{where}/{camera}/{a + 1:06d}+{b + 1:06d}") for a, b in pairs.tolist()]
+    film = film_sequence(
+        folder,
+        camera,
+        [n for n in pairs.ravel() if n not in swapped],
+        annotations[camera],
+        cameras[camera],
+        size,
+        loader.saliency,
+    )
+    return [
+        _pair(film.get(a, MIRRORED), film.get(b, MIRRORED), f"{where}/{camera}/{a + 1:06d}+{b + 1:06d}")
+        for a, b in pairs.tolist()
+    ]
+
 
 def _pair(source: Frame | str, target: Frame | str, name: str) -> Sample | Skip:
     reason = next((f for f in (source, target) if isinstance(f, str)), None)
     return Skip(name, reason) if reason else pair_of(source, target, name)
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #9da31427
-def _valid_pairs(loader: MPIINF3DHP, sequence: str, s: AnnotatedSequence) -> np.ndarray: # (N,2) frame numbers
+def _valid_pairs(loader: MPIINF3DHP, sequence: str, s: AnnotatedSequence) -> np.ndarray:  # (N,2) frame numbers
     "Pairs of valid frames."
     return s.valid[pick_pairs(len(s.valid), loader.every, loader.gap, sequence, 1)]
+
 
 def _list_test_jobs(loader: MPIINF3DHP) -> list[dict]:
     "The test sequences that are there, 32 pairs at a time."
     folders = {f"TS{i}": _find_sequence(loader.root, f"TS{i}") for i in range(1, 7)}
-    return [dict(sequence=t, first=i) for t, folder in folders.items() if folder
-            for i in range(0, len(_valid_pairs(loader, t, read_test(folder/"annot_data.mat", loader.universal))), 32)]
+    return [
+        dict(sequence=t, first=i)
+        for t, folder in folders.items()
+        if folder
+        for i in range(0, len(_valid_pairs(loader, t, read_test(folder / "annot_data.mat", loader.universal))), 32)
+    ]
+
 
 def _make_test(loader: MPIINF3DHP, sequence: str, first: int, size: int) -> list[Sample | Skip]:
     "The samples of up to 32 pairs of a test sequence."
     folder = _find_sequence(loader.root, sequence)
-    s = read_test(folder/"annot_data.mat", loader.universal)
-    pairs = _valid_pairs(loader, sequence, s)[first:first + 32].tolist()
-    film = {n: _film_still(folder/"imageSequence"/f"img_{n + 1:06d}.jpg", s, n, size) for n in sorted({n for pair in pairs for n in pair})}
+    s = read_test(folder / "annot_data.mat", loader.universal)
+    pairs = _valid_pairs(loader, sequence, s)[first : first + 32].tolist()
+    film = {
+        n: _film_still(folder / "imageSequence" / f"img_{n + 1:06d}.jpg", s, n, size)
+        for n in sorted({n for pair in pairs for n in pair})
+    }
     return [_pair(film[a], film[b], f"{sequence}/{a + 1:06d}+{b + 1:06d}") for a, b in pairs]
+
 
 def _film_still(path: Path, s: AnnotatedSequence, n: int, size: int) -> Frame | str:
     "One frame of the test set, cut around the person; a text says why there is none."
-    if not path.is_file(): return NO_FRAME
-    return crop_frame(read_image(path), box_of(s.joints_2d[n]), size, None, None, s.joints_3d[n], s.joints_2d[n], None, None, s.intrinsics)
+    if not path.is_file():
+        return NO_FRAME
+    return crop_frame(
+        read_image(path),
+        box_of(s.joints_2d[n]),
+        size,
+        None,
+        None,
+        s.joints_3d[n],
+        s.joints_2d[n],
+        None,
+        None,
+        s.intrinsics,
+    )

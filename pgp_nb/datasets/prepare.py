@@ -19,62 +19,109 @@ from ..engine.config import checked, from_dict
 # %% ../../nbs/datasets/prepare.ipynb #ccb6e864
 class Source(NamedTuple):
     "A data set that can be prepared."
-    what: str     # in a line
-    files: str    # what lies in the folder
-    loader: str   # module and class
+
+    what: str  # in a line
+    files: str  # what lies in the folder
+    loader: str  # module and class
     example: str  # options of a typical call
 
+
 SOURCES = {
-    "people": Source("the embedded rendered people", "nothing to download",
-        "people.people.EmbeddedPeople", "--split val --pairs 500 --out data/people-val"),
-    "human36m": Source("Human3.6M: its own files, or VideoPose3D's or mmpose's conversion",
+    "people": Source(
+        "the embedded rendered people",
+        "nothing to download",
+        "people.people.EmbeddedPeople",
+        "--split val --pairs 500 --out data/people-val",
+    ),
+    "human36m": Source(
+        "Human3.6M: its own files, or VideoPose3D's or mmpose's conversion",
         "S1/MyPoseFeatures/D3_Positions/*.cdf, S1/Videos/*.mp4, metadata.xml\nor data_3d_h36m.npz and the videos; or annotation_body3d/ and images/ of mmpose",
-        "datasets.human36m.Human36M", "--root /data/h36m --split train --out data/h36m-train --workers 8"),
-    "mpi_inf_3dhp": Source("MPI-INF-3DHP: training and test set",
+        "datasets.human36m.Human36M",
+        "--root /data/h36m --split train --out data/h36m-train --workers 8",
+    ),
+    "mpi_inf_3dhp": Source(
+        "MPI-INF-3DHP: training and test set",
         "S1/Seq1/annot.mat, camera.calibration, imageSequence/video_0.avi, FGmasks/, ChairMasks/\nand mpi_inf_3dhp_test_set/TS1/annot_data.mat, imageSequence/img_000001.jpg",
-        "datasets.mpi_inf_3dhp.MPIINF3DHP", "--root /data/mpi_inf_3dhp --split test --out data/3dhp-test"),
-    "lsp": Source("Leeds Sports Poses and LSP-extended, with part labels of Unite the People", "joints.mat, images/im0001.jpg",
-        "datasets.lsp.LSP", "--root /data/lsp_dataset --split test --labels /data/upi-s1h/data/lsp --out data/lsp-test"),
-    "up31": Source("UP-S31: photographs with 31 body segments", "test_31_500_pkg_dorder.txt, 31/500/pkg_dorder/00000_image.png, 00000_ann.png",
-        "datasets.lsp.UP31", "--root /data/up-s31 --split test --out data/up31-test"),
-    "videos": Source("a folder of your own films", "films (.mp4, .avi, ...) or folders of numbered pictures, at any depth",
-        "datasets.videos.Videos", "--root /data/films --out data/films"),
-    "film_answers": Source("films of the embedded people, their joints what a network says of them", "nothing to download",
-        "bootstrap.film_labels.FilmAnswers", "--weights unsup --size 224 --out data/film-answers --workers 2"),
-    "mocap": Source("CMU and MADS motion capture as unpaired poses D_z, one .npz", ".amc beside their .asf, .bvh, or MADS *_GT.mat, at any depth",
-        "datasets.mocap.Mocap", "--root /data/cmu --out data/cmu.npz")}
+        "datasets.mpi_inf_3dhp.MPIINF3DHP",
+        "--root /data/mpi_inf_3dhp --split test --out data/3dhp-test",
+    ),
+    "lsp": Source(
+        "Leeds Sports Poses and LSP-extended, with part labels of Unite the People",
+        "joints.mat, images/im0001.jpg",
+        "datasets.lsp.LSP",
+        "--root /data/lsp_dataset --split test --labels /data/upi-s1h/data/lsp --out data/lsp-test",
+    ),
+    "up31": Source(
+        "UP-S31: photographs with 31 body segments",
+        "test_31_500_pkg_dorder.txt, 31/500/pkg_dorder/00000_image.png, 00000_ann.png",
+        "datasets.lsp.UP31",
+        "--root /data/up-s31 --split test --out data/up31-test",
+    ),
+    "videos": Source(
+        "a folder of your own films",
+        "films (.mp4, .avi, ...) or folders of numbered pictures, at any depth",
+        "datasets.videos.Videos",
+        "--root /data/films --out data/films",
+    ),
+    "film_answers": Source(
+        "films of the embedded people, their joints what a network says of them",
+        "nothing to download",
+        "bootstrap.film_labels.FilmAnswers",
+        "--weights unsup --size 224 --out data/film-answers --workers 2",
+    ),
+    "mocap": Source(
+        "CMU and MADS motion capture as unpaired poses D_z, one .npz",
+        ".amc beside their .asf, .bvh, or MADS *_GT.mat, at any depth",
+        "datasets.mocap.Mocap",
+        "--root /data/cmu --out data/cmu.npz",
+    ),
+}
 
 # %% ../../nbs/datasets/prepare.ipynb #727993c5
-def find_source(dataset: str # a key of SOURCES
-    ) -> Source:
+def find_source(
+    dataset: str,  # a key of SOURCES
+) -> Source:
     "The data set of that name. Raises `ValueError` naming those there are."
-    if dataset in SOURCES: return SOURCES[dataset]
+    if dataset in SOURCES:
+        return SOURCES[dataset]
     near = difflib.get_close_matches(dataset, SOURCES, 1)
-    raise ValueError(f"unknown data set {dataset!r}" + (f"; did you mean {near[0]}?" if near else f": choose one of {', '.join(SOURCES)}"))
+    raise ValueError(
+        f"unknown data set {dataset!r}"
+        + (f"; did you mean {near[0]}?" if near else f": choose one of {', '.join(SOURCES)}")
+    )
 
-def find_loader(dataset: str) -> Callable: # a key of SOURCES
+
+def find_loader(dataset: str) -> Callable:  # a key of SOURCES
     "The class whose fields are the options."
     module, _, name = find_source(dataset).loader.rpartition(".")
     return getattr(importlib.import_module(f"pgp_nb.{module}"), name)
 
 # %% ../../nbs/datasets/prepare.ipynb #593d8a9f
-def _is_list(kind: object) -> bool: return typing.get_origin(kind) is tuple and typing.get_args(kind)[-1] is Ellipsis
+def _is_list(kind: object) -> bool:
+    return typing.get_origin(kind) is tuple and typing.get_args(kind)[-1] is Ellipsis
+
 
 def _checked_list(values: object, kind: object, name: str) -> tuple:
     "Values for a field of the type tuple[..., ...]. Raises `TypeError` naming the field."
-    if not isinstance(values, (list, tuple)): raise TypeError(f"{name}: expected a list, got {values!r}")
+    if not isinstance(values, (list, tuple)):
+        raise TypeError(f"{name}: expected a list, got {values!r}")
     return tuple(checked(v, typing.get_args(kind)[0], name) for v in values)
 
-def place_of(kind: type) -> str | None: # a loader's dataclass
+
+def place_of(kind: type) -> str | None:  # a loader's dataclass
     "The field that says where the files are, the only one without a default; None if nothing is read from files."
     return next((f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING), None)
 
-def make_loader(dataset: str, options: dict # a key of SOURCES; fields of its loader, the place of the files as root
-    ) -> Loader:
+
+def make_loader(
+    dataset: str,
+    options: dict,  # a key of SOURCES; fields of its loader, the place of the files as root
+) -> Loader:
     "A loader from plain values. Raises `ValueError` for an unknown data set, `TypeError` for unknown, missing or ill-typed options."
     kind = find_loader(dataset)
     options = {place_of(kind) or k if k == "root" else k: v for k, v in options.items()}
-    if place_of(kind) not in (None, *options): raise TypeError(f"{dataset} needs root, the folder of its files")
+    if place_of(kind) not in (None, *options):
+        raise TypeError(f"{dataset} needs root, the folder of its files")
     hints = typing.get_type_hints(kind)
     lists = {k: _checked_list(v, hints[k], k) for k, v in options.items() if _is_list(hints.get(k))}
     return replace(from_dict(kind, {k: v for k, v in options.items() if k not in lists}), **lists)
@@ -82,21 +129,44 @@ def make_loader(dataset: str, options: dict # a key of SOURCES; fields of its lo
 # %% ../../nbs/datasets/prepare.ipynb #b9286514
 def _value_type(kind: object) -> tuple[object, int | str | None]:
     "The plain type of a field and how many values it takes, as argparse writes it."
-    if _is_list(kind): return typing.get_args(kind)[0], "+"
-    if isinstance(kind, types.UnionType): kind = next(k for k in typing.get_args(kind) if k is not type(None))
-    if typing.get_origin(kind) is tuple: return typing.get_args(kind)[0], len(typing.get_args(kind))
+    if _is_list(kind):
+        return typing.get_args(kind)[0], "+"
+    if isinstance(kind, types.UnionType):
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    if typing.get_origin(kind) is tuple:
+        return typing.get_args(kind)[0], len(typing.get_args(kind))
     return kind, None
 
-def _add_options(parser: argparse.ArgumentParser, kind: type # a loader's dataclass
-    ) -> None:
+
+def _add_options(
+    parser: argparse.ArgumentParser,
+    kind: type,  # a loader's dataclass
+) -> None:
     "One option for each field, its comment as help."
-    hints, comments, group = typing.get_type_hints(kind), docments(kind), parser.add_argument_group("options of this data set")
+    hints, comments, group = (
+        typing.get_type_hints(kind),
+        docments(kind),
+        parser.add_argument_group("options of this data set"),
+    )
     for f in fields(kind):
         plain, count = _value_type(hints[f.name])
         required = f.name == place_of(kind)
-        text = (comments.get(f.name) or "").replace("%", "%%") + ("" if required or f.default is None else f" (default: {f.default})")
-        how = dict(action=argparse.BooleanOptionalAction) if plain is bool else dict(type=plain, nargs=count, metavar=f.name.upper())
-        group.add_argument("--root" if required else f"--{f.name.replace('_', '-')}", dest=f.name, required=required, default=argparse.SUPPRESS, help=text, **how)
+        text = (comments.get(f.name) or "").replace("%", "%%") + (
+            "" if required or f.default is None else f" (default: {f.default})"
+        )
+        how = (
+            dict(action=argparse.BooleanOptionalAction)
+            if plain is bool
+            else dict(type=plain, nargs=count, metavar=f.name.upper())
+        )
+        group.add_argument(
+            "--root" if required else f"--{f.name.replace('_', '-')}",
+            dest=f.name,
+            required=required,
+            default=argparse.SUPPRESS,
+            help=text,
+            **how,
+        )
 
 # %% ../../nbs/datasets/prepare.ipynb #24a7b180
 _INTRODUCTION = """Turn a data set, as it was distributed, into a folder of samples for training and evaluation.
@@ -104,42 +174,66 @@ _INTRODUCTION = """Turn a data set, as it was distributed, into a folder of samp
 The folder receives manifest.json and shards 00000.npz, 00001.npz, ... The same command again goes on where it was
 interrupted. Broken files are skipped; the summary at the end counts what was kept, skipped and why."""
 
-def _dataset_list() -> str: return "\n".join(f"  {name:13s} {s.what}" for name, s in SOURCES.items())
 
-def command_line(dataset: str | None = None # a key of SOURCES, or None for what comes before one is chosen
-    ) -> argparse.ArgumentParser:
+def _dataset_list() -> str:
+    return "\n".join(f"  {name:13s} {s.what}" for name, s in SOURCES.items())
+
+
+def command_line(
+    dataset: str | None = None,  # a key of SOURCES, or None for what comes before one is chosen
+) -> argparse.ArgumentParser:
     "The parser of the command line, of one data set if it is given. Raises `ValueError` for an unknown data set."
     if dataset is None:
-        parser = argparse.ArgumentParser("python -m pgp_nb.prepare", description=_INTRODUCTION, formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=f"data sets:\n{_dataset_list()}\n\nThe options of each:  python -m pgp_nb.prepare lsp --help")
+        parser = argparse.ArgumentParser(
+            "python -m pgp_nb.prepare",
+            description=_INTRODUCTION,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=f"data sets:\n{_dataset_list()}\n\nThe options of each:  python -m pgp_nb.prepare lsp --help",
+        )
         parser.add_argument("dataset", help="one of the names below")
         return parser
     source, kind = find_source(dataset), find_loader(dataset)
-    parser = argparse.ArgumentParser(f"python -m pgp_nb.prepare {dataset}", description=f"{source.what}.\n{(kind.__doc__ or '').strip().split(' Raises')[0]}\n\nfiles:\n{indent(source.files, '  ')}", formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"example:\n  python -m pgp_nb.prepare {dataset} {source.example}", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        f"python -m pgp_nb.prepare {dataset}",
+        description=f"{source.what}.\n{(kind.__doc__ or '').strip().split(' Raises')[0]}\n\nfiles:\n{indent(source.files, '  ')}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"example:\n  python -m pgp_nb.prepare {dataset} {source.example}",
+        allow_abbrev=False,
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_argument("--out", required=True, help="file .npz for the poses" if dataset == "mocap" else "folder for the samples, made if need be")
+    parser.add_argument(
+        "--out",
+        required=True,
+        help="file .npz for the poses" if dataset == "mocap" else "folder for the samples, made if need be",
+    )
     _add_options(parser, kind)
-    if dataset == "mocap": return parser
+    if dataset == "mocap":
+        return parser
     parser.add_argument("--size", type=int, default=128, help="side of the square images, px (default: 128)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    parser.add_argument("--jobs-per-shard", type=int, help="recordings, films or photographs that share a file; small: finer steps to resume from, more files (default: a 64th of all)")
+    parser.add_argument(
+        "--jobs-per-shard",
+        type=int,
+        help="recordings, films or photographs that share a file; small: finer steps to resume from, more files (default: a 64th of all)",
+    )
     return parser
 
 # %% ../../nbs/datasets/prepare.ipynb #2e4aac1a
-def run(dataset: str,  # a key of SOURCES
-        options: dict  # out, quiet, size, workers, jobs_per_shard and fields of the loader
-    ) -> str:          # what was kept, what was skipped and why
+def run(
+    dataset: str,  # a key of SOURCES
+    options: dict,  # out, quiet, size, workers, jobs_per_shard and fields of the loader
+) -> str:  # what was kept, what was skipped and why
     "Prepare a data set as the command line does. Raises `ValueError`, `TypeError` or `OSError` saying what is wrong."
     options = dict(options)
     common = {k: checked(options.pop(k), int | None, k) for k in ("size", "workers", "jobs_per_shard") if k in options}
     out, quiet = checked(options.pop("out"), str, "out"), options.pop("quiet", False)
     loader = make_loader(dataset, options)
-    if dataset == "mocap": return loader.write(out, not quiet).summary()
+    if dataset == "mocap":
+        return loader.write(out, not quiet).summary()
     return summary(prepare(loader, out, progress=not quiet, **common))
 
 # %% ../../nbs/datasets/prepare.ipynb #d04fc662
-def main(args: list[str] | None = None) -> int: # the exit code
+def main(args: list[str] | None = None) -> int:  # the exit code
     "Entry point of the command line."
     args = sys.argv[1:] if args is None else args
     try:
@@ -149,10 +243,12 @@ def main(args: list[str] | None = None) -> int: # the exit code
         print("interrupted; the same command again goes on from here", file=sys.stderr)
         return 130
     except (TypeError, ValueError, OSError, ImportError, RuntimeError) as e:
-        if os.environ.get("PGP_TRACEBACK"): raise
+        if os.environ.get("PGP_TRACEBACK"):
+            raise
         print(f"error: {e}", file=sys.stderr)
         return 2
     return 0
 
 # %% ../../nbs/datasets/prepare.ipynb #4ebf80b5
-if __name__ == "__main__" and "pgp_nb.datasets.prepare" in str(__spec__): raise SystemExit(main())
+if __name__ == "__main__" and "pgp_nb.datasets.prepare" in str(__spec__):
+    raise SystemExit(main())

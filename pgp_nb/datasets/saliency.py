@@ -7,229 +7,301 @@ __all__ = ['Regions', 'neighbours', 'spread', 'saliency', 'f_measure', 'saliency
            'foreground']
 
 # %% ../../nbs/datasets/saliency.ipynb #74c09910
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
+from collections.abc import Sequence
 import cv2
 import numpy as np
 
 # %% ../../nbs/datasets/saliency.ipynb #25c7a9c7
-def _check_picture(image: np.ndarray, name: str = "the image") -> np.ndarray: # (H,W,3) uint8 RGB
+def _check_picture(image: np.ndarray, name: str = "the image") -> np.ndarray:  # (H,W,3) uint8 RGB
     "The image, if it is one. Raises `ValueError` for other shapes and types."
     image = np.asarray(image)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8: raise ValueError(f"{name} has shape {image.shape} and type {image.dtype}: expected (H,W,3) uint8, RGB")
-    if min(image.shape[:2]) < 16: raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: too small, expected at least 16x16")
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"{name} has shape {image.shape} and type {image.dtype}: expected (H,W,3) uint8, RGB")
+    if min(image.shape[:2]) < 16:
+        raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: too small, expected at least 16x16")
     return image
 
 # %% ../../nbs/datasets/saliency.ipynb #f061a17e
 class Regions(NamedTuple):
     "The superpixels of an image."
+
     labels: np.ndarray  # (H,W) int, region of each pixel, 0..K-1
-    color: np.ndarray   # (K,3) mean colour, CIE Lab
+    color: np.ndarray  # (K,3) mean colour, CIE Lab
     centre: np.ndarray  # (K,2) x, y, as a share of the longer image side
     border: np.ndarray  # (K,) bool, touches the image border
     beside: np.ndarray  # (K,K) bool, symmetric: shares an edge
 
-def neighbours(labels: np.ndarray # (H,W) int, 0..K-1
-    ) -> np.ndarray:              # (K,K) bool
+
+def neighbours(
+    labels: np.ndarray,  # (H,W) int, 0..K-1
+) -> np.ndarray:  # (K,K) bool
     "Which regions share an edge."
     k = labels.max() + 1
     beside = np.zeros((k, k), bool)
-    for a, b in ((labels[:, 1:], labels[:, :-1]), (labels[1:], labels[:-1])): beside[a, b] = beside[b, a] = True
+    for a, b in ((labels[:, 1:], labels[:, :-1]), (labels[1:], labels[:-1])):
+        beside[a, b] = beside[b, a] = True
     np.fill_diagonal(beside, False)
     return beside
 
-def _on_border(labels: np.ndarray # (H,W) int, 0..K-1
-    ) -> np.ndarray:             # (K,) bool
+
+def _on_border(
+    labels: np.ndarray,  # (H,W) int, 0..K-1
+) -> np.ndarray:  # (K,) bool
     "Which regions touch the image border."
     border = np.zeros(labels.max() + 1, bool)
-    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]): border[side] = True
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        border[side] = True
     return border
 
 # %% ../../nbs/datasets/saliency.ipynb #c061bbae
-def _superpixels(image: np.ndarray, # (H,W,3) uint8 RGB
-        n: int = 300               # about how many
-    ) -> Regions:
+def _superpixels(
+    image: np.ndarray,  # (H,W,3) uint8 RGB
+    n: int = 300,  # about how many
+) -> Regions:
     "Split an image into regions of even colour. Raises `ImportError` without scikit-image, `ValueError` for what is not an image."
-    try: from skimage.segmentation import slic
-    except ImportError as e: raise ImportError('superpixels need scikit-image: pip install "pgp_nb[data]"') from e
+    try:
+        from skimage.segmentation import slic
+    except ImportError as e:
+        raise ImportError('superpixels need scikit-image: pip install "pgp_nb[data]"') from e
     lab = cv2.cvtColor(_check_picture(image).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     labels = slic(image, n, compactness=30, start_label=0, channel_axis=-1)
     flat, area = labels.ravel(), np.bincount(labels.ravel())
     mean = lambda values: np.bincount(flat, values.ravel()) / area
-    y, x = (np.mgrid[:labels.shape[0], :labels.shape[1]] + .5) / max(labels.shape)
-    return Regions(labels, np.stack([mean(c) for c in np.moveaxis(lab, -1, 0)], -1), np.stack([mean(x), mean(y)], -1), _on_border(labels), neighbours(labels))
+    y, x = (np.mgrid[: labels.shape[0], : labels.shape[1]] + 0.5) / max(labels.shape)
+    return Regions(
+        labels,
+        np.stack([mean(c) for c in np.moveaxis(lab, -1, 0)], -1),
+        np.stack([mean(x), mean(y)], -1),
+        _on_border(labels),
+        neighbours(labels),
+    )
 
 # %% ../../nbs/datasets/saliency.ipynb #7c1ce241
-def _walk_costs(regions: Regions, # superpixels
-        distance: np.ndarray     # (K,K) colour distance, Lab
-    ) -> np.ndarray:             # (K,K) cost of a step, infinite where there is none
+def _walk_costs(
+    regions: Regions,  # superpixels
+    distance: np.ndarray,  # (K,K) colour distance, Lab
+) -> np.ndarray:  # (K,K) cost of a step, infinite where there is none
     "What a step between two superpixels costs: the colour difference beyond noise; border regions are neighbours."
     noise = np.where(regions.beside, distance, np.inf).min(1)
-    noise = noise[np.isfinite(noise)].mean() if regions.beside.any() else 0.
+    noise = noise[np.isfinite(noise)].mean() if regions.beside.any() else 0.0
     step = regions.beside | regions.border[:, None] & regions.border
     return np.where(step, np.maximum(distance - noise, 0), np.inf)
 
-def _geodesic(costs: np.ndarray # (K,K) cost of a step, infinite where there is none
-    ) -> np.ndarray:           # (K,K)
+
+def _geodesic(
+    costs: np.ndarray,  # (K,K) cost of a step, infinite where there is none
+) -> np.ndarray:  # (K,K)
     "Length of the shortest walk between any two regions."
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
+
     there = np.isfinite(costs)
     return dijkstra(csr_matrix((costs[there] + 1e-9, np.nonzero(there)), shape=costs.shape), directed=False)
 
 # %% ../../nbs/datasets/saliency.ipynb #cafe4a9e
-def spread(distance: np.ndarray, # any distances
-        sigma: float             # same unit
-    ) -> np.ndarray:             # in [0,1]
+def spread(
+    distance: np.ndarray,  # any distances
+    sigma: float,  # same unit
+) -> np.ndarray:  # in [0,1]
     "How close: 1 at no distance, falling off as a Gaussian."
-    return np.exp(-distance ** 2 / (2 * sigma ** 2))
+    return np.exp(-(distance**2) / (2 * sigma**2))
 
-def _boundary_connectivity(walks: np.ndarray, # (K,K) geodesic distances, Lab
-        border: np.ndarray,                  # (K,) bool
-        sigma: float = 10.                   # Lab
-    ) -> np.ndarray:                         # (K,)
+
+def _boundary_connectivity(
+    walks: np.ndarray,  # (K,K) geodesic distances, Lab
+    border: np.ndarray,  # (K,) bool
+    sigma: float = 10.0,  # Lab
+) -> np.ndarray:  # (K,)
     "How much of the stretch that a superpixel belongs to lies on the image border, for its size."
     belongs = spread(walks, sigma)
     return belongs[:, border].sum(1) / np.sqrt(belongs.sum(1))
 
 # %% ../../nbs/datasets/saliency.ipynb #6a22f4f7
-def _background_contrast(distance: np.ndarray, # (K,K) colour distance, Lab
-        centre: np.ndarray,                   # (K,2) share of the image side
-        background: np.ndarray,               # (K,) probability
-        sigma: float = .25                    # share of the image side
-    ) -> np.ndarray:                          # (K,) in [0,1]
+def _background_contrast(
+    distance: np.ndarray,  # (K,K) colour distance, Lab
+    centre: np.ndarray,  # (K,2) share of the image side
+    background: np.ndarray,  # (K,) probability
+    sigma: float = 0.25,  # share of the image side
+) -> np.ndarray:  # (K,) in [0,1]
     "How much each superpixel differs from the background near it."
     apart = np.linalg.norm(centre[:, None] - centre, axis=-1)
     contrast = (distance * spread(apart, sigma)) @ background
     contrast -= contrast.min()
     return contrast / max(contrast.max(), 1e-9)
 
-def _without_low(values: np.ndarray # (K,) in [0,1]
-    ) -> np.ndarray:               # (K,)
+
+def _without_low(
+    values: np.ndarray,  # (K,) in [0,1]
+) -> np.ndarray:  # (K,)
     "Values below Otsu's threshold set to 0."
     level, _ = cv2.threshold((values * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     return np.where(values * 255 < level + 1, 0, values)
 
 # %% ../../nbs/datasets/saliency.ipynb #80848fc8
-def _smoothness(regions: Regions, # superpixels
-        distance: np.ndarray,    # (K,K) colour distance, Lab
-        sigma: float = 10.,      # Lab
-        least: float = .1        # mu
-    ) -> np.ndarray:             # (K,K)
+def _smoothness(
+    regions: Regions,  # superpixels
+    distance: np.ndarray,  # (K,K) colour distance, Lab
+    sigma: float = 10.0,  # Lab
+    least: float = 0.1,  # mu
+) -> np.ndarray:  # (K,K)
     "w_ij: how much two superpixels want the same saliency."
-    near = regions.beside | ((regions.beside.astype(np.float32) @ regions.beside) > 0) | regions.border[:, None] & regions.border
+    near = (
+        regions.beside
+        | ((regions.beside.astype(np.float32) @ regions.beside) > 0)
+        | regions.border[:, None] & regions.border
+    )
     np.fill_diagonal(near, False)
     return np.where(near, spread(distance, sigma) + least, 0)
 
-def _optimise(background: np.ndarray, # (K,) w_bg
-        foreground: np.ndarray,      # (K,) w_fg
-        smooth: np.ndarray,          # (K,K) w_ij
-        weight: float = 5.           # lambda of the background term
-    ) -> np.ndarray:                 # (K,)
+
+def _optimise(
+    background: np.ndarray,  # (K,) w_bg
+    foreground: np.ndarray,  # (K,) w_fg
+    smooth: np.ndarray,  # (K,K) w_ij
+    weight: float = 5.0,  # lambda of the background term
+) -> np.ndarray:  # (K,)
     "The saliency that makes the sum of squares least."
     laplacian = np.diag(smooth.sum(1)) - smooth
     return np.linalg.solve(laplacian + np.diag(weight * background + foreground + 1e-9), foreground)
 
 # %% ../../nbs/datasets/saliency.ipynb #8ac47519
-def _region_saliency(regions: Regions) -> np.ndarray: # (K,) in [0,1]
+def _region_saliency(regions: Regions) -> np.ndarray:  # (K,) in [0,1]
     "Saliency of each superpixel."
     distance = np.linalg.norm(regions.color[:, None] - regions.color, axis=-1)
     connectivity = _boundary_connectivity(_geodesic(_walk_costs(regions, distance)), regions.border)
-    background = 1 - spread(connectivity, 1.)
+    background = 1 - spread(connectivity, 1.0)
     contrast = _background_contrast(distance, regions.centre, background)
     s = _optimise(background, _without_low(contrast), _smoothness(regions, distance))
     s = s - s.min()
     return s / max(s.max(), 1e-9)
 
-def saliency(image: np.ndarray, # (H,W,3) uint8 RGB
-        side: int = 224,        # longer side to work at, px
-        n: int = 300            # superpixels
-    ) -> np.ndarray:            # (H,W) float32 in [0,1]
+
+def saliency(
+    image: np.ndarray,  # (H,W,3) uint8 RGB
+    side: int = 224,  # longer side to work at, px
+    n: int = 300,  # superpixels
+) -> np.ndarray:  # (H,W) float32 in [0,1]
     "Saliency by robust background detection (Zhu et al. 2014). Raises `ValueError` for what is not an image, `ImportError` without scikit-image."
     height, width = _check_picture(image).shape[:2]
     zoom = min(1, side / max(height, width))
-    small = cv2.resize(image, (max(16, round(width * zoom)), max(16, round(height * zoom))), interpolation=cv2.INTER_AREA) if zoom < 1 else image
+    small = (
+        cv2.resize(image, (max(16, round(width * zoom)), max(16, round(height * zoom))), interpolation=cv2.INTER_AREA)
+        if zoom < 1
+        else image
+    )
     regions = _superpixels(small, n)
     found = _region_saliency(regions)[regions.labels].astype(np.float32)
     return found if zoom == 1 else cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
 
 # %% ../../nbs/datasets/saliency.ipynb #cd8f6c6f
-def f_measure(saliency: np.ndarray, # (H,W) in [0,1]
-        mask: np.ndarray,           # (H,W) bool, the truth
-        threshold: float | None = None, # None: twice the mean saliency
-        beta2: float = .3           # weight of precision
-    ) -> float:
+def f_measure(
+    saliency: np.ndarray,  # (H,W) in [0,1]
+    mask: np.ndarray,  # (H,W) bool, the truth
+    threshold: float | None = None,  # None: twice the mean saliency
+    beta2: float = 0.3,  # weight of precision
+) -> float:
     "F-measure of a thresholded saliency map; 0 where nothing is found. Raises `ValueError` for an empty mask and other shapes."
-    if saliency.shape != mask.shape: raise ValueError(f"saliency {saliency.shape} and mask {mask.shape}: expected the same shape")
-    if not mask.any(): raise ValueError("the mask is empty: there is nothing to find")
+    if saliency.shape != mask.shape:
+        raise ValueError(f"saliency {saliency.shape} and mask {mask.shape}: expected the same shape")
+    if not mask.any():
+        raise ValueError("the mask is empty: there is nothing to find")
     chosen = saliency >= (min(2 * saliency.mean(), saliency.max()) if threshold is None else threshold)
     hits = (chosen & mask).sum()
-    if not hits: return 0.
+    if not hits:
+        return 0.0
     precision, recall = hits / chosen.sum(), hits / mask.sum()
     return float((1 + beta2) * precision * recall / (beta2 * precision + recall))
 
-def saliency_scores(maps: Sequence[np.ndarray], # (H,W) in [0,1] each
-        masks: Sequence[np.ndarray]             # (H,W) bool each
-    ) -> dict[str, float]:                      # max_f, adaptive_f, mae
+
+def saliency_scores(
+    maps: Sequence[np.ndarray],  # (H,W) in [0,1] each
+    masks: Sequence[np.ndarray],  # (H,W) bool each
+) -> dict[str, float]:  # max_f, adaptive_f, mae
     "Mean scores of saliency maps against true masks: max F over common thresholds, F at each map's own threshold, mean absolute error."
-    if len(maps) != len(masks) or not len(maps): raise ValueError(f"{len(maps)} maps for {len(masks)} masks: expected as many, and at least one")
+    if len(maps) != len(masks) or not len(maps):
+        raise ValueError(f"{len(maps)} maps for {len(masks)} masks: expected as many, and at least one")
     at = [np.mean([f_measure(s, m, t) for s, m in zip(maps, masks)]) for t in np.linspace(0, 1, 42)[1:-1]]
-    return dict(max_f=float(max(at)), adaptive_f=float(np.mean([f_measure(s, m) for s, m in zip(maps, masks)])), mae=float(np.mean([np.abs(s - m).mean() for s, m in zip(maps, masks)])))
+    return dict(
+        max_f=float(max(at)),
+        adaptive_f=float(np.mean([f_measure(s, m) for s, m in zip(maps, masks)])),
+        mae=float(np.mean([np.abs(s - m).mean() for s, m in zip(maps, masks)])),
+    )
 
 # %% ../../nbs/datasets/saliency.ipynb #16c9a504
-def _centre_prior(height: int, width: int, # of the image
-        sigma: float = .2                 # share of the sides
-    ) -> np.ndarray:                      # (H,W) float32 in [0,1]
+def _centre_prior(
+    height: int,
+    width: int,  # of the image
+    sigma: float = 0.2,  # share of the sides
+) -> np.ndarray:  # (H,W) float32 in [0,1]
     "A blob in the middle of the picture, whatever the picture."
-    y, x = ((np.arange(n) + .5) / n - .5 for n in (height, width))
+    y, x = ((np.arange(n) + 0.5) / n - 0.5 for n in (height, width))
     return spread(np.hypot(y[:, None], x), sigma).astype(np.float32)
 
-def _spectral_residual(image: np.ndarray # (H,W,3) uint8 RGB
-    ) -> np.ndarray:                    # (H,W) float32 in [0,1]
+
+def _spectral_residual(
+    image: np.ndarray,  # (H,W,3) uint8 RGB
+) -> np.ndarray:  # (H,W) float32 in [0,1]
     "Saliency by the spectral residual (Hou and Zhang 2007)."
     height, width = _check_picture(image).shape[:2]
-    spectrum = np.fft.fft2(cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32))
+    spectrum = np.fft.fft2(
+        cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+    )
     log = np.log(np.abs(spectrum) + 1e-9)
     residual = np.exp(log - cv2.blur(log, (3, 3)) + 1j * np.angle(spectrum))
     found = cv2.GaussianBlur(np.abs(np.fft.ifft2(residual)) ** 2, (0, 0), 2.5)
     return cv2.resize((found / found.max()).astype(np.float32), (width, height))
 
 # %% ../../nbs/datasets/saliency.ipynb #4a612f62
-def _check_frames(frames: np.ndarray) -> np.ndarray: # (T,H,W,3) uint8 RGB
+def _check_frames(frames: np.ndarray) -> np.ndarray:  # (T,H,W,3) uint8 RGB
     "The frames, if they are. Raises `ValueError` for other shapes and types."
     frames = np.asarray(frames)
-    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not len(frames): raise ValueError(f"frames have shape {frames.shape} and type {frames.dtype}: expected (T,H,W,3) uint8, RGB, T at least 1")
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not len(frames):
+        raise ValueError(
+            f"frames have shape {frames.shape} and type {frames.dtype}: expected (T,H,W,3) uint8, RGB, T at least 1"
+        )
     return frames
 
-def median_of_rows(rows: np.ndarray, # (T,h,W,3) uint8
-        hidden: np.ndarray           # (T,h,W) bool, what is not to be counted
-    ) -> np.ndarray:                 # (h,W,3) uint8; 255 where everything is hidden
+
+def median_of_rows(
+    rows: np.ndarray,  # (T,h,W,3) uint8
+    hidden: np.ndarray,  # (T,h,W) bool, what is not to be counted
+) -> np.ndarray:  # (h,W,3) uint8; 255 where everything is hidden
     "Median over time of the pixels that are not hidden."
     values = np.where(hidden[..., None], np.uint16(256), rows.astype(np.uint16))
     middle = ((~hidden).sum(0) - 1).clip(0) // 2
     return np.take_along_axis(np.sort(values, 0), middle[None, ..., None], 0)[0].clip(0, 255).astype(np.uint8)
 
 # %% ../../nbs/datasets/saliency.ipynb #93b8c11d
-def static_background(frames: np.ndarray, # (T,H,W,3) uint8 RGB, from a camera that stands still
-        hidden: np.ndarray | None = None, # (T,H,W) bool: pixels known to be in front of the background
-        most: int = 60                    # frames to look at, evenly spread
-    ) -> np.ndarray:                      # (H,W,3) uint8
+def static_background(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB, from a camera that stands still
+    hidden: np.ndarray | None = None,  # (T,H,W) bool: pixels known to be in front of the background
+    most: int = 60,  # frames to look at, evenly spread
+) -> np.ndarray:  # (H,W,3) uint8
     "Median over time; what is hidden in every frame is filled in from around. Raises `ValueError` for wrong shapes."
     frames = _check_frames(frames)
-    if hidden is None: hidden = np.broadcast_to(False, frames.shape[:3])
-    if hidden.shape != frames.shape[:3] or hidden.dtype != bool: raise ValueError(f"hidden has shape {hidden.shape} and type {hidden.dtype}: expected bool {frames.shape[:3]}")
+    if hidden is None:
+        hidden = np.broadcast_to(False, frames.shape[:3])
+    if hidden.shape != frames.shape[:3] or hidden.dtype != bool:
+        raise ValueError(f"hidden has shape {hidden.shape} and type {hidden.dtype}: expected bool {frames.shape[:3]}")
     pick = np.linspace(0, len(frames) - 1, min(len(frames), most)).round().astype(int)
     bands = [slice(y, y + 64) for y in range(0, frames.shape[1], 64)]
     found = np.concatenate([median_of_rows(frames[pick, band], hidden[pick, band]) for band in bands])
     never = hidden[pick].all(0).astype(np.uint8)
     return cv2.inpaint(found, never, 5, cv2.INPAINT_TELEA) if never.any() else found
 
-def foreground(frames: np.ndarray, # (T,H,W,3) uint8 RGB
-        background: np.ndarray,    # (H,W,3) uint8 RGB
-        low: float = 12.,          # difference that is noise yet, grey levels of 255
-        high: float = 48.          # difference that is surely somebody
-    ) -> np.ndarray:               # (T,H,W) float32 in [0,1]
+
+def foreground(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB
+    background: np.ndarray,  # (H,W,3) uint8 RGB
+    low: float = 12.0,  # difference that is noise yet, grey levels of 255
+    high: float = 48.0,  # difference that is surely somebody
+) -> np.ndarray:  # (T,H,W) float32 in [0,1]
     "How surely each pixel differs from the background. Raises `ValueError` for wrong shapes."
     frames = _check_frames(frames)
-    if background.shape != frames.shape[1:] or background.dtype != np.uint8: raise ValueError(f"background has shape {background.shape} and type {background.dtype}: expected uint8 {frames.shape[1:]}, as the frames")
+    if background.shape != frames.shape[1:] or background.dtype != np.uint8:
+        raise ValueError(
+            f"background has shape {background.shape} and type {background.dtype}: expected uint8 {frames.shape[1:]}, as the frames"
+        )
     differs = (cv2.medianBlur(cv2.absdiff(frame, background).max(-1), 5) for frame in frames)
     return np.stack([((d.astype(np.float32) - low) / (high - low)).clip(0, 1) for d in differs])

@@ -36,99 +36,132 @@ from ..camera import FOCAL
 # %% ../../nbs/datasets/samples.ipynb #7c8a5422
 class Sample(NamedTuple):
     "A pair of frames of one person, cut to squares; what is not known is NaN (joints, cameras) or UNKNOWN (parts)."
-    images: np.ndarray       # (2,S,S,3) uint8 RGB: source, target
-    saliency: np.ndarray     # (2,S,S) uint8, m_sal, 255: surely person
-    parts: np.ndarray        # (2,S,S) uint8, index into PARTS, 10 background, 255 = UNKNOWN
-    joints_3d: np.ndarray    # (2,17,3) float32 mm, frame of the camera that took the picture
-    joints_2d: np.ndarray    # (2,17,2) float32 px of the crop
-    rotation: np.ndarray     # (2,3,3) float32 world to camera
+
+    images: np.ndarray  # (2,S,S,3) uint8 RGB: source, target
+    saliency: np.ndarray  # (2,S,S) uint8, m_sal, 255: surely person
+    parts: np.ndarray  # (2,S,S) uint8, index into PARTS, 10 background, 255 = UNKNOWN
+    joints_3d: np.ndarray  # (2,17,3) float32 mm, frame of the camera that took the picture
+    joints_2d: np.ndarray  # (2,17,2) float32 px of the crop
+    rotation: np.ndarray  # (2,3,3) float32 world to camera
     translation: np.ndarray  # (2,3) float32 mm, world to camera: x_camera = rotation @ x_world + translation
-    intrinsics: np.ndarray   # (2,3,3) float32 of the crop, px
-    name: str                # where it comes from, e.g. "S1/Directions 1/54138969/000001+000131"
+    intrinsics: np.ndarray  # (2,3,3) float32 of the crop, px
+    name: str  # where it comes from, e.g. "S1/Directions 1/54138969/000001+000131"
 
 # %% ../../nbs/datasets/samples.ipynb #a252cd08
 def _shapes(size: int) -> dict[str, tuple[tuple[int, ...], type]]:
     "Shape of one frame and type of each array of a sample."
-    return dict(images=((size, size, 3), np.uint8), saliency=((size, size), np.uint8), parts=((size, size), np.uint8),
-                joints_3d=((N_JOINTS, 3), np.float32), joints_2d=((N_JOINTS, 2), np.float32),
-                rotation=((3, 3), np.float32), translation=((3,), np.float32), intrinsics=((3, 3), np.float32))
+    return dict(
+        images=((size, size, 3), np.uint8),
+        saliency=((size, size), np.uint8),
+        parts=((size, size), np.uint8),
+        joints_3d=((N_JOINTS, 3), np.float32),
+        joints_2d=((N_JOINTS, 2), np.float32),
+        rotation=((3, 3), np.float32),
+        translation=((3,), np.float32),
+        intrinsics=((3, 3), np.float32),
+    )
+
 
 def _bad_values(name: str, x: np.ndarray) -> str:
     "What is wrong with the values of an array of a sample, or nothing."
-    if name == "parts" and ((x > BACKGROUND) & (x != UNKNOWN)).any(): return f"holds a label that is neither 0..{BACKGROUND} nor {UNKNOWN}"
-    if x.dtype == np.uint8: return ""
-    if np.isinf(x).any(): return "holds infinite numbers"
-    missing = np.isnan(x).reshape(*x.shape[:2 if "joints" in name else 1], -1)
-    if (missing.any(-1) != missing.all(-1)).any(): return "is NaN in part: a joint or a camera is known whole or not at all"
+    if name == "parts" and ((x > BACKGROUND) & (x != UNKNOWN)).any():
+        return f"holds a label that is neither 0..{BACKGROUND} nor {UNKNOWN}"
+    if x.dtype == np.uint8:
+        return ""
+    if np.isinf(x).any():
+        return "holds infinite numbers"
+    missing = np.isnan(x).reshape(*x.shape[: 2 if "joints" in name else 1], -1)
+    if (missing.any(-1) != missing.all(-1)).any():
+        return "is NaN in part: a joint or a camera is known whole or not at all"
     if name == "rotation":
         known = x[~missing.all(-1)]
-        if not np.allclose(known @ known.swapaxes(-1, -2), np.eye(3), atol=1e-3): return "is no rotation matrix"
+        if not np.allclose(known @ known.swapaxes(-1, -2), np.eye(3), atol=1e-3):
+            return "is no rotation matrix"
     return ""
 
 # %% ../../nbs/datasets/samples.ipynb #ca6b9f8a
-def check_sample(sample: Sample, # any pair
-        size: int | None = None  # side it must have, px; default: that of its images
-    ) -> Sample:                 # the same
+def check_sample(
+    sample: Sample,  # any pair
+    size: int | None = None,  # side it must have, px; default: that of its images
+) -> Sample:  # the same
     "A sample that keeps to the rules above. Raises `ValueError` naming the sample, the field and what is wrong with it."
     images = np.asarray(sample.images)
-    if size is None: size = images.shape[1] if images.ndim == 4 else 0
+    if size is None:
+        size = images.shape[1] if images.ndim == 4 else 0
     for name, (shape, dtype) in _shapes(size).items():
         x = np.asarray(getattr(sample, name))
-        if x.shape != (2, *shape): raise ValueError(f"sample {sample.name!r}: {name} has shape {x.shape}, expected {(2, *shape)}")
-        if x.dtype != dtype: raise ValueError(f"sample {sample.name!r}: {name} is {x.dtype}, expected {np.dtype(dtype)}")
-        if wrong := _bad_values(name, x): raise ValueError(f"sample {sample.name!r}: {name} {wrong}")
-    if not (isinstance(sample.name, str) and sample.name): raise ValueError(f"a sample's name says where it comes from, got {sample.name!r}")
+        if x.shape != (2, *shape):
+            raise ValueError(f"sample {sample.name!r}: {name} has shape {x.shape}, expected {(2, *shape)}")
+        if x.dtype != dtype:
+            raise ValueError(f"sample {sample.name!r}: {name} is {x.dtype}, expected {np.dtype(dtype)}")
+        if wrong := _bad_values(name, x):
+            raise ValueError(f"sample {sample.name!r}: {name} {wrong}")
+    if not (isinstance(sample.name, str) and sample.name):
+        raise ValueError(f"a sample's name says where it comes from, got {sample.name!r}")
     return sample
 
 # %% ../../nbs/datasets/samples.ipynb #79efab1e
-def fixed_intrinsics(size: int # side of the image, px
-    ) -> np.ndarray:           # (3,3) float32 px
+def fixed_intrinsics(
+    size: int,  # side of the image, px
+) -> np.ndarray:  # (3,3) float32 px
     "The intrinsics of the fixed camera of `camera.project`, which films the embedded people."
     return np.array([[FOCAL * size, 0, size / 2], [0, FOCAL * size, size / 2], [0, 0, 1]], np.float32)
 
 # %% ../../nbs/datasets/samples.ipynb #2194aef9
 class Frame(NamedTuple):
     "One frame of a sample; fields as in `Sample`, without the axis source, target."
-    image: np.ndarray        # (S,S,3) uint8 RGB
-    saliency: np.ndarray     # (S,S) uint8
-    parts: np.ndarray        # (S,S) uint8
-    joints_3d: np.ndarray    # (17,3) float32 mm, camera frame
-    joints_2d: np.ndarray    # (17,2) float32 px of the crop
-    rotation: np.ndarray     # (3,3) float32
+
+    image: np.ndarray  # (S,S,3) uint8 RGB
+    saliency: np.ndarray  # (S,S) uint8
+    parts: np.ndarray  # (S,S) uint8
+    joints_3d: np.ndarray  # (17,3) float32 mm, camera frame
+    joints_2d: np.ndarray  # (17,2) float32 px of the crop
+    rotation: np.ndarray  # (3,3) float32
     translation: np.ndarray  # (3,) float32 mm
-    intrinsics: np.ndarray   # (3,3) float32 px of the crop
+    intrinsics: np.ndarray  # (3,3) float32 px of the crop
 
 # %% ../../nbs/datasets/samples.ipynb #b765961b
-def _inside(square: tuple[float, float, float], size: int, height: int, width: int) -> np.ndarray: # (S,S) bool
+def _inside(square: tuple[float, float, float], size: int, height: int, width: int) -> np.ndarray:  # (S,S) bool
     "Which pixels of a crop lie within the frame."
     x, y, side = square
     centres = (np.arange(size) + 0.5) * side / size
     return np.outer((centres + y >= 0) & (centres + y < height), (centres + x >= 0) & (centres + x < width))
 
-def _crop_map(values: np.ndarray,            # (H,W) uint8, e.g. m_sal
-        square: tuple[float, float, float], # corner x, y and side, px
-        size: int                           # side of the result, px
-    ) -> np.ndarray:                        # (S,S) uint8
+
+def _crop_map(
+    values: np.ndarray,  # (H,W) uint8, e.g. m_sal
+    square: tuple[float, float, float],  # corner x, y and side, px
+    size: int,  # side of the result, px
+) -> np.ndarray:  # (S,S) uint8
     "A map cut like its frame, 0 outside it."
     return crop(values, square, size) * _inside(square, size, *values.shape)
 
-def _crop_parts(labels: np.ndarray,          # (H,W) uint8, part labels, UNKNOWN allowed
-        square: tuple[float, float, float], # corner x, y and side, px
-        size: int                           # side of the result, px
-    ) -> np.ndarray:                        # (S,S) uint8
+
+def _crop_parts(
+    labels: np.ndarray,  # (H,W) uint8, part labels, UNKNOWN allowed
+    square: tuple[float, float, float],  # corner x, y and side, px
+    size: int,  # side of the result, px
+) -> np.ndarray:  # (S,S) uint8
     "Part labels cut like their frame: each pixel gets the label that covers most of it; background outside the frame."
     kinds = np.unique(labels)
     shares = np.stack([crop((labels == k).astype(np.float32), square, size) for k in kinds])
     return np.where(_inside(square, size, *labels.shape), kinds[shares.argmax(0)], BACKGROUND).astype(np.uint8)
 
 # %% ../../nbs/datasets/samples.ipynb #fa2b1579
-def crop_points(points, square: tuple[float, float, float], size: int # (...,2) px of the frame
-    ) -> np.ndarray: # (...,2) float32 px of the crop
+def crop_points(
+    points,
+    square: tuple[float, float, float],
+    size: int,  # (...,2) px of the frame
+) -> np.ndarray:  # (...,2) float32 px of the crop
     "Points of a frame in the coordinates of its crop."
     return ((np.asarray(points, np.float64) - square[:2]) * size / square[2]).astype(np.float32)
 
-def crop_intrinsics(intrinsics, square: tuple[float, float, float], size: int # (3,3) px of the frame
-    ) -> np.ndarray: # (3,3) float32 px of the crop
+
+def crop_intrinsics(
+    intrinsics,
+    square: tuple[float, float, float],
+    size: int,  # (3,3) px of the frame
+) -> np.ndarray:  # (3,3) float32 px of the crop
     "Intrinsics of the window of a camera's picture."
     k = np.array(intrinsics, np.float64)
     k[:2, 2] -= square[:2]
@@ -136,44 +169,60 @@ def crop_intrinsics(intrinsics, square: tuple[float, float, float], size: int # 
     return k.astype(np.float32)
 
 # %% ../../nbs/datasets/samples.ipynb #f32002f1
-def box_of(joints_2d,    # (K,2) px; NaN where unknown
-        margin: float = 0.2 # added at each side, as a share of the longer side of the box around the joints
-    ) -> tuple[float, float, float, float]: # x0, y0, x1, y1 px
+def box_of(
+    joints_2d,  # (K,2) px; NaN where unknown
+    margin: float = 0.2,  # added at each side, as a share of the longer side of the box around the joints
+) -> tuple[float, float, float, float]:  # x0, y0, x1, y1 px
     "The box of a person from 2D joints, which end at ankles, wrists and the top of the head. Raises `ValueError` without two known joints."
     q = np.asarray(joints_2d, np.float64)
     q = q[np.isfinite(q).all(-1)]
-    if len(q) < 2: raise ValueError(f"{len(q)} known joints do not give a box: at least 2 are needed")
+    if len(q) < 2:
+        raise ValueError(f"{len(q)} known joints do not give a box: at least 2 are needed")
     low, high = q.min(0), q.max(0)
     room = max(margin * (high - low).max(), 2)
     return (*(low - room).tolist(), *(high + room).tolist())
 
 # %% ../../nbs/datasets/samples.ipynb #462997b8
-def crop_frame(image: np.ndarray,  # (H,W,3) uint8 RGB, the whole frame
-        box,                       # x0, y0, x1, y1 px around the person
-        size: int,                 # side of the crop, px
-        saliency=None,             # (H,W) uint8 m_sal, or bool
-        parts=None,                # (H,W) uint8 labels
-        joints_3d=None,            # (17,3) mm, camera frame
-        joints_2d=None,            # (17,2) px of the frame
-        rotation=None,             # (3,3) world to camera
-        translation=None,          # (3,) mm
-        intrinsics=None,           # (3,3) px of the frame
-        margin: float = 0.06       # free share of the square at each side of the box
-    ) -> Frame:
+def crop_frame(
+    image: np.ndarray,  # (H,W,3) uint8 RGB, the whole frame
+    box,  # x0, y0, x1, y1 px around the person
+    size: int,  # side of the crop, px
+    saliency=None,  # (H,W) uint8 m_sal, or bool
+    parts=None,  # (H,W) uint8 labels
+    joints_3d=None,  # (17,3) mm, camera frame
+    joints_2d=None,  # (17,2) px of the frame
+    rotation=None,  # (3,3) world to camera
+    translation=None,  # (3,) mm
+    intrinsics=None,  # (3,3) px of the frame
+    margin: float = 0.06,  # free share of the square at each side of the box
+) -> Frame:
     "A person cut out of a frame with everything that is known. Saliency that is None is 0 everywhere. Raises `ValueError` for a box without area and maps of another size."
     square = square_around(box, margin)
     for name, x in (("saliency", saliency), ("parts", parts)):
-        if x is not None and x.shape != image.shape[:2]: raise ValueError(f"{name} has shape {x.shape}, the frame {image.shape[:2]}")
-    if saliency is not None and saliency.dtype == bool: saliency = saliency.astype(np.uint8) * 255
-    known = lambda x, shape: np.full(shape, np.nan, np.float32) if x is None else np.asarray(x, np.float32).reshape(shape)
-    return Frame(crop(image, square, size),
-                 np.zeros((size, size), np.uint8) if saliency is None else _crop_map(saliency, square, size),
-                 np.full((size, size), UNKNOWN, np.uint8) if parts is None else _crop_parts(parts, square, size),
-                 known(joints_3d, (N_JOINTS, 3)), known(None if joints_2d is None else crop_points(joints_2d, square, size), (N_JOINTS, 2)),
-                 known(rotation, (3, 3)), known(translation, 3), known(None if intrinsics is None else crop_intrinsics(intrinsics, square, size), (3, 3)))
+        if x is not None and x.shape != image.shape[:2]:
+            raise ValueError(f"{name} has shape {x.shape}, the frame {image.shape[:2]}")
+    if saliency is not None and saliency.dtype == bool:
+        saliency = saliency.astype(np.uint8) * 255
+    known = lambda x, shape: (
+        np.full(shape, np.nan, np.float32) if x is None else np.asarray(x, np.float32).reshape(shape)
+    )
+    return Frame(
+        crop(image, square, size),
+        np.zeros((size, size), np.uint8) if saliency is None else _crop_map(saliency, square, size),
+        np.full((size, size), UNKNOWN, np.uint8) if parts is None else _crop_parts(parts, square, size),
+        known(joints_3d, (N_JOINTS, 3)),
+        known(None if joints_2d is None else crop_points(joints_2d, square, size), (N_JOINTS, 2)),
+        known(rotation, (3, 3)),
+        known(translation, 3),
+        known(None if intrinsics is None else crop_intrinsics(intrinsics, square, size), (3, 3)),
+    )
 
-def pair_of(source: Frame, target: Frame, name: str # where they come from
-    ) -> Sample:
+
+def pair_of(
+    source: Frame,
+    target: Frame,
+    name: str,  # where they come from
+) -> Sample:
     "Two frames as a sample. Raises `ValueError` naming the field that breaks the rules."
     return check_sample(Sample(*(np.stack(pair) for pair in zip(source, target)), name))
 
@@ -181,244 +230,354 @@ def pair_of(source: Frame, target: Frame, name: str # where they come from
 def _show_frame(row, pair, t):
     size, q = len(pair.images[t]), pair.joints_2d[t]
     labels, known = np.where(pair.parts[t] == UNKNOWN, BACKGROUND, pair.parts[t]), np.isfinite(q).all(-1)
-    pictures = pair.images[t], paint_labels(labels, pair.images[t], .5), pair.saliency[t]
-    for ax, picture in zip(row, pictures): ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
-    if known.any(): draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=.9)
+    pictures = pair.images[t], paint_labels(labels, pair.images[t], 0.5), pair.saliency[t]
+    for ax, picture in zip(row, pictures):
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
+    if known.any():
+        draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=0.9)
+
 
 def show_pairs(
-    pairs: list, # of `Sample` or other pairs with `images`, `parts`, `saliency` and `joints_2d`
-    columns: int = 2, # pairs side by side
-    inches: float = 1.0, # side of a picture
-    ): # matplotlib figure
+    pairs: list,  # of `Sample` or other pairs with `images`, `parts`, `saliency` and `joints_2d`
+    columns: int = 2,  # pairs side by side
+    inches: float = 1.0,  # side of a picture
+):  # matplotlib figure
     "Contact sheet: for source and target the frame, its parts and joints where they are known, the saliency."
     import matplotlib.pyplot as plt
+
     rows = -(-len(pairs) // columns)
     fig, axes = plt.subplots(rows, 6 * columns, figsize=(6 * columns * inches, rows * inches), squeeze=False)
-    for ax in axes.flat: ax.axis("off")
+    for ax in axes.flat:
+        ax.axis("off")
     for i, pair in enumerate(pairs):
-        row = axes[i // columns, 6 * (i % columns):]
-        for t in (0, 1): _show_frame(row[3 * t:3 * t + 3], pair, t)
-    fig.subplots_adjust(0, 0, 1, 1, .03, .03)
+        row = axes[i // columns, 6 * (i % columns) :]
+        for t in (0, 1):
+            _show_frame(row[3 * t : 3 * t + 3], pair, t)
+    fig.subplots_adjust(0, 0, 1, 1, 0.03, 0.03)
     return fig
 
 # %% ../../nbs/datasets/samples.ipynb #6e265842
 @dataclass(frozen=True, repr=False, eq=False)
 class Samples:
     "N samples in memory, stacked: axis 0 is the sample, axis 1 source and target. `samples[:10]` are some of them, `samples.sample(0)` is one."
-    images: np.ndarray       # (N,2,S,S,3) uint8 RGB
-    saliency: np.ndarray     # (N,2,S,S) uint8
-    parts: np.ndarray        # (N,2,S,S) uint8, 255 = UNKNOWN
-    joints_3d: np.ndarray    # (N,2,17,3) float32 mm, camera frame
-    joints_2d: np.ndarray    # (N,2,17,2) float32 px
-    rotation: np.ndarray     # (N,2,3,3) float32 world to camera
-    translation: np.ndarray  # (N,2,3) float32 mm
-    intrinsics: np.ndarray   # (N,2,3,3) float32 px
-    name: np.ndarray         # (N,) str
 
-    def __len__(self) -> int: return len(self.images)
-    def __repr__(self) -> str: return f"Samples({len(self)} pairs, {self.size} x {self.size}, known: {self.known_3d.mean():.0%} of the 3D joints, {self.known_2d.mean():.0%} of the 2D joints)"
+    images: np.ndarray  # (N,2,S,S,3) uint8 RGB
+    saliency: np.ndarray  # (N,2,S,S) uint8
+    parts: np.ndarray  # (N,2,S,S) uint8, 255 = UNKNOWN
+    joints_3d: np.ndarray  # (N,2,17,3) float32 mm, camera frame
+    joints_2d: np.ndarray  # (N,2,17,2) float32 px
+    rotation: np.ndarray  # (N,2,3,3) float32 world to camera
+    translation: np.ndarray  # (N,2,3) float32 mm
+    intrinsics: np.ndarray  # (N,2,3,3) float32 px
+    name: np.ndarray  # (N,) str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"Samples({len(self)} pairs, {self.size} x {self.size}, known: {self.known_3d.mean():.0%} of the 3D joints, {self.known_2d.mean():.0%} of the 2D joints)"
+
     def __getitem__(self, i) -> "Samples":
-        if not isinstance(i, (slice, list, np.ndarray)): raise TypeError(f"index samples with a slice or an array, got {type(i).__name__}; one pair is samples.sample(i)")
+        if not isinstance(i, (slice, list, np.ndarray)):
+            raise TypeError(
+                f"index samples with a slice or an array, got {type(i).__name__}; one pair is samples.sample(i)"
+            )
         return Samples(*(getattr(self, f.name)[i] for f in fields(self)))
+
     @property
-    def size(self) -> int: return self.images.shape[2]
+    def size(self) -> int:
+        return self.images.shape[2]
+
     @property
-    def known_3d(self) -> np.ndarray: return np.isfinite(self.joints_3d).all(-1)   # (N,2,17) bool
+    def known_3d(self) -> np.ndarray:
+        return np.isfinite(self.joints_3d).all(-1)  # (N,2,17) bool
+
     @property
-    def known_2d(self) -> np.ndarray: return np.isfinite(self.joints_2d).all(-1)   # (N,2,17) bool
+    def known_2d(self) -> np.ndarray:
+        return np.isfinite(self.joints_2d).all(-1)  # (N,2,17) bool
+
     @property
-    def known_parts(self) -> np.ndarray: return self.parts != UNKNOWN              # (N,2,S,S) bool
+    def known_parts(self) -> np.ndarray:
+        return self.parts != UNKNOWN  # (N,2,S,S) bool
+
     @property
-    def known_cameras(self) -> np.ndarray: return np.isfinite(self.rotation).all((-1, -2)) # (N,2) bool: which way the camera looks
+    def known_cameras(self) -> np.ndarray:
+        return np.isfinite(self.rotation).all((-1, -2))  # (N,2) bool: which way the camera looks
+
     def sample(self, i: int) -> Sample:
         "Sample number i."
         *arrays, name = (getattr(self, f.name)[i] for f in fields(self))
         return Sample(*arrays, str(name))
+
     def show(self, n: int = 8, **layout):
         "The first `n` samples, see `show_pairs`."
         return show_pairs([self.sample(i) for i in range(min(n, len(self)))], **layout)
 
 # %% ../../nbs/datasets/samples.ipynb #73ed865d
-def stack_samples(samples: Iterable[Sample], # of one size
-    ) -> Samples:
+def stack_samples(
+    samples: Iterable[Sample],  # of one size
+) -> Samples:
     "Samples in one piece. Raises `ValueError` for none, for sizes that differ and for a sample that breaks the rules."
     samples = list(samples)
-    if not samples: raise ValueError("no samples to stack")
+    if not samples:
+        raise ValueError("no samples to stack")
     size = np.shape(samples[0].images)[1]
     *arrays, names = zip(*(check_sample(s, size) for s in samples))
     return Samples(*(np.stack(a) for a in arrays), np.array(names))
 
 # %% ../../nbs/datasets/samples.ipynb #7d1e56c0
-_PICTURES = {"images": (".jpg", cv2.IMWRITE_JPEG_QUALITY, 95), "saliency": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6), "parts": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6)}
+_PICTURES = {
+    "images": (".jpg", cv2.IMWRITE_JPEG_QUALITY, 95),
+    "saliency": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6),
+    "parts": (".png", cv2.IMWRITE_PNG_COMPRESSION, 6),
+}
+
 
 def _encode(pictures: np.ndarray, extension: str, *options) -> tuple[np.ndarray, np.ndarray]:
     "Picture files one after the other (bytes as uint8), and where each one ends."
     files = [cv2.imencode(extension, x[..., ::-1] if x.ndim == 3 else x, options)[1].ravel() for x in pictures]
     return np.concatenate([*files, np.empty(0, np.uint8)]), np.cumsum([0, *map(len, files)])[1:].astype(np.int64)
 
+
 def _decode(data: np.ndarray, ends: np.ndarray, which: np.ndarray, out: np.ndarray) -> None:
     "Some of the picture files, by their numbers, decoded into an array (n,S,S[,3])."
     pictures = np.split(data, ends[:-1])
     for x, i in zip(out, which):
         found = cv2.imdecode(pictures[i], cv2.IMREAD_COLOR if x.ndim == 3 else cv2.IMREAD_GRAYSCALE)
-        if found is None or found.shape != x.shape: raise ValueError("holds a picture that cannot be decoded to the size of the others")
+        if found is None or found.shape != x.shape:
+            raise ValueError("holds a picture that cannot be decoded to the size of the others")
         x[:] = found[..., ::-1] if x.ndim == 3 else found
 
 # %% ../../nbs/datasets/samples.ipynb #7d98eee7
-def pack_samples(samples: list[Sample], # of one size, maybe none
-        size: int,                      # side, px
-        about: dict                     # JSON-able, kept in the shard
-    ) -> bytes:                         # contents of an .npz
+def pack_samples(
+    samples: list[Sample],  # of one size, maybe none
+    size: int,  # side, px
+    about: dict,  # JSON-able, kept in the shard
+) -> bytes:  # contents of an .npz
     "A shard's bytes. Raises `ValueError` naming the sample that breaks the rules."
-    for s in samples: check_sample(s, size)
+    for s in samples:
+        check_sample(s, size)
     arrays = {"about": np.array(json.dumps(about)), "name": np.array([s.name for s in samples], dtype=np.str_)}
     for name, (shape, dtype) in _shapes(size).items():
         x = np.array([getattr(s, name) for s in samples], dtype).reshape(len(samples), 2, *shape)
-        if name not in _PICTURES: arrays[name] = x
-        else: arrays[name], arrays[f"{name}_ends"] = _encode(x.reshape(2 * len(samples), *shape), *_PICTURES[name])
+        if name not in _PICTURES:
+            arrays[name] = x
+        else:
+            arrays[name], arrays[f"{name}_ends"] = _encode(x.reshape(2 * len(samples), *shape), *_PICTURES[name])
     buffer = BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 # %% ../../nbs/datasets/samples.ipynb #1512975f
-_ONE_HEADER = Lock()  # numpy reads an array's header with `ast`, which fails now and then where two threads do so at once (Python 3.11)
+_ONE_HEADER = (
+    Lock()
+)  # numpy reads an array's header with `ast`, which fails now and then where two threads do so at once (Python 3.11)
 
-def unpack_samples(data: bytes,        # contents of an .npz
-        size: int,                     # side, px
-        chosen: np.ndarray | None = None # (n,) bool: which of its n samples; default: all
-    ) -> Samples:
+
+def unpack_samples(
+    data: bytes,  # contents of an .npz
+    size: int,  # side, px
+    chosen: np.ndarray | None = None,  # (n,) bool: which of its n samples; default: all
+) -> Samples:
     "The samples of a shard. Raises `ValueError` (damaged, of another size or number), and never runs code from the file."
     try:
-        with _ONE_HEADER, np.load(BytesIO(data), allow_pickle=False) as z: a = dict(z)
+        with _ONE_HEADER, np.load(BytesIO(data), allow_pickle=False) as z:
+            a = dict(z)
         rows = np.arange(len(a["name"]))[slice(None) if chosen is None else chosen]
         for name, (shape, dtype) in _shapes(size).items():
             x = np.empty((len(rows), 2, *shape), dtype)
-            if name in _PICTURES: _decode(a[name], a[f"{name}_ends"], (2 * rows[:, None] + [0, 1]).ravel(), x.reshape(2 * len(x), *shape))
-            else: x[:] = a[name][rows]
+            if name in _PICTURES:
+                _decode(a[name], a[f"{name}_ends"], (2 * rows[:, None] + [0, 1]).ravel(), x.reshape(2 * len(x), *shape))
+            else:
+                x[:] = a[name][rows]
             a[name] = x
         a["name"] = a["name"][rows]
-    except Exception as e: raise ValueError(f"not a whole shard of {size} px samples: {e}") from e
+    except Exception as e:
+        raise ValueError(f"not a whole shard of {size} px samples: {e}") from e
     return Samples(*(a[f.name] for f in fields(Samples)))
 
 # %% ../../nbs/datasets/samples.ipynb #28598622
 class Skip(NamedTuple):
     "A sample that could not be made. Skips are counted by reason, so that is one of a few phrases."
+
     name: str
     reason: str
 
-def _count_skips(skips: Iterable[Skip], # what was left out
-        examples: int = 5              # names kept for each reason
-    ) -> dict[str, dict]:              # {reason: {"count": ..., "examples": [...]}}
+
+def _count_skips(
+    skips: Iterable[Skip],  # what was left out
+    examples: int = 5,  # names kept for each reason
+) -> dict[str, dict]:  # {reason: {"count": ..., "examples": [...]}}
     "Skips by reason."
     found = {}
     for s in skips:
         entry = found.setdefault(s.reason, {"count": 0, "examples": []})
         entry["count"] += 1
-        if len(entry["examples"]) < examples: entry["examples"].append(s.name)
+        if len(entry["examples"]) < examples:
+            entry["examples"].append(s.name)
     return found
 
 # %% ../../nbs/datasets/samples.ipynb #f0b11033
 FORMAT, VERSION, MANIFEST = "pgp_nb samples", 1, "manifest.json"
 
-def _shard_name(i: int) -> str: return f"{i:05d}.npz"
 
-def write_shard(folder: Path, i: int, made: list[Sample | Skip], size: int, key: str = "" # of the settings it was made with
-    ) -> dict: # the shard's entry in the manifest
+def _shard_name(i: int) -> str:
+    return f"{i:05d}.npz"
+
+
+def write_shard(
+    folder: Path,
+    i: int,
+    made: list[Sample | Skip],
+    size: int,
+    key: str = "",  # of the settings it was made with
+) -> dict:  # the shard's entry in the manifest
     "Samples and skips as shard number i. Raises `ValueError` for a bad sample, `OSError` when it cannot be written."
     kept, skips = [m for m in made if isinstance(m, Sample)], [m for m in made if isinstance(m, Skip)]
     data = pack_samples(kept, size, {"key": key, "skips": skips})
     write_atomically(Path(folder) / _shard_name(i), lambda temporary: temporary.write_bytes(data))
     return _entry(i, data, len(kept), skips)
 
-def _entry(i, data, number, skips): return dict(file=_shard_name(i), number=number, sha256=sha256(data).hexdigest(), skips=skips)
+
+def _entry(i, data, number, skips):
+    return dict(file=_shard_name(i), number=number, sha256=sha256(data).hexdigest(), skips=skips)
+
 
 def write_manifest(folder: Path, entries: list[dict], size: int, about: dict, key: str = "") -> dict:
     "The manifest of a folder of shards. Raises `ValueError` if nothing was kept."
     skipped = _count_skips(Skip(*s) for e in entries for s in e["skips"])
-    shards, number = [{k: e[k] for k in ("file", "number", "sha256")} for e in entries], sum(e["number"] for e in entries)
-    manifest = dict(format=FORMAT, version=VERSION, size=size, number=number, about=about, key=key, skipped=skipped, shards=shards)
-    if not number: raise ValueError(f"no sample was kept. {summary(manifest)}")
+    shards, number = (
+        [{k: e[k] for k in ("file", "number", "sha256")} for e in entries],
+        sum(e["number"] for e in entries),
+    )
+    manifest = dict(
+        format=FORMAT, version=VERSION, size=size, number=number, about=about, key=key, skipped=skipped, shards=shards
+    )
+    if not number:
+        raise ValueError(f"no sample was kept. {summary(manifest)}")
     write_json(Path(folder) / MANIFEST, manifest)
     return manifest
 
 # %% ../../nbs/datasets/samples.ipynb #efed990e
-def summary(manifest: dict # from `prepare` or `read_manifest`
-    ) -> str:
+def summary(
+    manifest: dict,  # from `prepare` or `read_manifest`
+) -> str:
     "What was kept, what was skipped and why, in a few lines."
     skipped = sum(s["count"] for s in manifest["skipped"].values())
-    lines = [f"{manifest['number']} kept, {skipped} skipped ({manifest['size']} x {manifest['size']} px, {len(manifest['shards'])} shards)"]
+    lines = [
+        f"{manifest['number']} kept, {skipped} skipped ({manifest['size']} x {manifest['size']} px, {len(manifest['shards'])} shards)"
+    ]
     for reason, s in sorted(manifest["skipped"].items(), key=lambda item: -item[1]["count"]):
-        lines.append(f"  {s['count']:6d} {reason}: {', '.join(s['examples'])}{', ...' if s['count'] > len(s['examples']) else ''}")
+        lines.append(
+            f"  {s['count']:6d} {reason}: {', '.join(s['examples'])}{', ...' if s['count'] > len(s['examples']) else ''}"
+        )
     return "\n".join(lines)
 
 # %% ../../nbs/datasets/samples.ipynb #ff45f248
-def write_samples(samples: Iterable[Sample | Skip], # may be a generator
-        folder: str | Path,                         # made if need be
-        about: dict,                                # JSON-able: source data set and settings
-        shard: int = 64,                            # samples in a file
-        progress: bool = True                       # show a progress bar
-    ) -> dict:                                      # the manifest
+def write_samples(
+    samples: Iterable[Sample | Skip],  # may be a generator
+    folder: str | Path,  # made if need be
+    about: dict,  # JSON-able: source data set and settings
+    shard: int = 64,  # samples in a file
+    progress: bool = True,  # show a progress bar
+) -> dict:  # the manifest
     "Write samples as a prepared folder, in one go; `prepare` does so in steps that can be resumed. Raises `ValueError` for bad samples or none, `OSError` when a file cannot be written."
     folder, group, entries, size = Path(folder), [], [], None
     for made in tqdm(samples, unit=" samples", disable=not progress):
-        if size is None and isinstance(made, Sample): size = made.images.shape[1]
+        if size is None and isinstance(made, Sample):
+            size = made.images.shape[1]
         group.append(made)
-        if len(group) == shard: entries.append(write_shard(folder, len(entries), group, size or 0)); group = []
-    if group: entries.append(write_shard(folder, len(entries), group, size or 0))
+        if len(group) == shard:
+            entries.append(write_shard(folder, len(entries), group, size or 0))
+            group = []
+    if group:
+        entries.append(write_shard(folder, len(entries), group, size or 0))
     return write_manifest(folder, entries, size or 0, about)
 
 # %% ../../nbs/datasets/samples.ipynb #5abfb79c
-def read_manifest(folder: str | Path # from `prepare` or `write_samples`
-    ) -> dict:
+def read_manifest(
+    folder: str | Path,  # from `prepare` or `write_samples`
+) -> dict:
     "The manifest of a prepared folder. Raises `FileNotFoundError` or `ValueError` saying what is wrong."
     path = Path(folder) / MANIFEST
-    if not path.is_file(): raise FileNotFoundError(f"no {MANIFEST} in {Path(folder).name}: not a prepared folder, or its preparation was interrupted; call prepare again to go on")
-    try: manifest = json.loads(path.read_text())
-    except ValueError as e: raise ValueError(f"{path.name} is damaged ({e}): delete it and prepare the folder again; whole shards are kept") from e
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT: raise ValueError(f"{path.name} is not the manifest of a folder of {FORMAT}")
-    if manifest.get("version") != VERSION: raise ValueError(f"{path.name} has version {manifest.get('version')}, this library reads version {VERSION}: prepare the folder again")
-    try: numbers = [int(entry["number"]) for entry in manifest["shards"] if _shard_name(int(Path(entry["file"]).stem)) == entry["file"]]
-    except (KeyError, TypeError, ValueError): numbers = []
-    if not {"size", "key", "about", "skipped"} <= set(manifest) or sum(numbers) != manifest.get("number") or not numbers: raise ValueError(f"{path.name} is damaged: delete it and prepare the folder again; whole shards are kept")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no {MANIFEST} in {Path(folder).name}: not a prepared folder, or its preparation was interrupted; call prepare again to go on"
+        )
+    try:
+        manifest = json.loads(path.read_text())
+    except ValueError as e:
+        raise ValueError(
+            f"{path.name} is damaged ({e}): delete it and prepare the folder again; whole shards are kept"
+        ) from e
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError(f"{path.name} is not the manifest of a folder of {FORMAT}")
+    if manifest.get("version") != VERSION:
+        raise ValueError(
+            f"{path.name} has version {manifest.get('version')}, this library reads version {VERSION}: prepare the folder again"
+        )
+    try:
+        numbers = [
+            int(entry["number"])
+            for entry in manifest["shards"]
+            if _shard_name(int(Path(entry["file"]).stem)) == entry["file"]
+        ]
+    except (KeyError, TypeError, ValueError):
+        numbers = []
+    if (
+        not {"size", "key", "about", "skipped"} <= set(manifest)
+        or sum(numbers) != manifest.get("number")
+        or not numbers
+    ):
+        raise ValueError(f"{path.name} is damaged: delete it and prepare the folder again; whole shards are kept")
     return manifest
+
 
 def _read_shard(folder: Path, entry: dict, size: int, chosen: np.ndarray) -> Samples:
     "Some samples of a shard whose checksum holds."
     path = folder / entry["file"]
     again = "call prepare again, which makes what is missing"
-    if not path.is_file(): raise ValueError(f"shard {path.name} is missing: {again}")
+    if not path.is_file():
+        raise ValueError(f"shard {path.name} is missing: {again}")
     data = path.read_bytes()
-    if sha256(data).hexdigest() != entry["sha256"]: raise ValueError(f"shard {path.name} was cut or changed: delete it and {again}")
+    if sha256(data).hexdigest() != entry["sha256"]:
+        raise ValueError(f"shard {path.name} was cut or changed: delete it and {again}")
     return unpack_samples(data, size, chosen)
 
 # %% ../../nbs/datasets/samples.ipynb #c6afa6c9
-def read_shards(folder: Path,   # prepared folder
-        entries: list[dict],    # of the manifest: file, number and sha256 of each shard
-        size: int,              # side of the images, px
-        chosen: np.ndarray,     # (N,) bool: which of all their samples
-        progress: bool = False  # show a progress bar
-    ) -> Samples:
+def read_shards(
+    folder: Path,  # prepared folder
+    entries: list[dict],  # of the manifest: file, number and sha256 of each shard
+    size: int,  # side of the images, px
+    chosen: np.ndarray,  # (N,) bool: which of all their samples
+    progress: bool = False,  # show a progress bar
+) -> Samples:
     "Some samples of some shards, decoded by all cores; shards without a chosen sample are not looked at. Raises `ValueError` naming the shard that is missing, cut or changed."
     n, done = int(chosen.sum()), 0
-    out = {name: np.empty((n, 2, *shape), dtype) for name, (shape, dtype) in _shapes(size).items()} | {"name": np.empty(n, object)}
+    out = {name: np.empty((n, 2, *shape), dtype) for name, (shape, dtype) in _shapes(size).items()} | {
+        "name": np.empty(n, object)
+    }
     parts = np.split(chosen, np.cumsum([entry["number"] for entry in entries])[:-1])
     wanted = [(entry, part) for entry, part in zip(entries, parts) if part.any()]
     with ThreadPoolExecutor() as pool:
         shards = pool.map(lambda task: _read_shard(folder, task[0], size, task[1]), wanted)
         for shard in tqdm(shards, total=len(wanted), unit=" shards", disable=not progress):
-            for name, x in out.items(): x[done:done + len(shard)] = getattr(shard, name)
+            for name, x in out.items():
+                x[done : done + len(shard)] = getattr(shard, name)
             done += len(shard)
     return Samples(**out | {"name": out["name"].astype(np.str_)})
 
 # %% ../../nbs/datasets/samples.ipynb #19f97b03
-def read_samples(folder: str | Path, # prepared folder
-        n: int | None = None,        # how many, evenly spread over the folder; default: all
-        progress: bool = False       # show a progress bar
-    ) -> Samples:
+def read_samples(
+    folder: str | Path,  # prepared folder
+    n: int | None = None,  # how many, evenly spread over the folder; default: all
+    progress: bool = False,  # show a progress bar
+) -> Samples:
     "The samples of a prepared folder. Raises `FileNotFoundError` or `ValueError` naming the shard that is missing, cut or changed, or when it holds fewer than n."
     folder, manifest = Path(folder), read_manifest(folder)
     number = manifest["number"]
-    if n is not None and not 1 <= n <= number: raise ValueError(f"{n} samples wanted from {folder.name}, which holds {number}")
+    if n is not None and not 1 <= n <= number:
+        raise ValueError(f"{n} samples wanted from {folder.name}, which holds {number}")
     chosen = np.zeros(number, bool)
     chosen[np.arange(n or number) * number // (n or number)] = True
     return read_shards(folder, manifest["shards"], manifest["size"], chosen, progress)
@@ -426,19 +585,27 @@ def read_samples(folder: str | Path, # prepared folder
 # %% ../../nbs/datasets/samples.ipynb #6c284e5d
 class Loader(Protocol):
     "What `prepare` needs to know about a data set. The data set's chapter has a small frozen dataclass for it."
-    name: str    # of the data set, e.g. "human36m"
-    about: dict  # JSON-able: split and settings that change the samples
-    def jobs(self) -> list[dict]: ...                                  # JSON-able, always the same for the same files
-    def make(self, job: dict, size: int) -> list[Sample | Skip]: ...   # the samples of one job
 
-def make_job(loader: Loader, job: dict, # one of loader.jobs()
-        size: int                       # side of the images, px
-    ) -> list[Sample | Skip]:
+    name: str  # of the data set, e.g. "human36m"
+    about: dict  # JSON-able: split and settings that change the samples
+
+    def jobs(self) -> list[dict]: ...  # JSON-able, always the same for the same files
+    def make(self, job: dict, size: int) -> list[Sample | Skip]: ...  # the samples of one job
+
+
+def make_job(
+    loader: Loader,
+    job: dict,  # one of loader.jobs()
+    size: int,  # side of the images, px
+) -> list[Sample | Skip]:
     "What a loader makes of a job. A file that it cannot read becomes a skip that says why; a missing package (`ImportError`) and anything else is raised."
-    try: made = loader.make(job, size)
-    except (OSError, ValueError, EOFError) as e: return [Skip(f"{json.dumps(job)}: {e}", f"could not be read ({type(e).__name__})")]
+    try:
+        made = loader.make(job, size)
+    except (OSError, ValueError, EOFError) as e:
+        return [Skip(f"{json.dumps(job)}: {e}", f"could not be read ({type(e).__name__})")]
     for m in made:
-        if isinstance(m, Sample): check_sample(m, size)
+        if isinstance(m, Sample):
+            check_sample(m, size)
     return made
 
 # %% ../../nbs/datasets/samples.ipynb #42ca9ef4
@@ -446,120 +613,170 @@ def _key(*values) -> str:
     "A fingerprint of JSON-able values."
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
+
 def _setting(loader: Loader, size: int, jobs_per_shard: int) -> str:
     "The fingerprint of what all shards of a folder have in common."
     return _key(FORMAT, VERSION, loader.name, loader.about, size, jobs_per_shard)
 
-def _make_shard(loader: Loader, folder: str, i: int, jobs: list[dict], size: int, key: str) -> dict: # its entry in the manifest
+
+def _make_shard(
+    loader: Loader, folder: str, i: int, jobs: list[dict], size: int, key: str
+) -> dict:  # its entry in the manifest
     "Make shard number i."
     return write_shard(Path(folder), i, [m for job in jobs for m in make_job(loader, job, size)], size, key)
 
 # %% ../../nbs/datasets/samples.ipynb #e42d9353
 def _whole_shard(path: Path, key: str) -> dict | None:
     "The manifest entry of a shard that is there and was made with these settings, else None. Raises `ValueError` if it is damaged."
-    if not path.is_file(): return None
+    if not path.is_file():
+        return None
     data = path.read_bytes()
     try:
-        if ZipFile(BytesIO(data)).testzip(): raise ValueError("a checksum does not hold")
-        with _ONE_HEADER, np.load(BytesIO(data), allow_pickle=False) as z: about, number = json.loads(str(z["about"])), len(z["name"])
+        if ZipFile(BytesIO(data)).testzip():
+            raise ValueError("a checksum does not hold")
+        with _ONE_HEADER, np.load(BytesIO(data), allow_pickle=False) as z:
+            about, number = json.loads(str(z["about"])), len(z["name"])
         return _entry(int(path.stem), data, number, about["skips"]) if about["key"] == key else None
-    except Exception as e: raise ValueError(f"{path} is damaged ({str(e) or type(e).__name__}): it was cut or changed, and is made again now") from e
+    except Exception as e:
+        raise ValueError(
+            f"{path} is damaged ({str(e) or type(e).__name__}): it was cut or changed, and is made again now"
+        ) from e
+
 
 def _whole_shards(folder: Path, keys: list[str]) -> list[dict | None]:
     "`_whole_shard` of each shard; damaged ones are announced and count as missing."
+
     def look(i):
-        try: return _whole_shard(folder / _shard_name(i), keys[i])
-        except ValueError as e: return e
-    with ThreadPoolExecutor() as pool: found = list(pool.map(look, range(len(keys))))
+        try:
+            return _whole_shard(folder / _shard_name(i), keys[i])
+        except ValueError as e:
+            return e
+
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(look, range(len(keys))))
     for e in found:
-        if isinstance(e, ValueError): warnings.warn(str(e), stacklevel=4)
+        if isinstance(e, ValueError):
+            warnings.warn(str(e), stacklevel=4)
     return [e if isinstance(e, dict) else None for e in found]
 
 # %% ../../nbs/datasets/samples.ipynb #609ffb53
 @contextmanager
 def _interrupts_wait():
     "SIGINT waits until the end of the block, and for good in processes started inside: an interruption is their parent's to handle, from their first line on."
-    if not hasattr(signal, "pthread_sigmask"): yield; return
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try: yield
-    finally: signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 # %% ../../nbs/datasets/samples.ipynb #52201b6d
 @contextmanager
 def _starting_workers(loader: Loader):
     "Processes started in this block leave interruptions to their parent, keep to one core, and do not run the caller's script again unless the loader is defined there."
     main, threads = sys.modules["__main__"], os.environ.get("OMP_NUM_THREADS")
-    if type(loader).__module__ != "__main__": sys.modules["__main__"] = ModuleType("__main__")
+    if type(loader).__module__ != "__main__":
+        sys.modules["__main__"] = ModuleType("__main__")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        with _interrupts_wait(): yield
+        with _interrupts_wait():
+            yield
     finally:
         sys.modules["__main__"] = main
-        if threads is None: del os.environ["OMP_NUM_THREADS"]
-        else: os.environ["OMP_NUM_THREADS"] = threads
+        if threads is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = threads
+
 
 def _start_worker():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1), torch.set_num_threads(1)
     Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
+
 def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
     "`_make_shard` of each task, here or in other processes: number of the shard and its entry, in any order."
     if min(workers, len(tasks)) <= 1:
         yield from ((task[2], _make_shard(*task)) for task in tasks)
         return
-    pool, others = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _start_worker), set(active_children())
+    pool, others = (
+        ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _start_worker),
+        set(active_children()),
+    )
     try:
-        with _starting_workers(tasks[0][0]): futures = {pool.submit(_make_shard, *task): task[2] for task in tasks}
-        for future in as_completed(futures): yield futures[future], future.result()
+        with _starting_workers(tasks[0][0]):
+            futures = {pool.submit(_make_shard, *task): task[2] for task in tasks}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
     except BaseException as e:
-        for worker in set(active_children()) - others: worker.terminate()
-        if isinstance(e, BrokenProcessPool): raise RuntimeError("a worker process died (out of memory?): call again to go on, with fewer workers") from e
+        for worker in set(active_children()) - others:
+            worker.terminate()
+        if isinstance(e, BrokenProcessPool):
+            raise RuntimeError("a worker process died (out of memory?): call again to go on, with fewer workers") from e
         raise
-    finally: pool.shutdown(cancel_futures=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 # %% ../../nbs/datasets/samples.ipynb #435b9ae7
-def make_shards(loader: Loader,  # the data set
-        jobs: list[dict],        # its jobs
-        folder: Path,            # where to, made if need be
-        size: int,               # side of the images, px
-        jobs_per_shard: int,     # jobs whose samples share a file
-        workers: int = 1,        # processes
-        progress: bool = True    # show a progress bar if something is made
-    ) -> list[dict]:             # their entries in a manifest
+def make_shards(
+    loader: Loader,  # the data set
+    jobs: list[dict],  # its jobs
+    folder: Path,  # where to, made if need be
+    size: int,  # side of the images, px
+    jobs_per_shard: int,  # jobs whose samples share a file
+    workers: int = 1,  # processes
+    progress: bool = True,  # show a progress bar if something is made
+) -> list[dict]:  # their entries in a manifest
     "The shards of some jobs. Whole ones made with the same settings stay, damaged ones are announced and made again. Raises `OSError` when a file cannot be written; what was written stays."
     setting = _setting(loader, size, jobs_per_shard)
-    groups = [jobs[i:i + jobs_per_shard] for i in range(0, len(jobs), jobs_per_shard)]
+    groups = [jobs[i : i + jobs_per_shard] for i in range(0, len(jobs), jobs_per_shard)]
     keys = [_key(setting, group) for group in groups]
     sweep(folder)
     entries = _whole_shards(folder, keys)
     tasks = [(loader, str(folder), i, groups[i], size, keys[i]) for i, entry in enumerate(entries) if entry is None]
     there = len(jobs) - sum(len(task[3]) for task in tasks)
     with tqdm(total=len(jobs), initial=there, desc=loader.name, unit=" jobs", disable=not (progress and tasks)) as bar:
-        for i, entry in _run(tasks, workers): entries[i] = entry; bar.update(len(groups[i]))
+        for i, entry in _run(tasks, workers):
+            entries[i] = entry
+            bar.update(len(groups[i]))
     return entries
 
 # %% ../../nbs/datasets/samples.ipynb #cb517721
-def prepare(loader: Loader,          # the data set
-        folder: str | Path,          # where to, made if need be
-        size: int = 128,             # side of the images, px
-        jobs_per_shard: int | None = None, # jobs whose samples share a file; default: a 64th of all, at least 1 and at most 64
-        workers: int = 1,            # processes
-        progress: bool = True        # show a progress bar
-    ) -> dict:                       # the manifest; `summary` puts it into words
+def prepare(
+    loader: Loader,  # the data set
+    folder: str | Path,  # where to, made if need be
+    size: int = 128,  # side of the images, px
+    jobs_per_shard: int
+    | None = None,  # jobs whose samples share a file; default: a 64th of all, at least 1 and at most 64
+    workers: int = 1,  # processes
+    progress: bool = True,  # show a progress bar
+) -> dict:  # the manifest; `summary` puts it into words
     "Make all samples of a data set and write them as a prepared folder; shards that are there are kept. Raises `ValueError` for no jobs, nothing kept or a folder of something else, `OSError` when a file cannot be written."
     folder, jobs = Path(folder), loader.jobs()
-    if not jobs: raise ValueError(f"{loader.name}: nothing to prepare with {loader.about}")
-    if jobs_per_shard is None: jobs_per_shard = max(1, min(64, len(jobs) // 64))
-    if size < 16 or jobs_per_shard < 1 or workers < 1: raise ValueError(f"size {size}, jobs_per_shard {jobs_per_shard}, workers {workers}: at least 16, 1 and 1")
+    if not jobs:
+        raise ValueError(f"{loader.name}: nothing to prepare with {loader.about}")
+    if jobs_per_shard is None:
+        jobs_per_shard = max(1, min(64, len(jobs) // 64))
+    if size < 16 or jobs_per_shard < 1 or workers < 1:
+        raise ValueError(f"size {size}, jobs_per_shard {jobs_per_shard}, workers {workers}: at least 16, 1 and 1")
     about, setting = {"loader": loader.name, **loader.about}, _setting(loader, size, jobs_per_shard)
     if (folder / MANIFEST).is_file() and read_manifest(folder)["key"] not in ("", setting):
-        raise ValueError(f"{folder.name} was prepared from another data set or with other settings ({read_manifest(folder)['about']}, {read_manifest(folder)['size']} px): choose another folder, or delete this one")
-    return write_manifest(folder, make_shards(loader, jobs, folder, size, jobs_per_shard, workers, progress), size, about, setting)
+        raise ValueError(
+            f"{folder.name} was prepared from another data set or with other settings ({read_manifest(folder)['about']}, {read_manifest(folder)['size']} px): choose another folder, or delete this one"
+        )
+    return write_manifest(
+        folder, make_shards(loader, jobs, folder, size, jobs_per_shard, workers, progress), size, about, setting
+    )
 
 # %% ../../nbs/datasets/samples.ipynb #535e9d5d
-def training_arrays(samples: Samples  # from `read_samples` or `samples_of`
-    ) -> dict[str, torch.Tensor]:     # images (N,2,3,S,S) uint8, the fields of `Samples`, known_3d, known_2d, known_parts, known_cameras
+def training_arrays(
+    samples: Samples,  # from `read_samples` or `samples_of`
+) -> dict[
+    str, torch.Tensor
+]:  # images (N,2,3,S,S) uint8, the fields of `Samples`, known_3d, known_2d, known_parts, known_cameras
     "Samples as tensors, in the layout of training. Unknown joints and cameras stay NaN, unknown parts 255; the masks say which are known."
     arrays = {f.name: getattr(samples, f.name) for f in fields(samples) if f.name != "name"}
     arrays["images"] = np.ascontiguousarray(arrays["images"].transpose(0, 1, 4, 2, 3))
@@ -567,29 +784,44 @@ def training_arrays(samples: Samples  # from `read_samples` or `samples_of`
     return {k: torch.from_numpy(np.ascontiguousarray(x)) for k, x in (arrays | known).items()}
 
 # %% ../../nbs/datasets/samples.ipynb #4f27b2b9
-def check_poses(poses: np.ndarray # (M,17,3)
-    ) -> np.ndarray: # (M,17,3) float32
+def check_poses(
+    poses: np.ndarray,  # (M,17,3)
+) -> np.ndarray:  # (M,17,3) float32
     "Poses of D_z. Raises `ValueError` for another shape, NaN, a pelvis that is not at the origin, and for metres."
     p = np.asarray(poses, np.float32)
-    if p.ndim != 3 or p.shape[1:] != (N_JOINTS, 3) or not len(p): raise ValueError(f"poses have shape {p.shape}, expected (M, {N_JOINTS}, 3)")
-    if not np.isfinite(p).all(): raise ValueError(f"{int((~np.isfinite(p)).any((1, 2)).sum())} of {len(p)} poses hold NaN or infinite numbers: leave them out")
-    if np.abs(p[:, 0]).max() > 1: raise ValueError("the pelvis of a pose is not at the origin: subtract it")
+    if p.ndim != 3 or p.shape[1:] != (N_JOINTS, 3) or not len(p):
+        raise ValueError(f"poses have shape {p.shape}, expected (M, {N_JOINTS}, 3)")
+    if not np.isfinite(p).all():
+        raise ValueError(
+            f"{int((~np.isfinite(p)).any((1, 2)).sum())} of {len(p)} poses hold NaN or infinite numbers: leave them out"
+        )
+    if np.abs(p[:, 0]).max() > 1:
+        raise ValueError("the pelvis of a pose is not at the origin: subtract it")
     reach = float(np.median(np.linalg.norm(p, axis=-1).max(1)))
-    if not 300 < reach < 3000: raise ValueError(f"the farthest joint lies {reach:.3g} from the pelvis: poses are in mm")
+    if not 300 < reach < 3000:
+        raise ValueError(f"the farthest joint lies {reach:.3g} from the pelvis: poses are in mm")
     return p
 
 # %% ../../nbs/datasets/samples.ipynb #7aaa618f
-def write_poses(path: str | Path, poses: np.ndarray, about: dict # (M,17,3) mm, upright; where they come from
-    ) -> None:
+def write_poses(
+    path: str | Path,
+    poses: np.ndarray,
+    about: dict,  # (M,17,3) mm, upright; where they come from
+) -> None:
     "Write unpaired poses. Raises `ValueError` for bad poses, `OSError` when the file cannot be written."
     p, text = check_poses(poses), np.array(json.dumps(about))
     write_atomically(Path(path).with_suffix(".npz"), lambda temporary: np.savez(temporary, poses=p, about=text))
 
-def read_poses(path: str | Path # from `write_poses`
-    ) -> tuple[np.ndarray, dict]: # (M,17,3) float32 mm, upright; where they come from
+
+def read_poses(
+    path: str | Path,  # from `write_poses`
+) -> tuple[np.ndarray, dict]:  # (M,17,3) float32 mm, upright; where they come from
     "Unpaired poses and where they come from. Raises `FileNotFoundError` or `ValueError` saying what is wrong; never runs code from the file."
-    if not Path(path).is_file(): raise FileNotFoundError(f"no file of poses at {path}: python -m pgp_nb.prepare mocap makes one")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no file of poses at {path}: python -m pgp_nb.prepare mocap makes one")
     try:
-        with np.load(path, allow_pickle=False) as z: poses, about = z["poses"], json.loads(str(z["about"]))
-    except Exception as e: raise ValueError(f"{Path(path).name} holds no poses written by write_poses, or was cut: {e}") from e
+        with np.load(path, allow_pickle=False) as z:
+            poses, about = z["poses"], json.loads(str(z["about"]))
+    except Exception as e:
+        raise ValueError(f"{Path(path).name} holds no poses written by write_poses, or was cut: {e}") from e
     return check_poses(poses), about

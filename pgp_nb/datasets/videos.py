@@ -27,164 +27,233 @@ from .samples import Frame, Sample, Skip, crop_frame, pair_of
 _VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
+
 def _natural(path: Path) -> list:
     "Sorting key that puts frame_2 before frame_10."
     import re
+
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", Path(path).as_posix())]
+
 
 def _frame_files(folder: Path) -> list[Path]:
     "The pictures directly in a folder, in order."
-    return sorted((f for f in Path(folder).iterdir() if f.suffix.lower() in _IMAGE_SUFFIXES and not f.name.startswith(".")), key=_natural)
+    return sorted(
+        (f for f in Path(folder).iterdir() if f.suffix.lower() in _IMAGE_SUFFIXES and not f.name.startswith(".")),
+        key=_natural,
+    )
 
-def _find_sources(folder: str | Path # looked through with its sub-folders
-    ) -> list[Path]:                # video files, and folders of at least two pictures
+
+def _find_sources(
+    folder: str | Path,  # looked through with its sub-folders
+) -> list[Path]:  # video files, and folders of at least two pictures
     "What can be read as a film. Raises `FileNotFoundError` for a folder that is not there or holds no film."
     folder = Path(folder)
-    if not folder.is_dir(): raise FileNotFoundError(f"no folder {folder}: name the folder with your videos")
-    videos = [f for f in folder.rglob("*") if f.suffix.lower() in _VIDEO_SUFFIXES and f.is_file() and not f.name.startswith(".")]
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}: name the folder with your videos")
+    videos = [
+        f
+        for f in folder.rglob("*")
+        if f.suffix.lower() in _VIDEO_SUFFIXES and f.is_file() and not f.name.startswith(".")
+    ]
     films = [d for d in (folder, *folder.rglob("*")) if d.is_dir() and len(_frame_files(d)) > 1]
-    if not videos and not films: raise FileNotFoundError(f"{folder.name} holds neither videos ({', '.join(_VIDEO_SUFFIXES)}) nor folders of frames ({', '.join(_IMAGE_SUFFIXES)})")
+    if not videos and not films:
+        raise FileNotFoundError(
+            f"{folder.name} holds neither videos ({', '.join(_VIDEO_SUFFIXES)}) nor folders of frames ({', '.join(_IMAGE_SUFFIXES)})"
+        )
     return sorted(videos + films, key=_natural)
 
 # %% ../../nbs/datasets/videos.ipynb #7d58bf5c
 class Length(NamedTuple):
     "How long a film says it is."
-    frames: int # 0 where it cannot be read at all
+
+    frames: int  # 0 where it cannot be read at all
     fps: float
 
-def _film_length(source: Path,   # video file or folder of pictures
-        folder_fps: float = 25. # frame rate of a folder of pictures, which does not say
-    ) -> Length:
+
+def _film_length(
+    source: Path,  # video file or folder of pictures
+    folder_fps: float = 25.0,  # frame rate of a folder of pictures, which does not say
+) -> Length:
     "Number of frames and frame rate as the file states them."
-    if source.is_dir(): return Length(len(_frame_files(source)), folder_fps)
+    if source.is_dir():
+        return Length(len(_frame_files(source)), folder_fps)
     video = cv2.VideoCapture(str(source))
     frames, fps = (video.get(p) if video.isOpened() else 0 for p in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
     video.release()
     return Length(max(0, int(frames)), fps if 1 <= fps <= 1000 else folder_fps)
 
-def shrink(image: np.ndarray, side: int | None # longer side, px; None: as it is
-    ) -> np.ndarray:
+
+def shrink(
+    image: np.ndarray,
+    side: int | None,  # longer side, px; None: as it is
+) -> np.ndarray:
     "An image no larger than `side`."
     zoom = side / max(image.shape[:2]) if side else 1
     return image if zoom >= 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
 
 # %% ../../nbs/datasets/videos.ipynb #73a11647
-def read_frames(source: Path,      # video file or folder of pictures
-        numbers: Iterable[int],    # frames wanted, ascending
-        side: int | None = None    # shrink to this longer side, px
-    ) -> Iterator[np.ndarray]:     # (H,W,3) uint8 RGB
+def read_frames(
+    source: Path,  # video file or folder of pictures
+    numbers: Iterable[int],  # frames wanted, ascending
+    side: int | None = None,  # shrink to this longer side, px
+) -> Iterator[np.ndarray]:  # (H,W,3) uint8 RGB
     "Frames of a film, decoded one at a time; stops where the film can be read no further."
     numbers = list(numbers)
     if source.is_dir():
         files = _frame_files(source)
         for n in numbers:
-            try: yield shrink(read_image(files[n]), side)
-            except ValueError: return
+            try:
+                yield shrink(read_image(files[n]), side)
+            except ValueError:
+                return
         return
     video, at = cv2.VideoCapture(str(source)), 0
-    if numbers and numbers[0] > 250 and video.set(cv2.CAP_PROP_POS_FRAMES, numbers[0]): at = int(video.get(cv2.CAP_PROP_POS_FRAMES))
+    if numbers and numbers[0] > 250 and video.set(cv2.CAP_PROP_POS_FRAMES, numbers[0]):
+        at = int(video.get(cv2.CAP_PROP_POS_FRAMES))
     try:
         for n in numbers:
-            while at < n and video.grab(): at += 1
+            while at < n and video.grab():
+                at += 1
             good, image = video.read()
-            if not good: return
+            if not good:
+                return
             at += 1
             yield np.ascontiguousarray(shrink(image, side)[..., ::-1])
-    finally: video.release()
+    finally:
+        video.release()
 
 # %% ../../nbs/datasets/videos.ipynb #65fcc242
-def _color_histogram(image: np.ndarray # (H,W,3) uint8 RGB
-    ) -> np.ndarray:                  # (2048,) float32, sums to 1
+def _color_histogram(
+    image: np.ndarray,  # (H,W,3) uint8 RGB
+) -> np.ndarray:  # (2048,) float32, sums to 1
     "Which colours an image holds: 8 steps of lightness, 16 of each chroma, CIE Lab."
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     counts = cv2.calcHist([lab], [0, 1, 2], None, [8, 16, 16], [0, 256] * 3).ravel()
     return counts / max(counts.sum(), 1)
 
-def _color_difference(a: np.ndarray, b: np.ndarray # histograms
-    ) -> float:                                   # 0 the same, 1 nothing in common
-    "Bhattacharyya distance of two histograms."
-    return math.sqrt(max(0., 1 - float(np.sqrt(a * b).sum())))
 
-def find_shots(frames: np.ndarray, # (T,H,W,3) uint8 RGB
-        least: float = .45         # colour difference between neighbouring frames that is a cut
-    ) -> list[slice]:
+def _color_difference(
+    a: np.ndarray,
+    b: np.ndarray,  # histograms
+) -> float:  # 0 the same, 1 nothing in common
+    "Bhattacharyya distance of two histograms."
+    return math.sqrt(max(0.0, 1 - float(np.sqrt(a * b).sum())))
+
+
+def find_shots(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB
+    least: float = 0.45,  # colour difference between neighbouring frames that is a cut
+) -> list[slice]:
     "The shots between cuts."
     h = [_color_histogram(frame) for frame in frames]
     cuts = [t + 1 for t, (a, b) in enumerate(pairwise(h)) if _color_difference(a, b) > least]
     return [slice(a, b) for a, b in pairwise([0, *cuts, len(frames)])]
 
-def _picture_area(frames: np.ndarray # (T,H,W,3) uint8
-    ) -> tuple[slice, slice]:       # rows, columns
+
+def _picture_area(
+    frames: np.ndarray,  # (T,H,W,3) uint8
+) -> tuple[slice, slice]:  # rows, columns
     "The part of the frames inside black bars; the whole frame if all is black."
-    light = frames[::max(1, len(frames) // 8)].max((0, 3)) > 16
+    light = frames[:: max(1, len(frames) // 8)].max((0, 3)) > 16
+
     def inner(share):
-        there = np.flatnonzero(share > .01)
-        if not len(there): return slice(0, len(share))
+        there = np.flatnonzero(share > 0.01)
+        if not len(there):
+            return slice(0, len(share))
         first, last = there[0], there[-1] + 1
         return slice(int(first + 2 * (first > 0)), int(last - 2 * (last < len(share))))
+
     return inner(light.mean(1)), inner(light.mean(0))
 
 # %% ../../nbs/datasets/videos.ipynb #19b5c531
-def stands_still(frames: np.ndarray, # (T,H,W,3) uint8 RGB
-        background: np.ndarray       # (H,W,3) their median over time
-    ) -> bool:
+def stands_still(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB
+    background: np.ndarray,  # (H,W,3) their median over time
+) -> bool:
     "Whether the camera does: at least 60 % of the pixels mostly keep to the median."
-    differs = np.stack([cv2.absdiff(f, background).max(-1) for f in frames[::max(1, len(frames) // 24)]])
-    return bool((np.median(differs, 0) < 12).mean() > .6)
+    differs = np.stack([cv2.absdiff(f, background).max(-1) for f in frames[:: max(1, len(frames) // 24)]])
+    return bool((np.median(differs, 0) < 12).mean() > 0.6)
 
-def lively(frames: np.ndarray, background: np.ndarray # (T,H,W,3), (H,W,3) uint8
-    ) -> np.ndarray:                                  # (H,W) bool
+
+def lively(
+    frames: np.ndarray,
+    background: np.ndarray,  # (T,H,W,3), (H,W,3) uint8
+) -> np.ndarray:  # (H,W) bool
     "Pixels that differ clearly from the background in one frame of six or more."
-    differs = np.stack([cv2.absdiff(f, background).max(-1) for f in frames[::max(1, len(frames) // 24)]])
+    differs = np.stack([cv2.absdiff(f, background).max(-1) for f in frames[:: max(1, len(frames) // 24)]])
     return np.percentile(differs, 85, axis=0) > 16
 
-def _staying_people(salient: np.ndarray, # (T,H,W) bool
-        lively: np.ndarray              # (H,W) bool
-    ) -> np.ndarray:                    # (H,W) uint8: 1 there
+
+def _staying_people(
+    salient: np.ndarray,  # (T,H,W) bool
+    lively: np.ndarray,  # (H,W) bool
+) -> np.ndarray:  # (H,W) uint8: 1 there
     "Regions that are salient nearly always and whose outline moves."
-    n, labels, stats, _ = cv2.connectedComponentsWithStats((salient.mean(0) > .7).astype(np.uint8))
+    n, labels, stats, _ = cv2.connectedComponentsWithStats((salient.mean(0) > 0.7).astype(np.uint8))
     found = np.zeros(labels.shape, np.uint8)
     for i in range(1, n):
         region = (labels == i).astype(np.uint8)
         outline = cv2.dilate(region, np.ones((9, 9))) > cv2.erode(region, np.ones((5, 5)))
-        if stats[i, cv2.CC_STAT_AREA] > .004 * labels.size and lively[outline].mean() > .5: found |= region
+        if stats[i, cv2.CC_STAT_AREA] > 0.004 * labels.size and lively[outline].mean() > 0.5:
+            found |= region
     return found
 
 # %% ../../nbs/datasets/videos.ipynb #85c80b2c
-def _still_background(frames: np.ndarray, # (T,H,W,3) uint8 RGB, from a camera that stands still
-        median: np.ndarray,              # (H,W,3) uint8
-        looks: int = 16                  # frames whose saliency is computed
-    ) -> np.ndarray:                     # (H,W,3) uint8
+def _still_background(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB, from a camera that stands still
+    median: np.ndarray,  # (H,W,3) uint8
+    looks: int = 16,  # frames whose saliency is computed
+) -> np.ndarray:  # (H,W,3) uint8
     "The background, also behind people who stay."
     few = frames[np.linspace(0, len(frames) - 1, min(len(frames), looks)).astype(int)]
-    salient = np.stack([saliency(f, side=160, n=200) for f in few]) > .2
+    salient = np.stack([saliency(f, side=160, n=200) for f in few]) > 0.2
     people = _staying_people(salient, lively(frames, median))
-    if not people.any(): return median
-    reach = int(.12 * max(people.shape)) | 1
-    hidden = np.stack([cv2.dilate(s, np.ones((11, 11))) & cv2.dilate(people, np.ones((reach, reach))) for s in salient.astype(np.uint8)])
+    if not people.any():
+        return median
+    reach = int(0.12 * max(people.shape)) | 1
+    hidden = np.stack(
+        [
+            cv2.dilate(s, np.ones((11, 11))) & cv2.dilate(people, np.ones((reach, reach)))
+            for s in salient.astype(np.uint8)
+        ]
+    )
     return static_background(few, hidden > 0)
 
 # %% ../../nbs/datasets/videos.ipynb #af277fe0
-def _camera_step(a: np.ndarray, b: np.ndarray # (H,W) uint8, one after the other
-    ) -> np.ndarray:                         # (3,3): pixels of a to pixels of b
+def _camera_step(
+    a: np.ndarray,
+    b: np.ndarray,  # (H,W) uint8, one after the other
+) -> np.ndarray:  # (3,3): pixels of a to pixels of b
     "How the picture as a whole moved; the identity where there is nothing to follow."
-    corners = cv2.goodFeaturesToTrack(a, 300, .01, 7)
-    if corners is None or len(corners) < 8: return np.eye(3)
+    corners = cv2.goodFeaturesToTrack(a, 300, 0.01, 7)
+    if corners is None or len(corners) < 8:
+        return np.eye(3)
     moved, found, _ = cv2.calcOpticalFlowPyrLK(a, b, corners, None, winSize=(15, 15))
     good = found.ravel() == 1
-    step = cv2.estimateAffinePartial2D(corners[good], moved[good], ransacReprojThreshold=1.5)[0] if good.sum() >= 8 else None
+    step = (
+        cv2.estimateAffinePartial2D(corners[good], moved[good], ransacReprojThreshold=1.5)[0]
+        if good.sum() >= 8
+        else None
+    )
     return np.eye(3) if step is None else np.vstack([step, [0, 0, 1]])
 
-def camera_path(frames: np.ndarray # (T,H,W,3) uint8 RGB
-    ) -> np.ndarray:               # (T,3,3): pixels of frame 0 to pixels of frame t
+
+def camera_path(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB
+) -> np.ndarray:  # (T,3,3): pixels of frame 0 to pixels of frame t
     "How the picture moved since the first frame."
     grey, path = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames], [np.eye(3)]
-    for a, b in pairwise(grey): path.append(_camera_step(a, b) @ path[-1])
+    for a, b in pairwise(grey):
+        path.append(_camera_step(a, b) @ path[-1])
     return np.stack(path)
 
-def _moving_background(frames: np.ndarray, path: np.ndarray, t: int, # (T,H,W,3) uint8; (T,3,3); number of the frame
-        reach: tuple[int, ...] = (5, 8, 11, 14)                     # frames before and after that are looked at
-    ) -> np.ndarray:                                                # (H,W,3) uint8
+
+def _moving_background(
+    frames: np.ndarray,
+    path: np.ndarray,
+    t: int,  # (T,H,W,3) uint8; (T,3,3); number of the frame
+    reach: tuple[int, ...] = (5, 8, 11, 14),  # frames before and after that are looked at
+) -> np.ndarray:  # (H,W,3) uint8
     "Background of one frame of a moving camera; the frame itself where no other shows the place."
     near = [t + sign * r for r in reach for sign in (-1, 1) if 0 <= t + sign * r < len(frames)]
     size = frames.shape[2:0:-1]
@@ -195,35 +264,44 @@ def _moving_background(frames: np.ndarray, path: np.ndarray, t: int, # (T,H,W,3)
     return median_of_rows(moved, np.stack([others, *(~s for s in seen)]))
 
 # %% ../../nbs/datasets/videos.ipynb #5ce8c9e0
-def moving_masks(frames: np.ndarray # (T,H,W,3) uint8 RGB, one shot
-    ) -> np.ndarray:                # (T,H,W) float32 in [0,1]
+def moving_masks(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
+) -> np.ndarray:  # (T,H,W) float32 in [0,1]
     "How surely each pixel is in front of the background, for cameras that stand still and cameras that move."
     median = static_background(frames)
-    if stands_still(frames, median): return foreground(frames, _still_background(frames, median))
+    if stands_still(frames, median):
+        return foreground(frames, _still_background(frames, median))
     path = camera_path(frames)
-    return np.concatenate([foreground(frames[t:t + 1], _moving_background(frames, path, t)) for t in range(len(frames))])
+    return np.concatenate(
+        [foreground(frames[t : t + 1], _moving_background(frames, path, t)) for t in range(len(frames))]
+    )
 
 # %% ../../nbs/datasets/videos.ipynb #8571cd8b
-def _person_boxes(mask: np.ndarray, # (H,W) float32 in [0,1], in front of the background
-        least: float = .12         # longer side of the smallest person, as a share of the picture's height
-    ) -> np.ndarray:               # (n,5) float32: x0, y0, x1, y1 px, mean of the mask
+def _person_boxes(
+    mask: np.ndarray,  # (H,W) float32 in [0,1], in front of the background
+    least: float = 0.12,  # longer side of the smallest person, as a share of the picture's height
+) -> np.ndarray:  # (n,5) float32: x0, y0, x1, y1 px, mean of the mask
     "Boxes around regions that may be people."
     height = len(mask)
-    sure = cv2.morphologyEx((mask > .3).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
+    sure = cv2.morphologyEx((mask > 0.3).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
     gap = np.ones((height // 16 | 1, height // 40 | 1))
-    joined = cv2.morphologyEx(np.pad(sure, height // 8), cv2.MORPH_CLOSE, gap)[height // 8:-(height // 8), height // 8:-(height // 8)]
+    joined = cv2.morphologyEx(np.pad(sure, height // 8), cv2.MORPH_CLOSE, gap)[
+        height // 8 : -(height // 8), height // 8 : -(height // 8)
+    ]
     n, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
     boxes = []
     for i in range(1, n):
         x, y, w, h, _ = stats[i]
-        if max(w, h) < least * height or not .12 < w / h < 2.5 or sure[labels == i].sum() < .12 * w * h: continue
+        if max(w, h) < least * height or not 0.12 < w / h < 2.5 or sure[labels == i].sum() < 0.12 * w * h:
+            continue
         boxes.append((x, y, x + w, y + h, mask[labels == i].mean()))
     return np.array(boxes, np.float32).reshape(-1, 5)
 
 # %% ../../nbs/datasets/videos.ipynb #708ec792
-def _yolo_boxes(output: np.ndarray, # (C,N) or (N,C) of one image: centre x, y, width, height px, [objectness,] scores of classes
-        classes: int | None = None # number of classes; None: C - 4, an objectness only in the older (N,C) layout
-    ) -> np.ndarray:               # (N,5): x0, y0, x1, y1 px, score of class 0, which is person
+def _yolo_boxes(
+    output: np.ndarray,  # (C,N) or (N,C) of one image: centre x, y, width, height px, [objectness,] scores of classes
+    classes: int | None = None,  # number of classes; None: C - 4, an objectness only in the older (N,C) layout
+) -> np.ndarray:  # (N,5): x0, y0, x1, y1 px, score of class 0, which is person
     "Boxes of people in the output of a YOLO network, old layout or new."
     older = output.shape[0] > output.shape[1]
     rows = output if older else output.T
@@ -231,10 +309,12 @@ def _yolo_boxes(output: np.ndarray, # (C,N) or (N,C) of one image: centre x, y, 
     half = rows[:, 2:4] / 2
     return np.column_stack([rows[:, :2] - half, rows[:, :2] + half, score]).astype(np.float32)
 
-def _drop_doubles(boxes: np.ndarray, # (n,5)
-        least: float = .35,         # score
-        overlap: float = .5         # IoU above which only the better box stays
-    ) -> np.ndarray:                # (m,5)
+
+def _drop_doubles(
+    boxes: np.ndarray,  # (n,5)
+    least: float = 0.35,  # score
+    overlap: float = 0.5,  # IoU above which only the better box stays
+) -> np.ndarray:  # (m,5)
     "Boxes with a score, without those that a better one covers."
     boxes = boxes[boxes[:, 4] >= least]
     corner_size = np.column_stack([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]])
@@ -243,80 +323,112 @@ def _drop_doubles(boxes: np.ndarray, # (n,5)
 # %% ../../nbs/datasets/videos.ipynb #42152e64
 class OnnxDetector:
     "People by a YOLO network in an ONNX file of yours."
-    def __init__(self, path: str | Path, size: int = 640): # the file; side of the network's input, px
-        if not Path(path).is_file(): raise FileNotFoundError(f"no detector at {path}: name an ONNX file, or leave the detector out to use the embedded one")
-        self.size = size
-        try: self.net = cv2.dnn.readNetFromONNX(str(path))
-        except cv2.error as e: raise ValueError(f"{Path(path).name} cannot be read as an ONNX network: {e.err}") from e
 
-    def boxes(self, frame: np.ndarray # (H,W,3) uint8 RGB
-        ) -> np.ndarray:              # (n,5)
+    def __init__(self, path: str | Path, size: int = 640):  # the file; side of the network's input, px
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                f"no detector at {path}: name an ONNX file, or leave the detector out to use the embedded one"
+            )
+        self.size = size
+        try:
+            self.net = cv2.dnn.readNetFromONNX(str(path))
+        except cv2.error as e:
+            raise ValueError(f"{Path(path).name} cannot be read as an ONNX network: {e.err}") from e
+
+    def boxes(
+        self,
+        frame: np.ndarray,  # (H,W,3) uint8 RGB
+    ) -> np.ndarray:  # (n,5)
         "People in one frame. Raises `ValueError` for a network with another output."
         zoom = self.size / max(frame.shape[:2])
         canvas = np.full((self.size, self.size, 3), 114, np.uint8)
-        small = cv2.resize(frame, None, fx=zoom, fy=zoom)[:self.size, :self.size]
-        canvas[:small.shape[0], :small.shape[1]] = small
+        small = cv2.resize(frame, None, fx=zoom, fy=zoom)[: self.size, : self.size]
+        canvas[: small.shape[0], : small.shape[1]] = small
         self.net.setInput(cv2.dnn.blobFromImage(canvas, 1 / 255))
         output = self.net.forward()
-        if output.ndim != 3 or min(output.shape[1:]) < 5: raise ValueError(f"the detector's output has shape {output.shape}: expected (1,4+classes,N) or (1,N,5+classes), as YOLO networks have")
+        if output.ndim != 3 or min(output.shape[1:]) < 5:
+            raise ValueError(
+                f"the detector's output has shape {output.shape}: expected (1,4+classes,N) or (1,N,5+classes), as YOLO networks have"
+            )
         return _drop_doubles(_yolo_boxes(output[0])) * ([1 / zoom] * 4 + [1])
 
-    def __call__(self, frames: np.ndarray # (T,H,W,3) uint8 RGB
-        ) -> list[np.ndarray]:            # (n,5) each
+    def __call__(
+        self,
+        frames: np.ndarray,  # (T,H,W,3) uint8 RGB
+    ) -> list[np.ndarray]:  # (n,5) each
         "People in each frame."
         return [self.boxes(f) for f in frames]
 
 # %% ../../nbs/datasets/videos.ipynb #06124425
-def box_iou(a: np.ndarray, b: np.ndarray # (n,4), (m,4)
-    ) -> np.ndarray:                     # (n,m)
+def box_iou(
+    a: np.ndarray,
+    b: np.ndarray,  # (n,4), (m,4)
+) -> np.ndarray:  # (n,m)
     "Intersection over union of boxes."
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:4], b[None, :, 2:4])
     both = (high - low).clip(0).prod(-1)
     area = lambda x: (x[:, 2:4] - x[:, :2]).prod(-1)
     return both / np.maximum(area(a)[:, None] + area(b) - both, 1e-9)
 
+
 @dataclass
 class Track:
     "One person through a shot."
-    times: list[int]          # numbers of the frames
-    boxes: list[np.ndarray]   # (4,) px each
-    colors: np.ndarray        # running mean histogram
-    def predict(self, t: int) -> np.ndarray: # (4,)
+
+    times: list[int]  # numbers of the frames
+    boxes: list[np.ndarray]  # (4,) px each
+    colors: np.ndarray  # running mean histogram
+
+    def predict(self, t: int) -> np.ndarray:  # (4,)
         "Where the box will be, at constant velocity."
-        if len(self.times) < 2: return self.boxes[-1]
+        if len(self.times) < 2:
+            return self.boxes[-1]
         before = max(-4, -len(self.times))
         speed = (self.boxes[-1] - self.boxes[before]) / (self.times[-1] - self.times[before])
         centre = (speed[:2] + speed[2:]) / 2
         return self.boxes[-1] + np.tile(centre, 2) * (t - self.times[-1])
+
     def add(self, t: int, box: np.ndarray, colors: np.ndarray) -> None:
         "Continue with a box."
-        self.times.append(t); self.boxes.append(box)
-        self.colors = .9 * self.colors + .1 * colors
+        self.times.append(t)
+        self.boxes.append(box)
+        self.colors = 0.9 * self.colors + 0.1 * colors
 
 # %% ../../nbs/datasets/videos.ipynb #6dfb9981
-def _inner_colors(frame: np.ndarray, box: np.ndarray # (H,W,3) uint8; (4,) px
-    ) -> np.ndarray:
+def _inner_colors(
+    frame: np.ndarray,
+    box: np.ndarray,  # (H,W,3) uint8; (4,) px
+) -> np.ndarray:
     "Colours of the middle of a box, where the person is rather than what is behind."
     x0, y0, x1, y1 = box
-    dx, dy = .25 * (x1 - x0), .1 * (y1 - y0)
-    part = frame[max(0, int(y0 + dy)):max(1, math.ceil(y1 - dy)), max(0, int(x0 + dx)):max(1, math.ceil(x1 - dx))]
+    dx, dy = 0.25 * (x1 - x0), 0.1 * (y1 - y0)
+    part = frame[max(0, int(y0 + dy)) : max(1, math.ceil(y1 - dy)), max(0, int(x0 + dx)) : max(1, math.ceil(x1 - dx))]
     return _color_histogram(np.ascontiguousarray(part) if part.size else frame)
 
-def match(tracks: list[Track], t: int, boxes: np.ndarray, colors: list[np.ndarray] # (n,4) px and histograms of frame t
-    ) -> list[tuple[int, int]]:                                                    # track and box
+
+def match(
+    tracks: list[Track],
+    t: int,
+    boxes: np.ndarray,
+    colors: list[np.ndarray],  # (n,4) px and histograms of frame t
+) -> list[tuple[int, int]]:  # track and box
     "Which box continues which track."
     from scipy.optimize import linear_sum_assignment
-    if not tracks or not len(boxes): return []
+
+    if not tracks or not len(boxes):
+        return []
     iou = box_iou(np.stack([track.predict(t) for track in tracks]), boxes)
     paint = np.array([[_color_difference(track.colors, c) for c in colors] for track in tracks])
-    allowed = (iou > .15) & (paint < .75)
+    allowed = (iou > 0.15) & (paint < 0.75)
     rows, columns = linear_sum_assignment(np.where(allowed, 1 - iou + paint, 10))
     return [(i, j) for i, j in zip(rows, columns) if allowed[i, j]]
 
-def _track_people(frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
-        boxes: list[np.ndarray],      # (n,5) px and score, for each frame
-        patience: int = 5             # frames that a track waits for a box
-    ) -> list[Track]:
+
+def _track_people(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
+    boxes: list[np.ndarray],  # (n,5) px and score, for each frame
+    patience: int = 5,  # frames that a track waits for a box
+) -> list[Track]:
     "Tracks of at least three boxes."
     tracks = []
     for t, (frame, here) in enumerate(zip(frames, boxes)):
@@ -324,76 +436,120 @@ def _track_people(frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
         colors = [_inner_colors(frame, b) for b in here]
         live = [track for track in tracks if t - track.times[-1] <= patience]
         pairs = match(live, t, here, colors)
-        for i, j in pairs: live[i].add(t, here[j], colors[j])
+        for i, j in pairs:
+            live[i].add(t, here[j], colors[j])
         tracks += [Track([t], [here[j]], colors[j]) for j in set(range(len(here))) - {j for _, j in pairs}]
     return [track for track in tracks if len(track.times) >= 3]
 
 # %% ../../nbs/datasets/videos.ipynb #ba401b99
-_REASONS = ("at the edge of the picture", "another person in the box", "partly hidden", "merged with something", "too faint to see", "coming or going", "blurred")
+_REASONS = (
+    "at the edge of the picture",
+    "another person in the box",
+    "partly hidden",
+    "merged with something",
+    "too faint to see",
+    "coming or going",
+    "blurred",
+)
 
-def _sharpness(image: np.ndarray # (H,W,3) uint8
-    ) -> float:
+
+def _sharpness(
+    image: np.ndarray,  # (H,W,3) uint8
+) -> float:
     "How strong the finest detail is: standard deviation of the Laplacian."
-    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std()) if image.size else 0.
+    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std()) if image.size else 0.0
 
-def _cut_box(image: np.ndarray, box: np.ndarray # (H,W[,3]); (4,) px
-    ) -> np.ndarray:
+
+def _cut_box(
+    image: np.ndarray,
+    box: np.ndarray,  # (H,W[,3]); (4,) px
+) -> np.ndarray:
     "The pixels of a box that lie in the image."
     x0, y0, x1, y1 = box
-    return image[max(0, int(y0)):max(0, math.ceil(y1)), max(0, int(x0)):max(0, math.ceil(x1))]
+    return image[max(0, int(y0)) : max(0, math.ceil(y1)), max(0, int(x0)) : max(0, math.ceil(x1))]
 
-def _local_median(values: np.ndarray, times: np.ndarray, reach: float # (K,), (K,) frames, frames
-    ) -> np.ndarray:                                                 # (K,)
+
+def _local_median(
+    values: np.ndarray,
+    times: np.ndarray,
+    reach: float,  # (K,), (K,) frames, frames
+) -> np.ndarray:  # (K,)
     "Median of the values within `reach` of each."
     return np.array([np.median(values[np.abs(times - t) <= reach]) for t in times])
 
 # %% ../../nbs/datasets/videos.ipynb #e05d5e49
-def _silhouette_sizes(masks: np.ndarray, track: Track # (T,H,W) in [0,1]; one person
-    ) -> tuple[np.ndarray, np.ndarray]:              # (K,) px, (K,) in [0,1]
+def _silhouette_sizes(
+    masks: np.ndarray,
+    track: Track,  # (T,H,W) in [0,1]; one person
+) -> tuple[np.ndarray, np.ndarray]:  # (K,) px, (K,) in [0,1]
     "Area of the silhouette in each box and how sure it is; the box itself counts for people who do not stand out from the background."
     inside = [_cut_box(masks[t], b) for t, b in zip(track.times, track.boxes)]
     area, whole = np.array([m.sum() for m in inside]), np.array([m.size for m in inside], float)
-    if np.median(area / np.maximum(whole, 1)) < .05: return whole, np.ones(len(whole))
-    return area, np.array([m[m > .1].mean() if (m > .1).any() else 0. for m in inside])
+    if np.median(area / np.maximum(whole, 1)) < 0.05:
+        return whole, np.ones(len(whole))
+    return area, np.array([m[m > 0.1].mean() if (m > 0.1).any() else 0.0 for m in inside])
 
 # %% ../../nbs/datasets/videos.ipynb #79d5ed24
-def _judge(frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
-        masks: np.ndarray,     # (T,H,W) in [0,1], in front of the background
-        track: Track,          # one person
-        others: list[Track],   # everybody in the shot
-        fps: float = 10.       # of the frames
-    ) -> list[str]:            # one of REASONS for each box, "" where it is good
+def _judge(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
+    masks: np.ndarray,  # (T,H,W) in [0,1], in front of the background
+    track: Track,  # one person
+    others: list[Track],  # everybody in the shot
+    fps: float = 10.0,  # of the frames
+) -> list[str]:  # one of REASONS for each box, "" where it is good
     "What is wrong with each frame of a track."
     times, boxes = np.array(track.times), np.stack(track.boxes)
-    (height, width), edge = frames.shape[1:3], .01 * frames.shape[1]
+    (height, width), edge = frames.shape[1:3], 0.01 * frames.shape[1]
     area, certainty = _silhouette_sizes(masks, track)
     usual = area / np.maximum(_local_median(area, times, 2 * fps), 1e-9)
     sharp = np.array([_sharpness(_cut_box(frames[t], b)) for t, b in zip(times, boxes)])
     come, go = times[0] + fps / 2 if times[0] else 0, times[-1] - fps / 2 if times[-1] < len(frames) - 1 else times[-1]
-    tests = np.stack([(boxes[:, :2] <= edge).any(1) | (boxes[:, 2] >= width - edge) | (boxes[:, 3] >= height - edge),
-        [shared(t, b, track, others, fps) > .1 for t, b in zip(times, boxes)], usual < .65, usual > 1.6,
-        certainty < .5, (times < come) | (times > go), sharp < .5 * _local_median(sharp, times, 2 * fps)])
+    tests = np.stack(
+        [
+            (boxes[:, :2] <= edge).any(1) | (boxes[:, 2] >= width - edge) | (boxes[:, 3] >= height - edge),
+            [shared(t, b, track, others, fps) > 0.1 for t, b in zip(times, boxes)],
+            usual < 0.65,
+            usual > 1.6,
+            certainty < 0.5,
+            (times < come) | (times > go),
+            sharp < 0.5 * _local_median(sharp, times, 2 * fps),
+        ]
+    )
     return [_REASONS[bad.argmax()] if bad.any() else "" for bad in tests.T]
 
-def shared(t: int, box: np.ndarray, track: Track, others: list[Track], reach: float # frames
-    ) -> float:
+
+def shared(
+    t: int,
+    box: np.ndarray,
+    track: Track,
+    others: list[Track],
+    reach: float,  # frames
+) -> float:
     "Greatest share of a box that somebody else's box covers, where they were last seen if not now."
-    covered = [0.]
+    covered = [0.0]
     for other in others:
         k = int(np.argmin(np.abs(np.array(other.times) - t)))
-        if other is track or abs(other.times[k] - t) > reach: continue
+        if other is track or abs(other.times[k] - t) > reach:
+            continue
         b = other.boxes[k]
-        covered.append((np.minimum(box[2:], b[2:]) - np.maximum(box[:2], b[:2])).clip(0).prod() / (box[2:] - box[:2]).prod())
+        covered.append(
+            (np.minimum(box[2:], b[2:]) - np.maximum(box[:2], b[:2])).clip(0).prod() / (box[2:] - box[:2]).prod()
+        )
     return max(covered)
 
 # %% ../../nbs/datasets/videos.ipynb #f12d5b23
 class Views(NamedTuple):
     "A person's frames, aligned."
-    silhouettes: np.ndarray # (K,32,32) in [0,1]
-    greys: np.ndarray       # (K,32,32) in [0,1]
 
-def _aligned_views(frames: np.ndarray, masks: np.ndarray, track: Track # (T,H,W,3) uint8; (T,H,W) in [0,1]
-    ) -> Views:
+    silhouettes: np.ndarray  # (K,32,32) in [0,1]
+    greys: np.ndarray  # (K,32,32) in [0,1]
+
+
+def _aligned_views(
+    frames: np.ndarray,
+    masks: np.ndarray,
+    track: Track,  # (T,H,W,3) uint8; (T,H,W) in [0,1]
+) -> Views:
     "The frames of a track around the middle of the box, all at one scale."
     boxes = np.stack(track.boxes)
     side, centres = 1.2 * np.median((boxes[:, 2:] - boxes[:, :2]).max(1)), (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -402,8 +558,11 @@ def _aligned_views(frames: np.ndarray, masks: np.ndarray, track: Track # (T,H,W,
     greys = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in cut(frames)]) / np.float32(255)
     return Views(cut(masks), greys)
 
-def _pose_change(views: Views, i: int # K views; number of one of them
-    ) -> np.ndarray:                 # (K,) in [0,1]
+
+def _pose_change(
+    views: Views,
+    i: int,  # K views; number of one of them
+) -> np.ndarray:  # (K,) in [0,1]
     "How differently the person appears in each frame than in frame i."
     s, g = views
     union, both = np.maximum(s, s[i]).sum((1, 2)), np.minimum(s, s[i])
@@ -411,95 +570,116 @@ def _pose_change(views: Views, i: int # K views; number of one of them
     return np.maximum(np.abs(s - s[i]), inside).sum((1, 2)) / np.maximum(union, 1e-9)
 
 # %% ../../nbs/datasets/videos.ipynb #90bde1ee
-def mine_pairs(views: Views,          # K aligned frames
-        times: np.ndarray,            # (K,) s
-        good: np.ndarray,             # (K,) bool
-        rng: np.random.Generator,     # source of randomness
-        least: float = .3,            # pose change
-        gap: tuple[float, float] = (.2, 6.), # s between the frames of a pair
-        every: float = .3             # s between two source frames
-    ) -> list[tuple[int, int]]:       # source and target
+def mine_pairs(
+    views: Views,  # K aligned frames
+    times: np.ndarray,  # (K,) s
+    good: np.ndarray,  # (K,) bool
+    rng: np.random.Generator,  # source of randomness
+    least: float = 0.3,  # pose change
+    gap: tuple[float, float] = (0.2, 6.0),  # s between the frames of a pair
+    every: float = 0.3,  # s between two source frames
+) -> list[tuple[int, int]]:  # source and target
     "Pairs of good frames that show different poses; each source at most once."
     pairs, last = [], -np.inf
     for i in np.flatnonzero(good):
-        if times[i] - last < every - 1e-9: continue
+        if times[i] - last < every - 1e-9:
+            continue
         apart = np.abs(times - times[i])
         fits = np.flatnonzero(good & (_pose_change(views, i) >= least) & (apart >= gap[0] - 1e-9) & (apart <= gap[1]))
-        if len(fits): pairs.append((int(i), int(rng.choice(fits)))); last = times[i]
+        if len(fits):
+            pairs.append((int(i), int(rng.choice(fits))))
+            last = times[i]
     return pairs
 
 # %% ../../nbs/datasets/videos.ipynb #b2e8b2a7
-def outlines(silhouettes: np.ndarray # (K,32,32) in [0,1]
-    ) -> np.ndarray:                 # (K,256) float32
+def outlines(
+    silhouettes: np.ndarray,  # (K,32,32) in [0,1]
+) -> np.ndarray:  # (K,256) float32
     "Silhouettes as the network sees them."
     return silhouettes.reshape(-1, 16, 2, 16, 2).mean((2, 4)).reshape(-1, 256).astype(np.float32)
+
 
 @cache
 def _shape_weights() -> tuple[np.ndarray, ...]:
     "The network's weights."
-    with np.load(files("pgp_nb") / "data/person_shape.npz") as z: return tuple(z[k].astype(np.float32) for k in ("w0", "b0", "w1", "b1"))
+    with np.load(files("pgp_nb") / "data/person_shape.npz") as z:
+        return tuple(z[k].astype(np.float32) for k in ("w0", "b0", "w1", "b1"))
 
-def person_logits(silhouettes: np.ndarray # (K,32,32) in [0,1], as in `Views`
-    ) -> np.ndarray:                      # (K,)
+
+def person_logits(
+    silhouettes: np.ndarray,  # (K,32,32) in [0,1], as in `Views`
+) -> np.ndarray:  # (K,)
     "Log odds that an outline is a person's; above 0 for a person."
     w0, b0, w1, b1 = _shape_weights()
     return (np.maximum(outlines(silhouettes) @ w0.T + b0, 0) @ w1.T + b1)[:, 0]
 
 # %% ../../nbs/datasets/videos.ipynb #a27dbce9
-def _widened(track: Track, k: int # number of the box in the track
-    ) -> np.ndarray:             # (4,) px
+def _widened(
+    track: Track,
+    k: int,  # number of the box in the track
+) -> np.ndarray:  # (4,) px
     "The smallest box around box k and those of the frames just before and after."
     near = [b for t, b in zip(track.times, track.boxes) if abs(t - track.times[k]) <= 1]
     return np.array([*np.min(near, 0)[:2], *np.max(near, 0)[2:]])
 
-def _person_saliency(mask: np.ndarray, # (h,w) in [0,1], small
-        box: np.ndarray,              # (4,) px of the mask
-        image: np.ndarray             # (H,W,3) uint8, the frame at full size
-    ) -> np.ndarray:                  # (H,W) uint8
+
+def _person_saliency(
+    mask: np.ndarray,  # (h,w) in [0,1], small
+    box: np.ndarray,  # (4,) px of the mask
+    image: np.ndarray,  # (H,W,3) uint8, the frame at full size
+) -> np.ndarray:  # (H,W) uint8
     "m_sal of one person in the whole frame."
-    grown = box + np.array([-.05, -.05, .05, .05]) * max(box[2:] - box[:2])
+    grown = box + np.array([-0.05, -0.05, 0.05, 0.05]) * max(box[2:] - box[:2])
     x0, y0, x1, y1 = grown.clip(0).astype(int)
     alone = np.zeros_like(mask)
     alone[y0:y1, x0:x1] = mask[y0:y1, x0:x1]
-    if _cut_box(mask, box).mean() >= .1: return (cv2.resize(alone, image.shape[1::-1]) * 255).clip(0, 255).astype(np.uint8)
+    if _cut_box(mask, box).mean() >= 0.1:
+        return (cv2.resize(alone, image.shape[1::-1]) * 255).clip(0, 255).astype(np.uint8)
     x0, y0, x1, y1 = (np.array(grown).reshape(2, 2) * image.shape[1] / mask.shape[1]).clip(0).astype(int).ravel()
     found = np.zeros(image.shape[:2], np.uint8)
-    if min(image[y0:y1, x0:x1].shape[:2]) >= 16: found[y0:y1, x0:x1] = saliency(np.ascontiguousarray(image[y0:y1, x0:x1])) * 255
+    if min(image[y0:y1, x0:x1].shape[:2]) >= 16:
+        found[y0:y1, x0:x1] = saliency(np.ascontiguousarray(image[y0:y1, x0:x1])) * 255
     return found
 
 # %% ../../nbs/datasets/videos.ipynb #77377f48
 class Cut(NamedTuple):
     "What is wanted of one frame of a film."
-    number: int               # of the frame
-    box: np.ndarray           # (4,) px of the small picture
-    mask: np.ndarray          # (h,w) in [0,1], in front of the background, of the small picture
-    area: tuple[slice, slice] # rows and columns of the picture inside the black bars of the small frame
-    width: int                # of the small frame with its bars, px
 
-def cut_out(image: np.ndarray, # (H,W,3) uint8, the frame at full size
-        cut: Cut,              # what is wanted of it
-        size: int              # side of the crop, px
-    ) -> Frame:
+    number: int  # of the frame
+    box: np.ndarray  # (4,) px of the small picture
+    mask: np.ndarray  # (h,w) in [0,1], in front of the background, of the small picture
+    area: tuple[slice, slice]  # rows and columns of the picture inside the black bars of the small frame
+    width: int  # of the small frame with its bars, px
+
+
+def cut_out(
+    image: np.ndarray,  # (H,W,3) uint8, the frame at full size
+    cut: Cut,  # what is wanted of it
+    size: int,  # side of the crop, px
+) -> Frame:
     "The person of a frame at full size."
     zoom = image.shape[1] / cut.width
     rows, columns = (slice(round(part.start * zoom), round(part.stop * zoom)) for part in cut.area)
     picture = np.ascontiguousarray(image[rows, columns])
-    return crop_frame(picture, cut.box * zoom, size, saliency=_person_saliency(cut.mask, cut.box, picture), margin=.1)
+    return crop_frame(picture, cut.box * zoom, size, saliency=_person_saliency(cut.mask, cut.box, picture), margin=0.1)
 
 # %% ../../nbs/datasets/videos.ipynb #1e9d3c83
 class ShotPair(NamedTuple):
     "Two frames of one person in a shot."
+
     person: int  # number of the track
     source: Cut
     target: Cut
 
-def shot_pairs(frames: np.ndarray,      # (T,H,W,3) uint8 RGB, one shot, small
-        numbers: list[int],             # of the frames in the film
-        rate: float,                    # frames in a second
-        detector: Callable | None = None, # frames (T,H,W,3) to boxes (n,5) of each; None: the embedded one
-        any_shape: bool = False,        # keep what the embedded detector found even if it is not shaped like a person
-        **settings                      # of `mine_pairs`
-    ) -> tuple[list[ShotPair], list[tuple[int, str]]]: # and frame numbers with what is wrong with them
+
+def shot_pairs(
+    frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot, small
+    numbers: list[int],  # of the frames in the film
+    rate: float,  # frames in a second
+    detector: Callable | None = None,  # frames (T,H,W,3) to boxes (n,5) of each; None: the embedded one
+    any_shape: bool = False,  # keep what the embedded detector found even if it is not shaped like a person
+    **settings,  # of `mine_pairs`
+) -> tuple[list[ShotPair], list[tuple[int, str]]]:  # and frame numbers with what is wrong with them
     "Pairs of frames of each person in a shot, and why other frames were left out."
     area = _picture_area(frames)
     small = np.ascontiguousarray(frames[:, area[0], area[1]])
@@ -508,38 +688,47 @@ def shot_pairs(frames: np.ndarray,      # (T,H,W,3) uint8 RGB, one shot, small
     pairs, wrong = [], [] if tracks else [(numbers[0], "nobody found in the shot")]
     for person, track in enumerate(tracks):
         views = _aligned_views(small, masks, track)
-        if not detector and not any_shape and person_logits(views.silhouettes).mean() < -2: wrong.append((numbers[track.times[0]], "not shaped like a person")); continue
+        if not detector and not any_shape and person_logits(views.silhouettes).mean() < -2:
+            wrong.append((numbers[track.times[0]], "not shaped like a person"))
+            continue
         verdict, times = _judge(small, masks, track, tracks, rate), np.array(track.times) / rate
         cuts = [Cut(numbers[t], _widened(track, k), masks[t], area, frames.shape[2]) for k, t in enumerate(track.times)]
-        found = mine_pairs(views, times, np.array(verdict) == "", np.random.default_rng([numbers[0], person]), **settings)
+        found = mine_pairs(
+            views, times, np.array(verdict) == "", np.random.default_rng([numbers[0], person]), **settings
+        )
         pairs += [ShotPair(person, cuts[i], cuts[j]) for i, j in found]
         wrong += [(cut.number, reason) for cut, reason in zip(cuts, verdict) if reason]
-        if not found: wrong.append((cuts[0].number, "a person seen too briefly, or who hardly moves"))
+        if not found:
+            wrong.append((cuts[0].number, "a person seen too briefly, or who hardly moves"))
     return pairs, wrong
 
 # %% ../../nbs/datasets/videos.ipynb #7647a833
 @dataclass(frozen=True)
 class Videos:
     "A folder of videos, or of folders of frames, as pairs: a loader for `samples.prepare`."
-    folder: str | Path          # looked through with its sub-folders
-    rate: float = 10.           # frames looked at, 1/s
-    least_change: float = .3    # of the pose in a pair, see `_pose_change`
-    every: float = .3           # s between two source frames of a person
-    detector: str | None = None # ONNX file of a detection network; None: the embedded detector
-    folder_fps: float = 25.     # frame rate of folders of frames
-    any_shape: bool = False     # keep tracks that are not shaped like a person
-    seconds: float = 20.        # length of a job
-    side: int = 480             # size at which people are looked for, px
+
+    folder: str | Path  # looked through with its sub-folders
+    rate: float = 10.0  # frames looked at, 1/s
+    least_change: float = 0.3  # of the pose in a pair, see `_pose_change`
+    every: float = 0.3  # s between two source frames of a person
+    detector: str | None = None  # ONNX file of a detection network; None: the embedded detector
+    folder_fps: float = 25.0  # frame rate of folders of frames
+    any_shape: bool = False  # keep tracks that are not shaped like a person
+    seconds: float = 20.0  # length of a job
+    side: int = 480  # size at which people are looked for, px
     name = "videos"
 
     @property
     def about(self) -> dict:
         "The settings that change the samples."
-        return {k: v for k, v in asdict(self).items() if k != "folder"} | {"detector": self.detector and Path(self.detector).name}
+        return {k: v for k, v in asdict(self).items() if k != "folder"} | {
+            "detector": self.detector and Path(self.detector).name
+        }
 
     def jobs(self) -> list[dict]:
         "Stretches of the films. Raises `FileNotFoundError` where there are none, `ValueError` for impossible settings."
-        if not (self.rate > 0 and self.seconds >= 2 and self.side >= 64 and 0 < self.least_change < 1): raise ValueError(f"{self}: expected rate > 0, seconds >= 2, side >= 64 and least_change between 0 and 1")
+        if not (self.rate > 0 and self.seconds >= 2 and self.side >= 64 and 0 < self.least_change < 1):
+            raise ValueError(f"{self}: expected rate > 0, seconds >= 2, side >= 64 and least_change between 0 and 1")
         return [job for source in _find_sources(self.folder) for job in self.stretches(source)]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
@@ -547,44 +736,74 @@ class Videos:
         source, name = Path(self.folder) / job["film"], job["film"]
         numbers = range(job["start"], job["stop"], max(1, round(_film_length(source, self.folder_fps).fps / self.rate)))
         frames = list(read_frames(source, numbers, self.side))
-        if not frames: return [Skip(f"{name}/{job['start']:06d}", "cannot be decoded: damaged, or not a film")]
-        if len({f.shape for f in frames}) > 1: return [Skip(f"{name}/{job['start']:06d}", "pictures of different sizes in a folder of frames")]
-        cut_short = [Skip(f"{name}/{numbers[len(frames)]:06d}", "film ends before its stated length: truncated?")] if len(frames) < len(numbers) - 1 else []
-        pairs, skips = self.find(name, np.stack(frames), list(numbers[:len(frames)]), _film_length(source, self.folder_fps).fps)
+        if not frames:
+            return [Skip(f"{name}/{job['start']:06d}", "cannot be decoded: damaged, or not a film")]
+        if len({f.shape for f in frames}) > 1:
+            return [Skip(f"{name}/{job['start']:06d}", "pictures of different sizes in a folder of frames")]
+        cut_short = (
+            [Skip(f"{name}/{numbers[len(frames)]:06d}", "film ends before its stated length: truncated?")]
+            if len(frames) < len(numbers) - 1
+            else []
+        )
+        pairs, skips = self.find(
+            name, np.stack(frames), list(numbers[: len(frames)]), _film_length(source, self.folder_fps).fps
+        )
         return self.cut(source, name, pairs, size) + skips + cut_short
 
 # %% ../../nbs/datasets/videos.ipynb #5d1f0c77
 @patch
-def stretches(self: Videos, source: Path # a film in the folder
-    ) -> list[dict]:
+def stretches(
+    self: Videos,
+    source: Path,  # a film in the folder
+) -> list[dict]:
     "The jobs of one film; one that fails for a film that cannot be opened."
     length, name = _film_length(source, self.folder_fps), source.relative_to(self.folder).as_posix()
     step = max(1, round(length.fps * self.seconds))
-    starts = range(0, max(1, length.frames - step // 4), step)     # a short rest is joined to the stretch before
+    starts = range(0, max(1, length.frames - step // 4), step)  # a short rest is joined to the stretch before
     stops = [*starts[1:], length.frames]
     return [dict(film=name, start=a, stop=b) for a, b in zip(starts, stops)]
 
 # %% ../../nbs/datasets/videos.ipynb #f5a83632
 @patch
-def find(self: Videos, name: str, frames: np.ndarray, numbers: list[int], fps: float # of the film; (T,H,W,3) uint8; of the frames; of the film
-    ) -> tuple[list[tuple[int, ShotPair]], list[Skip]]:
+def find(
+    self: Videos,
+    name: str,
+    frames: np.ndarray,
+    numbers: list[int],
+    fps: float,  # of the film; (T,H,W,3) uint8; of the frames; of the film
+) -> tuple[list[tuple[int, ShotPair]], list[Skip]]:
     "Pairs in the shots of a stretch, each with the number of the shot's first frame, and what was left out."
     detector, pairs, skips = OnnxDetector(self.detector) if self.detector else None, [], []
     rate = fps / max(1, round(fps / self.rate))
     for shot in find_shots(frames):
-        if shot.stop - shot.start < .8 * rate: skips.append(Skip(f"{name}/{numbers[shot.start]:06d}", "shot shorter than a second")); continue
-        found, wrong = shot_pairs(frames[shot], numbers[shot], rate, detector, self.any_shape, least=self.least_change, every=self.every)
+        if shot.stop - shot.start < 0.8 * rate:
+            skips.append(Skip(f"{name}/{numbers[shot.start]:06d}", "shot shorter than a second"))
+            continue
+        found, wrong = shot_pairs(
+            frames[shot], numbers[shot], rate, detector, self.any_shape, least=self.least_change, every=self.every
+        )
         pairs += [(numbers[shot.start], pair) for pair in found]
         skips += [Skip(f"{name}/{number:06d}", reason) for number, reason in wrong]
     return pairs, skips
+
 
 @patch
 def cut(self: Videos, source: Path, name: str, pairs: list[tuple[int, ShotPair]], size: int) -> list[Sample | Skip]:
     "The crops of pairs, from frames at full size, decoded once more."
     wanted = {}
     for _, pair in pairs:
-        for c in (pair.source, pair.target): wanted.setdefault(c.number, {})[id(c)] = c
-    frames = {i: cut_out(image, c, size) for number, image in zip(sorted(wanted), read_frames(source, sorted(wanted))) for i, c in wanted[number].items()}
+        for c in (pair.source, pair.target):
+            wanted.setdefault(c.number, {})[id(c)] = c
+    frames = {
+        i: cut_out(image, c, size)
+        for number, image in zip(sorted(wanted), read_frames(source, sorted(wanted)))
+        for i, c in wanted[number].items()
+    }
     title = lambda shot, p: f"{name}/{shot:06d}/{p.person}/{p.source.number:06d}{p.target.number - p.source.number:+d}"
     again = lambda p: {id(p.source), id(p.target)} <= frames.keys()
-    return [pair_of(frames[id(p.source)], frames[id(p.target)], title(shot, p)) if again(p) else Skip(title(shot, p), "a frame could not be decoded a second time") for shot, p in pairs]
+    return [
+        pair_of(frames[id(p.source)], frames[id(p.target)], title(shot, p))
+        if again(p)
+        else Skip(title(shot, p), "a frame could not be decoded a second time")
+        for shot, p in pairs
+    ]

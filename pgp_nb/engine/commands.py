@@ -8,15 +8,29 @@ __all__ = ['read_studies', 'study_config', 'in_order', 'run_all', 'means', 'read
 
 # %% ../../nbs/engine/commands.ipynb #com00004
 import argparse, json, os, signal, subprocess, sys, threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from .config import (PRESETS, Config, as_plain, changed, find_preset, from_dict, load_config, merge, parse_assignment, placed,
-                                  preset_values, read_yaml, unknown_parameter, weight_of)
+from pgp_nb.engine.config import (
+    PRESETS,
+    Config,
+    as_plain,
+    changed,
+    find_preset,
+    from_dict,
+    load_config,
+    merge,
+    parse_assignment,
+    placed,
+    preset_values,
+    read_yaml,
+    unknown_parameter,
+    weight_of,
+)
 from .loading import load_data
 from .parallel import joined_processes, processes
 from .runs import finished, train
@@ -25,174 +39,266 @@ from ..networks import starts
 from ..training import TERMS, Diverged
 
 # %% ../../nbs/engine/commands.ipynb #com00007
-def read_studies(path: str | Path # a YAML file of studies
-    ) -> dict[str, dict]:         # by name: values in their groups, laid over those of the base
+def read_studies(
+    path: str | Path,  # a YAML file of studies
+) -> dict[str, dict]:  # by name: values in their groups, laid over those of the base
     "The studies in a file. Raises `FileNotFoundError` or `TypeError` saying what is wrong; a study may build on another that builds on a preset, no deeper."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no file of studies at {path}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of studies at {path}")
     listed = read_yaml(path)
     return {name: _study_values(name, listed) for name in listed}
+
 
 def _study_values(name: str, listed: dict, inner: bool = False) -> dict:
     given = {k: v for k, v in listed[name].items() if k != "about"}
     base = given.pop("base", None)
-    if base is None: return placed(given)
-    if base not in listed: return merge(preset_values(find_preset(base)), placed(given))
-    if inner: raise TypeError(f"study {name}: its base {base} builds on another study; one step is enough")
+    if base is None:
+        return placed(given)
+    if base not in listed:
+        return merge(preset_values(find_preset(base)), placed(given))
+    if inner:
+        raise TypeError(f"study {name}: its base {base} builds on another study; one step is enough")
     return merge(_study_values(base, listed, inner=True), placed(given))
 
-def study_config(name: str | Path, # a study, a preset's name or a YAML file
-        studies: dict[str, dict],  # from `read_studies`
-        overrides: dict | None = None # values laid over it
-    ) -> Config:
+
+def study_config(
+    name: str | Path,  # a study, a preset's name or a YAML file
+    studies: dict[str, dict],  # from `read_studies`
+    overrides: dict | None = None,  # values laid over it
+) -> Config:
     "The configuration of a study, or of a preset where there is no such study."
-    if name not in studies: return load_config(name, overrides)
+    if name not in studies:
+        return load_config(name, overrides)
     return from_dict(Config, merge(studies[name], placed(overrides or {})))
 
-def _run_config(name: str,    # a study, a preset's name or a YAML file
-        seed: int,           # laid over it
-        folder: Path,        # of all runs
-        overrides: dict,     # values laid over it
-        studies: dict[str, dict] = {}
-    ) -> Config:
+
+def _run_config(
+    name: str,  # a study, a preset's name or a YAML file
+    seed: int,  # laid over it
+    folder: Path,  # of all runs
+    overrides: dict,  # values laid over it
+    studies: dict[str, dict] | None = None,
+) -> Config:
     "A configuration with another seed; the runs it starts from are looked for in the same folder."
-    cfg = study_config(name, studies, merge(overrides, {"seed": seed}))
-    if not cfg.stages.start_from: return cfg
+    cfg = study_config(name, studies or {}, merge(overrides, {"seed": seed}))
+    if not cfg.stages.start_from:
+        return cfg
     return changed(cfg, start_from=" + ".join(str(folder / path.name) for path in starts(cfg.stages.start_from)))
 
 # %% ../../nbs/engine/commands.ipynb #com00010
-def in_order(names: list[str], studies: dict[str, dict] = {}) -> list[str]:
+def in_order(names: list[str], studies: dict[str, dict] | None = None) -> list[str]:
     "Studies and presets, each after those that it starts from, which are added where they are known."
-    ordered: list[str] = []
+    ordered, studies = [], studies or {}
+
     def add(name: str) -> None:
         for start in starts(study_config(name, studies).stages.start_from):
             before = start.name.removesuffix("-s{seed}")
-            if before in studies or (PRESETS / f"{before}.yaml").is_file(): add(before)
-        if name not in ordered: ordered.append(name)
-    for name in names: add(name)
+            if before in studies or (PRESETS / f"{before}.yaml").is_file():
+                add(before)
+        if name not in ordered:
+            ordered.append(name)
+
+    for name in names:
+        add(name)
     return ordered
+
 
 def _known_metrics(cfg: Config, run: Path) -> dict | None:
     "The metrics of a finished run of this very configuration, or None."
-    try: known, metrics = yaml.safe_load((run / "config.yaml").read_text()), json.loads((run / "metrics.json").read_text())
-    except (OSError, ValueError, yaml.YAMLError): return None
+    try:
+        known, metrics = (
+            yaml.safe_load((run / "config.yaml").read_text()),
+            json.loads((run / "metrics.json").read_text()),
+        )
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
     return metrics if known == as_plain(asdict(cfg)) else None
+
 
 def _data_of(cfg: Config) -> dict:
     "The part of a configuration that `load_data` reads."
-    needed = dict(size=cfg.network.size, seed=cfg.seed, views=bool(weight_of(cfg, "multi_view")), validate=bool(cfg.optimisation.validate_every))
+    needed = dict(
+        size=cfg.network.size,
+        seed=cfg.seed,
+        views=bool(weight_of(cfg, "multi_view")),
+        validate=bool(cfg.optimisation.validate_every),
+    )
     return asdict(cfg.data) | needed
 
-def run_all(names: list[str],       # studies, presets or files
-        seeds: list[int],           # each is trained with each
-        folder: str | Path,         # receives the run folders
-        overrides: dict | None = None, # values laid over every one
-        studies: dict[str, dict] = {}, # from `read_studies`
-        device: str | None = None, progress: bool = True
-    ) -> dict[str, dict]:           # metrics by run, or {"error": what went wrong}
+
+def run_all(
+    names: list[str],  # studies, presets or files
+    seeds: list[int],  # each is trained with each
+    folder: str | Path,  # receives the run folders
+    overrides: dict | None = None,  # values laid over every one
+    studies: dict[str, dict] | None = None,  # from `read_studies`
+    device: str | None = None,
+    progress: bool = True,
+) -> dict[str, dict]:  # metrics by run, or {"error": what went wrong}
     "Train a list of studies with a list of seeds. Raises `TypeError`, `ValueError` or `FileNotFoundError` for mistakes in the configurations before any of them starts."
     folder, loaded, found = Path(folder), (None, None), {}
     names = in_order(names, studies)
-    configs = {f"{Path(n).stem}-s{s}": _run_config(n, s, folder, overrides or {}, studies) for n in names for s in seeds}
-    for cfg in configs.values(): chosen_terms(cfg, TERMS)
+    configs = {
+        f"{Path(n).stem}-s{s}": _run_config(n, s, folder, overrides or {}, studies) for n in names for s in seeds
+    }
+    for cfg in configs.values():
+        chosen_terms(cfg, TERMS)
     for name, cfg in configs.items():
         found[name] = _known_metrics(cfg, folder / name)
-        if found[name] is not None: continue
-        if progress: print(f"== {name}", flush=True)
+        if found[name] is not None:
+            continue
+        if progress:
+            print(f"== {name}", flush=True)
         try:
-            if loaded[0] != _data_of(cfg): loaded = _data_of(cfg), load_data(cfg, progress)
+            if loaded[0] != _data_of(cfg):
+                loaded = _data_of(cfg), load_data(cfg, progress)
             found[name] = train(cfg, folder / name, loaded[1], device=device, progress=progress)[1]
-        except (Diverged, ValueError, OSError) as e: found[name] = {"error": str(e)}
+        except (Diverged, ValueError, OSError) as e:
+            found[name] = {"error": str(e)}
     return found
+
 
 def means(found: dict[str, dict]) -> dict[str, dict]:
     "Mean over the seeds of each study; failed runs are left out."
     groups: dict[str, list] = {}
-    for name, metrics in found.items(): groups.setdefault(name.rpartition("-s")[0], []).append(metrics)
+    for name, metrics in found.items():
+        groups.setdefault(name.rpartition("-s")[0], []).append(metrics)
     numbers = lambda rows, k: [r[k] for r in rows if isinstance(r.get(k), (int, float))]
-    return {name: {k: float(np.mean(numbers(rows, k))) for k in dict.fromkeys(k for r in rows for k in r) if numbers(rows, k)} for name, rows in groups.items()}
+    return {
+        name: {
+            k: float(np.mean(numbers(rows, k))) for k in dict.fromkeys(k for r in rows for k in r) if numbers(rows, k)
+        }
+        for name, rows in groups.items()
+    }
 
 # %% ../../nbs/engine/commands.ipynb #com00013
-def read_release(path: str | Path # a YAML file
-    ) -> dict:                    # name, about, stages, ships
+def read_release(
+    path: str | Path,  # a YAML file
+) -> dict:  # name, about, stages, ships
     "A release. Raises `FileNotFoundError`, `TypeError` or `ValueError` saying what is wrong with the file."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no release at {path}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no release at {path}")
     release = read_yaml(path)
     for name in release:
-        if name not in ("name", "about", "stages", "ships"): raise unknown_parameter(name, ("name", "about", "stages", "ships"))
+        if name not in ("name", "about", "stages", "ships"):
+            raise unknown_parameter(name, ("name", "about", "stages", "ships"))
     runs = [s["run"] for s in release["stages"] if "run" in s]
     for stage in release["stages"]:
-        if ("run" in stage) == ("prepare" in stage): raise TypeError(f"{path.name}: a stage has either run or prepare, got {sorted(stage)}")
-    if release.get("ships") not in runs: raise ValueError(f"{path.name} ships {release.get('ships')!r}: it has the runs {', '.join(runs)}")
+        if ("run" in stage) == ("prepare" in stage):
+            raise TypeError(f"{path.name}: a stage has either run or prepare, got {sorted(stage)}")
+    if release.get("ships") not in runs:
+        raise ValueError(f"{path.name} ships {release.get('ships')!r}: it has the runs {', '.join(runs)}")
     return release
 
-def release_configs(release: dict, # from `read_release`
-        folder: Path, seed: int    # of all runs
-    ) -> dict[str, Config]:        # by run, in order
+
+def release_configs(
+    release: dict,  # from `read_release`
+    folder: Path,
+    seed: int,  # of all runs
+) -> dict[str, Config]:  # by run, in order
     "The configurations of a release's runs."
     values: dict[str, dict] = {}
     for stage in release["stages"]:
-        if "run" not in stage: continue
+        if "run" not in stage:
+            continue
         given = {k: v for k, v in stage.items() if k not in ("run", "about", "base")}
-        base = values[stage["base"]] if stage.get("base") in values else preset_values(find_preset(stage["base"])) if "base" in stage else {}
+        base = (
+            values[stage["base"]]
+            if stage.get("base") in values
+            else preset_values(find_preset(stage["base"]))
+            if "base" in stage
+            else {}
+        )
         values[stage["run"]] = merge(base, placed(given))
     full = {name: merge(v, placed({"seed": seed})) for name, v in values.items()}
     return {name: from_dict(Config, _filled(v, folder, seed)) for name, v in full.items()}
 
+
 def _filled(value: object, folder: Path, seed: int) -> object:
     "Texts with {runs} and {seed} said."
-    if isinstance(value, dict): return {k: _filled(v, folder, seed) for k, v in value.items()}
-    if isinstance(value, list): return [_filled(v, folder, seed) for v in value]
+    if isinstance(value, dict):
+        return {k: _filled(v, folder, seed) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(v, folder, seed) for v in value]
     return value.replace("{runs}", str(folder)).replace("{seed}", str(seed)) if isinstance(value, str) else value
 
-def run_release(path: str | Path, # a YAML file
-        folder: str | Path,       # receives the run folders
-        seed: int = 0, device: str | None = None, progress: bool = True,
-        minutes: float | None = None, # for each run; the same call goes on
-        stop: Callable[[], bool] = lambda: False
-    ) -> Path | None:             # the run that ships; None when it was stopped before its end
+
+def run_release(
+    path: str | Path,  # a YAML file
+    folder: str | Path,  # receives the run folders
+    seed: int = 0,
+    device: str | None = None,
+    progress: bool = True,
+    minutes: float | None = None,  # for each run; the same call goes on
+    stop: Callable[[], bool] = lambda: False,
+) -> Path | None:  # the run that ships; None when it was stopped before its end
     "Run, resume and finish the stages of a release, in order. Raises `TypeError`, `ValueError` or `OSError` for mistakes before any work."
     release, folder = read_release(path), Path(folder)
     configs = release_configs(release, folder, seed)
-    for cfg in configs.values(): chosen_terms(cfg, TERMS)
+    for cfg in configs.values():
+        chosen_terms(cfg, TERMS)
     for number, stage in enumerate(release["stages"], 1):
         what = stage.get("run") or " ".join(map(str, stage["prepare"]))
-        if progress: print(f"== {number} of {len(release['stages'])}: {what}", flush=True)
+        if progress:
+            print(f"== {number} of {len(release['stages'])}: {what}", flush=True)
         if "prepare" in stage:
-            subprocess.run([sys.executable, "-m", "pgp_nb.prepare", *map(str, _filled(stage["prepare"], folder, seed))], check=True)
+            subprocess.run(
+                [sys.executable, "-m", "pgp_nb.prepare", *map(str, _filled(stage["prepare"], folder, seed))], check=True
+            )
             continue
         cfg, run = configs[stage["run"]], folder / f"{stage['run']}-s{seed}"
-        if _known_metrics(cfg, run) is not None: continue
+        if _known_metrics(cfg, run) is not None:
+            continue
         trainer, _ = train(cfg, run, None, device=device, progress=progress, minutes=minutes, stop=stop)
-        if not finished(trainer): return None
+        if not finished(trainer):
+            return None
     return folder / f"{release['ships']}-s{seed}"
 
 # %% ../../nbs/engine/commands.ipynb #com00016
 def _presets_text() -> str:
     "The names of the presets, each with the first line of what its file says of it."
-    return "\n".join(f"{p.stem:10} {p.read_text().splitlines()[0].lstrip('# ')}" for p in sorted(PRESETS.glob("*.yaml")))
+    return "\n".join(
+        f"{p.stem:10} {p.read_text().splitlines()[0].lstrip('# ')}" for p in sorted(PRESETS.glob("*.yaml"))
+    )
+
 
 def _positive(text: str) -> float:
-    if not float(text) > 0: raise ValueError(text)
+    if not float(text) > 0:
+        raise ValueError(text)
     return float(text)
+
+
 _positive.__name__ = "positive"
+
 
 @contextmanager
 def _asked_to_stop() -> Iterator[Callable[[], bool]]:
     "Whether Ctrl-C or SIGTERM has come since this was first asked; a second one stops at once. In a thread nobody asks."
-    if threading.current_thread() is not threading.main_thread(): yield lambda: False; return
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
     asked, before = [], {}
+
     def restore() -> None:
-        for number, handler in before.items(): signal.signal(number, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
     def heard(number: int, frame: object) -> None:
         asked.append(number), restore()
         print("\nstopping with a checkpoint; once more to stop at once", file=sys.stderr)
+
     def stop() -> bool:
-        if not before: before.update({n: signal.signal(n, heard) for n in (signal.SIGINT, signal.SIGTERM)})
+        if not before:
+            before.update({n: signal.signal(n, heard) for n in (signal.SIGINT, signal.SIGTERM)})
         return bool(asked)
-    try: yield stop
-    finally: restore()
+
+    try:
+        yield stop
+    finally:
+        restore()
+
 
 _EXAMPLES = """examples:
   python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set terms.seg=0
@@ -204,61 +310,110 @@ _EXAMPLES = """examples:
 The run folder receives config.yaml, checkpoint.pt, optimizer.pt, curve.jsonl, tensorboard/, best.safetensors,
 weights.safetensors and metrics.json. The same command again goes on where it stopped."""
 
+
 def command_line() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m pgp_nb.training", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Train on the embedded people or on prepared folders, headless.", epilog=_EXAMPLES)
-    parser.add_argument("--preset", default="tiny", help="a YAML file, or the name of a preset (default: tiny); --presets lists them")
+    parser = argparse.ArgumentParser(
+        "python -m pgp_nb.training",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Train on the embedded people or on prepared folders, headless.",
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument(
+        "--preset", default="tiny", help="a YAML file, or the name of a preset (default: tiny); --presets lists them"
+    )
     parser.add_argument("--presets", action="version", version=_presets_text(), help="list the presets and exit")
-    parser.add_argument("--studies", nargs="+", metavar=("FILE", "NAME"), help="train studies of a file, or presets, after those that they start from; without names all of the file. --run is the folder of their run folders")
-    parser.add_argument("--release", metavar="FILE", help="run the stages of a release. --run is the folder of their run folders")
-    parser.add_argument("--run", "--out", required=True, help="run folder, made if need be (under torchrun --out, since it takes --run for its own)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="override a value of the preset; may be repeated")
+    parser.add_argument(
+        "--studies",
+        nargs="+",
+        metavar=("FILE", "NAME"),
+        help="train studies of a file, or presets, after those that they start from; without names all of the file. --run is the folder of their run folders",
+    )
+    parser.add_argument(
+        "--release", metavar="FILE", help="run the stages of a release. --run is the folder of their run folders"
+    )
+    parser.add_argument(
+        "--run",
+        "--out",
+        required=True,
+        help="run folder, made if need be (under torchrun --out, since it takes --run for its own)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override a value of the preset; may be repeated",
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of studies, or of a release (default: 0)")
     parser.add_argument("--afresh", action="store_true", help="ignore the checkpoint in the run folder")
-    parser.add_argument("--minutes", type=_positive, help="stop after that long, with a checkpoint; Ctrl-C does the same")
+    parser.add_argument(
+        "--minutes", type=_positive, help="stop after that long, with a checkpoint; Ctrl-C does the same"
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     return parser
 
 # %% ../../nbs/engine/commands.ipynb #com00017
 def _train_one(options: argparse.Namespace, overrides: dict, stop: Callable[[], bool]) -> None:
     cfg = load_config(options.preset, overrides)
-    trainer, metrics = train(cfg, options.run, None, not options.afresh, options.device, minutes=options.minutes, stop=stop)
-    if metrics: print(json.dumps(metrics, indent=1), f"written to {options.run}", sep="\n")
-    elif not finished(trainer): print(f"stopped after iteration {trainer.iteration} of {cfg.stages.iterations}; the same command goes on")
+    trainer, metrics = train(
+        cfg, options.run, None, not options.afresh, options.device, minutes=options.minutes, stop=stop
+    )
+    if metrics:
+        print(json.dumps(metrics, indent=1), f"written to {options.run}", sep="\n")
+    elif not finished(trainer):
+        print(f"stopped after iteration {trainer.iteration} of {cfg.stages.iterations}; the same command goes on")
+
 
 def _train_studies(options: argparse.Namespace, overrides: dict) -> int:
     file, *names = options.studies
     studies = read_studies(file)
     known = [*studies, *(p.stem for p in PRESETS.glob("*.yaml"))]
     for name in names:
-        if name not in known: raise unknown_parameter(name, known)
+        if name not in known:
+            raise unknown_parameter(name, known)
     found = run_all(names or list(studies), options.seeds, options.run, overrides, studies, options.device)
     failed = {name: m["error"] for name, m in found.items() if "error" in m}
-    for name, error in failed.items(): print(f"{name} failed: {error}", file=sys.stderr)
+    for name, error in failed.items():
+        print(f"{name} failed: {error}", file=sys.stderr)
     print(f"{len(found) - len(failed)} of {len(found)} runs finished, in {options.run}")
     return bool(failed)
 
+
 def _train_release(options: argparse.Namespace, stop: Callable[[], bool]) -> None:
-    shipped = run_release(options.release, options.run, options.seeds[0], options.device, minutes=options.minutes, stop=stop)
+    shipped = run_release(
+        options.release, options.run, options.seeds[0], options.device, minutes=options.minutes, stop=stop
+    )
     print(f"finished: {shipped}" if shipped else "stopped with a checkpoint; the same command goes on")
 
-def main(args: list[str] | None = None) -> int: # the exit code
+
+def main(args: list[str] | None = None) -> int:  # the exit code
     "Entry point of the command line; mistakes in the arguments are said in one line."
     options = command_line().parse_args(args)
     try:
         overrides = {}
-        for text in options.set: overrides = merge(overrides, parse_assignment(text))
-        if options.release and overrides: raise ValueError("--set: a release says itself what its runs are")
-        if options.device == "cuda" and not torch.cuda.is_available(): raise ValueError("--device cuda: this machine or this build of PyTorch has no CUDA")
-        with joined_processes(options.device), _asked_to_stop() if processes() == 1 else nullcontext(lambda: False) as stop:
-            if options.studies: return _train_studies(options, overrides)
-            if options.release: _train_release(options, stop)
-            else: _train_one(options, overrides, stop)
+        for text in options.set:
+            overrides = merge(overrides, parse_assignment(text))
+        if options.release and overrides:
+            raise ValueError("--set: a release says itself what its runs are")
+        if options.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("--device cuda: this machine or this build of PyTorch has no CUDA")
+        with (
+            joined_processes(options.device),
+            _asked_to_stop() if processes() == 1 else nullcontext(lambda: False) as stop,
+        ):
+            if options.studies:
+                return _train_studies(options, overrides)
+            if options.release:
+                _train_release(options, stop)
+            else:
+                _train_one(options, overrides, stop)
     except (TypeError, ValueError, OSError, Diverged, yaml.YAMLError, subprocess.CalledProcessError) as e:
-        if os.environ.get("PGP_TRACEBACK"): raise
+        if os.environ.get("PGP_TRACEBACK"):
+            raise
         print(f"error: {e}", file=sys.stderr)
         return 2
     return 0
 
 # %% ../../nbs/engine/commands.ipynb #com00019
-if __name__ == "__main__" and "pgp_nb.engine.commands" in str(__spec__): raise SystemExit(main())
+if __name__ == "__main__" and "pgp_nb.engine.commands" in str(__spec__):
+    raise SystemExit(main())

@@ -11,7 +11,7 @@ __all__ = ['PAPER_TERMS', 'GROUPS', 'LEAVES', 'PRESETS', 'NetworkConfig', 'DataC
 # %% ../../nbs/engine/config.ipynb #cfg00004
 import difflib, math, types, typing
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 import yaml
@@ -22,135 +22,191 @@ def _choose(group: str, config: object, **choices: tuple) -> None:
     "Raises `ValueError` for a value that is none of those there are."
     for name, known in choices.items():
         value, first = getattr(config, name), ", ".join(map(repr, known[:-1]))
-        if value not in known: raise ValueError(f"{group}.{name} {value!r}: choose {first} or {known[-1]!r}")
+        if value not in known:
+            raise ValueError(f"{group}.{name} {value!r}: choose {first} or {known[-1]!r}")
+
 
 def _at_least(group: str, config: object, least: float, *names: str) -> None:
     "Raises `ValueError` for numbers below the least that makes sense."
     for name in names:
-        if getattr(config, name) < least: raise ValueError(f"{group}.{name} {getattr(config, name)}: must be at least {least}")
+        if getattr(config, name) < least:
+            raise ValueError(f"{group}.{name} {getattr(config, name)}: must be at least {least}")
 
 # %% ../../nbs/engine/config.ipynb #cfg00009
 @dataclass(frozen=True)
 class NetworkConfig:
     "Sizes and variants of the encoder and the decoder."
-    size: int = 64                   # side of the square input image, px; a multiple of 32
-    backbone: str = "resnet18"       # "resnet18", "resnet50" or "efficientnet_lite0"
-    imagenet: str | None = None      # file with the published ImageNet weights of the backbone, or "installed": from its package
-    width: int = 24                  # channels of a ResNet's first stage; 64: the published ones
-    pose_features: int = 256         # width of the fully connected heads on the feature map
-    appearance_channels: int = 16    # Ch of the appearance a
-    decoder_width: int = 16          # channels of the decoder's finest scale
-    pooled_appearance: bool = True   # pool a under each part of the source pose; False: the paper's spatial a
-    keypoints: int = 32              # learned image points, the first 17 trained to be joints; 0: none
-    top_down: int = 48               # channels of the path that brings the deep stages to the image points at stride 4; 0: none
-    lifter: int = 512                # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
-    silhouette: int = 0              # channels of the path to the silhouette at the first stage's stride; 0: none
-    pose: str = "mirrored"           # "mirrored": as if facing the camera, and a facing logit; "direct": the paper's; "joints": without T_fk and T_c's rotation
-    puppet_scale: str = "along_limb" # limbs keep their width when foreshortened; "isotropic": the paper's similarity
+
+    size: int = 64  # side of the square input image, px; a multiple of 32
+    backbone: str = "resnet18"  # "resnet18", "resnet50" or "efficientnet_lite0"
+    imagenet: str | None = (
+        None  # file with the published ImageNet weights of the backbone, or "installed": from its package
+    )
+    width: int = 24  # channels of a ResNet's first stage; 64: the published ones
+    pose_features: int = 256  # width of the fully connected heads on the feature map
+    appearance_channels: int = 16  # Ch of the appearance a
+    decoder_width: int = 16  # channels of the decoder's finest scale
+    pooled_appearance: bool = True  # pool a under each part of the source pose; False: the paper's spatial a
+    keypoints: int = 32  # learned image points, the first 17 trained to be joints; 0: none
+    top_down: int = 48  # channels of the path that brings the deep stages to the image points at stride 4; 0: none
+    lifter: int = 512  # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
+    silhouette: int = 0  # channels of the path to the silhouette at the first stage's stride; 0: none
+    pose: str = "mirrored"  # "mirrored": as if facing the camera, and a facing logit; "direct": the paper's; "joints": without T_fk and T_c's rotation
+    puppet_scale: str = "along_limb"  # limbs keep their width when foreshortened; "isotropic": the paper's similarity
 
     @property
-    def mirrored(self) -> bool: return self.pose == "mirrored"
+    def mirrored(self) -> bool:
+        return self.pose == "mirrored"
+
     @property
-    def kinematic(self) -> bool: return self.pose != "joints"
+    def kinematic(self) -> bool:
+        return self.pose != "joints"
 
     def __post_init__(self):
-        _choose("network", self, backbone=("resnet18", "resnet50", "efficientnet_lite0"), puppet_scale=("along_limb", "isotropic"),
-                pose=("mirrored", "direct", "joints"))
+        _choose(
+            "network",
+            self,
+            backbone=("resnet18", "resnet50", "efficientnet_lite0"),
+            puppet_scale=("along_limb", "isotropic"),
+            pose=("mirrored", "direct", "joints"),
+        )
         _at_least("network", self, 1, "width", "pose_features", "appearance_channels", "decoder_width")
         _at_least("network", self, 0, "keypoints", "top_down", "lifter", "silhouette")
-        if self.size < 32 or self.size % 32: raise ValueError(f"network.size {self.size}: the image side must be a multiple of 32")
-        if 0 < self.keypoints < N_JOINTS: raise ValueError(f"network.keypoints {self.keypoints}: at least {N_JOINTS}, one for each joint, or 0 for none")
-        if self.top_down and not self.keypoints: raise ValueError("network.top_down leads to image points: give keypoints a value, or set top_down to 0")
+        if self.size < 32 or self.size % 32:
+            raise ValueError(f"network.size {self.size}: the image side must be a multiple of 32")
+        if 0 < self.keypoints < N_JOINTS:
+            raise ValueError(
+                f"network.keypoints {self.keypoints}: at least {N_JOINTS}, one for each joint, or 0 for none"
+            )
+        if self.top_down and not self.keypoints:
+            raise ValueError("network.top_down leads to image points: give keypoints a value, or set top_down to 0")
         if self.lifter and not (self.keypoints and self.mirrored):
-            raise ValueError("network.lifter lifts image points of people who face the camera: it needs keypoints and pose 'mirrored'; or set lifter to 0")
+            raise ValueError(
+                "network.lifter lifts image points of people who face the camera: it needs keypoints and pose 'mirrored'; or set lifter to 0"
+            )
 
 # %% ../../nbs/engine/config.ipynb #cfg00012
 @dataclass(frozen=True)
 class DataConfig:
     "What a run looks at."
+
     train_data: str = "people"  # training pairs: "people", or a prepared folder
-    val_data: str = ""          # prepared folder for model selection; people bring their own
-    test_data: str = ""         # prepared folder for the final metrics; people bring their own
-    view_data: str = ""         # prepared folder of pairs of two cameras at one instant; people bring their own
-    mixed: str = ""             # prepared folder of further unlabelled frames, mixed into the batches: photographs, one's own films
-    pseudo_labels: str = ""     # prepared folder of frames of films with their pseudo-labels, for the term film_labels
-    poses: str = "people"       # unpaired poses D_z: "people", a file of poses (npz), or "predicted": the ablation without q_z
-    pairs: tuple[int, int, int] = (5000, 200, 500) # of training, validation and held-out people, at most
-    unpaired: int = 20000       # unpaired poses, at most
-    saliency_quality: float | None = 0.7 # of the noisy masks m_sal of the people, 0..1; None: the ablation without m_sal
+    val_data: str = ""  # prepared folder for model selection; people bring their own
+    test_data: str = ""  # prepared folder for the final metrics; people bring their own
+    view_data: str = ""  # prepared folder of pairs of two cameras at one instant; people bring their own
+    mixed: str = (
+        ""  # prepared folder of further unlabelled frames, mixed into the batches: photographs, one's own films
+    )
+    pseudo_labels: str = ""  # prepared folder of frames of films with their pseudo-labels, for the term film_labels
+    poses: str = (
+        "people"  # unpaired poses D_z: "people", a file of poses (npz), or "predicted": the ablation without q_z
+    )
+    pairs: tuple[int, int, int] = (5000, 200, 500)  # of training, validation and held-out people, at most
+    unpaired: int = 20000  # unpaired poses, at most
+    saliency_quality: float | None = (
+        0.7  # of the noisy masks m_sal of the people, 0..1; None: the ablation without m_sal
+    )
 
     def __post_init__(self):
         _at_least("data", self, 1, "unpaired")
-        if min(self.pairs) < 1: raise ValueError(f"data.pairs {self.pairs}: three numbers of at least 1, for training, validation and test")
-        if not 0 <= (self.saliency_quality or 0) <= 1: raise ValueError(f"data.saliency_quality {self.saliency_quality}: a number from 0 to 1, or null for no masks")
+        if min(self.pairs) < 1:
+            raise ValueError(f"data.pairs {self.pairs}: three numbers of at least 1, for training, validation and test")
+        if not 0 <= (self.saliency_quality or 0) <= 1:
+            raise ValueError(
+                f"data.saliency_quality {self.saliency_quality}: a number from 0 to 1, or null for no masks"
+            )
 
 # %% ../../nbs/engine/config.ipynb #cfg00014
-PAPER_TERMS = dict(image_u=1., image_c=1., seg=1., energy_pose=1., energy_pose_decoder=1., energy_appearance=1., energy_appearance_decoder=1.)
+PAPER_TERMS = dict(
+    image_u=1.0,
+    image_c=1.0,
+    seg=1.0,
+    energy_pose=1.0,
+    energy_pose_decoder=1.0,
+    energy_appearance=1.0,
+    energy_appearance_decoder=1.0,
+)
+
 
 @dataclass(frozen=True)
 class Stages:
     "How long a run is, what it starts from and what it minimises."
+
     iterations: int = 10000  # of the whole run
-    bootstrap: int = 0       # first iterations: the terms that train the encoder alone
-    warmup: int = 0          # next iterations: the decoder alone; then Algorithm 1
-    start_from: str = ""     # run folder or weights to start from; {seed} stands for the seed; several, with " + " between them: their mean
-    terms: dict[str, float | dict] = field(default_factory=lambda: dict(PAPER_TERMS)) # weight of each term, or weight, start and its own options
+    bootstrap: int = 0  # first iterations: the terms that train the encoder alone
+    warmup: int = 0  # next iterations: the decoder alone; then Algorithm 1
+    start_from: str = ""  # run folder or weights to start from; {seed} stands for the seed; several, with " + " between them: their mean
+    terms: dict[str, float | dict] = field(
+        default_factory=lambda: dict(PAPER_TERMS)
+    )  # weight of each term, or weight, start and its own options
 
     def __post_init__(self):
         _at_least("stages", self, 1, "iterations")
         _at_least("stages", self, 0, "bootstrap", "warmup")
         before = f"bootstrap ({self.bootstrap}) and warmup ({self.warmup})"
-        if self.bootstrap + self.warmup > self.iterations: raise ValueError(f"stages: {before} exceed iterations ({self.iterations})")
+        if self.bootstrap + self.warmup > self.iterations:
+            raise ValueError(f"stages: {before} exceed iterations ({self.iterations})")
 
 # %% ../../nbs/engine/config.ipynb #cfg00017
 @dataclass(frozen=True)
 class Optimisation:
     "How a run learns."
-    optimizer: str = "adam"     # "adam" or "adagrad"; one for each term
-    batch_size: int = 24        # pairs; the bootstrap sees as many images
-    shards: int = 1             # parts of a batch with randomness of their own, divided among the processes
-    seed: int = 0               # of weights, batches, paintings and data
-    ema_decay: float = 0.       # of the running mean of the weights, which is measured and kept in their place; 0: none
-    validate_every: int = 0     # iterations between validations; 0: none, the last weights are kept
+
+    optimizer: str = "adam"  # "adam" or "adagrad"; one for each term
+    batch_size: int = 24  # pairs; the bootstrap sees as many images
+    shards: int = 1  # parts of a batch with randomness of their own, divided among the processes
+    seed: int = 0  # of weights, batches, paintings and data
+    ema_decay: float = 0.0  # of the running mean of the weights, which is measured and kept in their place; 0: none
+    validate_every: int = 0  # iterations between validations; 0: none, the last weights are kept
     encoder_share: float = 1.0  # of the learning rate of L_I^u, L_I^c and L_seg, on the encoder; 1: the paper's letter
 
     def __post_init__(self):
         _choose("optimisation", self, optimizer=("adam", "adagrad"))
         _at_least("optimisation", self, 1, "batch_size", "shards")
         _at_least("optimisation", self, 0, "seed", "validate_every")
-        if not 0 <= self.ema_decay < 1: raise ValueError(f"optimisation.ema_decay {self.ema_decay}: from 0 to below 1")
-        if not 0 <= self.encoder_share <= 1: raise ValueError(f"optimisation.encoder_share {self.encoder_share}: a number from 0 to 1")
-        if self.batch_size % self.shards: raise ValueError(f"optimisation.batch_size {self.batch_size} does not divide into {self.shards} shards")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"optimisation.ema_decay {self.ema_decay}: from 0 to below 1")
+        if not 0 <= self.encoder_share <= 1:
+            raise ValueError(f"optimisation.encoder_share {self.encoder_share}: a number from 0 to 1")
+        if self.batch_size % self.shards:
+            raise ValueError(f"optimisation.batch_size {self.batch_size} does not divide into {self.shards} shards")
+
 
 @dataclass(frozen=True)
 class Runtime:
     "What may change when a run is resumed."
-    lr: float = 1e-3             # of a term at its start; falls to a twentieth along a cosine
-    precision: str = "auto"      # of the convolutions: "float32", "bfloat16", or "auto": bfloat16 where the hardware has it
-    compile: bool = False        # torch.compile for encoder and decoder
-    patience: int = 0            # validations without improvement that end the run; 0: it goes on to the last iteration
+
+    lr: float = 1e-3  # of a term at its start; falls to a twentieth along a cosine
+    precision: str = "auto"  # of the convolutions: "float32", "bfloat16", or "auto": bfloat16 where the hardware has it
+    compile: bool = False  # torch.compile for encoder and decoder
+    patience: int = 0  # validations without improvement that end the run; 0: it goes on to the last iteration
     checkpoint_every: int = 200  # iterations; ten lines of the curve are written in between
 
     @property
-    def log_every(self) -> int: return max(1, self.checkpoint_every // 10)
+    def log_every(self) -> int:
+        return max(1, self.checkpoint_every // 10)
 
     def __post_init__(self):
         _choose("runtime", self, precision=("auto", "float32", "bfloat16"))
         _at_least("runtime", self, 1, "checkpoint_every")
         _at_least("runtime", self, 0, "patience")
-        if self.lr <= 0: raise ValueError(f"runtime.lr {self.lr}: must be positive")
+        if self.lr <= 0:
+            raise ValueError(f"runtime.lr {self.lr}: must be positive")
 
 # %% ../../nbs/engine/config.ipynb #cfg00019
 @dataclass(frozen=True)
 class PaintConfig:
     "How unpaired poses are painted."
-    figure: str = "puppet"       # "flat" or "puppet": its parts, plain or with details; "body": see the chapter on figures; "both": as many of one as of the other
-    limb_jitter: float = 0.08    # relative change of limb lengths, left and right alike
-    order_jitter: float = 60.    # standard deviation of the parts' depths when they are laid over each other, mm
-    clutter: float = 0.6         # share of pictures with distracting bars in the background
+
+    figure: str = "puppet"  # "flat" or "puppet": its parts, plain or with details; "body": see the chapter on figures; "both": as many of one as of the other
+    limb_jitter: float = 0.08  # relative change of limb lengths, left and right alike
+    order_jitter: float = 60.0  # standard deviation of the parts' depths when they are laid over each other, mm
+    clutter: float = 0.6  # share of pictures with distracting bars in the background
 
     @property
-    def details(self) -> bool: return self.figure != "flat"
+    def details(self) -> bool:
+        return self.figure != "flat"
+
     @property
     def noise(self) -> float:
         "Largest standard deviation of pixel noise; less of it on painted bodies, whose details it would hide."
@@ -159,12 +215,14 @@ class PaintConfig:
     def __post_init__(self):
         _choose("painting", self, figure=("flat", "puppet", "body", "both"))
         _at_least("painting", self, 0, "limb_jitter", "order_jitter")
-        if not 0 <= self.clutter <= 1: raise ValueError(f"painting.clutter {self.clutter}: a share in [0, 1]")
+        if not 0 <= self.clutter <= 1:
+            raise ValueError(f"painting.clutter {self.clutter}: a share in [0, 1]")
 
 # %% ../../nbs/engine/config.ipynb #cfg00020
 @dataclass(frozen=True)
 class Config:
     "A run. Every value can be set in a preset (YAML), on the command line and as a papermill parameter."
+
     network: NetworkConfig = field(default_factory=NetworkConfig)
     data: DataConfig = field(default_factory=DataConfig)
     stages: Stages = field(default_factory=Stages)
@@ -174,55 +232,81 @@ class Config:
 
     def __post_init__(self):
         if self.runtime.patience and not self.optimisation.validate_every:
-            raise ValueError(f"runtime.patience {self.runtime.patience} counts validations, and there are none: set validate_every")
+            raise ValueError(
+                f"runtime.patience {self.runtime.patience} counts validations, and there are none: set validate_every"
+            )
 
     @property
-    def seed(self) -> int: return self.optimisation.seed
+    def seed(self) -> int:
+        return self.optimisation.seed
+
     @property
-    def terms(self) -> dict[str, float | dict]: return self.stages.terms
+    def terms(self) -> dict[str, float | dict]:
+        return self.stages.terms
+
 
 def weight_of(cfg: Config, term: str) -> float:
     "What a run says of a term; 0 where it says nothing."
-    value = cfg.terms.get(term, 0.)
-    return value.get("weight", 1.) if isinstance(value, dict) else value
+    value = cfg.terms.get(term, 0.0)
+    return value.get("weight", 1.0) if isinstance(value, dict) else value
+
 
 GROUPS = {f.name: f.default_factory for f in fields(Config)}
-LEAVES = {leaf.name: group for group, kind in GROUPS.items() for leaf in fields(kind)} # the group of each value
+LEAVES = {leaf.name: group for group, kind in GROUPS.items() for leaf in fields(kind)}  # the group of each value
 
 # %% ../../nbs/engine/config.ipynb #cfg00024
 def unknown_parameter(name: str, known: typing.Iterable[str], prefix: str = "") -> TypeError:
     "An error that names the nearest of the known names."
     known = list(known)
     near = difflib.get_close_matches(str(name), known, 1)
-    return TypeError(f"unknown parameter {prefix}{name}" + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(known)}"))
+    return TypeError(
+        f"unknown parameter {prefix}{name}"
+        + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(known)}")
+    )
+
 
 def checked(value: object, kind: object, name: str) -> object:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
-    if is_dataclass(kind): return from_dict(kind, value, name + ".")
-    if isinstance(kind, types.UnionType): return value if value is None else checked(value, typing.get_args(kind)[0], name)
-    if typing.get_origin(kind) is tuple: return _checked_tuple(value, typing.get_args(kind), name)
-    if typing.get_origin(kind) is dict: return _checked_mapping(value, name)
-    if kind is float and type(value) is int: value = float(value)
+    if is_dataclass(kind):
+        return from_dict(kind, value, name + ".")
+    if isinstance(kind, types.UnionType):
+        return value if value is None else checked(value, typing.get_args(kind)[0], name)
+    if typing.get_origin(kind) is tuple:
+        return _checked_tuple(value, typing.get_args(kind), name)
+    if typing.get_origin(kind) is dict:
+        return _checked_mapping(value, name)
+    if kind is float and type(value) is int:
+        value = float(value)
     if kind is float and isinstance(value, str):  # YAML reads 1e-3, without a dot, as text
-        with suppress(ValueError): value = float(value)
-    if type(value) is not kind: raise TypeError(f"{name}: expected {kind.__name__}, got {value!r} ({type(value).__name__})")
-    if kind is float and not math.isfinite(value): raise TypeError(f"{name}: {value} is not a finite number")
+        with suppress(ValueError):
+            value = float(value)
+    if type(value) is not kind:
+        raise TypeError(f"{name}: expected {kind.__name__}, got {value!r} ({type(value).__name__})")
+    if kind is float and not math.isfinite(value):
+        raise TypeError(f"{name}: {value} is not a finite number")
     return value
 
+
 def _checked_tuple(values: object, kinds: tuple, name: str) -> tuple:
-    if not isinstance(values, (list, tuple)) or len(values) != len(kinds): raise TypeError(f"{name}: expected {len(kinds)} numbers, got {values!r}")
+    if not isinstance(values, (list, tuple)) or len(values) != len(kinds):
+        raise TypeError(f"{name}: expected {len(kinds)} numbers, got {values!r}")
     return tuple(checked(v, k, name) for v, k in zip(values, kinds))
 
+
 def _checked_mapping(values: object, name: str) -> dict:
-    if not isinstance(values, dict): raise TypeError(f"{name}: expected a mapping of names to values, got {values!r}")
+    if not isinstance(values, dict):
+        raise TypeError(f"{name}: expected a mapping of names to values, got {values!r}")
     return {str(k): v if isinstance(v, dict) else checked(v, float, f"{name}.{k}") for k, v in values.items()}
+
 
 def from_dict(kind: type, values: dict, prefix: str = "") -> object:
     "A configuration dataclass from plain values. Raises `TypeError` for unknown names and wrong types."
-    if not isinstance(values, dict): raise TypeError(f"{prefix.rstrip('.') or kind.__name__}: expected a mapping of names to values, got {values!r}")
+    if not isinstance(values, dict):
+        raise TypeError(f"{prefix.rstrip('.') or kind.__name__}: expected a mapping of names to values, got {values!r}")
     kinds = typing.get_type_hints(kind)
     for name in values:
-        if name not in kinds: raise unknown_parameter(name, kinds, prefix)
+        if name not in kinds:
+            raise unknown_parameter(name, kinds, prefix)
     return kind(**{k: checked(v, kinds[k], prefix + k) for k, v in values.items()})
 
 # %% ../../nbs/engine/config.ipynb #cfg00025
@@ -230,30 +314,41 @@ def placed(values: dict) -> dict:
     "Values of a run with those that were named alone put into their groups. Raises `TypeError` for unknown names."
     nested: dict = {}
     for name, value in values.items():
-        if name in GROUPS: nested = merge(nested, {name: value})
-        elif name in LEAVES: nested = merge(nested, {LEAVES[name]: {name: value}})
-        else: raise unknown_parameter(name, [*LEAVES, *GROUPS])
+        if name in GROUPS:
+            nested = merge(nested, {name: value})
+        elif name in LEAVES:
+            nested = merge(nested, {LEAVES[name]: {name: value}})
+        else:
+            raise unknown_parameter(name, [*LEAVES, *GROUPS])
     return nested
+
 
 def merge(base: dict, over: dict) -> dict:
     "`over` laid over `base`, mappings merged."
-    return base | {k: merge(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in over.items()}
+    return base | {
+        k: merge(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in over.items()
+    }
+
 
 def configured(values: dict) -> Config:
     "A configuration from plain values, grouped or named alone."
     return from_dict(Config, placed(values))
 
+
 def changed(cfg: Config, **values: object) -> Config:
     "A configuration with some values changed, named alone: `changed(cfg, lr=1e-4, size=96)`. Terms are laid over those there are."
     return configured(merge(as_plain(asdict(cfg)), placed(as_plain(values))))
 
+
 def as_plain(value: object) -> object:
     "Tuples as lists, as YAML writes and reads them."
-    if isinstance(value, dict): return {k: as_plain(v) for k, v in value.items()}
+    if isinstance(value, dict):
+        return {k: as_plain(v) for k, v in value.items()}
     return [as_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 # %% ../../nbs/engine/config.ipynb #cfg00028
 PRESETS = Path(str(files("pgp_nb"))) / "data" / "presets"
+
 
 def find_preset(preset: str | Path, beside: Path | None = None) -> Path:
     "The file of a preset: a path, a name in the folder `beside`, or a name among `PRESETS`. Raises `FileNotFoundError` naming the known ones."
@@ -261,27 +356,37 @@ def find_preset(preset: str | Path, beside: Path | None = None) -> Path:
     candidates = [Path(preset), *(f / name for f in folders for name in (str(preset), f"{preset}.yaml"))]
     found = next((p for p in candidates if p.is_file()), None)
     known = ", ".join(sorted(p.stem for p in PRESETS.glob("*.yaml")))
-    if found is None: raise FileNotFoundError(f"no preset {str(preset)!r}: give a YAML file or one of the known presets: {known}")
+    if found is None:
+        raise FileNotFoundError(f"no preset {str(preset)!r}: give a YAML file or one of the known presets: {known}")
     return found
+
 
 def read_yaml(path: Path) -> dict:
     "The values in one YAML file. Raises `TypeError` saying what is wrong with it."
-    try: values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as e: raise TypeError(f"{path.name} is not valid YAML: {e}") from e
-    if not isinstance(values, dict): raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as e:
+        raise TypeError(f"{path.name} is not valid YAML: {e}") from e
+    if not isinstance(values, dict):
+        raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
     return values
+
 
 def preset_values(path: Path, above: tuple = ()) -> dict:
     "The values of a preset laid over those of its `base`. Raises `TypeError` for a preset that is based on itself."
-    if path in above: raise TypeError(f"{path.name} is based on itself: {' -> '.join(p.name for p in (*above, path))}")
+    if path in above:
+        raise TypeError(f"{path.name} is based on itself: {' -> '.join(p.name for p in (*above, path))}")
     values = read_yaml(path)
     base = values.pop("base", None)
-    if base is None: return placed(values)
+    if base is None:
+        return placed(values)
     return merge(preset_values(find_preset(base, path.parent), (*above, path)), placed(values))
 
-def load_config(preset: str | Path, # a YAML file, or the name of a preset
-        overrides: dict | None = None # values laid over the preset, grouped or named alone
-    ) -> Config:
+
+def load_config(
+    preset: str | Path,  # a YAML file, or the name of a preset
+    overrides: dict | None = None,  # values laid over the preset, grouped or named alone
+) -> Config:
     "Configuration from a preset and overrides. Raises `FileNotFoundError` or `TypeError` saying what is wrong."
     return from_dict(Config, merge(preset_values(find_preset(preset)), placed(overrides or {})))
 
@@ -289,15 +394,20 @@ def load_config(preset: str | Path, # a YAML file, or the name of a preset
 def parse_assignment(text: str) -> dict:
     "`terms.seg=0.5` as a nested mapping; the value is read as YAML."
     name, sign, value = text.partition("=")
-    if not sign: raise TypeError(f"--set {text}: expected name=value, e.g. --set lr=0.001 or --set terms.seg=0")
+    if not sign:
+        raise TypeError(f"--set {text}: expected name=value, e.g. --set lr=0.001 or --set terms.seg=0")
     result = yaml.safe_load(value)
-    for key in reversed(name.split(".")): result = {key: result}
+    for key in reversed(name.split(".")):
+        result = {key: result}
     return result
+
 
 def checked_options(given: dict, **kinds: type) -> dict:
     "The parameters of a notebook without its own options, whose types are checked. Raises `TypeError` naming the parameter."
-    for name, kind in kinds.items(): checked(given[name], kind, name)
+    for name, kind in kinds.items():
+        checked(given[name], kind, name)
     overrides = {k: v for k, v in given.items() if k not in kinds}
     for k in overrides:
-        if k not in LEAVES and k not in GROUPS: raise unknown_parameter(k, [*kinds, *LEAVES, *GROUPS])
+        if k not in LEAVES and k not in GROUPS:
+            raise unknown_parameter(k, [*kinds, *LEAVES, *GROUPS])
     return overrides

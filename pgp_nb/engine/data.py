@@ -21,38 +21,48 @@ from ..networks import Pose, place, pose_from_camera
 # %% ../../nbs/engine/data.ipynb #7ff650fe
 class TrainData(typing.NamedTuple):
     "What a run trains on. The joints are read by the terms of the supervision levels that know them, `views` and `turns` by `multi_view`."
-    images: Tensor                   # (N,2,3,S,S) uint8: source and target
-    saliency: Tensor                 # (N,2,S,S) uint8: m_sal
-    poses: Tensor                    # (M,17,3) mm: unpaired poses D_z, upright frame
+
+    images: Tensor  # (N,2,3,S,S) uint8: source and target
+    saliency: Tensor  # (N,2,S,S) uint8: m_sal
+    poses: Tensor  # (M,17,3) mm: unpaired poses D_z, upright frame
     joints_3d: Tensor | None = None  # (N,2,17,3) mm, camera frame
     joints_2d: Tensor | None = None  # (N,2,17,2) px
-    views: Tensor | None = None      # (V,2,3,S,S) uint8: two cameras at one instant
-    turns: Tensor | None = None      # (V,3,3) rotation from the first camera's axes to the second's
-    mixed_images: Tensor | None = None   # (K,2,3,S,S) uint8: further pairs, of which nothing is known
-    mixed_saliency: Tensor | None = None # (K,2,S,S) uint8
-    labelled_images: Tensor | None = None    # (A,2,3,S,S) uint8: frames of films, with their pseudo-labels
-    labelled_joints_3d: Tensor | None = None # (A,2,17,3) mm, camera frame; NaN where the film is in doubt
-    labelled_joints_2d: Tensor | None = None # (A,2,17,2) px
+    views: Tensor | None = None  # (V,2,3,S,S) uint8: two cameras at one instant
+    turns: Tensor | None = None  # (V,3,3) rotation from the first camera's axes to the second's
+    mixed_images: Tensor | None = None  # (K,2,3,S,S) uint8: further pairs, of which nothing is known
+    mixed_saliency: Tensor | None = None  # (K,2,S,S) uint8
+    labelled_images: Tensor | None = None  # (A,2,3,S,S) uint8: frames of films, with their pseudo-labels
+    labelled_joints_3d: Tensor | None = None  # (A,2,17,3) mm, camera frame; NaN where the film is in doubt
+    labelled_joints_2d: Tensor | None = None  # (A,2,17,2) px
+
 
 def place_data(data: TrainData, device: torch.device) -> TrainData:
     "On a GPU the data set lies in its memory, if that leaves three quarters of it free."
-    if device.type != "cuda": return data
+    if device.type != "cuda":
+        return data
     tensors = [t for t in data if t is not None]
     fits = sum(t.nbytes for t in tensors) < torch.cuda.mem_get_info(device)[0] / 4
     return TrainData(*(t.to(device) if fits and t is not None else t for t in data))
 
-def take(x: Tensor,         # (N,...) part of a data set
-        index: tuple,       # index tensors, as in x[index]
-        device: torch.device # where it is needed
-    ) -> Tensor:
+
+def take(
+    x: Tensor,  # (N,...) part of a data set
+    index: tuple,  # index tensors, as in x[index]
+    device: torch.device,  # where it is needed
+) -> Tensor:
     "`x[index]` on the device; from page-locked memory and without waiting where the data set did not fit there."
     picked = x[tuple(i.to(x.device) for i in index)]
-    return picked.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and not picked.is_cuda else picked.to(device)
+    return (
+        picked.pin_memory().to(device, non_blocking=True)
+        if device.type == "cuda" and not picked.is_cuda
+        else picked.to(device)
+    )
 
 # %% ../../nbs/engine/data.ipynb #e439cdd5
-def evenly(n: int,          # how many are wanted
-        of: int             # how many there are
-    ) -> Tensor:            # (min(n, of),) their numbers, ascending
+def evenly(
+    n: int,  # how many are wanted
+    of: int,  # how many there are
+) -> Tensor:  # (min(n, of),) their numbers, ascending
     "Numbers spread evenly over all there are."
     n = min(n, of)
     return torch.arange(n) * of // max(1, n)
@@ -60,87 +70,107 @@ def evenly(n: int,          # how many are wanted
 # %% ../../nbs/engine/data.ipynb #9dcd0a81
 class Batch(typing.NamedTuple):
     "One batch as floats."
-    source: Tensor      # (B,3,S,S) I_s in [0,1]
-    target: Tensor      # (B,3,S,S) I_t
-    sal_s: Tensor       # (B,S,S) m_sal of I_s
-    sal_t: Tensor       # (B,S,S) m_sal of I_t
-    poses: Tensor       # (B,17,3) mm unpaired
 
-def draw_pairs(images: Tensor, # (N,2,3,S,S) uint8
-        saliency: Tensor,      # (N,2,S,S) uint8
-        n: int,                # pairs to draw
-        g: torch.Generator, device: torch.device
-    ) -> list[Tensor]:         # sources, targets and their saliency
+    source: Tensor  # (B,3,S,S) I_s in [0,1]
+    target: Tensor  # (B,3,S,S) I_t
+    sal_s: Tensor  # (B,S,S) m_sal of I_s
+    sal_t: Tensor  # (B,S,S) m_sal of I_t
+    poses: Tensor  # (B,17,3) mm unpaired
+
+
+def draw_pairs(
+    images: Tensor,  # (N,2,3,S,S) uint8
+    saliency: Tensor,  # (N,2,S,S) uint8
+    n: int,  # pairs to draw
+    g: torch.Generator,
+    device: torch.device,
+) -> list[Tensor]:  # sources, targets and their saliency
     "Random pairs, in random order within the pair."
     i, swap = (torch.randint(k, (n,), generator=g, device=g.device) for k in (len(images), 2))
     return [take(x, (i, side), device).float() / 255 for x in (images, saliency) for side in (swap, 1 - swap)]
 
-def draw_batch(data: TrainData, # all there is
-        n: int,              # pairs to draw
-        g: torch.Generator,  # source of randomness
-        device: torch.device = torch.device("cpu"), # where they are needed
-        mixed: int = 0       # how many of the pairs are mixed in
-    ) -> Batch:
+
+def draw_batch(
+    data: TrainData,  # all there is
+    n: int,  # pairs to draw
+    g: torch.Generator,  # source of randomness
+    device: torch.device = torch.device("cpu"),  # where they are needed
+    mixed: int = 0,  # how many of the pairs are mixed in
+) -> Batch:
     "Random pairs and random unpaired poses."
     pairs = draw_pairs(data.images, data.saliency, n - mixed, g, device)
     poses = take(data.poses, (torch.randint(len(data.poses), (n,), generator=g, device=g.device),), device)
-    if mixed: pairs = [torch.cat(x) for x in zip(pairs, draw_pairs(data.mixed_images, data.mixed_saliency, mixed, g, device))]
+    if mixed:
+        pairs = [torch.cat(x) for x in zip(pairs, draw_pairs(data.mixed_images, data.mixed_saliency, mixed, g, device))]
     return Batch(*pairs, poses)
 
 # %% ../../nbs/engine/data.ipynb #d195f499
-def known_frames(joints: Tensor | None, # (N,2,17,D), NaN where unknown
-        share: float,                   # of the pairs, spread over all of them
-        whole: bool                     # every joint must be known; False: one is enough
-    ) -> Tensor:                        # (K,) frame numbers, 2 * pair + side
+def known_frames(
+    joints: Tensor | None,  # (N,2,17,D), NaN where unknown
+    share: float,  # of the pairs, spread over all of them
+    whole: bool,  # every joint must be known; False: one is enough
+) -> Tensor:  # (K,) frame numbers, 2 * pair + side
     "The annotated frames of a share of the pairs. Raises `ValueError` if there is none."
     pairs = evenly(0 if joints is None else max(1, round(share * len(joints))), 0 if joints is None else len(joints))
     known = joints[pairs].isfinite().flatten(3).all(3) if len(pairs) else torch.zeros(0, 2, 1)
     i, side = (known.all(2) if whole else known.any(2)).nonzero().T
     frames = 2 * pairs[i] + side
-    if not len(frames): raise ValueError(f"no frame of the {len(pairs)} annotated pairs has {'all' if whole else 'any'} of its joints: choose another supervision, share or data")
+    if not len(frames):
+        raise ValueError(
+            f"no frame of the {len(pairs)} annotated pairs has {'all' if whole else 'any'} of its joints: choose another supervision, share or data"
+        )
     return frames
 
 # %% ../../nbs/engine/data.ipynb #c8163b09
 class Frames(typing.NamedTuple):
     "Annotated frames."
+
     images: Tensor  # (B,3,S,S) in [0,1]
     joints: Tensor  # (B,17,3) mm, camera frame, or (B,17,2) px
 
-def draw_frames(images: Tensor, # (N,2,3,S,S) uint8
-        joints: Tensor,      # (N,2,17,D)
-        frames: Tensor,      # (K,) numbers of annotated frames, from `known_frames`
-        n: int,              # frames to draw
-        g: torch.Generator, device: torch.device
-    ) -> Frames:
+
+def draw_frames(
+    images: Tensor,  # (N,2,3,S,S) uint8
+    joints: Tensor,  # (N,2,17,D)
+    frames: Tensor,  # (K,) numbers of annotated frames, from `known_frames`
+    n: int,  # frames to draw
+    g: torch.Generator,
+    device: torch.device,
+) -> Frames:
     "Random frames among those with the given numbers."
     i = frames[torch.randint(len(frames), (n,), generator=g, device=g.device)]
     index = (i // 2, i % 2)
     return Frames(take(images, index, device).float() / 255, take(joints, index, device))
 
 # %% ../../nbs/engine/data.ipynb #dat00009
-COLOR_JITTER = 0.2 # of the frames that are looked at, and of finished pictures
+COLOR_JITTER = 0.2  # of the frames that are looked at, and of finished pictures
 
-def color_jitter(images: Tensor,  # (B,3,H,W) in [0,1]
-        g: torch.Generator,       # source of randomness
-        strength: float = 0.4     # largest relative change
-    ) -> Tensor:                  # (B,3,H,W) in [0,1]
+
+def color_jitter(
+    images: Tensor,  # (B,3,H,W) in [0,1]
+    g: torch.Generator,  # source of randomness
+    strength: float = 0.4,  # largest relative change
+) -> Tensor:  # (B,3,H,W) in [0,1]
     "Random brightness, contrast, saturation and a colour cast, per image."
     B, d = len(images), images.device
     change = lambda *shape, s=strength: 1 + uniform(-s, s, shape, g, d)
     grey = images.mean(1, keepdim=True)
     x = grey + (images - grey) * change(B, 1, 1, 1, s=1.5 * strength)
-    x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(B, 1, 1, 1)
+    x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(
+        B, 1, 1, 1
+    )
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
 # %% ../../nbs/engine/data.ipynb #1bc255f6
-def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
-        g: torch.Generator,      # source of randomness
-        degrees: float = 20.,    # largest rotation in the image plane
-        zoom: float = 1.         # largest magnification, of a random part of the image
-    ) -> Tensor:                 # (B,C,H,W), edges repeated
+def flip_rotate(
+    x: Tensor,  # (B,C,H,W) images, masks, or both stacked
+    g: torch.Generator,  # source of randomness
+    degrees: float = 20.0,  # largest rotation in the image plane
+    zoom: float = 1.0,  # largest magnification, of a random part of the image
+) -> Tensor:  # (B,C,H,W), edges repeated
     "Mirror half of the images, rotate each in its plane and magnify a part of it."
     a = uniform(-degrees, degrees, (len(x),), g, x.device) * math.pi / 180
-    s = torch.where(uniform(0, 1, (len(x),), g, x.device) < 0.5, -1., 1.)
+    s = torch.where(uniform(0, 1, (len(x),), g, x.device) < 0.5, -1.0, 1.0)
     seen = uniform(1 / zoom, 1, (len(x), 1), g, x.device)
     theta = seen[..., None] * torch.stack([s * a.cos(), -s * a.sin(), a.sin(), a.cos()], -1).unflatten(-1, (2, 2))
     shift = (1 - seen) * uniform(-1, 1, (len(x), 2), g, x.device)
@@ -148,33 +178,40 @@ def flip_rotate(x: Tensor,       # (B,C,H,W) images, masks, or both stacked
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
 
 # %% ../../nbs/engine/data.ipynb #dat00011
-def mirrored_points(points: Tensor, # (B,17,2) joints in the image
-        width: float                # of the image, in their unit
-    ) -> Tensor:                    # (B,17,2)
+def mirrored_points(
+    points: Tensor,  # (B,17,2) joints in the image
+    width: float,  # of the image, in their unit
+) -> Tensor:  # (B,17,2)
     "Joints in the mirrored image, left and right swapped; its own inverse."
     return picked(points, MIRROR) * constant((-1, 1), points) + constant((width, 0), points)
 
 # %% ../../nbs/engine/data.ipynb #6d2148d8
-def mirrored_where(flip: Tensor, # (B,) bool
-        images: Tensor,          # (B,3,S,S)
-        *joints: Tensor          # (B,17,3) mm, camera frame, or (B,17,2) px
-    ) -> tuple[Tensor, ...]:     # images, joints
+def mirrored_where(
+    flip: Tensor,  # (B,) bool
+    images: Tensor,  # (B,3,S,S)
+    *joints: Tensor,  # (B,17,3) mm, camera frame, or (B,17,2) px
+) -> tuple[Tensor, ...]:  # images, joints
     "Some of the images mirrored together with their joints."
     mirrored = lambda x: mirror_pose(x, axis=0) if x.shape[-1] == 3 else mirrored_points(x, images.shape[-1])
-    return torch.where(flip[:, None, None, None], images.flip(-1), images), *(torch.where(flip[:, None, None], mirrored(x), x) for x in joints)
+    return torch.where(flip[:, None, None, None], images.flip(-1), images), *(
+        torch.where(flip[:, None, None], mirrored(x), x) for x in joints
+    )
 
-def augment(x: Frames,       # annotated frames
-        g: torch.Generator,  # source of randomness
-        strength: float      # of the colour jitter, see `color_jitter`
-    ) -> Frames:
+
+def augment(
+    x: Frames,  # annotated frames
+    g: torch.Generator,  # source of randomness
+    strength: float,  # of the colour jitter, see `color_jitter`
+) -> Frames:
     "Colours jittered, half of the frames mirrored together with their joints."
     images, joints = mirrored_where(uniform(0, 1, (len(x.images),), g, x.images.device) < 0.5, *x)
     return Frames(color_jitter(images, g, strength), joints)
 
 # %% ../../nbs/engine/data.ipynb #dat00013
-ELEVATION = (-8., 28.) # degrees, camera above the pelvis
-FILL = (.60, .88)      # share of the image side that the joints span
-ROLL = 8.              # largest roll of the camera, degrees
+ELEVATION = (-8.0, 28.0)  # degrees, camera above the pelvis
+FILL = (0.60, 0.88)  # share of the image side that the joints span
+ROLL = 8.0  # largest roll of the camera, degrees
+
 
 def view_rotation(B: int, g: torch.Generator, elevation: tuple[float, float] = ELEVATION, roll: float = ROLL) -> Tensor:
     "(B,3,3) rotations from an upright frame (z up, any heading) to random cameras."
@@ -183,17 +220,19 @@ def view_rotation(B: int, g: torch.Generator, elevation: tuple[float, float] = E
     return camera_rotation(angles + constant((0, (low + high) * math.pi / 360, 0), angles))
 
 # %% ../../nbs/engine/data.ipynb #3dc453a9
-def zoom_raw(fill: Tensor # share of the image side that the joints span, below 0.95
-    ) -> Tensor:          # the raw camera's last number
+def zoom_raw(
+    fill: Tensor,  # share of the image side that the joints span, below 0.95
+) -> Tensor:  # the raw camera's last number
     "The unbounded translation in depth that makes a person fill a share of the image."
     limits = CameraLimits()
     return (((1 - 2 * limits.margin) / fill).log() / math.log(limits.zoom)).clamp(1e-3, 1 - 1e-3).logit()
 
 # %% ../../nbs/engine/data.ipynb #dat00014
-def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
-        size: int,              # image side, px
-        g: torch.Generator      # source of randomness
-    ) -> Pose:                  # with constant limb lengths; `joints_2d` in px
+def random_view(
+    poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
+    size: int,  # image side, px
+    g: torch.Generator,  # source of randomness
+) -> Pose:  # with constant limb lengths; `joints_2d` in px
     "T_c of unpaired poses under random cameras: q_z (Sec. 3.3)."
     B = len(poses)
     poses = torch.where(uniform(0, 1, (B, 1, 1), g, poses.device) < 0.5, poses, mirror_pose(poses))
@@ -203,14 +242,17 @@ def random_view(poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     return pose_from_camera(canonical, Camera(rotation, place(canonical @ rotation.mT, raw)), size)
 
 # %% ../../nbs/engine/data.ipynb #dat00017
-def noise_data(n: int = 8,  # pairs
-        size: int = 32,     # image side, px
-        seed: int = 0       # another seed, other noise
-    ) -> TrainData:
+def noise_data(
+    n: int = 8,  # pairs
+    size: int = 32,  # image side, px
+    seed: int = 0,  # another seed, other noise
+) -> TrainData:
     "Pairs of noise with random poses, of which everything is known: to try things out."
     g = torch.Generator().manual_seed(seed)
     poses = canonicalise(forward_kinematics(torch.randn(64, 17, 3, generator=g)))[0]
-    joints = random_view(poses[:2 * n], size, g).joints_3d.view(n, 2, 17, 3)
+    joints = random_view(poses[: 2 * n], size, g).joints_3d.view(n, 2, 17, 3)
     image = lambda *shape: torch.randint(0, 256, shape, generator=g, dtype=torch.uint8)
     images, saliency = image(n, 2, 3, size, size), image(n, 2, size, size)
-    return TrainData(images, saliency, poses, joints, project(joints, size), views=images, turns=torch.eye(3).expand(n, 3, 3))
+    return TrainData(
+        images, saliency, poses, joints, project(joints, size), views=images, turns=torch.eye(3).expand(n, 3, 3)
+    )

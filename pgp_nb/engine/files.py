@@ -9,12 +9,13 @@ __all__ = ['write_atomically', 'write_text', 'write_json', 'sweep']
 import json, os, time
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable
+from collections.abc import Callable
 
 # %% ../../nbs/engine/files.ipynb #9bf8eca6
-def write_atomically(path: str | Path,  # file to write; its folder is made if need be
-        write: Callable[[Path], object] # called with a temporary path beside it
-    ) -> None:
+def write_atomically(
+    path: str | Path,  # file to write; its folder is made if need be
+    write: Callable[[Path], object],  # called with a temporary path beside it
+) -> None:
     "Write a file under a temporary name, then rename; readable by whoever may read a new file here. On a full disk or another failure raises `OSError` with the remedy, and what stood at `path` stays."
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
@@ -26,24 +27,31 @@ def write_atomically(path: str | Path,  # file to write; its folder is made if n
         temporary.chmod(mode)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as e:
-        raise OSError(getattr(e, "errno", None), f"could not write {path.name} ({e}): free some disk space or choose another folder; what was there before is untouched") from e
+        raise OSError(
+            getattr(e, "errno", None),
+            f"could not write {path.name} ({e}): free some disk space or choose another folder; what was there before is untouched",
+        ) from e
     finally:
-        with suppress(OSError): temporary.unlink()
+        with suppress(OSError):
+            temporary.unlink()
 
 # %% ../../nbs/engine/files.ipynb #d3b1010e
 def write_text(path: str | Path, text: str) -> None:
     "Write a text file atomically."
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
+
 def write_json(path: str | Path, value: object) -> None:
     "Write a JSON file atomically."
     write_text(path, json.dumps(value, indent=1) + "\n")
 
 # %% ../../nbs/engine/files.ipynb #fe4504ad
-def sweep(folder: str | Path,        # where files are written atomically; may be missing
-        older_than: float = 3600     # seconds
-    ) -> None:
+def sweep(
+    folder: str | Path,  # where files are written atomically; may be missing
+    older_than: float = 3600,  # seconds
+) -> None:
     "Remove the temporary files that killed processes left behind."
     for path in Path(folder).glob(".*.[0-9]*.tmp*"):
         with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > older_than: path.unlink()
+            if time.time() - path.stat().st_mtime > older_than:
+                path.unlink()

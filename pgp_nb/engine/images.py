@@ -8,56 +8,82 @@ __all__ = ['read_image', 'as_bytes', 'to_rgb', 'square_around', 'square_of', 'cr
 # %% ../../nbs/engine/images.ipynb #c642d466
 import math
 from pathlib import Path
-from typing import Sequence
+from collections.abc import Sequence
 import cv2
 import numpy as np
 from torch import Tensor
 
 # %% ../../nbs/engine/images.ipynb #2705a056
-def read_image(path: str | Path) -> np.ndarray: # (H,W,3) uint8 RGB
+def read_image(path: str | Path) -> np.ndarray:  # (H,W,3) uint8 RGB
     "Read a picture file. Raises `FileNotFoundError` or `ValueError` naming the file."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"no image file at {path}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no image file at {path}")
     data = np.frombuffer(path.read_bytes(), np.uint8)
-    if not len(data): raise ValueError(f"{path.name} is an empty file: copy it again")
-    try: image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error: image = None
-    if image is None: raise ValueError(f"{path.name} cannot be read as an image: is it damaged, or not a JPEG, PNG or the like?")
+    if not len(data):
+        raise ValueError(f"{path.name} is an empty file: copy it again")
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError(f"{path.name} cannot be read as an image: is it damaged, or not a JPEG, PNG or the like?")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 # %% ../../nbs/engine/images.ipynb #cee15f50
 def as_bytes(image: np.ndarray, name: str) -> np.ndarray:
     "Floating-point pixels in [0,1] as bytes. Raises `ValueError` for NaN and other ranges."
-    if not np.isfinite(image).all(): raise ValueError(f"{name} holds NaN or infinite pixels")
-    if image.min() < -1e-3 or image.max() > 1.001: raise ValueError(f"{name} has floating-point pixels from {image.min():g} to {image.max():g}: scale them to [0,1], or hand over uint8")
+    if not np.isfinite(image).all():
+        raise ValueError(f"{name} holds NaN or infinite pixels")
+    if image.min() < -1e-3 or image.max() > 1.001:
+        raise ValueError(
+            f"{name} has floating-point pixels from {image.min():g} to {image.max():g}: scale them to [0,1], or hand over uint8"
+        )
     return (image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 # %% ../../nbs/engine/images.ipynb #265cff7c
 _LONGEST = 2**15 - 1  # px a side; OpenCV resamples no longer ones
 
-def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> np.ndarray: # (H,W,3) uint8 RGB
+
+def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> np.ndarray:  # (H,W,3) uint8 RGB
     "An image in any accepted form as an array. Raises `ValueError` saying what is wrong with it."
-    if isinstance(image, (str, Path)): image = read_image(image)
+    if isinstance(image, (str, Path)):
+        image = read_image(image)
     if isinstance(image, Tensor):
-        if image.dim() != 3 or image.shape[0] != 3: raise ValueError(f"{name} is a tensor of shape {tuple(image.shape)}: expected (3,H,W), RGB")
+        if image.dim() != 3 or image.shape[0] != 3:
+            raise ValueError(f"{name} is a tensor of shape {tuple(image.shape)}: expected (3,H,W), RGB")
         image = (image.float() if image.is_floating_point() else image).detach().cpu().permute(1, 2, 0).numpy()
     image = np.asarray(image)
-    if image.dtype == object: raise ValueError(f"{name} is {image.item() if image.ndim == 0 else image!r}: expected an RGB array (H,W,3), a tensor (3,H,W) or a file name")
-    if image.ndim != 3 or image.shape[2] != 3: raise ValueError(f"{name} has shape {image.shape}: expected (H,W,3) RGB; repeat a grey channel three times, drop an alpha channel")
-    if min(image.shape[:2]) < 8: raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: too small to hold a person")
-    if max(image.shape[:2]) > _LONGEST: raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: cut it to at most {_LONGEST} px a side")
-    if image.dtype == np.uint8: return image
-    if image.dtype.kind != "f": raise ValueError(f"{name} has {image.dtype} pixels: expected uint8, or floats in [0,1]")
+    if image.dtype == object:
+        raise ValueError(
+            f"{name} is {image.item() if image.ndim == 0 else image!r}: expected an RGB array (H,W,3), a tensor (3,H,W) or a file name"
+        )
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            f"{name} has shape {image.shape}: expected (H,W,3) RGB; repeat a grey channel three times, drop an alpha channel"
+        )
+    if min(image.shape[:2]) < 8:
+        raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: too small to hold a person")
+    if max(image.shape[:2]) > _LONGEST:
+        raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: cut it to at most {_LONGEST} px a side")
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype.kind != "f":
+        raise ValueError(f"{name} has {image.dtype} pixels: expected uint8, or floats in [0,1]")
     return as_bytes(image, name)
 
 # %% ../../nbs/engine/images.ipynb #35ae1ae6
-def square_around(box: Sequence[float], # x0, y0, x1, y1 px
-        margin: float = 0.12            # free share of the square at each side
-    ) -> tuple[float, float, float]:    # x, y of the corner and side, px
+def square_around(
+    box: Sequence[float],  # x0, y0, x1, y1 px
+    margin: float = 0.12,  # free share of the square at each side
+) -> tuple[float, float, float]:  # x, y of the corner and side, px
     "The square crop around a person's box. Raises `ValueError` for a box without area."
-    try: x0, y0, x1, y1 = (float(b) for b in box)
-    except (TypeError, ValueError) as e: raise ValueError(f"box {box!r}: expected four numbers x0, y0, x1, y1, px") from e
-    if not (np.isfinite([x0, y0, x1, y1]).all() and x1 - x0 >= 2 and y1 - y0 >= 2): raise ValueError(f"box {tuple(box)}: expected x0 < x1 and y0 < y1, px")
+    try:
+        x0, y0, x1, y1 = (float(b) for b in box)
+    except (TypeError, ValueError) as e:
+        raise ValueError(f"box {box!r}: expected four numbers x0, y0, x1, y1, px") from e
+    if not (np.isfinite([x0, y0, x1, y1]).all() and x1 - x0 >= 2 and y1 - y0 >= 2):
+        raise ValueError(f"box {tuple(box)}: expected x0 < x1 and y0 < y1, px")
     side = max(x1 - x0, y1 - y0) / (1 - 2 * margin)
     return (x0 + x1 - side) / 2, (y0 + y1 - side) / 2, side
 
@@ -65,21 +91,26 @@ def square_around(box: Sequence[float], # x0, y0, x1, y1 px
 def square_of(image: np.ndarray, box: Sequence[float] | None, name: str) -> tuple[float, float, float]:
     "The square crop of an image: around the box, or the smallest that holds the whole image. Raises `ValueError` for a box beside the image."
     height, width = image.shape[:2]
-    if box is None: return square_around((0, 0, width, height), 0.)
+    if box is None:
+        return square_around((0, 0, width, height), 0.0)
     square = square_around(box)
-    if box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0: raise ValueError(f"the box {tuple(box)} of {name} lies outside its {width}x{height} px")
+    if box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0:
+        raise ValueError(f"the box {tuple(box)} of {name} lies outside its {width}x{height} px")
     return square
 
 # %% ../../nbs/engine/images.ipynb #ae9bf9c1
-def crop(image: np.ndarray,                  # (H,W,3) uint8
-        square: tuple[float, float, float],  # corner x, y and side, px
-        size: int                            # side of the result, px
-    ) -> np.ndarray:                         # (size,size,3) uint8
+def crop(
+    image: np.ndarray,  # (H,W,3) uint8
+    square: tuple[float, float, float],  # corner x, y and side, px
+    size: int,  # side of the result, px
+) -> np.ndarray:  # (size,size,3) uint8
     "Cut a square, averaged or interpolated to `size`, edge pixels repeated."
     x, y, side = square
     coarse = max(1, math.ceil(side / size))
     fine = size * coarse
     grid = (np.arange(fine, dtype=np.float32) + 0.5) * side / fine - 0.5
     map_x, map_y = np.broadcast_to(grid + x, (fine, fine)), np.broadcast_to((grid + y)[:, None], (fine, fine))
-    cut = cv2.remap(image, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cut = cv2.remap(
+        image, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return cut if coarse == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)

@@ -21,103 +21,150 @@ from ..people.people import load_people, unpaired_poses
 # %% ../../nbs/engine/loading.ipynb #loa00007
 class RunData(typing.NamedTuple):
     "Everything a run looks at."
+
     train: TrainData
-    val: HeldOut | None = None    # for model selection
-    test: HeldOut | None = None   # for the final metrics
+    val: HeldOut | None = None  # for model selection
+    test: HeldOut | None = None  # for the final metrics
+
 
 def _prepared_manifest(folder: str, size: int) -> dict:
     "The manifest of a prepared folder. Raises `FileNotFoundError` or `ValueError` for a folder that is not prepared, or at another image size."
     manifest = read_manifest(folder)
-    if manifest["size"] != size: raise ValueError(f"{Path(folder).name} holds images of {manifest['size']} px, the network takes {size}: prepare it at that size, or set network.size")
+    if manifest["size"] != size:
+        raise ValueError(
+            f"{Path(folder).name} holds images of {manifest['size']} px, the network takes {size}: prepare it at that size, or set network.size"
+        )
     return manifest
+
 
 def prepared_pairs(folder: str, n: int, size: int, progress: bool) -> dict[str, Tensor]:
     "n pairs spread evenly over a prepared folder, or as many as it has. Raises `FileNotFoundError` or `ValueError` saying what is wrong with it."
     number = _prepared_manifest(folder, size)["number"]
     return training_arrays(read_samples(folder, min(n, number), progress))
 
-def people_pairs(split: str, # train, val or test
-        n: int,              # pairs
-        size: int,           # image side, px
-        seed: int = 0, saliency_quality: float | None = 0.7, # of the data set
-        progress: bool = True, views: bool = False # a progress bar; pairs of two cameras at one instant
-    ) -> dict[str, Tensor]:
+
+def people_pairs(
+    split: str,  # train, val or test
+    n: int,  # pairs
+    size: int,  # image side, px
+    seed: int = 0,
+    saliency_quality: float | None = 0.7,  # of the data set
+    progress: bool = True,
+    views: bool = False,  # a progress bar; pairs of two cameras at one instant
+) -> dict[str, Tensor]:
     "Pairs of the embedded people, as `prepared_pairs` gives those of a folder; without a quality nothing of m_sal is known, and it is 0."
-    people = load_people(split, n, size, seed, progress=progress, saliency_quality=saliency_quality or 0., views=views)
+    people = load_people(split, n, size, seed, progress=progress, saliency_quality=saliency_quality or 0.0, views=views)
     arrays = {k: torch.from_numpy(getattr(people, k)) for k in ("saliency", "joints_3d", "joints_2d", "parts")}
-    if saliency_quality is None: arrays["saliency"] = torch.zeros_like(arrays["saliency"])
+    if saliency_quality is None:
+        arrays["saliency"] = torch.zeros_like(arrays["saliency"])
     rotation = {"rotation": torch.from_numpy(people.rotations)} if views else {}
     return arrays | rotation | {"images": torch.from_numpy(people.images).permute(0, 1, 4, 2, 3).contiguous()}
 
-def _load_pairs(cfg: Config, folder: str, split: str, n: int, progress: bool, views: bool = False) -> dict[str, Tensor] | None:
+
+def _load_pairs(
+    cfg: Config, folder: str, split: str, n: int, progress: bool, views: bool = False
+) -> dict[str, Tensor] | None:
     "A split of the people, or a prepared folder; None where there is neither."
-    if folder and folder != "people": return prepared_pairs(folder, n, cfg.network.size, progress)
-    if "people" not in (cfg.data.train_data, folder): return None
+    if folder and folder != "people":
+        return prepared_pairs(folder, n, cfg.network.size, progress)
+    if "people" not in (cfg.data.train_data, folder):
+        return None
     return people_pairs(split, n, cfg.network.size, cfg.seed, cfg.data.saliency_quality, progress, views)
 
 # %% ../../nbs/engine/loading.ipynb #ec39959b
-def anything_known(frames: dict[str, Tensor] # joints_3d (...,17,3), joints_2d (...,17,2), parts
-    ) -> bool:
+def anything_known(
+    frames: dict[str, Tensor],  # joints_3d (...,17,3), joints_2d (...,17,2), parts
+) -> bool:
     "Whether frames come with a whole pose, a joint in the image or a part to compare with."
     poses = frames["joints_3d"].isfinite().flatten(-2).all(-1)
     return bool(poses.any() or frames["joints_2d"].isfinite().any() or (frames["parts"] != UNKNOWN).any())
 
+
 def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> HeldOut | None:
     "Both frames of each pair, with their truth. Raises `ValueError` where there is none to compare with."
-    if pairs is None: return None
+    if pairs is None:
+        return None
     flat = {k: pairs[k].flatten(0, 1) for k in ("images", "joints_3d", "joints_2d", "parts")}
-    if needs_3d and not flat["joints_3d"].isfinite().flatten(1).all(1).any(): raise ValueError("no validation frame has a known 3D pose: choose other val_data, or set validate_every to 0")
-    if not anything_known(flat): raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
+    if needs_3d and not flat["joints_3d"].isfinite().flatten(1).all(1).any():
+        raise ValueError("no validation frame has a known 3D pose: choose other val_data, or set validate_every to 0")
+    if not anything_known(flat):
+        raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
     return HeldOut(flat.pop("images"), flat | {"parts": flat["parts"].long()})
 
 # %% ../../nbs/engine/loading.ipynb #041523e8
-def _turns_between(views: dict[str, Tensor], # rotation (V,2,3,3) world to camera, joints_3d (V,2,17,3) mm
-        tolerance: float = 0.05             # of known joints, as a share of the body
-    ) -> Tensor:                            # (V,3,3)
+def _turns_between(
+    views: dict[str, Tensor],  # rotation (V,2,3,3) world to camera, joints_3d (V,2,17,3) mm
+    tolerance: float = 0.05,  # of known joints, as a share of the body
+) -> Tensor:  # (V,3,3)
     "Rotations from the first camera's axes to the second's. Raises `ValueError` if cameras are not known, or known joints say that the frames are of two instants."
     turn = views["rotation"][:, 1] @ views["rotation"][:, 0].mT
-    if not turn.isfinite().all(): raise ValueError(f"{int((~turn.isfinite()).flatten(1).any(1).sum())} of {len(turn)} pairs of views have no known camera: multi-view supervision needs the rotations of both")
+    if not turn.isfinite().all():
+        raise ValueError(
+            f"{int((~turn.isfinite()).flatten(1).any(1).sum())} of {len(turn)} pairs of views have no known camera: multi-view supervision needs the rotations of both"
+        )
     about = views["joints_3d"] - views["joints_3d"][:, :, :1]
     apart = (about[:, 0] @ turn.mT - about[:, 1]).abs().flatten(1).amax(1) / about.abs().flatten(1).amax(1)
-    if (apart > tolerance).any(): raise ValueError(f"{int((apart > tolerance).sum())} of {len(turn)} pairs of views show two poses: multi-view supervision needs two cameras at one instant; prepare such pairs for view_data")
+    if (apart > tolerance).any():
+        raise ValueError(
+            f"{int((apart > tolerance).sum())} of {len(turn)} pairs of views show two poses: multi-view supervision needs two cameras at one instant; prepare such pairs for view_data"
+        )
     return turn
+
 
 def _load_views(cfg: Config, progress: bool) -> dict[str, Tensor]:
     "Images and rotations of pairs of views, where the supervision needs them."
-    if not weight_of(cfg, "multi_view"): return {}
+    if not weight_of(cfg, "multi_view"):
+        return {}
     views = _load_pairs(cfg, cfg.data.view_data, "train", cfg.data.pairs[0], progress, views=True)
-    if views is None: raise ValueError("the term multi_view with prepared data needs view_data: a prepared folder of pairs of two cameras at one instant")
+    if views is None:
+        raise ValueError(
+            "the term multi_view with prepared data needs view_data: a prepared folder of pairs of two cameras at one instant"
+        )
     return dict(views=views["images"], turns=_turns_between(views))
 
 # %% ../../nbs/engine/loading.ipynb #48e49f6e
 def _load_poses(cfg: Config) -> Tensor:
     "Unpaired poses D_z (M,17,3) mm, upright frame. Where the network's own predictions stand in for them, they are for the baselines."
     data = cfg.data
-    if data.poses in ("people", "predicted"): return torch.from_numpy(unpaired_poses(data.unpaired, cfg.seed, upright=True))
+    if data.poses in ("people", "predicted"):
+        return torch.from_numpy(unpaired_poses(data.unpaired, cfg.seed, upright=True))
     poses = torch.from_numpy(read_poses(data.poses)[0])
     return poses[evenly(data.unpaired, len(poses))]
 
+
 def _load_labelled(folder: str, fields: tuple[str, ...], cfg: Config, progress: bool) -> tuple[Tensor, ...]:
     "Some fields of the pairs of a prepared folder; nothing where there is no folder."
-    if not folder: return ()
+    if not folder:
+        return ()
     pairs = prepared_pairs(folder, cfg.data.pairs[0], cfg.network.size, progress)
     return tuple(pairs[k] for k in fields)
 
-def load_data(cfg: Config,       # names the data, their number and size
-        progress: bool = True    # show progress bars
-    ) -> RunData:
+
+def load_data(
+    cfg: Config,  # names the data, their number and size
+    progress: bool = True,  # show progress bars
+) -> RunData:
     "The data of a configuration; people are generated on first use. Raises `FileNotFoundError` or `ValueError` before that if a named file is missing or wrong."
     data, validates = cfg.data, cfg.optimisation.validate_every
-    if cfg.stages.start_from: start_net(cfg)
+    if cfg.stages.start_from:
+        start_net(cfg)
     for folder in (data.train_data, data.val_data, data.test_data, data.view_data, data.mixed, data.pseudo_labels):
-        if folder not in ("", "people"): _prepared_manifest(folder, cfg.network.size)
+        if folder not in ("", "people"):
+            _prepared_manifest(folder, cfg.network.size)
     poses, views = _load_poses(cfg), _load_views(cfg, progress)
     train = _load_pairs(cfg, data.train_data, "train", data.pairs[0], progress)
     mixed = _load_labelled(data.mixed, ("images", "saliency"), cfg, progress)
     labelled = _load_labelled(data.pseudo_labels, ("images", "joints_3d", "joints_2d"), cfg, progress)
     val = _load_pairs(cfg, data.val_data, "val", data.pairs[1], progress) if validates else None
     test = _load_pairs(cfg, data.test_data, "test", data.pairs[2], progress)
-    if validates and val is None: raise ValueError("validate_every needs val_data: a prepared folder of other people than train_data; or set validate_every to 0")
-    further = dict(zip(("mixed_images", "mixed_saliency"), mixed)) | dict(zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled))
-    known = TrainData(train["images"], train["saliency"], poses, train["joints_3d"], train["joints_2d"], **views, **further)
+    if validates and val is None:
+        raise ValueError(
+            "validate_every needs val_data: a prepared folder of other people than train_data; or set validate_every to 0"
+        )
+    further = dict(zip(("mixed_images", "mixed_saliency"), mixed)) | dict(
+        zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
+    )
+    known = TrainData(
+        train["images"], train["saliency"], poses, train["joints_3d"], train["joints_2d"], **views, **further
+    )
     return RunData(known, held_out_frames(val, True), held_out_frames(test))

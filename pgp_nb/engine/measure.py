@@ -26,40 +26,54 @@ from ..training import Trainer
 @contextmanager
 def _measuring():
     "No gradients; compiled networks run as they are written, since what is called now and then, in batches of all sizes, is not worth compiling. For a `with`, or as a decorator."
-    with torch.no_grad(), torch.compiler.set_stance("force_eager"): yield
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        yield
+
 
 @_measuring()
-def calibrate(net: PGPNet,  # statistics replaced in place
-        images: Tensor,     # (N,3,S,S) uint8, unlabelled training frames
-        batch: int = 64
-    ) -> None:
+def calibrate(
+    net: PGPNet,  # statistics replaced in place
+    images: Tensor,  # (N,3,S,S) uint8, unlabelled training frames
+    batch: int = 64,
+) -> None:
     "Measure the running statistics of batch normalisation on frames of the kind that is to be predicted."
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     momenta, device = [m.momentum for m in norms], next(net.parameters()).device
-    for m in norms: m.reset_running_stats(); m.momentum = None
+    for m in norms:
+        m.reset_running_stats()
+        m.momentum = None
     net.train()
-    for chunk in images.split(batch): net.encode(chunk.to(device).float() / 255)
-    for m, momentum in zip(norms, momenta): m.momentum = momentum
+    for chunk in images.split(batch):
+        net.encode(chunk.to(device).float() / 255)
+    for m, momentum in zip(norms, momenta):
+        m.momentum = momentum
     net.eval()
 
-def some_frames(data: TrainData, n: int) -> Tensor: # (n,3,S,S) uint8, or as many as there are
+
+def some_frames(data: TrainData, n: int) -> Tensor:  # (n,3,S,S) uint8, or as many as there are
     "Training frames to measure statistics on, spread over all pairs."
     return data.images[evenly(n // 2, len(data.images))].flatten(0, 1)
 
+
 @contextmanager
-def calibrated(net: PGPNet, # statistics replaced, then put back
-        images: Tensor      # (N,3,S,S) uint8, unlabelled training frames
-    ):
+def calibrated(
+    net: PGPNet,  # statistics replaced, then put back
+    images: Tensor,  # (N,3,S,S) uint8, unlabelled training frames
+):
     "`calibrate` for the time of the `with`."
     before = {k: v.clone() for k, v in net.named_buffers()}
     calibrate(net, images)
-    try: yield net
+    try:
+        yield net
     finally:
-        for k, v in net.named_buffers(): v.copy_(before[k])
+        for k, v in net.named_buffers():
+            v.copy_(before[k])
 
 # %% ../../nbs/engine/measure.ipynb #ca5edf66
 @_measuring()
-def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool = True, flip_test: bool = False) -> dict[str, Tensor]:
+def predict_batches(
+    net: PGPNet, images: Tensor, batch: int = 64, decoder: bool = True, flip_test: bool = False
+) -> dict[str, Tensor]:
     "joints_3d (N,17,3) mm, joints_2d (N,17,2) px, their projections, points_2d (N,17,2) px, the image points of the joints, and, with the decoder, parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images; with `flip_test` averaged with what their mirror images say."
     net.eval()
     device, out = next(net.parameters()).device, []
@@ -69,75 +83,102 @@ def predict_batches(net: PGPNet, images: Tensor, batch: int = 64, decoder: bool 
         output = net.complete(code) if decoder else None
         pose = output.pose if decoder else net.pose(code)
         parts = {"parts": output.part_logits.argmax(1), "puppet_parts": output.maps.labels} if decoder else {}
-        if decoder and net.silhouette: parts["decoder_parts"] = output.painted.logits.argmax(1)
+        if decoder and net.silhouette:
+            parts["decoder_parts"] = output.painted.logits.argmax(1)
         points = points_in_image(code, pose, net.cfg.size)
-        out.append({"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "points_2d": points, "canonical": pose.canonical} | parts)
+        out.append(
+            {"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "points_2d": points, "canonical": pose.canonical}
+            | parts
+        )
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
 # %% ../../nbs/engine/measure.ipynb #f6e9872b
 class HeldOut(typing.NamedTuple):
     "Frames that are not trained on, with their truth."
-    images: Tensor               # (M,3,S,S) uint8
-    truth: dict[str, Tensor]     # joints_3d (M,17,3), joints_2d (M,17,2), parts (M,S,S); NaN, or label 255, where not known
 
-def validate(trainer: Trainer, # a run at any iteration
-        val: HeldOut,          # the validation split
-        frames: int = 256      # training frames that statistics are measured on
-    ) -> dict[str, float]:     # val/<metric>
+    images: Tensor  # (M,3,S,S) uint8
+    truth: dict[
+        str, Tensor
+    ]  # joints_3d (M,17,3), joints_2d (M,17,2), parts (M,S,S); NaN, or label 255, where not known
+
+
+def validate(
+    trainer: Trainer,  # a run at any iteration
+    val: HeldOut,  # the validation split
+    frames: int = 256,  # training frames that statistics are measured on
+) -> dict[str, float]:  # val/<metric>
     "Pose metrics on the validation split. The network is left as it was."
-    with calibrated(trainer.kept, some_frames(trainer.data, frames)) as net: found = predict_batches(net, val.images, decoder=False)
+    with calibrated(trainer.kept, some_frames(trainer.data, frames)) as net:
+        found = predict_batches(net, val.images, decoder=False)
     return {f"val/{k}": v for k, v in evaluate({k: found[k] for k in ("joints_3d", "joints_2d")}, val.truth).items()}
 
 # %% ../../nbs/engine/measure.ipynb #62a4ba7e
-def mean_pose_prediction(poses: Tensor, # (M,17,3) mm, unpaired poses
-        truth: dict[str, Tensor],
-        size: int
-    ) -> dict[str, Tensor]:
+def mean_pose_prediction(
+    poses: Tensor,  # (M,17,3) mm, unpaired poses
+    truth: dict[str, Tensor],
+    size: int,
+) -> dict[str, Tensor]:
     "The baseline that looks at nothing: the mean of the unpaired poses, facing the camera in the middle of the image."
     canonical = mean_pose(canonicalise(poses)[0])
     raw = zoom_raw(torch.tensor([0.75]))
-    pose = pose_from_camera(canonical, camera_from_raw(torch.cat([torch.tensor([1., 0, 0, 0, 0, 0]), raw]), canonical), size)
+    pose = pose_from_camera(
+        canonical, camera_from_raw(torch.cat([torch.tensor([1.0, 0, 0, 0, 0, 0]), raw]), canonical), size
+    )
     n = len(truth["joints_3d"])
     return {"joints_3d": pose.joints_3d.expand(n, -1, -1), "joints_2d": pose.joints_2d.expand(n, -1, -1)}
 
-def held_out(net: PGPNet,      # trained and calibrated
-        data: HeldOut | None,  # people that it has not seen
-        decoder: bool = True   # whether the decoder was trained
-    ) -> dict[str, float | list[float]]: # by the names of `METRICS`, and <name>_ci
+
+def held_out(
+    net: PGPNet,  # trained and calibrated
+    data: HeldOut | None,  # people that it has not seen
+    decoder: bool = True,  # whether the decoder was trained
+) -> dict[str, float | list[float]]:  # by the names of `METRICS`, and <name>_ci
     "Metrics with their intervals of a network on held-out people; the shape-aware parts as `f1_*` unless the decoder was not trained, the puppet's own as `f1_*_puppet`, the decoder's where they are another thing as `f1_*_decoder`. Empty without such people."
-    if data is None: return {}
+    if data is None:
+        return {}
     prediction = predict_batches(net, data.images)
     names = ("joints_3d", "joints_2d", "puppet_parts", "parts", "decoder_parts")
-    return evaluate({k: prediction[k] for k in names[:None if decoder else 3] if k in prediction}, data.truth, intervals=True)
+    return evaluate(
+        {k: prediction[k] for k in names[: None if decoder else 3] if k in prediction}, data.truth, intervals=True
+    )
 
 # %% ../../nbs/engine/measure.ipynb #9004e163
 @_measuring()
-def picture_rows(net: PGPNet, # set to evaluation mode
-        source: Tensor,       # (N,3,S,S) uint8, whose appearance is taken
-        target: Tensor,       # (N,3,S,S) uint8, whose pose is taken
-    ) -> np.ndarray:          # (4*S, N*S, 3) uint8
+def picture_rows(
+    net: PGPNet,  # set to evaluation mode
+    source: Tensor,  # (N,3,S,S) uint8, whose appearance is taken
+    target: Tensor,  # (N,3,S,S) uint8, whose pose is taken
+) -> np.ndarray:  # (4*S, N*S, 3) uint8
     "Rows: the target, its puppet's parts y^p, its shape-aware parts, and I-hat: the source painted in the target's pose."
     net.eval()
     device = next(net.parameters()).device
     codes, seen = net(source.to(device).float() / 255).codes, net(target.to(device).float() / 255)
     painted = net.paint(codes, seen.maps)
     photo = lambda x: x.byte().permute(0, 2, 3, 1).cpu()
-    rows = [photo(target), color_labels(seen.maps.labels).cpu(), color_labels(seen.part_logits.argmax(1)).cpu(), photo(painted.image * 255)]
+    rows = [
+        photo(target),
+        color_labels(seen.maps.labels).cpu(),
+        color_labels(seen.part_logits.argmax(1)).cpu(),
+        photo(painted.image * 255),
+    ]
     return torch.cat([torch.cat(list(row), 1) for row in rows], 0).numpy()
+
 
 def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
     "The first training pairs: I_s above the rows of `picture_rows`."
     source, target = trainer.data.images[:n].cpu().unbind(1)
-    with calibrated(trainer.kept, some_frames(trainer.data, 256)) as net: rows = picture_rows(net, source, target)
+    with calibrated(trainer.kept, some_frames(trainer.data, 256)) as net:
+        rows = picture_rows(net, source, target)
     return np.concatenate([torch.cat(list(source.permute(0, 2, 3, 1)), 1).numpy(), rows], 0)
 
 # %% ../../nbs/engine/measure.ipynb #ea5c25c5
 def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
     "Columns are images; rows: the image, the predicted 3D pose, the true one, both as the camera sees them, then both from the person's side."
     import matplotlib.pyplot as plt
+
     found, size = predict_batches(net, images), net.cfg.size
     figure, n = plt.figure(figsize=(1.3 * len(images), 6.5)), len(images)
-    turn = torch.tensor([[0., 0, 1], [0, 1, 0], [-1, 0, 0]])
+    turn = torch.tensor([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
     for i in range(n):
         ax = figure.add_subplot(5, n, i + 1)
         ax.imshow(images[i].permute(1, 2, 0), extent=(0, size, size, 0))
@@ -148,6 +189,9 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
             ax = figure.add_subplot(5, n, (r + 1) * n + i + 1, projection="3d")
             draw_skeleton_3d(ax, p, frame="camera")
             ax.axis("off")
-            if i == 0: ax.text2D(0, 1, ("predicted", "true", "predicted, side", "true, side")[r], transform=ax.transAxes, fontsize=7)
+            if i == 0:
+                ax.text2D(
+                    0, 1, ("predicted", "true", "predicted, side", "true, side")[r], transform=ax.transAxes, fontsize=7
+                )
     figure.tight_layout(pad=0.1)
     return figure

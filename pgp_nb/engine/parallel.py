@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['uniform', 'normal', 'in_any_order', 'shuffled', 'generator', 'join', 'split', 'by_shard', 'processes', 'rank',
-           'average', 'lead_first', 'joined_processes', 'SyncedNorm', 'sync_norms', 'has_bfloat16', 'Recorded']
+           'average', 'check_processes', 'lead_first', 'joined_processes', 'SyncedNorm', 'sync_norms', 'has_bfloat16',
+           'Recorded']
 
 # %% ../../nbs/engine/parallel.ipynb #par00004
 import os, typing
@@ -14,50 +15,63 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from .config import Config
 
 # %% ../../nbs/engine/parallel.ipynb #par00007
 def uniform(low: float, high: float, shape: tuple, g: torch.Generator, device: torch.device | None = None) -> Tensor:
     "Uniform random numbers, drawn where the generator is and brought to a device."
     return (torch.rand(shape, generator=g, device=g.device) * (high - low) + low).to(device or g.device)
 
+
 def normal(shape: tuple, g: torch.Generator, device: torch.device | None = None) -> Tensor:
     "Standard normal random numbers, likewise."
     return torch.randn(shape, generator=g, device=g.device).to(device or g.device)
 
+
 def in_any_order(n: int, g: torch.Generator, device: torch.device) -> Tensor:
     "(n,) the numbers from 0, in random order."
     return uniform(0, 1, (n,), g, device).argsort()
+
 
 def shuffled(x: Tensor, g: torch.Generator) -> Tensor:
     "The samples of a batch in random order."
     return x[in_any_order(len(x), g, x.device)]
 
 # %% ../../nbs/engine/parallel.ipynb #86bde93b
-def generator(seed: int,    # of the run
-        iteration: int,     # from 1
-        shard: int = 0,     # part of the batch
-        kept: torch.Generator | None = None # is set to it, on its device; default: a new one
-    ) -> torch.Generator:
+def generator(
+    seed: int,  # of the run
+    iteration: int,  # from 1
+    shard: int = 0,  # part of the batch
+    kept: torch.Generator | None = None,  # is set to it, on its device; default: a new one
+) -> torch.Generator:
     "The randomness of one part of one iteration."
     return (kept or torch.Generator()).manual_seed((seed * 1_000_003 + iteration + shard * 998_244_353) % 2**63)
+
 
 def join(parts: list) -> object:
     "Tensors, and tuples of tensors, of the parts of a batch as those of the whole."
     first = parts[0]
-    if len(parts) == 1: return first
-    if isinstance(first, Tensor): return torch.cat(parts)
-    if isinstance(first, tuple): return getattr(first, "_make", tuple)(map(join, zip(*parts)))
+    if len(parts) == 1:
+        return first
+    if isinstance(first, Tensor):
+        return torch.cat(parts)
+    if isinstance(first, tuple):
+        return getattr(first, "_make", tuple)(map(join, zip(*parts)))
     return first
+
 
 def split(batch: object, n: int) -> list:
     "Tensors, and tuples of tensors, of a batch as those of `n` parts."
-    if isinstance(batch, tuple): return list(map(getattr(batch, "_make", tuple), zip(*(split(x, n) for x in batch))))
+    if isinstance(batch, tuple):
+        return list(map(getattr(batch, "_make", tuple), zip(*(split(x, n) for x in batch))))
     return list(batch.chunk(n)) if isinstance(batch, Tensor) else [batch] * n
 
-def by_shard(f: typing.Callable,        # called once for each shard
-        generators: list[torch.Generator], # one for each shard
-        *batch: object                  # tensors (B,...) and tuples of them, divided evenly among the shards
-    ) -> object:                        # what f returns, for the whole batch
+
+def by_shard(
+    f: typing.Callable,  # called once for each shard
+    generators: list[torch.Generator],  # one for each shard
+    *batch: object,  # tensors (B,...) and tuples of them, divided evenly among the shards
+) -> object:  # what f returns, for the whole batch
     "`f(*batch, generator)` of each shard with its own generator, joined."
     chunks = zip(*(split(x, len(generators)) for x in batch)) if batch else [()] * len(generators)
     return join([f(*chunk, g) for chunk, g in zip(chunks, generators)])
@@ -67,37 +81,58 @@ def processes() -> int:
     "How many processes train together."
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
+
 def rank() -> int:
     "The number of this process; the first one, 0, writes the files."
     return dist.get_rank() if processes() > 1 else 0
 
+
 def average(tensors: list[Tensor]) -> None:
     "Replace each tensor, in place, by its mean over the processes."
-    if processes() == 1 or not tensors: return
+    if processes() == 1 or not tensors:
+        return
     flat = torch.cat([t.flatten() for t in tensors])
     dist.all_reduce(flat)
-    for t, mean in zip(tensors, (flat / processes()).split([t.numel() for t in tensors])): t.copy_(mean.view_as(t))
+    for t, mean in zip(tensors, (flat / processes()).split([t.numel() for t in tensors])):
+        t.copy_(mean.view_as(t))
+
+# %% ../../nbs/engine/parallel.ipynb #par00013
+def check_processes(cfg: Config) -> None:
+    "Raises `ValueError` if the shards cannot be divided among the processes."
+    shards = cfg.optimisation.shards
+    if shards % processes():
+        raise ValueError(
+            f"{processes()} processes cannot divide {shards} shards: set shards to a multiple of {processes()}"
+        )
 
 # %% ../../nbs/engine/parallel.ipynb #fd1801b4
 def lead_first(f: typing.Callable) -> object:
     "`f()` in the first process and then in the others, which find in the cache what the first has made."
     result = f() if rank() == 0 else None
-    if processes() > 1: dist.barrier()
+    if processes() > 1:
+        dist.barrier()
     return result if rank() == 0 else f()
+
 
 @contextmanager
 def joined_processes(device: str | None):
     "Join the processes that `torchrun` has started; alone otherwise."
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1: yield; return
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
     gpu = device != "cpu" and torch.cuda.is_available()
-    if gpu: torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(hours=6))
-    try: yield
-    finally: dist.destroy_process_group()
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
 
 # %% ../../nbs/engine/parallel.ipynb #fa5eb006
 class _SumOverProcesses(torch.autograd.Function):
     "The sum of a tensor over the processes; its gradient is the sum of the gradients."
+
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
         total = x.clone()
@@ -105,13 +140,16 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> Tensor: return _SumOverProcesses.forward(ctx, grad.contiguous())
+    def backward(ctx, grad: Tensor) -> Tensor:
+        return _SumOverProcesses.forward(ctx, grad.contiguous())
 
 # %% ../../nbs/engine/parallel.ipynb #0591a685
 class SyncedNorm(nn.BatchNorm2d):
     "Batch normalisation with the statistics of the batches of all processes together."
+
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or processes() == 1: return super().forward(x)
+        if not self.training or processes() == 1:
+            return super().forward(x)
         image = x.float()
         var, mean = (t.double() for t in torch.var_mean(image, (0, 2, 3), correction=0))
         mean, square = _SumOverProcesses.apply(torch.stack([mean, var + mean**2])) / processes()
@@ -137,22 +175,27 @@ def sync_norms(module: nn.Module) -> nn.Module:
             synced = SyncedNorm(child.num_features, child.eps, child.momentum)
             synced.load_state_dict(child.state_dict())
             setattr(module, name, synced)
-        else: sync_norms(child)
+        else:
+            sync_norms(child)
     return module
 
 # %% ../../nbs/engine/parallel.ipynb #35992b8e
 def has_bfloat16(device: torch.device) -> bool:
     "Whether convolutions run faster in bfloat16 on this device."
-    if device.type == "cuda": return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 # %% ../../nbs/engine/parallel.ipynb #par00011
 class Recorded:
     "Work on a GPU as a CUDA graph. What it returned lies in the same tensors each time it is played."
+
     def __init__(self, work: Callable[[], object], generators: list[torch.Generator]):
         self.graph = torch.cuda.CUDAGraph()
-        for g in generators: self.graph.register_generator_state(g)
-        with torch.cuda.graph(self.graph): self.result = work()
+        for g in generators:
+            self.graph.register_generator_state(g)
+        with torch.cuda.graph(self.graph):
+            self.result = work()
 
     def play(self) -> object:
         self.graph.replay()

@@ -8,13 +8,14 @@ __all__ = ['flat_metrics', 'Result', 'read_results', 'write_results', 'read_seri
 # %% ../../nbs/engine/results.ipynb #54f5b3e2
 import csv, io
 from pathlib import Path
-from typing import Iterable, NamedTuple
+from typing import NamedTuple
 from .files import write_text
 
 # %% ../../nbs/engine/results.ipynb #e5cbba03
-def flat_metrics(metrics: dict, # names and numbers as in metrics.json, possibly nested; `<name>_ci`: [lower, upper]
-        above: str = ""         # what they are nested in: the beginning of every column's name
-    ) -> dict[str, float]:
+def flat_metrics(
+    metrics: dict,  # names and numbers as in metrics.json, possibly nested; `<name>_ci`: [lower, upper]
+    above: str = "",  # what they are nested in: the beginning of every column's name
+) -> dict[str, float]:
     "Metrics by the names of their columns: `flip_test/pa_mpjpe` and its interval `_low`, `_high`. None has no column."
     columns = {}
     for name, value in metrics.items():
@@ -31,40 +32,51 @@ def flat_metrics(metrics: dict, # names and numbers as in metrics.json, possibly
             raise ValueError(f"metric {column!r} is {value!r}, expected {'two numbers' if interval else 'a number'}")
     return columns
 
+
 def _nested_metrics(columns: dict[str, float]) -> dict:
     "The metrics that `flat_metrics` made columns of."
     metrics = {}
     for column, value in columns.items():
         *above, name = column.split("/")
         inside = metrics
-        for part in above: inside = inside.setdefault(part, {})
-        if name.endswith("_low"): inside[f"{name[:-4]}_ci"] = [value, columns[f"{column[:-4]}_high"]]
-        elif not name.endswith("_high"): inside[name] = value
+        for part in above:
+            inside = inside.setdefault(part, {})
+        if name.endswith("_low"):
+            inside[f"{name[:-4]}_ci"] = [value, columns[f"{column[:-4]}_high"]]
+        elif not name.endswith("_high"):
+            inside[name] = value
     return metrics
 
 # %% ../../nbs/engine/results.ipynb #2e01582b
 class Result(NamedTuple):
     "What is kept of a finished run."
-    run: str         # name and seed: unsup-s0
-    commit: str      # of the code that kept it
-    config_hash: str # twelve hexadecimal digits
-    decoder: bool    # whether its decoder was trained: if not, its segmentation means nothing
-    config: dict     # the settings that tables show, by their plain names
-    metrics: dict    # as in metrics.json
+
+    run: str  # name and seed: unsup-s0
+    commit: str  # of the code that kept it
+    config_hash: str  # twelve hexadecimal digits
+    decoder: bool  # whether its decoder was trained: if not, its segmentation means nothing
+    config: dict  # the settings that tables show, by their plain names
+    metrics: dict  # as in metrics.json
+
 
 _ABOUT = Result._fields[:4]
+
 
 def _value(cell: str) -> int | float | str:
     "The number in a cell, or its text."
     for number in (int, float):
-        try: return number(cell)
-        except ValueError: pass
+        try:
+            return number(cell)
+        except ValueError:
+            pass
     return cell
+
 
 def _as_cells(result: Result) -> dict[str, object]:
     "A result by the names of its columns."
     about = dict(zip(_ABOUT, result)) | {"decoder": "trained" if result.decoder else "untrained"}
     return about | {f"config/{name}": value for name, value in result.config.items()} | flat_metrics(result.metrics)
+
 
 def _as_result(cells: dict[str, str]) -> Result:
     "The result whose cells these are."
@@ -76,12 +88,14 @@ def _as_result(cells: dict[str, str]) -> Result:
 # %% ../../nbs/engine/results.ipynb #8d3efe4d
 def _read_rows(path: Path) -> list[dict[str, str]]:
     "The rows of a table by its columns."
-    if not path.is_file(): raise FileNotFoundError(f"no table {path}: tools/collect.py writes those in experiments/")
+    if not path.is_file():
+        raise FileNotFoundError(f"no table {path}: tools/collect.py writes those in experiments/")
     rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
     for line, row in enumerate(rows, 2):
         if None in row or None in row.values():
             raise ValueError(f"{path.name}: row {line} has another number of cells than the header")
     return rows
+
 
 def _write_rows(path: Path, columns: list[str], rows: list[dict]) -> None:
     "Write a table whole or not at all; what a row does not have is an empty cell."
@@ -91,16 +105,21 @@ def _write_rows(path: Path, columns: list[str], rows: list[dict]) -> None:
     writer.writerows(rows)
     write_text(path, text.getvalue())
 
-def read_results(path: str | Path # results.csv
-    ) -> dict[str, Result]:
+
+def read_results(
+    path: str | Path,  # results.csv
+) -> dict[str, Result]:
     "Kept results by the names of their runs. Raises `FileNotFoundError`, or `ValueError` naming the row that is wrong."
     path, found = Path(path), {}
     for line, row in enumerate(_read_rows(path), 2):
         missing = [name for name in _ABOUT if not row.get(name)]
-        if missing: raise ValueError(f"{path.name}: row {line} has no {missing[0]}")
-        if row["run"] in found: raise ValueError(f"{path.name}: {row['run']} occurs twice, keep one of its rows")
+        if missing:
+            raise ValueError(f"{path.name}: row {line} has no {missing[0]}")
+        if row["run"] in found:
+            raise ValueError(f"{path.name}: {row['run']} occurs twice, keep one of its rows")
         found[row["run"]] = _as_result(row)
     return found
+
 
 def write_results(path: str | Path, results: dict[str, Result]) -> None:
     "Write kept results, ordered by run; columns in the order in which they first occur, an interval beside its metric."
@@ -112,14 +131,17 @@ def write_results(path: str | Path, results: dict[str, Result]) -> None:
     _write_rows(Path(path), order, rows)
 
 # %% ../../nbs/engine/results.ipynb #9d425c9b
-def read_series(path: str | Path # curves.csv or facing.csv: the run in the first column, numbers in the others
-    ) -> dict[str, dict[str, list[float]]]:
+def read_series(
+    path: str | Path,  # curves.csv or facing.csv: the run in the first column, numbers in the others
+) -> dict[str, dict[str, list[float]]]:
     "The numbers of each run by the names of their columns."
     series = {}
     for row in _read_rows(Path(path)):
         columns = series.setdefault(row.pop("run"), {name: [] for name in row})
-        for name, cell in row.items(): columns[name].append(_value(cell))
+        for name, cell in row.items():
+            columns[name].append(_value(cell))
     return series
+
 
 def write_series(path: str | Path, series: dict[str, dict[str, list[float]]]) -> None:
     "Write what `read_series` reads, ordered by run. `ValueError` if a run's columns differ from the first's or in length."

@@ -21,71 +21,106 @@ from .data import TrainData
 from .files import write_atomically, write_text
 from .loading import RunData, load_data
 from .measure import HeldOut, calibrate, held_out, pictures, some_frames, validate
-from .parallel import lead_first, processes, rank
+from .parallel import check_processes, lead_first, processes, rank
 from ..evaluation import write_metrics
 from ..losses import Term, chosen_terms
 from ..networks import load_net, save_net, starts
-from ..training import TERMS, Diverged, Trainer, check_processes, minimise
+from ..training import TERMS, Diverged, Trainer, minimise
 
 # %% ../../nbs/engine/runs.ipynb #4fa724ad
 _EXACT, SMALL = "optimizer.pt", "checkpoint.pt"
 
-def save_checkpoint(trainer: Trainer, # state to keep
-        run: str | Path               # run folder, made if need be
-    ) -> None:
+
+def save_checkpoint(
+    trainer: Trainer,  # state to keep
+    run: str | Path,  # run folder, made if need be
+) -> None:
     "Write both files of a checkpoint into a run folder; in the first process only."
-    if rank(): return
-    about = dict(iteration=trainer.iteration, seconds=trainer.seconds, best=trainer.best, restarted=trainer.restarted, config=asdict(trainer.cfg))
+    if rank():
+        return
+    about = dict(
+        iteration=trainer.iteration,
+        seconds=trainer.seconds,
+        best=trainer.best,
+        restarted=trainer.restarted,
+        config=asdict(trainer.cfg),
+    )
     weights = {k: v.contiguous() for k, v in trainer.net.state_dict().items()}
-    exact = about | dict(net=weights, optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()}) | ({"mean": trainer.mean.state_dict()} if trainer.mean else {})
+    exact = (
+        about
+        | dict(net=weights, optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
+        | ({"mean": trainer.mean.state_dict()} if trainer.mean else {})
+    )
     small = about | dict(net={k: v.half() if v.is_floating_point() else v for k, v in weights.items()})
-    for name, state in ((_EXACT, exact), (SMALL, small)): write_atomically(Path(run) / name, lambda temporary: torch.save(state, temporary))
+    for name, state in ((_EXACT, exact), (SMALL, small)):
+        write_atomically(Path(run) / name, lambda temporary: torch.save(state, temporary))
+
 
 def read_checkpoint(run: str | Path) -> dict | None:
     "The latest state in a run folder, or None. Raises `ValueError` naming a damaged file and the remedy."
     states = []
     for path in (Path(run) / _EXACT, Path(run) / SMALL):
-        if not path.exists(): continue
-        try: states.append(torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as e: raise ValueError(f"{path.name} is damaged ({type(e).__name__}): delete it to go on from the other file of the checkpoint, or both of them to start this run afresh") from e
-        if "config" not in states[-1]: raise ValueError(f"{path.name} is damaged or no checkpoint of this library: delete it to start this run afresh, or choose another run folder")
+        if not path.exists():
+            continue
+        try:
+            states.append(torch.load(path, map_location="cpu", weights_only=True))
+        except Exception as e:
+            raise ValueError(
+                f"{path.name} is damaged ({type(e).__name__}): delete it to go on from the other file of the checkpoint, or both of them to start this run afresh"
+            ) from e
+        if "config" not in states[-1]:
+            raise ValueError(
+                f"{path.name} is damaged or no checkpoint of this library: delete it to start this run afresh, or choose another run folder"
+            )
     return max(states, key=lambda s: s["iteration"], default=None)
 
 # %% ../../nbs/engine/runs.ipynb #run00008
 def _check_same(cfg: Config, theirs: dict) -> None:
     "Raises `ValueError` if a run folder's configuration differs in what may not change."
     another = "Choose another run folder, or start afresh (resume=False, --afresh)"
-    if set(theirs) != set(GROUPS): raise ValueError(f"the run folder is of another version of this library. {another}")
+    if set(theirs) != set(GROUPS):
+        raise ValueError(f"the run folder is of another version of this library. {another}")
     ours, theirs = as_plain(asdict(cfg)), as_plain(asdict(from_dict(Config, theirs)))
     pairs = [(k, theirs[group][k], v) for group in GROUPS if group != "runtime" for k, v in ours[group].items()]
     differ = [f"{k} ({there!r} there, {here!r} now)" for k, there, here in pairs if there != here]
-    if differ: raise ValueError(f"the run folder holds another configuration: {'; '.join(differ)}. {another}")
+    if differ:
+        raise ValueError(f"the run folder holds another configuration: {'; '.join(differ)}. {another}")
+
 
 def _resume_from(trainer: Trainer, state: dict) -> None:
     "Go on from a state. Raises `ValueError` when it is of another configuration."
     _check_same(trainer.cfg, state["config"])
     trainer.net.load_state_dict(state["net"])
-    for name in ("iteration", "seconds", "best", "restarted"): setattr(trainer, name, state[name])
-    if trainer.mean and "mean" in state: trainer.mean.load_state_dict(state["mean"])
-    elif trainer.mean: trainer.mean.module.load_state_dict(state["net"])
-    if "optimizers" not in state: trainer.restarted = trainer.iteration
-    for k, o in state.get("optimizers", {}).items(): trainer.optimizers[k].load_state_dict(o)
+    for name in ("iteration", "seconds", "best", "restarted"):
+        setattr(trainer, name, state[name])
+    if trainer.mean and "mean" in state:
+        trainer.mean.load_state_dict(state["mean"])
+    elif trainer.mean:
+        trainer.mean.module.load_state_dict(state["net"])
+    if "optimizers" not in state:
+        trainer.restarted = trainer.iteration
+    for k, o in state.get("optimizers", {}).items():
+        trainer.optimizers[k].load_state_dict(o)
 
 # %% ../../nbs/engine/runs.ipynb #run00009
 _BEST = "best.safetensors"
 
-def select(trainer: Trainer, # a run at any iteration
-        val: HeldOut,        # the validation split
-        run: Path            # folder that receives best.safetensors
-    ) -> dict[str, float]:   # val/<metric>
+
+def select(
+    trainer: Trainer,  # a run at any iteration
+    val: HeldOut,  # the validation split
+    run: Path,  # folder that receives best.safetensors
+) -> dict[str, float]:  # val/<metric>
     "Validate, and keep the weights if they are the best so far."
     values, stages = validate(trainer, val), trainer.cfg.stages
     begun = stages.iterations <= stages.bootstrap or trainer.iteration > max(trainer.start(t) for t in trainer.terms)
     if begun and (trainer.best is None or values["val/pa_mpjpe"] < trainer.best[0]):
         trainer.best = [values["val/pa_mpjpe"], trainer.iteration]
-        if not rank(): save_net(trainer.kept, run / _BEST)
+        if not rank():
+            save_net(trainer.kept, run / _BEST)
         save_checkpoint(trainer, run)
     return values
+
 
 def finished(trainer: Trainer) -> bool:
     "Whether the last iteration is done, or patience is at its end."
@@ -93,6 +128,7 @@ def finished(trainer: Trainer) -> bool:
     waited = 0 if trainer.best is None else trainer.iteration - trainer.best[1]
     out_of_patience = bool(cfg.runtime.patience) and waited >= cfg.runtime.patience * cfg.optimisation.validate_every
     return trainer.iteration >= cfg.stages.iterations or out_of_patience
+
 
 def restore_best(trainer: Trainer, run: str | Path) -> None:
     "The best weights in place of the last ones, where there was a validation, or else their running mean, where there is one."
@@ -102,66 +138,90 @@ def restore_best(trainer: Trainer, run: str | Path) -> None:
 # %% ../../nbs/engine/runs.ipynb #3eb8d620
 class Log:
     "Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures; in the first process only."
+
     def __init__(self, run: Path, iteration: int):
         self.path, self.board, self.on = run / "curve.jsonl", None, rank() == 0
-        if not self.on: return
+        if not self.on:
+            return
         rows = [r for r in read_curve(self.path) if r["iteration"] <= iteration]
         write_text(self.path, "".join(json.dumps(r) + "\n" for r in rows))
         try:
             from torch.utils.tensorboard import SummaryWriter
+
             self.board = SummaryWriter(str(run / "tensorboard"), purge_step=iteration + 1)
-        except ImportError: pass
+        except ImportError:
+            pass
 
     def scalars(self, iteration: int, values: dict[str, float]) -> None:
-        if not self.on: return
-        with self.path.open("a", encoding="utf-8") as f: f.write(json.dumps({"iteration": iteration} | values) + "\n")
+        if not self.on:
+            return
+        with self.path.open("a", encoding="utf-8") as f:
+            f.write(json.dumps({"iteration": iteration} | values) + "\n")
         if self.board:
-            for k, v in values.items(): self.board.add_scalar(f"loss/{k}" if "/" not in k else k, v, iteration)
+            for k, v in values.items():
+                self.board.add_scalar(f"loss/{k}" if "/" not in k else k, v, iteration)
 
     def picture(self, iteration: int, image: np.ndarray) -> None:
-        if self.board: self.board.add_image("pictures", image, iteration, dataformats="HWC")
+        if self.board:
+            self.board.add_image("pictures", image, iteration, dataformats="HWC")
 
     def close(self) -> None:
-        if self.board: self.board.close()
+        if self.board:
+            self.board.close()
 
 # %% ../../nbs/engine/runs.ipynb #c0ffb37d
 def read_curve(path: str | Path) -> list[dict]:
     "The logged losses of a run, one mapping a line; a line cut off by a crash is dropped."
-    if not Path(path).exists(): return []
+    if not Path(path).exists():
+        return []
     rows = []
     for line in Path(path).read_text().splitlines():
-        try: rows.append(json.loads(line))
-        except json.JSONDecodeError: break
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
     return rows
 
 # %% ../../nbs/engine/runs.ipynb #run00011
 def _prepare_run(trainer: Trainer, run: Path, resume: bool) -> None:
     "Clear a run folder or go on from what is in it, and write down the configuration."
-    if not resume and not rank(): _clear_run(run)
-    if processes() > 1: dist.barrier()
+    if not resume and not rank():
+        _clear_run(run)
+    if processes() > 1:
+        dist.barrier()
     state = read_checkpoint(run)
-    if state: _resume_from(trainer, state)
-    if rank() or state and finished(trainer): return
+    if state:
+        _resume_from(trainer, state)
+    if rank() or state and finished(trainer):
+        return
     write_text(run / "config.yaml", yaml.safe_dump(as_plain(asdict(trainer.cfg)), sort_keys=False))
+
 
 def _clear_run(run: Path) -> None:
     "Remove what an earlier run has left in a folder."
-    for name in (_EXACT, SMALL, _BEST, "curve.jsonl", "weights.safetensors", "metrics.json"): (run / name).unlink(missing_ok=True)
+    for name in (_EXACT, SMALL, _BEST, "curve.jsonl", "weights.safetensors", "metrics.json"):
+        (run / name).unlink(missing_ok=True)
+
 
 def _paints_pictures(cfg: Config) -> bool:
     "Whether a run trains a decoder, if it comes to that."
     return any(cfg.terms.get(k) for k in ("image_u", "image_c", "seg"))
 
+
 def progress_bar(trainer: Trainer, shown: bool) -> tqdm:
     "The bar of the iterations; of the first process only."
     hidden = not shown or rank() > 0 or finished(trainer)
-    return tqdm(total=trainer.cfg.stages.iterations, initial=trainer.iteration, desc="training", disable=hidden, mininterval=1.)
+    return tqdm(
+        total=trainer.cfg.stages.iterations, initial=trainer.iteration, desc="training", disable=hidden, mininterval=1.0
+    )
 
 # %% ../../nbs/engine/runs.ipynb #run00012
 _PICTURE_EVERY = 500  # iterations
 
+
 class Bookkeeping:
     "What is done after each iteration: the bar, the validation, the curve, pictures, checkpoints."
+
     def __init__(self, trainer: Trainer, run: Path, val: HeldOut | None = None, progress: bool = False):
         self.trainer, self.run, self.val, self.recent = trainer, run, val, {}
         self.log, self.bar = Log(run, trainer.iteration), progress_bar(trainer, progress)
@@ -170,32 +230,37 @@ class Bookkeeping:
         trainer, cfg, i = self.trainer, self.trainer.cfg, self.trainer.iteration
         self.recent |= losses
         self.bar.update()
-        if self.val and self.due(cfg.optimisation.validate_every, last=True): self.log.scalars(i, select(trainer, self.val, self.run))
+        if self.val and self.due(cfg.optimisation.validate_every, last=True):
+            self.log.scalars(i, select(trainer, self.val, self.run))
         if self.due(cfg.runtime.log_every):
             self.log.scalars(i, self.recent)
             self.bar.set_postfix({k: f"{v:.3f}" for k, v in list(losses.items())[:4]}, refresh=False)
             self.recent = {}
-        if self.due(_PICTURE_EVERY) and self.log.board and _paints_pictures(cfg): self.log.picture(i, pictures(trainer))
-        if self.due(cfg.runtime.checkpoint_every): save_checkpoint(trainer, self.run)
+        if self.due(_PICTURE_EVERY) and self.log.board and _paints_pictures(cfg):
+            self.log.picture(i, pictures(trainer))
+        if self.due(cfg.runtime.checkpoint_every):
+            save_checkpoint(trainer, self.run)
 
     def due(self, every: int, last: bool = False) -> bool:
         i = self.trainer.iteration
         return bool(every) and (i % every == 0 or last and i == self.trainer.cfg.stages.iterations)
 
-    def close(self) -> None: self.bar.close(), self.log.close()
+    def close(self) -> None:
+        self.bar.close(), self.log.close()
 
 # %% ../../nbs/engine/runs.ipynb #run00013
-def fit(cfg: Config,                # what to train
-        data: TrainData,            # on what
-        run: str | Path,            # run folder: checkpoint, curve.jsonl, best.safetensors, tensorboard/
-        resume: bool = True,        # go on from a checkpoint in the folder
-        device: str | None = None,  # default: CUDA where there is one
-        progress: bool = True,      # show a progress bar
-        val: HeldOut | None = None, # the validation split
-        minutes: float | None = None, # stop after that long, with a checkpoint
-        stop: Callable[[], bool] = lambda: False, # asked before each iteration; True: stop there, with a checkpoint
-        terms: Sequence[Term] = TERMS # there are
-    ) -> Trainer:
+def fit(
+    cfg: Config,  # what to train
+    data: TrainData,  # on what
+    run: str | Path,  # run folder: checkpoint, curve.jsonl, best.safetensors, tensorboard/
+    resume: bool = True,  # go on from a checkpoint in the folder
+    device: str | None = None,  # default: CUDA where there is one
+    progress: bool = True,  # show a progress bar
+    val: HeldOut | None = None,  # the validation split
+    minutes: float | None = None,  # stop after that long, with a checkpoint
+    stop: Callable[[], bool] = lambda: False,  # asked before each iteration; True: stop there, with a checkpoint
+    terms: Sequence[Term] = TERMS,  # there are
+) -> Trainer:
     "Train until the last iteration or the end of patience, writing checkpoints. A loss that is not finite raises `Diverged`, naming the last good checkpoint."
     run, trainer = Path(run), Trainer(cfg, data, device, terms)
     _prepare_run(trainer, run, resume)
@@ -205,61 +270,85 @@ def fit(cfg: Config,                # what to train
     def after(losses: dict[str, float]) -> bool:
         books(losses)
         return enough()
+
     try:
-        if not enough(): minimise(trainer, after)
+        if not enough():
+            minimise(trainer, after)
     except Diverged as e:
-        kept = "the last good checkpoint is in the run folder" if (run / SMALL).exists() else "there is no checkpoint yet"
+        kept = (
+            "the last good checkpoint is in the run folder" if (run / SMALL).exists() else "there is no checkpoint yet"
+        )
         raise Diverged(f"{e}; {kept}. Call again with a lower lr to go on from there") from e
-    finally: books.close()
-    if trainer.iteration: save_checkpoint(trainer, run)
-    if processes() > 1: dist.barrier()
+    finally:
+        books.close()
+    if trainer.iteration:
+        save_checkpoint(trainer, run)
+    if processes() > 1:
+        dist.barrier()
     return trainer
 
 # %% ../../nbs/engine/runs.ipynb #run00023
-def run_configuration(run: Path # run folder
-    ) -> Config:
+def run_configuration(
+    run: Path,  # run folder
+) -> Config:
     "What the weights in a run folder were trained with. Raises `FileNotFoundError`, or `ValueError` for a run of another version."
-    try: return configured(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")))
-    except (TypeError, yaml.YAMLError) as e: raise ValueError(f"config.yaml of {run.name} is damaged or of another version of this library: {str(e).partition(';')[0]}") from e
+    try:
+        return configured(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")))
+    except (TypeError, yaml.YAMLError) as e:
+        raise ValueError(
+            f"config.yaml of {run.name} is damaged or of another version of this library: {str(e).partition(';')[0]}"
+        ) from e
+
 
 def check_folder(cfg: Config, run: Path, resume: bool) -> None:
     "Raises `ValueError` for a run folder that is none or holds another run to go on with, before any work is done."
-    if run.exists() and not run.is_dir(): raise ValueError(f"{run} is a file: name a folder for the run")
-    if resume and (run / SMALL).is_file() and (run / "config.yaml").is_file(): _check_same(cfg, yaml.safe_load((run / "config.yaml").read_text()))
+    if run.exists() and not run.is_dir():
+        raise ValueError(f"{run} is a file: name a folder for the run")
+    if resume and (run / SMALL).is_file() and (run / "config.yaml").is_file():
+        _check_same(cfg, yaml.safe_load((run / "config.yaml").read_text()))
 
-def paints(run: Path # run folder
-    ) -> bool:
+
+def paints(
+    run: Path,  # run folder
+) -> bool:
     "Whether its decoder was trained, there or in the run that it starts from (of which nothing is known: taken for granted). An untrained one has no segmentation worth a number."
     cfg = run_configuration(run)
-    if _paints_pictures(cfg) and cfg.stages.iterations > cfg.stages.bootstrap: return True
-    if not cfg.stages.start_from: return False
+    if _paints_pictures(cfg) and cfg.stages.iterations > cfg.stages.bootstrap:
+        return True
+    if not cfg.stages.start_from:
+        return False
     start = starts(cfg.stages.start_from.replace("{seed}", str(cfg.seed)))[0]
     before = start if start.is_dir() else run.parent / (start.parent.name if start.suffix else start.name)
     return not (before / "config.yaml").is_file() or paints(before)
 
+
 def _measured_later(run: Path, metrics: dict) -> dict:
     "What an evaluation has added to the metrics of a run that was finished before; empty where the run has gone on since."
-    try: known = json.loads((run / "metrics.json").read_text())
-    except (OSError, ValueError): return {}
+    try:
+        known = json.loads((run / "metrics.json").read_text())
+    except (OSError, ValueError):
+        return {}
     same = all(known.get(k) == metrics[k] for k in ("iterations", "seconds"))
     return {k: v for k, v in known.items() if k not in metrics} if same else {}
 
 # %% ../../nbs/engine/runs.ipynb #run00025
 def baseline_of(cfg: Config) -> Config:
     "The same encoder, fully supervised for as many steps. (The study `only-3d` trains it until its validation error stops falling.)"
-    alone = {name: 0. for name in cfg.terms} | {"supervised": {"weight": 1., "share": 1.}}
+    alone = dict.fromkeys(cfg.terms, 0.0) | {"supervised": {"weight": 1.0, "share": 1.0}}
     return changed(cfg, terms=alone, bootstrap=0, warmup=0, start_from="")
 
-def train(cfg: Config,             # what to train
-        run: str | Path,           # run folder, see the table of files above
-        data: RunData | None = None, # default: that of the configuration
-        resume: bool = True,       # go on from a checkpoint in the folder
-        device: str | None = None, # default: CUDA where there is one
-        progress: bool = True,     # show progress bars
-        minutes: float | None = None, # stop after that long; the next call goes on
-        stop: Callable[[], bool] = lambda: False, # asked before each iteration; True: stop there; the next call goes on
-        terms: Sequence[Term] = TERMS # there are
-    ) -> tuple[Trainer, dict]:
+
+def train(
+    cfg: Config,  # what to train
+    run: str | Path,  # run folder, see the table of files above
+    data: RunData | None = None,  # default: that of the configuration
+    resume: bool = True,  # go on from a checkpoint in the folder
+    device: str | None = None,  # default: CUDA where there is one
+    progress: bool = True,  # show progress bars
+    minutes: float | None = None,  # stop after that long; the next call goes on
+    stop: Callable[[], bool] = lambda: False,  # asked before each iteration; True: stop there; the next call goes on
+    terms: Sequence[Term] = TERMS,  # there are
+) -> tuple[Trainer, dict]:
     "A run from configuration to metrics. The metrics are empty while the run is not finished, and in all processes but the first."
     run = Path(run)
     chosen_terms(cfg, terms)
@@ -267,13 +356,19 @@ def train(cfg: Config,             # what to train
     check_folder(cfg, run, resume)
     data = data or lead_first(lambda: load_data(cfg, progress and not rank()))
     trainer = fit(cfg, data.train, run, resume, device, progress, data.val, minutes, stop, terms)
-    if not finished(trainer): return trainer, {}
+    if not finished(trainer):
+        return trainer, {}
     restore_best(trainer, run)
     calibrate(trainer.net, some_frames(data.train, 2000))
-    if rank(): return trainer, {}
+    if rank():
+        return trainer, {}
     save_net(trainer.net, run / "weights.safetensors")
-    metrics = held_out(trainer.net, data.test, decoder=paints(run)) | {"iterations": trainer.iteration, "seconds": round(trainer.seconds, 1)}
-    if trainer.best: metrics |= {"val_pa_mpjpe": trainer.best[0], "best_iteration": trainer.best[1]}
+    metrics = held_out(trainer.net, data.test, decoder=paints(run)) | {
+        "iterations": trainer.iteration,
+        "seconds": round(trainer.seconds, 1),
+    }
+    if trainer.best:
+        metrics |= {"val_pa_mpjpe": trainer.best[0], "best_iteration": trainer.best[1]}
     metrics = _measured_later(run, metrics) | metrics
     write_metrics(run / "metrics.json", metrics)
     return trainer, metrics

@@ -15,9 +15,10 @@ import numpy as np
 from ..conventions import JOINT_NAMES, MIRROR, N_JOINTS, N_PARTS, PARENTS, joint_index
 
 # %% ../../nbs/people/bodies.ipynb #7e78f0dc
-def unit(v: np.ndarray) -> np.ndarray: # (...,n) -> (...,n)
+def unit(v: np.ndarray) -> np.ndarray:  # (...,n) -> (...,n)
     "Vectors scaled to length 1; zero stays zero."
     return v / np.maximum(np.sqrt(np.einsum("...i,...i->...", v, v)), 1e-9)[..., None]
+
 
 def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     "0 below `low`, 1 above `high`, and a smooth rise between them."
@@ -26,32 +27,68 @@ def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
 
 # %% ../../nbs/people/bodies.ipynb #19d81183
 _BONES = (  # name, joint it turns about, part it belongs to
-    ("pelvis", "pelvis", 0), ("belly", "pelvis", 0), ("chest", "spine", 0), ("head", "thorax", 1),
-    ("l_clavicle", "thorax", 0), ("l_upper_arm", "l_shoulder", 2), ("l_upper_arm_low", "l_shoulder", 2),
-    ("l_forearm", "l_elbow", 3), ("l_forearm_low", "l_elbow", 3), ("l_hand", "l_wrist", 3),
-    ("r_clavicle", "thorax", 0), ("r_upper_arm", "r_shoulder", 4), ("r_upper_arm_low", "r_shoulder", 4),
-    ("r_forearm", "r_elbow", 5), ("r_forearm_low", "r_elbow", 5), ("r_hand", "r_wrist", 5),
-    ("l_thigh", "l_hip", 6), ("l_thigh_low", "l_hip", 6), ("l_shin", "l_knee", 7), ("l_foot", "l_ankle", 7),
-    ("r_thigh", "r_hip", 8), ("r_thigh_low", "r_hip", 8), ("r_shin", "r_knee", 9), ("r_foot", "r_ankle", 9))
+    ("pelvis", "pelvis", 0),
+    ("belly", "pelvis", 0),
+    ("chest", "spine", 0),
+    ("head", "thorax", 1),
+    ("l_clavicle", "thorax", 0),
+    ("l_upper_arm", "l_shoulder", 2),
+    ("l_upper_arm_low", "l_shoulder", 2),
+    ("l_forearm", "l_elbow", 3),
+    ("l_forearm_low", "l_elbow", 3),
+    ("l_hand", "l_wrist", 3),
+    ("r_clavicle", "thorax", 0),
+    ("r_upper_arm", "r_shoulder", 4),
+    ("r_upper_arm_low", "r_shoulder", 4),
+    ("r_forearm", "r_elbow", 5),
+    ("r_forearm_low", "r_elbow", 5),
+    ("r_hand", "r_wrist", 5),
+    ("l_thigh", "l_hip", 6),
+    ("l_thigh_low", "l_hip", 6),
+    ("l_shin", "l_knee", 7),
+    ("l_foot", "l_ankle", 7),
+    ("r_thigh", "r_hip", 8),
+    ("r_thigh_low", "r_hip", 8),
+    ("r_shin", "r_knee", 9),
+    ("r_foot", "r_ankle", 9),
+)
 BONE_NAMES = tuple(name for name, _, _ in _BONES)
 _BONE_PIVOTS = tuple(joint_index(*(joint for _, joint, _ in _BONES)))
 BONE_PARTS = tuple(part for _, _, part in _BONES)
 N_BONES = len(_BONES)
 _CARRIED_BY = dict(  # the bone that moves a joint
-    pelvis="pelvis", spine="belly", thorax="chest", nose="head", head_top="head",
-    r_hip="pelvis", r_knee="r_thigh_low", r_ankle="r_shin", r_shoulder="r_clavicle", r_elbow="r_upper_arm_low", r_wrist="r_forearm",
-    l_hip="pelvis", l_knee="l_thigh_low", l_ankle="l_shin", l_shoulder="l_clavicle", l_elbow="l_upper_arm_low", l_wrist="l_forearm")
+    pelvis="pelvis",
+    spine="belly",
+    thorax="chest",
+    nose="head",
+    head_top="head",
+    r_hip="pelvis",
+    r_knee="r_thigh_low",
+    r_ankle="r_shin",
+    r_shoulder="r_clavicle",
+    r_elbow="r_upper_arm_low",
+    r_wrist="r_forearm",
+    l_hip="pelvis",
+    l_knee="l_thigh_low",
+    l_ankle="l_shin",
+    l_shoulder="l_clavicle",
+    l_elbow="l_upper_arm_low",
+    l_wrist="l_forearm",
+)
 _JOINT_BONES = tuple(BONE_NAMES.index(_CARRIED_BY[joint]) for joint in JOINT_NAMES)
 
 # %% ../../nbs/people/bodies.ipynb #08d5cec8
 class Topology(NamedTuple):
     "What all bodies share: faces (F,3), each vertex's weights on the bones (V,24) and on the parts (V,10), both with rows of sum 1."
+
     faces: np.ndarray
     bone_weights: np.ndarray
     part_weights: np.ndarray
 
+
 class Body(NamedTuple):
     "One body at rest, canonical frame, mm: vertices (V,3), the 17 joints (17,3), the eyes (2,3), whether it is a woman's, and its place in the file (-1: the mean body)."
+
     vertices: np.ndarray
     joints: np.ndarray
     eyes: np.ndarray
@@ -59,20 +96,29 @@ class Body(NamedTuple):
     index: int
 
     @property
-    def lengths(self) -> np.ndarray: return limb_lengths(self.joints)
+    def lengths(self) -> np.ndarray:
+        return limb_lengths(self.joints)
+
     @property
-    def height(self) -> float: return float(np.ptp(self.vertices[:, 2]))
+    def height(self) -> float:
+        return float(np.ptp(self.vertices[:, 2]))
 
 # %% ../../nbs/people/bodies.ipynb #d990c4ae
 @cache
 def _baked() -> dict:
     path = Path(str(files("pgp_nb"))) / "data" / "bodies.npz"
-    if not path.exists(): raise FileNotFoundError(f"{path} is missing: reinstall pgp_nb, or bake the file again with tools/bake_bodies.py")
-    with np.load(path) as file: return {name: file[name] for name in file.files}
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing: reinstall pgp_nb, or bake the file again with tools/bake_bodies.py"
+        )
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
 
-def limb_lengths(joints: np.ndarray) -> np.ndarray: # (...,17,3) -> (...,17)
+
+def limb_lengths(joints: np.ndarray) -> np.ndarray:  # (...,17,3) -> (...,17)
     "Distance of each joint from its parent, in the unit of the joints; 0 for the pelvis."
     return np.linalg.norm(joints - joints[..., np.maximum(PARENTS, 0), :], axis=-1)
+
 
 @cache
 def topology() -> Topology:
@@ -81,26 +127,41 @@ def topology() -> Topology:
     weights = np.zeros((len(baked["bone_indices"]), N_BONES), np.float32)
     np.put_along_axis(weights, baked["bone_indices"].astype(int), baked["bone_weights"].astype(np.float32), 1)
     weights /= weights.sum(1, keepdims=True)
-    return Topology(baked["faces"].astype(np.int64), weights, weights @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)])
+    return Topology(
+        baked["faces"].astype(np.int64), weights, weights @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)]
+    )
 
 # %% ../../nbs/people/bodies.ipynb #05a2cf92
 N_BODIES = 96
 
+
 @cache
-def load_body(index: int) -> Body: # 0..N_BODIES-1
+def load_body(index: int) -> Body:  # 0..N_BODIES-1
     "One of the baked bodies. Raises `IndexError` for another number."
     baked = _baked()
-    if not 0 <= index < len(baked["joints"]): raise IndexError(f"body {index}: there are bodies 0 to {len(baked['joints']) - 1}")
-    return Body(baked["vertices"][index].astype(np.float32) / 10, baked["joints"][index], baked["eyes"][index], bool(baked["female"][index]), index)
+    if not 0 <= index < len(baked["joints"]):
+        raise IndexError(f"body {index}: there are bodies 0 to {len(baked['joints']) - 1}")
+    return Body(
+        baked["vertices"][index].astype(np.float32) / 10,
+        baked["joints"][index],
+        baked["eyes"][index],
+        bool(baked["female"][index]),
+        index,
+    )
+
 
 @cache
 def mean_body() -> Body:
     "The mean of all bodies: unpaired poses (the paper's D_z) are posed on it, and its limb lengths are the constants of the kinematics chapter."
     baked = _baked()
-    return Body(baked["vertices"].mean(0, dtype=np.float32) / 10, baked["joints"].mean(0), baked["eyes"].mean(0), False, -1)
+    return Body(
+        baked["vertices"].mean(0, dtype=np.float32) / 10, baked["joints"].mean(0), baked["eyes"].mean(0), False, -1
+    )
 
 # %% ../../nbs/people/bodies.ipynb #163761f9
-def _apply(rotation, v): return (rotation @ v[..., None])[..., 0]
+def _apply(rotation, v):
+    return (rotation @ v[..., None])[..., 0]
+
 
 def _basis(first, second):
     "Right-handed frames (...,3,3), columns: `first`, `second` made perpendicular to it, and their cross product."
@@ -108,18 +169,25 @@ def _basis(first, second):
     b = unit(second - (second * a).sum(-1, keepdims=True) * a)
     return np.stack([a, b, np.cross(a, b)], -1)
 
+
 def _between(u, v):
     "The least rotations (...,3,3) that take the directions u to v."
     u, v = unit(u), unit(v)
     axis = np.cross(u, v)
     cos = (u * v).sum(-1)[..., None, None]
     k = _cross_matrix(axis)
-    flat = 2 * (w := _basis(v, np.roll(v, 1, -1) + .1)[..., 1])[..., None] * w[..., None, :] - np.eye(3)  # half a turn, where u = -v
-    return np.where(cos < -.9999, flat, np.eye(3) + k + k @ k / np.maximum(1 + cos, 1e-6))
+    flat = 2 * (w := _basis(v, np.roll(v, 1, -1) + 0.1)[..., 1])[..., None] * w[..., None, :] - np.eye(
+        3
+    )  # half a turn, where u = -v
+    return np.where(cos < -0.9999, flat, np.eye(3) + k + k @ k / np.maximum(1 + cos, 1e-6))
+
 
 def _cross_matrix(v):
     zero = np.zeros_like(v[..., 0])
-    return np.stack([zero, -v[..., 2], v[..., 1], v[..., 2], zero, -v[..., 0], -v[..., 1], v[..., 0], zero], -1).reshape(*v.shape, 3)
+    return np.stack(
+        [zero, -v[..., 2], v[..., 1], v[..., 2], zero, -v[..., 0], -v[..., 1], v[..., 0], zero], -1
+    ).reshape(*v.shape, 3)
+
 
 def _about(axis, angle):
     "Rotations (...,3,3) by `angle` (...,) radians about `axis` (...,3)."
@@ -135,18 +203,22 @@ def _trunk(d, rest):
     chest = turn(("spine", "thorax"), ("r_shoulder", "l_shoulder"))
     return dict(pelvis=pelvis, belly=belly, chest=chest, head=_head(chest, d, rest))
 
+
 def _head(chest, d, rest):
     neck, nose = d("thorax", "head_top"), d("thorax", "nose")
     offset = nose - (nose * unit(neck)).sum(-1, keepdims=True) * unit(neck)
     ahead = chest[..., :, 0]
     size = np.linalg.norm(offset, axis=-1) / np.maximum(np.linalg.norm(neck, axis=-1), 1e-9)
-    trust = smoothstep(size, .12, .22) * smoothstep((unit(offset) * ahead).sum(-1), -.35, -.1)
-    return _basis(neck, trust[..., None] * unit(offset) + (1 - trust)[..., None] * ahead) @ _basis(rest("thorax", "head_top"), rest("thorax", "nose")).swapaxes(-1, -2)
+    trust = smoothstep(size, 0.12, 0.22) * smoothstep((unit(offset) * ahead).sum(-1), -0.35, -0.1)
+    return _basis(neck, trust[..., None] * unit(offset) + (1 - trust)[..., None] * ahead) @ _basis(
+        rest("thorax", "head_top"), rest("thorax", "nose")
+    ).swapaxes(-1, -2)
+
 
 def _clavicle(chest, arm, side):
     "The clavicle's rotation: it follows the upper arm `arm` (...,3) about the chest's forward axis when that rises."
     rise = _apply(chest.swapaxes(-1, -2), unit(arm))[..., 2]
-    return chest @ _about(np.array([1., 0, 0]), side * np.radians(28) * smoothstep(rise, -.3, 1.))
+    return chest @ _about(np.array([1.0, 0, 0]), side * np.radians(28) * smoothstep(rise, -0.3, 1.0))
 
 # %% ../../nbs/people/bodies.ipynb #591544cb
 def _limb(parent, upper, lower, rest_upper, rest_lower, hinge, limit):
@@ -155,9 +227,10 @@ def _limb(parent, upper, lower, rest_upper, rest_lower, hinge, limit):
     axis, bend = unit(upper), np.cross(unit(upper), unit(lower))
     now = _basis(axis, _apply(swing, hinge))
     angle = np.arctan2((bend * now[..., 2]).sum(-1), (bend * now[..., 1]).sum(-1))
-    twist = np.clip(angle, -limit, limit) * smoothstep(np.linalg.norm(bend, axis=-1), .1, .4)
+    twist = np.clip(angle, -limit, limit) * smoothstep(np.linalg.norm(bend, axis=-1), 0.1, 0.4)
     full = _about(axis, twist) @ swing
     return _about(axis, twist / 2) @ swing, full, _between(_apply(full, rest_lower), lower) @ full
+
 
 def _foot(shin, ankle_height, up):
     "The foot's rotation: relaxed in the air, flattened (by at most 50 degrees) near the ground."
@@ -174,59 +247,82 @@ def _arm(chest, d, rest, s):
     upper, lower = (f"{s}_shoulder", f"{s}_elbow"), (f"{s}_elbow", f"{s}_wrist")
     clavicle = _clavicle(chest, d(*upper), 1 if s == "l" else -1)
     hinge = np.cross(rest(*upper), rest(*lower))
-    high, low, fore = _limb(clavicle, d(*upper), d(*lower), rest(*upper), rest(*lower), hinge, limit=2.)
-    return {f"{s}_clavicle": clavicle, f"{s}_upper_arm": high, f"{s}_upper_arm_low": low, f"{s}_forearm": fore, f"{s}_forearm_low": fore, f"{s}_hand": fore}
+    high, low, fore = _limb(clavicle, d(*upper), d(*lower), rest(*upper), rest(*lower), hinge, limit=2.0)
+    return {
+        f"{s}_clavicle": clavicle,
+        f"{s}_upper_arm": high,
+        f"{s}_upper_arm_low": low,
+        f"{s}_forearm": fore,
+        f"{s}_forearm_low": fore,
+        f"{s}_hand": fore,
+    }
+
 
 def _leg(pelvis, d, rest, s):
     thigh, shin = (f"{s}_hip", f"{s}_knee"), (f"{s}_knee", f"{s}_ankle")
-    high, low, lower = _limb(pelvis, d(*thigh), d(*shin), rest(*thigh), rest(*shin), np.array([0., 1, 0]), limit=.8)
+    high, low, lower = _limb(pelvis, d(*thigh), d(*shin), rest(*thigh), rest(*shin), np.array([0.0, 1, 0]), limit=0.8)
     return {f"{s}_thigh": high, f"{s}_thigh_low": low, f"{s}_shin": lower}
 
+
 def _feet(joints, bones, up):
-    if up is None: return {f"{s}_foot": bones[f"{s}_shin"] for s in "lr"}
+    if up is None:
+        return {f"{s}_foot": bones[f"{s}_shin"] for s in "lr"}
     height = joints[:, joint_index("l_ankle", "r_ankle")] @ np.asarray(up, float)
     height = height - height.min(1, keepdims=True)
     return {f"{s}_foot": _foot(bones[f"{s}_shin"], height[:, i], np.asarray(up, float)) for i, s in enumerate("lr")}
 
+
 def _check_joints(joints):
     joints = np.asarray(joints, float)
-    if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3): raise ValueError(f"joints of shape {joints.shape}: give (T,17,3), in the order of conventions.JOINTS")
-    if not np.isfinite(joints).all(): raise ValueError(f"joints hold NaN or infinite values in frames {np.flatnonzero(~np.isfinite(joints).all((1, 2)))[:5].tolist()}: leave these frames out")
+    if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
+        raise ValueError(f"joints of shape {joints.shape}: give (T,17,3), in the order of conventions.JOINTS")
+    if not np.isfinite(joints).all():
+        raise ValueError(
+            f"joints hold NaN or infinite values in frames {np.flatnonzero(~np.isfinite(joints).all((1, 2)))[:5].tolist()}: leave these frames out"
+        )
     return joints
 
 # %% ../../nbs/people/bodies.ipynb #b76bc980
-def pose_from_joints(joints: np.ndarray,        # (T,17,3) mm, any frame, any skeleton
-                     body: Body | None = None,  # the body that will take the pose; the mean body if None
-                     up: np.ndarray | None = None # (3,) the frame's up direction: with it, feet near the lowest ankle are laid flat
-    ) -> np.ndarray:                            # (T,24,3,3) rotations of the bones, from the canonical frame to the frame of the joints
+def pose_from_joints(
+    joints: np.ndarray,  # (T,17,3) mm, any frame, any skeleton
+    body: Body | None = None,  # the body that will take the pose; the mean body if None
+    up: np.ndarray | None = None,  # (3,) the frame's up direction: with it, feet near the lowest ankle are laid flat
+) -> np.ndarray:  # (T,24,3,3) rotations of the bones, from the canonical frame to the frame of the joints
     "Rotations of the bones that give a body the pose of the joints. Raises `ValueError` for a wrong shape or values that are not finite."
     joints = _check_joints(joints)
     rest_joints = (body or mean_body()).joints.astype(float)
     d = lambda a, b: joints[:, joint_index(b)[0]] - joints[:, joint_index(a)[0]]
     rest = lambda a, b: rest_joints[joint_index(b)[0]] - rest_joints[joint_index(a)[0]]
     bones = _trunk(d, rest)
-    for side in "lr": bones.update(_arm(bones["chest"], d, rest, side) | _leg(bones["pelvis"], d, rest, side))
+    for side in "lr":
+        bones.update(_arm(bones["chest"], d, rest, side) | _leg(bones["pelvis"], d, rest, side))
     bones.update(_feet(joints, bones, up))
     return np.stack([bones[name] for name in BONE_NAMES], 1).astype(np.float32)
 
 # %% ../../nbs/people/bodies.ipynb #a06ef6e7
-def posed_joints(body: Body,
-                 rotations: np.ndarray,                 # (T,24,3,3) from `pose_from_joints`
-                 translation: np.ndarray | None = None  # (T,3) mm, where the pelvis goes; the origin if None
-    ) -> np.ndarray:                                    # (T,17,3) mm, in the frame of the rotations
+def posed_joints(
+    body: Body,
+    rotations: np.ndarray,  # (T,24,3,3) from `pose_from_joints`
+    translation: np.ndarray | None = None,  # (T,3) mm, where the pelvis goes; the origin if None
+) -> np.ndarray:  # (T,17,3) mm, in the frame of the rotations
     "The joints of a body in a pose: forward kinematics with the body's own limbs."
     joints = np.zeros((len(rotations), N_JOINTS, 3), np.float32)
-    if translation is not None: joints[:, 0] = translation
+    if translation is not None:
+        joints[:, 0] = translation
     for j in range(1, N_JOINTS):
-        joints[:, j] = joints[:, PARENTS[j]] + rotations[:, _JOINT_BONES[j]] @ (body.joints[j] - body.joints[PARENTS[j]])
+        joints[:, j] = joints[:, PARENTS[j]] + rotations[:, _JOINT_BONES[j]] @ (
+            body.joints[j] - body.joints[PARENTS[j]]
+        )
     return joints
 
-def skin(body: Body,
-         rotations: np.ndarray,                         # (T,24,3,3)
-         translation: np.ndarray | None = None,         # (T,3) mm, where the pelvis goes
-         vertices: np.ndarray | None = None,            # (N,3) mm rest positions, if not the body's own (clothes)
-         bone_weights: np.ndarray | None = None         # (N,24) their weights
-    ) -> np.ndarray:                                    # (T,N,3) mm
+
+def skin(
+    body: Body,
+    rotations: np.ndarray,  # (T,24,3,3)
+    translation: np.ndarray | None = None,  # (T,3) mm, where the pelvis goes
+    vertices: np.ndarray | None = None,  # (N,3) mm rest positions, if not the body's own (clothes)
+    bone_weights: np.ndarray | None = None,  # (N,24) their weights
+) -> np.ndarray:  # (T,N,3) mm
     "Vertices of a posed body: linear blend skinning."
     vertices, weights = (body.vertices, topology().bone_weights) if vertices is None else (vertices, bone_weights)
     pivots = list(_BONE_PIVOTS)
@@ -234,9 +330,11 @@ def skin(body: Body,
     moved = weights @ np.concatenate([rotations.reshape(-1, N_BONES, 9), shift], -1)
     return (moved[..., :9].reshape(*moved.shape[:2], 3, 3) @ vertices[..., None])[..., 0] + moved[..., 9:]
 
-def retarget(joints: np.ndarray,       # (T,17,3) mm, any frame, any skeleton
-             body: Body | None = None  # the mean body if None
-    ) -> np.ndarray:                   # (T,17,3) mm, same frame, pelvis where it was
+
+def retarget(
+    joints: np.ndarray,  # (T,17,3) mm, any frame, any skeleton
+    body: Body | None = None,  # the mean body if None
+) -> np.ndarray:  # (T,17,3) mm, same frame, pelvis where it was
     "The pose carried over to the joints of a body. Retargeting twice changes nothing more."
     body = body or mean_body()
     return posed_joints(body, pose_from_joints(joints, body), np.asarray(joints)[:, 0])

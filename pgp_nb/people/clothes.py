@@ -9,7 +9,17 @@ __all__ = ['Cloth', 'Person', 'random_person', 'Dressed', 'vertex_normals', 'dre
 from functools import cache
 from typing import NamedTuple
 import numpy as np
-from .bodies import Body, N_BODIES, N_BONES, BONE_NAMES, BONE_PARTS, smoothstep, unit, load_body, mean_body, topology
+from pgp_nb.people.bodies import (
+    N_BODIES,
+    N_BONES,
+    BONE_NAMES,
+    BONE_PARTS,
+    smoothstep,
+    unit,
+    load_body,
+    mean_body,
+    topology,
+)
 from ..conventions import N_PARTS, joint_index
 
 # %% ../../nbs/people/clothes.ipynb #fee7cfb0
@@ -19,24 +29,31 @@ def _along(vertices, joints, chain, weights):
     for k, (a, b) in enumerate(zip(chain, chain[1:])):
         axis = joints[b] - joints[a]
         t = (vertices - joints[a]) @ axis / (axis @ axis)
-        value += weights[:, k] * (k + np.clip(t, -.5 if k == 0 else -.2, 1.2))
-    return np.where(total > .35, value / np.maximum(total, 1e-6), -1)
+        value += weights[:, k] * (k + np.clip(t, -0.5 if k == 0 else -0.2, 1.2))
+    return np.where(total > 0.35, value / np.maximum(total, 1e-6), -1)
+
 
 @cache
-def _skin_places() -> np.ndarray: # (V,5): x, y, z mm of the mean body at rest, arm and leg coordinates
+def _skin_places() -> np.ndarray:  # (V,5): x, y, z mm of the mean body at rest, arm and leg coordinates
     "Template coordinates of the vertices."
     body, weights = mean_body(), topology().bone_weights
     group = lambda *names: weights[:, [BONE_NAMES.index(n) for n in names]].sum(1)
     coordinates = []
-    for joints, bones in ((("shoulder", "elbow", "wrist"), (("upper_arm", "upper_arm_low"), ("forearm", "forearm_low", "hand"))),
-                          (("hip", "knee", "ankle"), (("thigh", "thigh_low"), ("shin", "foot")))):
-        named = lambda side: (joint_index(*(f"{side}_{j}" for j in joints)), np.stack([group(*(f"{side}_{b}" for b in names)) for names in bones], 1))
+    for joints, bones in (
+        (("shoulder", "elbow", "wrist"), (("upper_arm", "upper_arm_low"), ("forearm", "forearm_low", "hand"))),
+        (("hip", "knee", "ankle"), (("thigh", "thigh_low"), ("shin", "foot"))),
+    ):
+        named = lambda side: (
+            joint_index(*(f"{side}_{j}" for j in joints)),
+            np.stack([group(*(f"{side}_{b}" for b in names)) for names in bones], 1),
+        )
         coordinates.append(np.maximum(*(_along(body.vertices, body.joints, *named(side)) for side in "lr")))
     return np.concatenate([body.vertices, np.stack(coordinates, 1)], 1).astype(np.float32)
 
 # %% ../../nbs/people/clothes.ipynb #7dc82635
 class Cloth(NamedTuple):
     "A cloth: its pattern, three colours (3,3) in 0..1, and the size of the pattern in mm."
+
     pattern: str
     colors: np.ndarray
     period: float
@@ -44,96 +61,216 @@ class Cloth(NamedTuple):
 # %% ../../nbs/people/clothes.ipynb #46a68887
 class Person(NamedTuple):
     "Who is rendered: a body and everything it wears."
-    body: int               # index of `load_body`
-    skin: np.ndarray        # (3,) colour in 0..1, as all colours here
-    hair: str               # one of HAIR_STYLES
+
+    body: int  # index of `load_body`
+    skin: np.ndarray  # (3,) colour in 0..1, as all colours here
+    hair: str  # one of HAIR_STYLES
     hair_color: np.ndarray
-    hair_length: float      # 0..1 within the style
+    hair_length: float  # 0..1 within the style
     top: Cloth
-    sleeve: float           # arm coordinate of its end
-    neckline: float         # mm above the usual one
-    hem: float              # mm above the usual one
+    sleeve: float  # arm coordinate of its end
+    neckline: float  # mm above the usual one
+    hem: float  # mm above the usual one
     bottom: Cloth
-    legs: float             # leg coordinate of the trousers' end
-    skirt: float            # leg coordinate of the skirt's end; 0: trousers
-    flare: float            # mm the skirt widens per mm of length
+    legs: float  # leg coordinate of the trousers' end
+    skirt: float  # leg coordinate of the skirt's end; 0: trousers
+    flare: float  # mm the skirt widens per mm of length
     shoes: np.ndarray
     sole: np.ndarray
-    shoe_height: float      # mm
-    looseness: float        # how far clothes stand off the skin
-    extras: frozenset       # of beard, glasses, belt, collar, socks, open_jacket, straps, trainer_stripe, dress
-    seed: int               # of wrinkles and strands
+    shoe_height: float  # mm
+    looseness: float  # how far clothes stand off the skin
+    extras: frozenset  # of beard, glasses, belt, collar, socks, open_jacket, straps, trainer_stripe, dress
+    seed: int  # of wrinkles and strands
 
-_PATTERNS = ("plain", "plain", "plain", "plain", "stripes", "stripes", "upright", "checks", "plaid", "dots", "block", "logo", "number")
+
+_PATTERNS = (
+    "plain",
+    "plain",
+    "plain",
+    "plain",
+    "stripes",
+    "stripes",
+    "upright",
+    "checks",
+    "plaid",
+    "dots",
+    "block",
+    "logo",
+    "number",
+)
 _HAIR_STYLES = ("bald", "short", "crop", "afro", "bob", "long", "ponytail", "bun", "cap", "beanie")
 
 # %% ../../nbs/people/clothes.ipynb #6948c4fd
-_SKIN = np.array([[250, 218, 196], [240, 200, 172], [226, 182, 148], [205, 158, 122], [178, 128, 92], [152, 106, 76], [124, 84, 60], [100, 68, 50]]) / 255.
-_HAIR = np.array([[24, 20, 18], [38, 28, 22], [62, 42, 28], [92, 62, 38], [128, 88, 50], [172, 132, 78], [212, 178, 118], [132, 58, 30], [150, 148, 146], [204, 200, 196]]) / 255.
-_DULL = np.array([[28, 28, 32], [58, 60, 66], [110, 112, 116], [176, 178, 180], [232, 232, 228], [34, 44, 72], [52, 72, 112], [92, 116, 150], [122, 98, 72], [176, 156, 120],
-                  [86, 92, 62], [70, 44, 40], [120, 36, 42], [44, 74, 60], [214, 204, 182], [72, 56, 84]]) / 255.
-_VIVID = np.array([[206, 40, 44], [232, 112, 40], [244, 196, 48], [70, 160, 74], [32, 128, 122], [44, 110, 190], [30, 60, 150], [120, 66, 160], [214, 84, 140], [240, 150, 170],
-                   [120, 190, 226], [170, 206, 90], [250, 250, 246]]) / 255.
+_SKIN = (
+    np.array(
+        [
+            [250, 218, 196],
+            [240, 200, 172],
+            [226, 182, 148],
+            [205, 158, 122],
+            [178, 128, 92],
+            [152, 106, 76],
+            [124, 84, 60],
+            [100, 68, 50],
+        ]
+    )
+    / 255.0
+)
+_HAIR = (
+    np.array(
+        [
+            [24, 20, 18],
+            [38, 28, 22],
+            [62, 42, 28],
+            [92, 62, 38],
+            [128, 88, 50],
+            [172, 132, 78],
+            [212, 178, 118],
+            [132, 58, 30],
+            [150, 148, 146],
+            [204, 200, 196],
+        ]
+    )
+    / 255.0
+)
+_DULL = (
+    np.array(
+        [
+            [28, 28, 32],
+            [58, 60, 66],
+            [110, 112, 116],
+            [176, 178, 180],
+            [232, 232, 228],
+            [34, 44, 72],
+            [52, 72, 112],
+            [92, 116, 150],
+            [122, 98, 72],
+            [176, 156, 120],
+            [86, 92, 62],
+            [70, 44, 40],
+            [120, 36, 42],
+            [44, 74, 60],
+            [214, 204, 182],
+            [72, 56, 84],
+        ]
+    )
+    / 255.0
+)
+_VIVID = (
+    np.array(
+        [
+            [206, 40, 44],
+            [232, 112, 40],
+            [244, 196, 48],
+            [70, 160, 74],
+            [32, 128, 122],
+            [44, 110, 190],
+            [30, 60, 150],
+            [120, 66, 160],
+            [214, 84, 140],
+            [240, 150, 170],
+            [120, 190, 226],
+            [170, 206, 90],
+            [250, 250, 246],
+        ]
+    )
+    / 255.0
+)
 
-def _jitter(color, rng, amount=.04): return np.clip(color * rng.uniform(.85, 1.12) + rng.normal(0, amount, 3), .02, 1).astype(np.float32)
+
+def _jitter(color, rng, amount=0.04):
+    return np.clip(color * rng.uniform(0.85, 1.12) + rng.normal(0, amount, 3), 0.02, 1).astype(np.float32)
 
 # %% ../../nbs/people/clothes.ipynb #ba1f5852
-def _random_cloth(rng: np.random.Generator, vivid: float = .5, patterns: tuple = _PATTERNS) -> Cloth:
+def _random_cloth(rng: np.random.Generator, vivid: float = 0.5, patterns: tuple = _PATTERNS) -> Cloth:
     "A cloth at random; `vivid` is the chance of a bright colour."
     pick = lambda p: _jitter((_VIVID if rng.random() < p else _DULL)[rng.integers(13)], rng)
-    colors = np.stack([pick(vivid), pick(.4), pick(.6)])
-    if np.abs(colors[0] - colors[1]).sum() < .35: colors[1] = np.clip(colors[0] * .35 if colors[0].mean() > .45 else colors[0] * .4 + .6, 0, 1)
+    colors = np.stack([pick(vivid), pick(0.4), pick(0.6)])
+    if np.abs(colors[0] - colors[1]).sum() < 0.35:
+        colors[1] = np.clip(colors[0] * 0.35 if colors[0].mean() > 0.45 else colors[0] * 0.4 + 0.6, 0, 1)
     return Cloth(str(rng.choice(patterns)), colors, float(np.exp(rng.uniform(np.log(45), np.log(150)))))
 
 # %% ../../nbs/people/clothes.ipynb #abb8b5d4
-def _choose(rng, options, chances): return options[rng.choice(len(options), p=np.array(chances) / sum(chances))]
+def _choose(rng, options, chances):
+    return options[rng.choice(len(options), p=np.array(chances) / sum(chances))]
+
 
 def _random_hair(rng, female):
-    style = _choose(rng, _HAIR_STYLES, (.3, 1, 1, .8, 2.5, 3, 2, 1.4, .5, .3) if female else (1, 4, 2.5, .8, .25, .4, .2, .15, 1, .6))
-    color = _HAIR[_choose(rng, range(10), (3, 3, 2.5, 2, 1.5, 1, 1, .7, .8, .4))]
-    return dict(hair=style, hair_color=_jitter(color, rng, .01), hair_length=float(rng.uniform()))
+    style = _choose(
+        rng,
+        _HAIR_STYLES,
+        (0.3, 1, 1, 0.8, 2.5, 3, 2, 1.4, 0.5, 0.3) if female else (1, 4, 2.5, 0.8, 0.25, 0.4, 0.2, 0.15, 1, 0.6),
+    )
+    color = _HAIR[_choose(rng, range(10), (3, 3, 2.5, 2, 1.5, 1, 1, 0.7, 0.8, 0.4))]
+    return dict(hair=style, hair_color=_jitter(color, rng, 0.01), hair_length=float(rng.uniform()))
+
 
 def _random_shoes(rng, female):
-    color = (_DULL if rng.random() < .7 else _VIVID)[rng.integers(13)]
-    sole = np.array([.9, .9, .88]) if rng.random() < .6 else np.array([.15, .14, .13])
-    height = _choose(rng, (20., 60., 130., 260.), (5, 2, 1, .5 if female else .15))
-    return dict(shoes=_jitter(color, rng), sole=_jitter(sole, rng, .02), shoe_height=height)
+    color = (_DULL if rng.random() < 0.7 else _VIVID)[rng.integers(13)]
+    sole = np.array([0.9, 0.9, 0.88]) if rng.random() < 0.6 else np.array([0.15, 0.14, 0.13])
+    height = _choose(rng, (20.0, 60.0, 130.0, 260.0), (5, 2, 1, 0.5 if female else 0.15))
+    return dict(shoes=_jitter(color, rng), sole=_jitter(sole, rng, 0.02), shoe_height=height)
+
 
 def _random_extras(rng, female):
-    chances = dict(beard=0 if female else .3, glasses=.15, belt=.35, collar=.2, socks=.6, open_jacket=.15, straps=.4, trainer_stripe=.5)
+    chances = dict(
+        beard=0 if female else 0.3,
+        glasses=0.15,
+        belt=0.35,
+        collar=0.2,
+        socks=0.6,
+        open_jacket=0.15,
+        straps=0.4,
+        trainer_stripe=0.5,
+    )
     return {name for name, chance in chances.items() if rng.random() < chance}
 
 # %% ../../nbs/people/clothes.ipynb #f711526a
-def random_person(rng: np.random.Generator,
-                  bodies=range(N_BODIES) # indices of bodies to choose from
-    ) -> Person:
+def random_person(
+    rng: np.random.Generator,
+    bodies=range(N_BODIES),  # indices of bodies to choose from
+) -> Person:
     "A person at random: a body and what it wears. The same state of the generator gives the same person."
     body = int(rng.choice(np.asarray(list(bodies))))
     female = load_body(body).female
-    skirt, extras = female and rng.random() < .3, _random_extras(rng, female)
-    top, bottom = _random_cloth(rng, .55), _random_cloth(rng, .25, _PATTERNS[:5] + ("upright", "plaid"))
-    if skirt and rng.random() < .45: bottom, extras = top, extras - {"open_jacket"} | {"dress"}
-    elif rng.random() < .06: bottom = top
+    skirt, extras = female and rng.random() < 0.3, _random_extras(rng, female)
+    top, bottom = _random_cloth(rng, 0.55), _random_cloth(rng, 0.25, _PATTERNS[:5] + ("upright", "plaid"))
+    if skirt and rng.random() < 0.45:
+        bottom, extras = top, extras - {"open_jacket"} | {"dress"}
+    elif rng.random() < 0.06:
+        bottom = top
     return Person(
-        body=body, skin=_jitter(_SKIN[rng.integers(len(_SKIN))], rng, .015), **_random_hair(rng, female), **_random_shoes(rng, female),
-        top=top, sleeve=_choose(rng, (.04, .35, .5, .75, 1.3, 1.93), (.7, 1, 3, 1, .6, 4)),
-        neckline=float(rng.uniform(-25, 25)), hem=float(rng.uniform(-30, 60)),
-        bottom=bottom, legs=_choose(rng, (.42, .6, .85, 1.3, 1.9), (.5, .8, 1.2, .4, 5)),
-        skirt=float(rng.uniform(.45, 1.75)) if skirt else 0., flare=float(rng.uniform(.05, .45)),
-        looseness=float(rng.uniform(.4, 1.5)), extras=frozenset(extras), seed=int(rng.integers(2**31)))
+        body=body,
+        skin=_jitter(_SKIN[rng.integers(len(_SKIN))], rng, 0.015),
+        **_random_hair(rng, female),
+        **_random_shoes(rng, female),
+        top=top,
+        sleeve=_choose(rng, (0.04, 0.35, 0.5, 0.75, 1.3, 1.93), (0.7, 1, 3, 1, 0.6, 4)),
+        neckline=float(rng.uniform(-25, 25)),
+        hem=float(rng.uniform(-30, 60)),
+        bottom=bottom,
+        legs=_choose(rng, (0.42, 0.6, 0.85, 1.3, 1.9), (0.5, 0.8, 1.2, 0.4, 5)),
+        skirt=float(rng.uniform(0.45, 1.75)) if skirt else 0.0,
+        flare=float(rng.uniform(0.05, 0.45)),
+        looseness=float(rng.uniform(0.4, 1.5)),
+        extras=frozenset(extras),
+        seed=int(rng.integers(2**31)),
+    )
 
 # %% ../../nbs/people/clothes.ipynb #caf0cec6
 class Dressed(NamedTuple):
     "The mesh of a dressed person at rest."
-    vertices: np.ndarray        # (N,3) mm, this body's canonical frame
-    places: np.ndarray          # (N,5) template coordinates
-    bone_weights: np.ndarray    # (N,24)
-    part_weights: np.ndarray    # (N,10)
-    faces: np.ndarray           # (F,3)
-    material: np.ndarray        # (F,) 0 body, 1 hair, 2 skirt
-    two_sided: np.ndarray       # (F,) bool
 
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray: # (V,3), (F,3) -> (V,3)
+    vertices: np.ndarray  # (N,3) mm, this body's canonical frame
+    places: np.ndarray  # (N,5) template coordinates
+    bone_weights: np.ndarray  # (N,24)
+    part_weights: np.ndarray  # (N,10)
+    faces: np.ndarray  # (F,3)
+    material: np.ndarray  # (F,) 0 body, 1 hair, 2 skirt
+    two_sided: np.ndarray  # (F,) bool
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:  # (V,3), (F,3) -> (V,3)
     "Unit normals of the vertices: the mean of their faces' normals, weighted with area."
     a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
     normals, flat = np.cross(b - a, c - a), faces.ravel()
@@ -141,12 +278,13 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray: # (V,
     return unit(total).astype(np.float32)
 
 # %% ../../nbs/people/clothes.ipynb #e90ae6d8
-def _hairline(places: np.ndarray) -> np.ndarray: # (...,5) -> (...,)
+def _hairline(places: np.ndarray) -> np.ndarray:  # (...,5) -> (...,)
     "How far (mm) a place on the head lies above the edge of short hair: high at the forehead, low behind the ears and at the nape."
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
     edge = np.interp(x, [-60, 0, 30, 48, 60, 85, 105, 125, 150], [618, 622, 655, 705, 700, 722, 752, 766, 772])
     ear = np.clip(np.abs(y) - 68, 0, 30) * 6 * ((x > 20) & (x < 70))
-    return z - edge - ear - 8 * np.cos(y / 12.) * (x > 90)
+    return z - edge - ear - 8 * np.cos(y / 12.0) * (x > 90)
+
 
 _THICKNESS = dict(bald=0, short=9, crop=4, afro=48, bob=16, long=16, ponytail=9, bun=9, cap=13, beanie=15)
 
@@ -157,13 +295,14 @@ def _swelling(person, places, part):
     loose, head = person.looseness, part == 1
     trunk = (part == 0) * (1 - smoothstep(z, 470, 530))
     out = trunk * (3 + 7 * loose)
-    end = lambda coordinate, hem: 1 - smoothstep(coordinate, hem - .05, hem + .12)
-    out += (arm > -.5) * (4 + 6 * loose) * end(arm, person.sleeve) * (person.sleeve > .1)
-    if not person.skirt: out += (leg > -.9) * (3 + 9 * loose * np.clip(.3 + .4 * leg, .3, 1)) * end(leg, person.legs)
+    end = lambda coordinate, hem: 1 - smoothstep(coordinate, hem - 0.05, hem + 0.12)
+    out += (arm > -0.5) * (4 + 6 * loose) * end(arm, person.sleeve) * (person.sleeve > 0.1)
+    if not person.skirt:
+        out += (leg > -0.9) * (3 + 9 * loose * np.clip(0.3 + 0.4 * leg, 0.3, 1)) * end(leg, person.legs)
     out += 4 * (z < -827 + person.shoe_height) * (leg > 1.3)
     out = np.where(head, 0, out)
-    size = _THICKNESS[person.hair] * (.7 + .6 * person.hair_length)
-    return out + head * (z > 600) * size * smoothstep(_hairline(places), -4, 10 + .5 * size)
+    size = _THICKNESS[person.hair] * (0.7 + 0.6 * person.hair_length)
+    return out + head * (z > 600) * size * smoothstep(_hairline(places), -4, 10 + 0.5 * size)
 
 # %% ../../nbs/people/clothes.ipynb #6067410f
 def _sheet(points, closed):
@@ -171,12 +310,15 @@ def _sheet(points, closed):
     rows, columns = points.shape[:2]
     r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns if closed else columns - 1), indexing="ij")
     at = lambda dr, dc: ((r + dr) * columns + (c + dc) % columns).ravel()
-    return points.reshape(-1, 3), np.concatenate([np.stack([at(0, 0), at(1, 0), at(1, 1)], 1), np.stack([at(0, 0), at(1, 1), at(0, 1)], 1)])
+    return points.reshape(-1, 3), np.concatenate(
+        [np.stack([at(0, 0), at(1, 0), at(1, 1)], 1), np.stack([at(0, 0), at(1, 1), at(0, 1)], 1)]
+    )
+
 
 def _head_shape(body):
     "Centre (3,) and half axes (3,) mm of the skull of a body, from the vertices that carry it on the mean body."
     places = _skin_places()
-    skull = body.vertices[(topology().part_weights[:, 1] > .9) & (places[:, 2] > 690) & (np.abs(places[:, 1]) < 76)]
+    skull = body.vertices[(topology().part_weights[:, 1] > 0.9) & (places[:, 2] > 690) & (np.abs(places[:, 1]) < 76)]
     low, high = skull.min(0), skull.max(0)
     half = (high - low) / 2
     return np.array([(low[0] + high[0]) / 2, 0, high[2] - 1.02 * half[0]]), np.array([half[0], half[1], half[0] * 1.02])
@@ -191,16 +333,16 @@ def _hanging_hair(person, body):
     dome = np.array([-np.cos(phi), np.sin(phi), 0 * phi]).T
     over = [center + (np.sin(t) * dome + np.cos(t) * np.array([0, 0, 1])) * (half + [15, 13, 12]) for t in polar]
     down = []
-    for k, s in enumerate(np.linspace(.15, 1, 7)):
+    for k, s in enumerate(np.linspace(0.15, 1, 7)):
         ring = over[-1].copy()
         ring[:, 2] -= drop * s
-        ring[:, 0] = center[0] + (ring[:, 0] - center[0]) * (1 - .15 * s) - 22 * smoothstep(drop * s, 60, 200)
-        ring[:, 1] *= 1 - .1 * s + .12 * np.sin(3.1 * s)
+        ring[:, 0] = center[0] + (ring[:, 0] - center[0]) * (1 - 0.15 * s) - 22 * smoothstep(drop * s, 60, 200)
+        ring[:, 1] *= 1 - 0.1 * s + 0.12 * np.sin(3.1 * s)
         ring[:, 0] = np.where(drop * s > 110, np.minimum(ring[:, 0], center[0] - 22), ring[:, 0])
-        down.append(ring + 3 * np.sin(np.arange(17) * 2.1 + k)[:, None] * [1, 0, .8 * s])
+        down.append(ring + 3 * np.sin(np.arange(17) * 2.1 + k)[:, None] * [1, 0, 0.8 * s])
     points = np.stack(over + down)
     weights = np.zeros((*points.shape[:2], N_BONES), np.float32)
-    low = smoothstep(body.joints[8, 2] + 60 - points[..., 2], 0, 170) * .9
+    low = smoothstep(body.joints[8, 2] + 60 - points[..., 2], 0, 170) * 0.9
     weights[..., BONE_NAMES.index("chest")], weights[..., BONE_NAMES.index("head")] = low, 1 - low
     return (*_sheet(points, False), weights.reshape(-1, N_BONES))
 
@@ -211,9 +353,23 @@ def _tail(person, body):
     bun = person.hair == "bun"
     t, phi = np.linspace(0, np.pi, 8), np.linspace(0, 2 * np.pi, 9)[:-1]
     radius, length = (34, 34) if bun else (27, 90 + 90 * person.hair_length)
-    root = center + [-half[0] * (.75 if bun else .9), 0, half[2] * (.62 if bun else .35)]
-    points = np.stack([np.stack([np.sin(a) ** .8 * np.cos(phi) * radius - (0 if bun else 25 * np.sin(.9 * a)), np.sin(a) ** .8 * np.sin(phi) * radius,
-                                 np.full_like(phi, np.cos(a) * length - (0 if bun else .75 * length))], -1) for a in t]) + root
+    root = center + [-half[0] * (0.75 if bun else 0.9), 0, half[2] * (0.62 if bun else 0.35)]
+    points = (
+        np.stack(
+            [
+                np.stack(
+                    [
+                        np.sin(a) ** 0.8 * np.cos(phi) * radius - (0 if bun else 25 * np.sin(0.9 * a)),
+                        np.sin(a) ** 0.8 * np.sin(phi) * radius,
+                        np.full_like(phi, np.cos(a) * length - (0 if bun else 0.75 * length)),
+                    ],
+                    -1,
+                )
+                for a in t
+            ]
+        )
+        + root
+    )
     weights = np.zeros((points[..., 0].size, N_BONES), np.float32)
     weights[:, BONE_NAMES.index("head")] = 1
     return (*_sheet(points, True), weights)
@@ -222,21 +378,33 @@ def _tail(person, body):
 def _skirt(person, body):
     "A skirt from the waist to `person.skirt` (leg units)."
     places, hip, knee, ankle = _skin_places(), *body.joints[joint_index("l_hip", "l_knee", "l_ankle")]
-    trunk = body.vertices[places[:, 3] < -.5]
+    trunk = body.vertices[places[:, 3] < -0.5]
     hem = hip[2] + (knee[2] - hip[2]) * min(person.skirt, 1) + (ankle[2] - knee[2]) * max(person.skirt - 1, 0)
     phi, rings = np.linspace(0, 2 * np.pi, 25)[:-1], []
-    waist = .36 * body.joints[7, 2]
+    waist = 0.36 * body.joints[7, 2]
     widest = np.zeros(2)
     for z in np.linspace(waist, hem, 9):
         band = trunk[np.abs(trunk[:, 2] - max(z, hip[2] - 60)) < 32]
         low, high = band.min(0), band.max(0)
-        half = np.maximum((high - low)[:2] / 2 * 1.03 + 9, widest * .97)
+        half = np.maximum((high - low)[:2] / 2 * 1.03 + 9, widest * 0.97)
         widest = np.maximum(widest, half)
-        flare = person.flare * np.maximum(hip[2] + 40 - z, 0) * (1 + .1 * np.cos(phi * 6 + person.seed))
-        rings.append(np.stack([(low[0] + high[0]) / 2 + (half[0] + flare) * np.cos(phi), (half[1] + .8 * flare) * np.sin(phi), np.full_like(phi, z)], -1))
+        flare = person.flare * np.maximum(hip[2] + 40 - z, 0) * (1 + 0.1 * np.cos(phi * 6 + person.seed))
+        rings.append(
+            np.stack(
+                [
+                    (low[0] + high[0]) / 2 + (half[0] + flare) * np.cos(phi),
+                    (half[1] + 0.8 * flare) * np.sin(phi),
+                    np.full_like(phi, z),
+                ],
+                -1,
+            )
+        )
     points = np.stack(rings)
     weights = np.zeros((*points.shape[:2], N_BONES), np.float32)
-    legs, low = smoothstep(hip[2] + 60 - points[..., 2], 0, 190), smoothstep(knee[2] + 40 - points[..., 2], 0, 160) * .75
+    legs, low = (
+        smoothstep(hip[2] + 60 - points[..., 2], 0, 190),
+        smoothstep(knee[2] + 40 - points[..., 2], 0, 160) * 0.75,
+    )
     left = smoothstep(points[..., 1], -110, 110)
     weights[..., BONE_NAMES.index("pelvis")] = 1 - legs
     for s, share in (("l", left), ("r", 1 - left)):
@@ -246,21 +414,26 @@ def _skirt(person, body):
 
 # %% ../../nbs/people/clothes.ipynb #3b40d3fc
 def _piece(points, faces, weights, material):
-    places = np.concatenate([points, np.full((len(points), 2), -1.)], 1).astype(np.float32)
+    places = np.concatenate([points, np.full((len(points), 2), -1.0)], 1).astype(np.float32)
     return points.astype(np.float32), places, weights, faces, material
+
 
 def _uncovered(person, faces, places):
     "The body's faces without those that a skirt hides: no knee can poke through."
     x, y, z, arm, leg = places[faces].transpose(2, 0, 1)
-    thigh, bottom = (leg < person.skirt - .12) & (leg > -.9), (z < 20) & (arm < -.5) & (leg < 0)
+    thigh, bottom = (leg < person.skirt - 0.12) & (leg > -0.9), (z < 20) & (arm < -0.5) & (leg < 0)
     return faces[~(thigh | bottom).all(1)] if person.skirt else faces
+
 
 def _joined(pieces):
     points, places, bones, faces, material = zip(*pieces)
     starts, bones = np.cumsum([0] + [len(p) for p in points]), np.concatenate(bones)
     parts = bones @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)]
     parts[np.repeat(np.array(material) == 1, [len(p) for p in points])] = np.eye(N_PARTS, dtype=np.float32)[1]
-    faces, of_face = np.concatenate([f + start for f, start in zip(faces, starts)]), np.repeat(material, [len(f) for f in faces])
+    faces, of_face = (
+        np.concatenate([f + start for f, start in zip(faces, starts)]),
+        np.repeat(material, [len(f) for f in faces]),
+    )
     return Dressed(np.concatenate(points), np.concatenate(places), bones, parts, faces, of_face, of_face > 0)
 
 # %% ../../nbs/people/clothes.ipynb #d2ba0adc
@@ -270,40 +443,56 @@ def dress(person: Person) -> Dressed:
     swelling = _swelling(person, places, shared.part_weights.argmax(1))
     vertices = body.vertices + swelling[:, None] * vertex_normals(body.vertices, shared.faces)
     pieces = [(vertices.astype(np.float32), places, shared.bone_weights, _uncovered(person, shared.faces, places), 0)]
-    if person.hair in ("bob", "long"): pieces.append(_piece(*_hanging_hair(person, body), 1))
-    if person.hair in ("ponytail", "bun"): pieces.append(_piece(*_tail(person, body), 1))
-    if person.skirt: pieces.append(_piece(*_skirt(person, body), 2))
+    if person.hair in ("bob", "long"):
+        pieces.append(_piece(*_hanging_hair(person, body), 1))
+    if person.hair in ("ponytail", "bun"):
+        pieces.append(_piece(*_tail(person, body), 1))
+    if person.skirt:
+        pieces.append(_piece(*_skirt(person, body), 2))
     return _joined(pieces)
 
 # %% ../../nbs/people/clothes.ipynb #23a5c01c
 def _around(places):
     "Coordinates (mm) across a limb or the trunk, and along it."
     x, y, z, arm, leg = places.T
-    on_arm, on_leg = arm > -.5, leg > .05
-    across = np.where(on_leg, np.arctan2(np.abs(y) - 125 - 33 * np.clip(leg, 0, 2), x - 15) * 75, np.arctan2(y, x - 15) * 125)
+    on_arm, on_leg = arm > -0.5, leg > 0.05
+    across = np.where(
+        on_leg, np.arctan2(np.abs(y) - 125 - 33 * np.clip(leg, 0, 2), x - 15) * 75, np.arctan2(y, x - 15) * 125
+    )
     across = np.where(on_arm, x * 1.4 + 8, across)
     along = np.where(on_arm, 450 - 262 * arm, np.where(on_leg, -400 * leg, z))
     return across, along
+
 
 def _pattern(cloth, places):
     "Share of the second colour, 0..1, and where the third is (or None)."
     x, y, z, arm, leg = places.T
     across, along = _around(places)
     s, t = across / cloth.period, along / cloth.period
-    band = lambda v, share=.5: np.mod(v, 1) < share
-    trunk, chest = arm < -.5, (arm < -.5) & (leg < -.5) & (x > 15)
-    if cloth.pattern == "stripes": return band(t), None
-    if cloth.pattern == "upright": return band(2 * s, .4), None
-    if cloth.pattern == "checks": return band(s) ^ band(t), None
-    if cloth.pattern == "plaid": return .4 * band(s, .45) + .4 * band(t, .45), band(s + .2, .07) | band(t + .2, .07)
-    if cloth.pattern == "dots": return (np.mod(s * 1.3, 1) - .5) ** 2 + (np.mod(t * 1.3, 1) - .5) ** 2 < .08, None
-    if cloth.pattern == "block": return z > 330, (np.abs(z - 318) < 14) & trunk
-    if cloth.pattern == "logo": return chest & (y**2 + 1.2 * (z - 345)**2 < (35 + .22 * cloth.period)**2), chest & (np.abs(y) < 20) & (np.abs(z - 345) < 14)
-    if cloth.pattern == "number": return (np.abs(np.abs(y) - 28) < 15) & (np.abs(z - 330) < 75) & trunk, (np.abs(z - 432) < 12) & trunk
+    band = lambda v, share=0.5: np.mod(v, 1) < share
+    trunk, chest = arm < -0.5, (arm < -0.5) & (leg < -0.5) & (x > 15)
+    if cloth.pattern == "stripes":
+        return band(t), None
+    if cloth.pattern == "upright":
+        return band(2 * s, 0.4), None
+    if cloth.pattern == "checks":
+        return band(s) ^ band(t), None
+    if cloth.pattern == "plaid":
+        return 0.4 * band(s, 0.45) + 0.4 * band(t, 0.45), band(s + 0.2, 0.07) | band(t + 0.2, 0.07)
+    if cloth.pattern == "dots":
+        return (np.mod(s * 1.3, 1) - 0.5) ** 2 + (np.mod(t * 1.3, 1) - 0.5) ** 2 < 0.08, None
+    if cloth.pattern == "block":
+        return z > 330, (np.abs(z - 318) < 14) & trunk
+    if cloth.pattern == "logo":
+        return chest & (y**2 + 1.2 * (z - 345) ** 2 < (35 + 0.22 * cloth.period) ** 2), chest & (np.abs(y) < 20) & (
+            np.abs(z - 345) < 14
+        )
+    if cloth.pattern == "number":
+        return (np.abs(np.abs(y) - 28) < 15) & (np.abs(z - 330) < 75) & trunk, (np.abs(z - 432) < 12) & trunk
     return np.zeros(len(places), bool), None
 
 # %% ../../nbs/people/clothes.ipynb #3a8ccadb
-def _paint_cloth(cloth: Cloth, places: np.ndarray) -> np.ndarray: # (n,5) -> (n,3) in 0..1
+def _paint_cloth(cloth: Cloth, places: np.ndarray) -> np.ndarray:  # (n,5) -> (n,3) in 0..1
     "The colour of a cloth at places of the skin."
     a, b, c = np.asarray(cloth.colors, np.float32)
     mix, third = _pattern(cloth, places)
@@ -312,39 +501,46 @@ def _paint_cloth(cloth: Cloth, places: np.ndarray) -> np.ndarray: # (n,5) -> (n,
     return color if third is None else np.where(third[:, None], c, color)
 
 # %% ../../nbs/people/clothes.ipynb #68afda4e
-def _paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5), (n,3) -> (n,3)
+def _paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray:  # (n,5), (n,3) -> (n,3)
     "Skin with cheeks, eyes, brows, mouth, nostrils, and beard or glasses if the person has them."
     x, y, z = places[:, 0], np.abs(places[:, 1]), places[:, 2]
     front = (x > 92) & (z > 585)
     near = lambda cy, cz, ry, rz: (front & (((y - cy) / ry) ** 2 + ((z - cz) / rz) ** 2 < 1))[:, None]
-    blush = np.exp(-((y - 42) / 18) ** 2 - ((z - 660) / 20) ** 2) * front
-    color = color * (1 - blush[:, None] * np.array([.0, .10, .08], np.float32))
-    color = np.where(near(30, 702, 23, 15), color * .78, color)
+    blush = np.exp(-(((y - 42) / 18) ** 2) - ((z - 660) / 20) ** 2) * front
+    color = color * (1 - blush[:, None] * np.array([0.0, 0.10, 0.08], np.float32))
+    color = np.where(near(30, 702, 23, 15), color * 0.78, color)
     if "beard" in person.extras:
-        jaw = (x > 60) & (z < 652 - .25 * np.maximum(0, 110 - x)) & (z > 575)
-        color = np.where(jaw[:, None] & ~near(0, 632, 18, 7), color * .25 + .75 * person.hair_color, color)
-    color = np.where(near(30, 701, 15, 8), .45 + .45 * person.skin, color)
-    color = np.where(near(29, 701, 8, 8), np.float32(.08), color)
-    color = np.where(near(31, 727, 23, 6) | near(31, 712, 17, 3), .35 * color + .65 * np.minimum(person.hair_color, .4), color)
-    color = np.where(near(0, 632, 25, 8), color * np.array([.78, .48, .48], np.float32), color)
-    color = np.where(near(0, 632, 24, 2.2) | near(9, 656, 7, 5), color * .55, color)
+        jaw = (x > 60) & (z < 652 - 0.25 * np.maximum(0, 110 - x)) & (z > 575)
+        color = np.where(jaw[:, None] & ~near(0, 632, 18, 7), color * 0.25 + 0.75 * person.hair_color, color)
+    color = np.where(near(30, 701, 15, 8), 0.45 + 0.45 * person.skin, color)
+    color = np.where(near(29, 701, 8, 8), np.float32(0.08), color)
+    color = np.where(
+        near(31, 727, 23, 6) | near(31, 712, 17, 3), 0.35 * color + 0.65 * np.minimum(person.hair_color, 0.4), color
+    )
+    color = np.where(near(0, 632, 25, 8), color * np.array([0.78, 0.48, 0.48], np.float32), color)
+    color = np.where(near(0, 632, 24, 2.2) | near(9, 656, 7, 5), color * 0.55, color)
     return _glasses(color, x, y, z, front) if "glasses" in person.extras else color
 
+
 def _glasses(color, x, y, z, front):
-    rim = front & (np.abs(np.hypot((y - 32) / 26, (z - 700) / 19) - 1) < .16)
+    rim = front & (np.abs(np.hypot((y - 32) / 26, (z - 700) / 19) - 1) < 0.16)
     bridge, arms = front & (y < 8) & (np.abs(z - 704) < 4), (x > 30) & (y > 60) & (np.abs(z - 706) < 5)
-    return np.where((rim | bridge | arms)[:, None], np.float32(.07), color)
+    return np.where((rim | bridge | arms)[:, None], np.float32(0.07), color)
 
 # %% ../../nbs/people/clothes.ipynb #eec14c8e
-def _paint_hair(person: Person, places: np.ndarray, color: np.ndarray) -> np.ndarray: # (n,5) on the head, (n,3) -> (n,3)
+def _paint_hair(
+    person: Person, places: np.ndarray, color: np.ndarray
+) -> np.ndarray:  # (n,5) on the head, (n,3) -> (n,3)
     "The head's colours with hair above the hairline, a cap or a beanie."
     x, y, z = places[:, 0], places[:, 1], places[:, 2]
-    strands = 1 + .13 * np.sin(y * .55 + 2 * np.sin(z * .07)) + .09 * np.sin(x * .4 + z * .13 + person.seed % 7)
-    if person.hair != "bald": color = np.where((_hairline(places) > 0)[:, None], person.hair_color * strands[:, None], color)
-    if person.hair not in ("cap", "beanie"): return color
+    strands = 1 + 0.13 * np.sin(y * 0.55 + 2 * np.sin(z * 0.07)) + 0.09 * np.sin(x * 0.4 + z * 0.13 + person.seed % 7)
+    if person.hair != "bald":
+        color = np.where((_hairline(places) > 0)[:, None], person.hair_color * strands[:, None], color)
+    if person.hair not in ("cap", "beanie"):
+        return color
     hat = person.top.colors[1] if person.seed % 2 else person.shoes
-    covered = z > (745 if person.hair == "cap" else 735) - .12 * (100 - x)
-    return np.where(covered[:, None], hat * np.where(np.abs(z - 752) < 9, .75, 1)[:, None], color)
+    covered = z > (745 if person.hair == "cap" else 735) - 0.12 * (100 - x)
+    return np.where(covered[:, None], hat * np.where(np.abs(z - 752) < 9, 0.75, 1)[:, None], color)
 
 # %% ../../nbs/people/clothes.ipynb #b04cf5f9
 def _wear(color, where, cloth, places):
@@ -352,34 +548,54 @@ def _wear(color, where, cloth, places):
     at = np.flatnonzero(where)
     color[at] = _paint_cloth(cloth, places[at]) if isinstance(cloth, Cloth) else cloth
 
+
 def _wear_clothes(person, places, is_head, color):
     x, y, z, arm, leg = places.T
-    trunk, waist, collar = (arm < -.5) & ~is_head, 62 + person.hem * .3, 500 + person.neckline - .42 * x
-    opening = lambda radius: np.hypot(x - 12, y) < radius + .5 * person.neckline
-    _wear(color, trunk & (z < waist) & (leg < (.2 if person.skirt else person.legs)) | (leg > .3) & (leg < person.legs) & (not person.skirt), person.bottom, places)
-    top = trunk & (z > waist - 70 + person.hem * (not person.skirt)) & ~((z > collar) & opening(88)) | (arm > -.5) & (arm < person.sleeve)
-    if person.sleeve < .1 and "straps" in person.extras: top &= (z < 455) | (np.abs(np.abs(y) - 75) < 28)
+    trunk, waist, collar = (arm < -0.5) & ~is_head, 62 + person.hem * 0.3, 500 + person.neckline - 0.42 * x
+    opening = lambda radius: np.hypot(x - 12, y) < radius + 0.5 * person.neckline
+    _wear(
+        color,
+        trunk & (z < waist) & (leg < (0.2 if person.skirt else person.legs))
+        | (leg > 0.3) & (leg < person.legs) & (not person.skirt),
+        person.bottom,
+        places,
+    )
+    top = trunk & (z > waist - 70 + person.hem * (not person.skirt)) & ~((z > collar) & opening(88)) | (arm > -0.5) & (
+        arm < person.sleeve
+    )
+    if person.sleeve < 0.1 and "straps" in person.extras:
+        top &= (z < 455) | (np.abs(np.abs(y) - 75) < 28)
     _wear(color, top, person.top, places)
-    if person.skirt: _wear(color, trunk & (z < waist) & (leg < .2), person.bottom, places)
-    if "collar" in person.extras: _wear(color, top & trunk & opening(106) & (z > collar - 16), person.top.colors[0] * .65, places)
-    if "open_jacket" in person.extras: _wear(color, top & trunk & (np.abs(y) < 50 - .05 * z) & (x > 30), person.top.colors[2], places)
-    if "belt" in person.extras and not person.skirt: _wear(color, trunk & (np.abs(z - waist + 8) < 14) & ~top, np.array([.12, .08, .06]), places)
+    if person.skirt:
+        _wear(color, trunk & (z < waist) & (leg < 0.2), person.bottom, places)
+    if "collar" in person.extras:
+        _wear(color, top & trunk & opening(106) & (z > collar - 16), person.top.colors[0] * 0.65, places)
+    if "open_jacket" in person.extras:
+        _wear(color, top & trunk & (np.abs(y) < 50 - 0.05 * z) & (x > 30), person.top.colors[2], places)
+    if "belt" in person.extras and not person.skirt:
+        _wear(color, trunk & (np.abs(z - waist + 8) < 14) & ~top, np.array([0.12, 0.08, 0.06]), places)
+
 
 def _wear_shoes(person, places, color, ground=-882):
     x, y, z, arm, leg = places.T
     foot = leg > 1.2
-    if "socks" in person.extras: _wear(color, foot & (z < -770) & (leg > person.legs), person.sole, places)
-    shoe = foot & (z < ground + 62 + person.shoe_height - .12 * np.clip(x, 0, 100))
+    if "socks" in person.extras:
+        _wear(color, foot & (z < -770) & (leg > person.legs), person.sole, places)
+    shoe = foot & (z < ground + 62 + person.shoe_height - 0.12 * np.clip(x, 0, 100))
     _wear(color, shoe, person.shoes, places)
-    if "trainer_stripe" in person.extras: _wear(color, shoe & (np.mod(x + .5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22), person.sole, places)
+    if "trainer_stripe" in person.extras:
+        _wear(
+            color, shoe & (np.mod(x + 0.5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22), person.sole, places
+        )
     _wear(color, foot & (z < ground + 14), person.sole, places)
 
 # %% ../../nbs/people/clothes.ipynb #b4c514d4
-def paint(person: Person,
-          places: np.ndarray,   # (n,5)
-          is_head: np.ndarray,  # (n,) bool
-          material: np.ndarray  # (n,) 0 body, 1 hair, 2 skirt
-    ) -> np.ndarray:            # (n,3) colours in 0..1
+def paint(
+    person: Person,
+    places: np.ndarray,  # (n,5)
+    is_head: np.ndarray,  # (n,) bool
+    material: np.ndarray,  # (n,) 0 body, 1 hair, 2 skirt
+) -> np.ndarray:  # (n,3) colours in 0..1
     "Colours of a dressed person at places of the skin: skin, face, hair, clothes, shoes."
     color = np.repeat(person.skin[None].astype(np.float32), len(places), 0)
     body = material == 0
@@ -389,5 +605,5 @@ def paint(person: Person,
     color[head] = _paint_hair(person, places[head], _paint_face(person, places[head], color[head]))
     y, x, z = places[:, 1], places[:, 0], places[:, 2]
     _wear(color, material == 2, person.bottom, places)
-    strands = 1 + .16 * np.sin(y * .35) + .1 * np.sin(x * .3 + z * .05)
+    strands = 1 + 0.16 * np.sin(y * 0.35) + 0.1 * np.sin(x * 0.3 + z * 0.05)
     return np.where((material == 1)[:, None], person.hair_color * strands[:, None], color).astype(np.float32)

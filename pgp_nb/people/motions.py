@@ -8,7 +8,7 @@ __all__ = ['SPLITS', 'KeyPoses', 'unit', 'canonical_directions', 'place_joints',
            'sample_motion']
 
 # %% ../../nbs/people/motions.ipynb #94b38c78
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 import numpy as np
@@ -19,38 +19,45 @@ from ..kinematics import LIMB_LENGTHS, canonicalise
 # %% ../../nbs/people/motions.ipynb #c46c5d3e
 class KeyPoses(NamedTuple):
     "Poses as unit vectors in C: `directions` (...,16,3) of the limbs that end in joints 1..16, `up` (...,3) of the world's z axis."
+
     directions: np.ndarray
     up: np.ndarray
 
-def unit(x: np.ndarray # (...,3)
-    ) -> np.ndarray: # (...,3), length 1 (zero stays zero)
+
+def unit(
+    x: np.ndarray,  # (...,3)
+) -> np.ndarray:  # (...,3), length 1 (zero stays zero)
     "Vectors of length 1."
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
 
 # %% ../../nbs/people/motions.ipynb #3637bac3
 def canonical_directions(
-    joints: np.ndarray, # (N,17,3) any unit, world frame, z up
-    ) -> KeyPoses: # directions (N,16,3) and up (N,3)
+    joints: np.ndarray,  # (N,17,3) any unit, world frame, z up
+) -> KeyPoses:  # directions (N,16,3) and up (N,3)
     "Limb directions of a pose in C. Raises `ValueError` on NaN or a wrong joint count."
     canonical, rotation, _ = canonicalise(torch.as_tensor(np.asarray(joints, np.float64)))
     c = canonical.numpy()
     return KeyPoses(unit(c[..., 1:, :] - c[..., list(PARENTS[1:]), :]), rotation.numpy()[..., 2, :])
 
+
 def place_joints(
-    directions: np.ndarray, # (...,16,3) unit vectors of the limbs
-    lengths: np.ndarray | None = None, # (17,) mm, default `LIMB_LENGTHS`
-    ) -> np.ndarray: # (...,17,3) mm, pelvis at the origin, same frame
+    directions: np.ndarray,  # (...,16,3) unit vectors of the limbs
+    lengths: np.ndarray | None = None,  # (17,) mm, default `LIMB_LENGTHS`
+) -> np.ndarray:  # (...,17,3) mm, pelvis at the origin, same frame
     "Joints from limb directions: each joint sits at its parent plus length times direction."
     lengths = LIMB_LENGTHS.numpy() if lengths is None else np.asarray(lengths)
     p = np.zeros((*directions.shape[:-2], N_JOINTS, 3))
-    for j, parent in enumerate(PARENTS[1:], 1): p[..., j, :] = p[..., parent, :] + lengths[j] * directions[..., j - 1, :]
+    for j, parent in enumerate(PARENTS[1:], 1):
+        p[..., j, :] = p[..., parent, :] + lengths[j] * directions[..., j - 1, :]
     return p
 
 # %% ../../nbs/people/motions.ipynb #22bba297
 def _segment_distance(
-    a: np.ndarray, b: np.ndarray, # (...,3) ends of the first segment
-    c: np.ndarray, d: np.ndarray, # (...,3) ends of the second segment
-    ) -> np.ndarray: # (...) distance, unit of the input
+    a: np.ndarray,
+    b: np.ndarray,  # (...,3) ends of the first segment
+    c: np.ndarray,
+    d: np.ndarray,  # (...,3) ends of the second segment
+) -> np.ndarray:  # (...) distance, unit of the input
     "Smallest distance between two line segments."
     dot = lambda x, y: (x * y).sum(-1)
     u, v, w = b - a, d - c, a - c
@@ -61,67 +68,112 @@ def _segment_distance(
     return np.linalg.norm(w + s[..., None] * u - t[..., None] * v, axis=-1)
 
 # %% ../../nbs/people/motions.ipynb #0abc485e
-_LIMBS = {n: joint_index(*s.split()) for n, s in dict(trunk="pelvis thorax", head="nose head_top",
-    l_upper="l_shoulder l_elbow", r_upper="r_shoulder r_elbow", l_fore="l_elbow l_wrist", r_fore="r_elbow r_wrist",
-    l_thigh="l_hip l_knee", r_thigh="r_hip r_knee", l_shin="l_knee l_ankle", r_shin="r_knee r_ankle").items()}
-_ONE_SIDED = {("l_fore", "trunk"): 110, ("l_fore", "head"): 90, ("l_upper", "head"): 90, ("l_fore", "r_upper"): 60,
-    ("l_thigh", "r_shin"): 75, ("l_fore", "l_thigh"): 70, ("l_fore", "r_thigh"): 70, ("l_shin", "trunk"): 130, ("l_thigh", "head"): 110,
-    ("l_fore", "l_shin"): 60, ("l_fore", "r_shin"): 60, ("l_fore", "r_fore"): 50, ("l_shin", "r_shin"): 70}
+_LIMBS = {
+    n: joint_index(*s.split())
+    for n, s in dict(
+        trunk="pelvis thorax",
+        head="nose head_top",
+        l_upper="l_shoulder l_elbow",
+        r_upper="r_shoulder r_elbow",
+        l_fore="l_elbow l_wrist",
+        r_fore="r_elbow r_wrist",
+        l_thigh="l_hip l_knee",
+        r_thigh="r_hip r_knee",
+        l_shin="l_knee l_ankle",
+        r_shin="r_knee r_ankle",
+    ).items()
+}
+_ONE_SIDED = {
+    ("l_fore", "trunk"): 110,
+    ("l_fore", "head"): 90,
+    ("l_upper", "head"): 90,
+    ("l_fore", "r_upper"): 60,
+    ("l_thigh", "r_shin"): 75,
+    ("l_fore", "l_thigh"): 70,
+    ("l_fore", "r_thigh"): 70,
+    ("l_shin", "trunk"): 130,
+    ("l_thigh", "head"): 110,
+    ("l_fore", "l_shin"): 60,
+    ("l_fore", "r_shin"): 60,
+    ("l_fore", "r_fore"): 50,
+    ("l_shin", "r_shin"): 70,
+}
 _swapped = str.maketrans("lr", "rl")
 _mirror = lambda n: n[:2].translate(_swapped) + n[2:] if n[1] == "_" else n
-_CLEARANCE = _ONE_SIDED | {(_mirror(a), _mirror(b)): mm for (a, b), mm in _ONE_SIDED.items() if (_mirror(b), _mirror(a)) not in _ONE_SIDED}
+_CLEARANCE = _ONE_SIDED | {
+    (_mirror(a), _mirror(b)): mm for (a, b), mm in _ONE_SIDED.items() if (_mirror(b), _mirror(a)) not in _ONE_SIDED
+}
 _PAIRS = np.array([_LIMBS[a] + _LIMBS[b] for a, b in _CLEARANCE]).T
 _GAPS = np.array(list(_CLEARANCE.values()))
 
+
 def _clear_of_itself(
-    p: np.ndarray, # (...,17,3) mm, any frame
-    ) -> np.ndarray: # (...) bool
+    p: np.ndarray,  # (...,17,3) mm, any frame
+) -> np.ndarray:  # (...) bool
     "Whether no limb comes closer to another than `_CLEARANCE` (mm between limb axes) allows."
     a, b, c, d = (p[..., i, :] for i in _PAIRS)
     return (_segment_distance(a, b, c, d) > _GAPS).all(-1)
 
 # %% ../../nbs/people/motions.ipynb #d48bdac4
 def _swing_from_down(
-    x: np.ndarray, # (...,3) unit vectors
-    v: np.ndarray, # (3,) vector to carry along
-    ) -> np.ndarray: # (...,3)
+    x: np.ndarray,  # (...,3) unit vectors
+    v: np.ndarray,  # (3,) vector to carry along
+) -> np.ndarray:  # (...,3)
     "`v` turned by the smallest rotation that takes -z to `x`."
     down = np.array([0.0, 0, -1])
     both = x + down
-    return v + 2 * (down @ v) * x - (both @ v)[..., None] / np.maximum(1 - x[..., 2:], .05) * both
+    return v + 2 * (down @ v) * x - (both @ v)[..., None] / np.maximum(1 - x[..., 2:], 0.05) * both
 
 # %% ../../nbs/people/motions.ipynb #8b63666b
 _HINGES = [[f"{side}_{n}" for side in "lr"] for n in ("knee", "ankle", "elbow", "wrist")]
 
+
 def _within_joint_limits(
-    directions: np.ndarray, # (...,16,3) unit vectors in C
-    ) -> np.ndarray: # (...) bool
+    directions: np.ndarray,  # (...,16,3) unit vectors in C
+) -> np.ndarray:  # (...) bool
     "Whether head, knees, elbows and thighs stay within their range."
     dot, forward = lambda a, b: (a * b).sum(-1), np.array([1.0, 0, 0])
-    head, thorax, *limbs = (directions[..., [j - 1 for j in joint_index(*names)], :] for names in (["head_top"], ["thorax"], *_HINGES))
+    head, thorax, *limbs = (
+        directions[..., [j - 1 for j in joint_index(*names)], :] for names in (["head_top"], ["thorax"], *_HINGES)
+    )
     knees, ankles, elbows, wrists = limbs
-    ok = (dot(knees, ankles) > -.87) & (dot(elbows, wrists) > -.8) & (knees[..., 2] < .9) & (dot(head, thorax) > .3)
-    ok &= (dot(ankles, _swing_from_down(knees, forward)) < .25) & (dot(wrists, _swing_from_down(elbows, forward)) > -.35)
+    ok = (dot(knees, ankles) > -0.87) & (dot(elbows, wrists) > -0.8) & (knees[..., 2] < 0.9) & (dot(head, thorax) > 0.3)
+    ok &= (dot(ankles, _swing_from_down(knees, forward)) < 0.25) & (
+        dot(wrists, _swing_from_down(elbows, forward)) > -0.35
+    )
     return ok.all(-1)
 
+
 def plausible(
-    directions: np.ndarray, # (...,16,3) unit vectors in C
-    ) -> np.ndarray: # (...) bool
+    directions: np.ndarray,  # (...,16,3) unit vectors in C
+) -> np.ndarray:  # (...) bool
     "Whether a body can take the pose: joint limits hold and no limb passes through another."
     return _within_joint_limits(directions) & _clear_of_itself(place_joints(directions))
 
 # %% ../../nbs/people/motions.ipynb #6787157c
-_MASSES = dict(pelvis=.28, thorax=.28, nose=.08, l_knee=.10, r_knee=.10, l_ankle=.03, r_ankle=.03, l_elbow=.05, r_elbow=.05)
+_MASSES = dict(
+    pelvis=0.28,
+    thorax=0.28,
+    nose=0.08,
+    l_knee=0.10,
+    r_knee=0.10,
+    l_ankle=0.03,
+    r_ankle=0.03,
+    l_elbow=0.05,
+    r_elbow=0.05,
+)
+
 
 def _centre_of_mass(
-    p: np.ndarray, # (...,17,3) mm
-    ) -> np.ndarray: # (...,3) mm
+    p: np.ndarray,  # (...,17,3) mm
+) -> np.ndarray:  # (...,3) mm
     "Rough centre of mass of a body with these joints."
     return sum(share * p[..., joint_index(n)[0], :] for n, share in _MASSES.items())
 
+
 def to_upright(
-    up: np.ndarray, # (...,3) unit vector, the world's z axis in C
-    ) -> np.ndarray: # (...,3,3): x_world = rotation @ x_c
+    up: np.ndarray,  # (...,3) unit vector, the world's z axis in C
+) -> np.ndarray:  # (...,3,3): x_world = rotation @ x_c
     "Rotation from C to the world with z up, the face-vector above the world's +x axis."
     x = np.array([1.0, 0, 0]) - up * up[..., :1]
     x = unit(np.where(np.linalg.norm(x, axis=-1, keepdims=True) > 1e-3, x, [0, 0, -1.0]))
@@ -129,35 +181,40 @@ def to_upright(
 
 # %% ../../nbs/people/motions.ipynb #81d488f1
 def balanced(
-    poses: KeyPoses, # directions (...,16,3), up (...,3)
-    ) -> np.ndarray: # (...) bool
+    poses: KeyPoses,  # directions (...,16,3), up (...,3)
+) -> np.ndarray:  # (...) bool
     "Whether the centre of mass is within 280 mm of the line between the feet; more is allowed where the pelvis is low."
     p = place_joints(poses.directions) @ to_upright(poses.up).swapaxes(-1, -2)
     com, (l, r) = _centre_of_mass(p)[..., :2], joint_index("l_ankle", "r_ankle")
     a, b = p[..., l, :2], p[..., r, :2]
     t = np.clip(((com - a) * (b - a)).sum(-1) / np.maximum(((b - a) ** 2).sum(-1), 1), 0, 1)
     off, pelvis_height = np.linalg.norm(com - a - t[..., None] * (b - a), axis=-1), -p[..., 2].min(-1)
-    return off < 280 + .9 * np.clip(700 - pelvis_height, 0, None)
+    return off < 280 + 0.9 * np.clip(700 - pelvis_height, 0, None)
 
 # %% ../../nbs/people/motions.ipynb #67f429c7
 class PosePrior(NamedTuple):
     "Mixture of K Gaussians over d principal components of the 51 direction coordinates."
-    centre: np.ndarray # (51,)
-    basis: np.ndarray # (51,d)
-    weights: np.ndarray # (K,), sum 1
-    means: np.ndarray # (K,d)
-    factors: np.ndarray # (K,d,d) Cholesky factors of the covariances
-    names: np.ndarray # (K,) "cmu" or the family's name
+
+    centre: np.ndarray  # (51,)
+    basis: np.ndarray  # (51,d)
+    weights: np.ndarray  # (K,), sum 1
+    means: np.ndarray  # (K,d)
+    factors: np.ndarray  # (K,d,d) Cholesky factors of the covariances
+    names: np.ndarray  # (K,) "cmu" or the family's name
+
 
 SPLITS = dict(train="train", val="train", test="test", unpaired="unpaired")
 
-@lru_cache(maxsize=None)
+
+@cache
 def load_pose_prior(
-    split: str, # train, val (shares the prior of train), test or unpaired
-    ) -> PosePrior: # its mixture
+    split: str,  # train, val (shares the prior of train), test or unpaired
+) -> PosePrior:  # its mixture
     "The pose prior of a split. Raises `ValueError` naming the splits there are."
-    if split not in SPLITS: raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
-    with np.load(files("pgp_nb") / "data/pose_prior.npz") as z: a = {k: z[f"{SPLITS[split]}_{k}"] for k in PosePrior._fields}
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
+    with np.load(files("pgp_nb") / "data/pose_prior.npz") as z:
+        a = {k: z[f"{SPLITS[split]}_{k}"] for k in PosePrior._fields}
     n, d = a["means"].shape
     factors = np.zeros((n, d, d))
     factors[(slice(None), *np.tril_indices(d))] = a["factors"]
@@ -165,11 +222,11 @@ def load_pose_prior(
 
 # %% ../../nbs/people/motions.ipynb #47c59b2f
 def _draw_components(
-    prior: PosePrior, # the mixture
-    n: int, # how many
-    rng: np.random.Generator, # source of randomness
-    reach: float = 1.15, # longest normal vector, in units of its expected length
-    ) -> KeyPoses: # n poses, unchecked
+    prior: PosePrior,  # the mixture
+    n: int,  # how many
+    rng: np.random.Generator,  # source of randomness
+    reach: float = 1.15,  # longest normal vector, in units of its expected length
+) -> KeyPoses:  # n poses, unchecked
     "Draws from the mixture, as unit vectors."
     k = rng.choice(len(prior.weights), n, p=prior.weights / prior.weights.sum(dtype=float))
     z = rng.standard_normal((n, prior.means.shape[1]))
@@ -181,12 +238,13 @@ def _draw_components(
 # %% ../../nbs/people/motions.ipynb #568758b2
 _ARMS = [[j - 1 for j in joint_index(f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist")] for s in "lr"]
 
+
 def _mix_arms(
-    poses: KeyPoses, # n poses
-    other: KeyPoses, # n poses that lend their arms
-    share: float, # probability that an arm is taken from `other`
-    rng: np.random.Generator, # source of randomness
-    ) -> KeyPoses: # n poses
+    poses: KeyPoses,  # n poses
+    other: KeyPoses,  # n poses that lend their arms
+    share: float,  # probability that an arm is taken from `other`
+    rng: np.random.Generator,  # source of randomness
+) -> KeyPoses:  # n poses
     "Each arm, with probability `share`, from another pose."
     d = poses.directions.copy()
     for arm in _ARMS:
@@ -196,13 +254,14 @@ def _mix_arms(
 
 # %% ../../nbs/people/motions.ipynb #e8775700
 def draw_key_poses(
-    split: str, # train, val, test or unpaired
-    n: int, # how many
-    rng: np.random.Generator, # source of randomness
-    mix: float = .35, # probability that an arm comes from another draw
-    ) -> KeyPoses: # n poses that are `plausible` and `balanced`
+    split: str,  # train, val, test or unpaired
+    n: int,  # how many
+    rng: np.random.Generator,  # source of randomness
+    mix: float = 0.35,  # probability that an arm comes from another draw
+) -> KeyPoses:  # n poses that are `plausible` and `balanced`
     "Poses of the split's prior that a body can take."
-    if n < 1: raise ValueError(f"the number of poses must be at least 1, got {n}")
+    if n < 1:
+        raise ValueError(f"the number of poses must be at least 1, got {n}")
     prior, kept, missing = load_pose_prior(split), [], n
     while missing > 0:
         poses, other = (_draw_components(prior, 2 * missing + 8, rng) for _ in range(2))
@@ -214,20 +273,20 @@ def draw_key_poses(
 
 # %% ../../nbs/people/motions.ipynb #3f12eec0
 def sample_poses(
-    split: str, # train, val, test or unpaired (D_z)
-    n: int, # how many
-    rng: np.random.Generator, # source of randomness
-    ) -> np.ndarray: # (n,17,3) float32 mm, canonical frame
+    split: str,  # train, val, test or unpaired (D_z)
+    n: int,  # how many
+    rng: np.random.Generator,  # source of randomness
+) -> np.ndarray:  # (n,17,3) float32 mm, canonical frame
     "Canonical poses of a split with the limb lengths `LIMB_LENGTHS`: q_z ~ D_z of Sec. 3.3 for split `unpaired`."
     p = place_joints(draw_key_poses(split, n, rng).directions)
     return canonicalise(torch.as_tensor(p))[0].numpy().astype(np.float32)
 
 # %% ../../nbs/people/motions.ipynb #8d98b8fb
 def _slerp(
-    a: np.ndarray, # (...,3) unit vectors
-    b: np.ndarray, # (...,3) unit vectors
-    t: np.ndarray, # broadcastable against a[..., 0], 0 gives a, 1 gives b
-    ) -> np.ndarray: # (...,3) unit vectors
+    a: np.ndarray,  # (...,3) unit vectors
+    b: np.ndarray,  # (...,3) unit vectors
+    t: np.ndarray,  # broadcastable against a[..., 0], 0 gives a, 1 gives b
+) -> np.ndarray:  # (...,3) unit vectors
     "Directions on the great circle from `a` to `b`."
     t = np.asarray(t)[..., None]
     angle = np.arccos(np.clip((a * b).sum(-1, keepdims=True), -1, 1))
@@ -235,8 +294,10 @@ def _slerp(
     curved = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / sine
     return unit(np.where(angle < 1e-4, a + t * (b - a), curved))
 
-def _ease(n: int # steps
-    ) -> np.ndarray: # (n,) from 0 to 1
+
+def _ease(
+    n: int,  # steps
+) -> np.ndarray:  # (n,) from 0 to 1
     "Slow start, slow stop: 3t^2 - 2t^3."
     t = np.linspace(0, 1, n)
     return t * t * (3 - 2 * t)
@@ -244,17 +305,19 @@ def _ease(n: int # steps
 # %% ../../nbs/people/motions.ipynb #e4a32192
 _REST_HEIGHT = np.array([110, 110, 70, 80, 110, 70, 80, 110, 110, 110, 100, 90, 60, 50, 90, 60, 50.0])
 
+
 def _on_ground(
-    p: np.ndarray, # (...,17,3) mm, z up
-    ) -> np.ndarray: # (...,17,3) mm, world: z up, ground at z = 0
+    p: np.ndarray,  # (...,17,3) mm, z up
+) -> np.ndarray:  # (...,17,3) mm, world: z up, ground at z = 0
     "The pose moved to rest on the ground, its centre of mass above the origin."
     lift = (_REST_HEIGHT - p[..., 2]).max(-1, keepdims=True)
     return p + np.concatenate([-_centre_of_mass(p)[..., :2], lift], -1)[..., None, :]
 
+
 def in_world(
-    poses: KeyPoses, # directions (T,16,3), up (T,3)
-    heading: np.ndarray, # (T,) radians about z, 0: facing +x
-    ) -> np.ndarray: # (T,17,3) mm, world: z up, ground at z = 0
+    poses: KeyPoses,  # directions (T,16,3), up (T,3)
+    heading: np.ndarray,  # (T,) radians about z, 0: facing +x
+) -> np.ndarray:  # (T,17,3) mm, world: z up, ground at z = 0
     "Poses with the skeleton's limb lengths, on the ground, facing their heading."
     c, s, o = np.cos(heading), np.sin(heading), np.zeros_like(heading)
     turn = np.stack([c, -s, o, s, c, o, o, o, o + 1], -1).reshape(-1, 3, 3)
@@ -262,41 +325,46 @@ def in_world(
 
 # %% ../../nbs/people/motions.ipynb #e71cda61
 def displacement(
-    a: np.ndarray, # (...,17,3)
-    b: np.ndarray, # (...,17,3)
-    ) -> np.ndarray: # (...) same unit
+    a: np.ndarray,  # (...,17,3)
+    b: np.ndarray,  # (...,17,3)
+) -> np.ndarray:  # (...) same unit
     "Mean distance between corresponding joints."
     return np.linalg.norm(a - b, axis=-1).mean(-1)
 
 # %% ../../nbs/people/motions.ipynb #622adcac
 def _next_key(
-    split: str, # whose prior
-    start: KeyPoses, # directions (16,3), up (3,)
-    steps: int, # frames on the way
-    rng: np.random.Generator, # source of randomness
-    least: float = 180.0, # mm, smallest displacement of a joint on average
-    tries: int = 20, # batches of 12 candidates before the pose is held
-    ) -> KeyPoses: # directions (steps,16,3), up (steps,3), from `start` to the new pose
+    split: str,  # whose prior
+    start: KeyPoses,  # directions (16,3), up (3,)
+    steps: int,  # frames on the way
+    rng: np.random.Generator,  # source of randomness
+    least: float = 180.0,  # mm, smallest displacement of a joint on average
+    tries: int = 20,  # batches of 12 candidates before the pose is held
+) -> KeyPoses:  # directions (steps,16,3), up (steps,3), from `start` to the new pose
     "The way to another key pose, plausible throughout; `start` held still if none is found."
     origin = place_joints(start.directions)
     for _ in range(tries):
         new = draw_key_poses(split, 12, rng)
         for i in np.flatnonzero(displacement(place_joints(new.directions), origin) > least):
-            way = KeyPoses(_slerp(start.directions, new.directions[i], _ease(steps)[:, None]), _slerp(start.up, new.up[i], _ease(steps)))
-            if plausible(way.directions).all(): return way
+            way = KeyPoses(
+                _slerp(start.directions, new.directions[i], _ease(steps)[:, None]),
+                _slerp(start.up, new.up[i], _ease(steps)),
+            )
+            if plausible(way.directions).all():
+                return way
     return KeyPoses(*(np.repeat(x[None], steps, 0) for x in start))
 
 # %% ../../nbs/people/motions.ipynb #3c4aac1d
 def sample_motion(
-    split: str, # train, val, test or unpaired
-    frames: int, # T
-    rng: np.random.Generator, # source of randomness
-    key_every: int = 12, # frames from one key pose to the next
-    turn: float = .7, # radians, standard deviation of the change of heading between key poses
-    least: float = 180.0, # mm, smallest mean joint displacement between key poses, without the turn
-    ) -> np.ndarray: # (T,17,3) float32 mm, world: z up, ground at z = 0, above the origin
+    split: str,  # train, val, test or unpaired
+    frames: int,  # T
+    rng: np.random.Generator,  # source of randomness
+    key_every: int = 12,  # frames from one key pose to the next
+    turn: float = 0.7,  # radians, standard deviation of the change of heading between key poses
+    least: float = 180.0,  # mm, smallest mean joint displacement between key poses, without the turn
+) -> np.ndarray:  # (T,17,3) float32 mm, world: z up, ground at z = 0, above the origin
     "A motion through key poses of the split; the first heading is uniform. Limb lengths are `LIMB_LENGTHS`."
-    if frames < 1: raise ValueError(f"a motion needs at least 1 frame, got {frames}")
+    if frames < 1:
+        raise ValueError(f"a motion needs at least 1 frame, got {frames}")
     first = draw_key_poses(split, 1, rng)
     key, heading, ways, headings = KeyPoses(first.directions[0], first.up[0]), rng.uniform(-np.pi, np.pi), [], []
     for _ in range(0, frames, key_every):

@@ -21,7 +21,19 @@ import numpy as np
 import torch
 from ..conventions import BACKGROUND, N_JOINTS
 from ..kinematics import canonicalise
-from ..datasets.samples import FORMAT, VERSION, Sample, Samples, Skip, fixed_intrinsics, make_shards, read_manifest, read_shards, show_pairs, write_manifest
+from pgp_nb.datasets.samples import (
+    FORMAT,
+    VERSION,
+    Sample,
+    Samples,
+    Skip,
+    fixed_intrinsics,
+    make_shards,
+    read_manifest,
+    read_shards,
+    show_pairs,
+    write_manifest,
+)
 from .bodies import N_BODIES, retarget
 from .clothes import Person, random_person
 from .scenery import Background, PersonCamera, random_background
@@ -31,46 +43,53 @@ from .motions import displacement, draw_key_poses, place_joints, sample_motion, 
 # %% ../../nbs/people/people.ipynb #8237ccec
 class Film(NamedTuple):
     "Frames of one person with the truth about them; T frames of H x W pixels."
-    images: np.ndarray # (T,H,W,3) uint8 RGB
-    masks: np.ndarray # (T,H,W) bool, the person
-    parts: np.ndarray # (T,H,W) uint8, index into PARTS, 10 for the background
-    joints_3d: np.ndarray # (T,17,3) float32 mm, camera frame
-    joints_2d: np.ndarray # (T,17,2) float32 pixels
-    camera: PersonCamera # world to camera: rotation (3,3); translation (3,), or (T,3) mm of a camera that follows
+
+    images: np.ndarray  # (T,H,W,3) uint8 RGB
+    masks: np.ndarray  # (T,H,W) bool, the person
+    parts: np.ndarray  # (T,H,W) uint8, index into PARTS, 10 for the background
+    joints_3d: np.ndarray  # (T,17,3) float32 mm, camera frame
+    joints_2d: np.ndarray  # (T,17,2) float32 pixels
+    camera: PersonCamera  # world to camera: rotation (3,3); translation (3,), or (T,3) mm of a camera that follows
 
 # %% ../../nbs/people/people.ipynb #2e5cd2c3
 def check_joints(
-    joints, # array-like (T,17,3)
-    ) -> np.ndarray: # (T,17,3) float32
+    joints,  # array-like (T,17,3)
+) -> np.ndarray:  # (T,17,3) float32
     "Joints as an array. Raises `ValueError` for other shapes and for NaN, naming the frame and the remedy."
     p = np.asarray(joints, np.float32)
     if p.ndim != 3 or p.shape[1:] != (N_JOINTS, 3):
-        raise ValueError(f"joints must have shape (T, {N_JOINTS}, 3) in mm, got {p.shape}: see pgp_nb.conventions for other joint sets")
-    if not len(p): raise ValueError("joints hold no frame: give at least one")
+        raise ValueError(
+            f"joints must have shape (T, {N_JOINTS}, 3) in mm, got {p.shape}: see pgp_nb.conventions for other joint sets"
+        )
+    if not len(p):
+        raise ValueError("joints hold no frame: give at least one")
     bad = np.argwhere(~np.isfinite(p).all(-1))
-    if len(bad): raise ValueError(f"joints of frame {bad[0, 0]}, joint {bad[0, 1]} are not finite ({len(bad)} in all): "
-                                  "drop those frames or fill them in first")
+    if len(bad):
+        raise ValueError(
+            f"joints of frame {bad[0, 0]}, joint {bad[0, 1]} are not finite ({len(bad)} in all): "
+            "drop those frames or fill them in first"
+        )
     return p
 
 # %% ../../nbs/people/people.ipynb #826a2f19
 def _film_camera(posed, azimuth, elevation, follow):
     "A camera that sees all frames: from one place, or moving along with the pelvis (translations (T,3))."
     way = posed.joints[:, :1] * [1, 1, 0] if follow else np.zeros((1, 1, 3))
-    camera = camera_around(posed.vertices - way, azimuth, elevation, margin=.06)
+    camera = camera_around(posed.vertices - way, azimuth, elevation, margin=0.06)
     moved = camera.translation - way[:, 0] @ camera.rotation.T
     return camera._replace(translation=(moved if follow else moved[0]).astype(np.float32))
 
 # %% ../../nbs/people/people.ipynb #ed8d2fbd
 def render_motion(
-    joints: np.ndarray, # (T,17,3) mm, world frame, z up
-    person: Person | None = None, # who; at random if None
-    camera: PersonCamera | None = None, # from where; one that sees all frames from a random side if None
-    background: Background | None = None, # before what; at random if None
-    size: int = 128, # side of the square frames, pixels
-    seed: int = 0, # of whatever is drawn at random
-    follow: bool = False, # the camera moves along with the person, instead of seeing all frames from one place
-    flight: bool = False, # keep the heights of jumps, instead of putting each frame on the ground
-    ) -> Film:
+    joints: np.ndarray,  # (T,17,3) mm, world frame, z up
+    person: Person | None = None,  # who; at random if None
+    camera: PersonCamera | None = None,  # from where; one that sees all frames from a random side if None
+    background: Background | None = None,  # before what; at random if None
+    size: int = 128,  # side of the square frames, pixels
+    seed: int = 0,  # of whatever is drawn at random
+    follow: bool = False,  # the camera moves along with the person, instead of seeing all frames from one place
+    flight: bool = False,  # keep the heights of jumps, instead of putting each frame on the ground
+) -> Film:
     "Film a motion given as 17 joints. Raises `ValueError` for a wrong shape or NaN."
     joints, rng = check_joints(joints), np.random.default_rng(seed)
     person, background = person or random_person(rng), background or random_background(rng)
@@ -78,20 +97,29 @@ def render_motion(
     azimuth, elevation = rng.uniform(-np.pi, np.pi), np.radians(rng.uniform(0, 20))
     camera = camera or _film_camera(posed, azimuth, elevation, follow)
     moves = np.broadcast_to(camera.translation, (len(joints), 3))
-    frames = [render(person, posed, t, camera._replace(translation=moves[t]), background, size, seed) for t in range(len(joints))]
-    return Film(*(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")), camera)
+    frames = [
+        render(person, posed, t, camera._replace(translation=moves[t]), background, size, seed)
+        for t in range(len(joints))
+    ]
+    return Film(
+        *(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")),
+        camera,
+    )
 
 # %% ../../nbs/people/people.ipynb #2a7a682d
 SPLITS = ("train", "val", "test")
 
+
 def check_split(split: str) -> str:
     "The split's name. Raises `ValueError` naming the splits there are."
-    if split not in SPLITS: raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
     return split
 
+
 def bodies_of(
-    split: str, # train, val or test
-    ) -> list[int]: # indices of baked bodies
+    split: str,  # train, val or test
+) -> list[int]:  # indices of baked bodies
     "The bodies of a split: of each eight in a row five are for training, one for validation, two for testing."
     kind = SPLITS.index(check_split(split))
     return [i for i in range(N_BODIES) if (0, 0, 2, 0, 0, 1, 0, 2)[i % 8] == kind]
@@ -99,17 +127,18 @@ def bodies_of(
 # %% ../../nbs/people/people.ipynb #23f571f9
 class Filming(NamedTuple):
     "How pairs are filmed."
-    same_place: float = .6 # probability that both frames show the same (moved) place
-    fill: tuple[float, float] = (.72, .94) # share of the image side that the larger extent of the person fills
-    elevation: tuple[float, float] = (-5., 25.) # degrees, of the camera above the horizon
-    moved_mm: float = 230. # least mean joint displacement between the frames where there are such, canonical frame
+
+    same_place: float = 0.6  # probability that both frames show the same (moved) place
+    fill: tuple[float, float] = (0.72, 0.94)  # share of the image side that the larger extent of the person fills
+    elevation: tuple[float, float] = (-5.0, 25.0)  # degrees, of the camera above the horizon
+    moved_mm: float = 230.0  # least mean joint displacement between the frames where there are such, canonical frame
 
 # %% ../../nbs/people/people.ipynb #c1e51413
 def pick_frames(
-    motion: np.ndarray, # (T,17,3) mm
-    least: float, # mm
-    rng: np.random.Generator, # source of randomness
-    ) -> list[int]: # source and target frame
+    motion: np.ndarray,  # (T,17,3) mm
+    least: float,  # mm
+    rng: np.random.Generator,  # source of randomness
+) -> list[int]:  # source and target frame
     "A random frame and one whose pose differs by at least `least`, or else the most different one."
     p = canonicalise(torch.as_tensor(motion))[0].numpy()
     s = int(rng.integers(len(p)))
@@ -119,58 +148,62 @@ def pick_frames(
 
 # %% ../../nbs/people/people.ipynb #e692ffbc
 def crop_camera(
-    points: np.ndarray, # (...,3) mm, world: what must be seen
-    azimuth: float, # radians
-    filming: Filming, # ranges
-    rng: np.random.Generator, # source of randomness
-    ) -> PersonCamera:
+    points: np.ndarray,  # (...,3) mm, world: what must be seen
+    azimuth: float,  # radians
+    filming: Filming,  # ranges
+    rng: np.random.Generator,  # source of randomness
+) -> PersonCamera:
     "A camera that frames the points as a person detector would: of varying size, off the centre, never cut."
     free = (1 - rng.uniform(*filming.fill)) / 2
     elevation, roll = np.radians(rng.uniform(*filming.elevation)), np.radians(rng.normal(0, 2))
-    return camera_around(points, azimuth, elevation, roll, margin=free, shift=tuple(rng.uniform(-.7, .7, 2) * free))
+    return camera_around(points, azimuth, elevation, roll, margin=free, shift=tuple(rng.uniform(-0.7, 0.7, 2) * free))
 
 # %% ../../nbs/people/people.ipynb #a0fbe742
 class Pair(NamedTuple):
     "Source and target frame of one person with the truth; the first axis of each array is source, target."
-    images: np.ndarray # (2,H,W,3) uint8 RGB
-    masks: np.ndarray # (2,H,W) bool
-    saliency: np.ndarray # (2,H,W) uint8, noisy m_sal, 255: surely person
-    parts: np.ndarray # (2,H,W) uint8
-    joints_3d: np.ndarray # (2,17,3) float32 mm, camera frame
-    joints_2d: np.ndarray # (2,17,2) float32 pixels
+
+    images: np.ndarray  # (2,H,W,3) uint8 RGB
+    masks: np.ndarray  # (2,H,W) bool
+    saliency: np.ndarray  # (2,H,W) uint8, noisy m_sal, 255: surely person
+    parts: np.ndarray  # (2,H,W) uint8
+    joints_3d: np.ndarray  # (2,17,3) float32 mm, camera frame
+    joints_2d: np.ndarray  # (2,17,2) float32 pixels
 
 # %% ../../nbs/people/people.ipynb #25d2c00c
 def _take(person, posed, cameras, places, size, rng):
     "Two pictures of one person with the truth, stacked."
     frames = [render(person, posed, t, cameras[t], places[t], size, int(rng.integers(2**31))) for t in (0, 1)]
-    return {k: np.stack([getattr(f, v) for f in frames]) for k, v in
-            dict(images="image", parts="parts", joints_3d="joints_3d", joints_2d="joints_2d").items()} | dict(bodies=person.body)
+    return {
+        k: np.stack([getattr(f, v) for f in frames])
+        for k, v in dict(images="image", parts="parts", joints_3d="joints_3d", joints_2d="joints_2d").items()
+    } | dict(bodies=person.body)
+
 
 def film_pair(
-    split: str, # train, val or test
-    index: int, # number of the pair
-    size: int, # image side, pixels
-    seed: int, # of the data set
-    filming: Filming = Filming(), # how it is filmed
-    ) -> dict: # images, parts, joints_3d, joints_2d as in `Pair`, and the body's index
+    split: str,  # train, val or test
+    index: int,  # number of the pair
+    size: int,  # image side, pixels
+    seed: int,  # of the data set
+    filming: Filming = Filming(),  # how it is filmed
+) -> dict:  # images, parts, joints_3d, joints_2d as in `Pair`, and the body's index
     "Film pair number `index`: the same for the same arguments, whatever was made before."
     rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index])
     motion = sample_motion(split, 24, rng, least=filming.moved_mm)
     person, place = random_person(rng, bodies_of(split)), random_background(rng)
     places = place, place.moved(rng) if rng.random() < filming.same_place else random_background(rng)
     posed = pose_person(person, motion[pick_frames(motion, filming.moved_mm, rng)])
-    azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, rng.normal(0, .4)])
+    azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, rng.normal(0, 0.4)])
     cameras = [crop_camera(posed.vertices[t], azimuth[t], filming, rng) for t in (0, 1)]
     return _take(person, posed, cameras, places, size, rng)
 
 # %% ../../nbs/people/people.ipynb #38c5887f
 def _film_views(
-    split: str, # train, val or test
-    index: int, # number of the pair
-    size: int, # image side, pixels
-    seed: int, # of the data set
-    filming: Filming = Filming(), # how it is filmed
-    ) -> dict: # as `film_pair`, and rotations (2,3,3) float32, world to camera
+    split: str,  # train, val or test
+    index: int,  # number of the pair
+    size: int,  # image side, pixels
+    seed: int,  # of the data set
+    filming: Filming = Filming(),  # how it is filmed
+) -> dict:  # as `film_pair`, and rotations (2,3,3) float32, world to camera
     "Film one instant from two cameras: the same for the same arguments."
     rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index, 2])
     motion = sample_motion(split, 24, rng, least=filming.moved_mm)
@@ -179,24 +212,38 @@ def _film_views(
     turn = rng.choice([-1, 1]) * np.radians(rng.uniform(30, 150))
     azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, turn])
     cameras = [crop_camera(posed.vertices[t], azimuth[t], filming, rng) for t in (0, 1)]
-    return _take(person, posed, cameras, (place, place), size, rng) | dict(rotations=np.stack([c.rotation for c in cameras]))
+    return _take(person, posed, cameras, (place, place), size, rng) | dict(
+        rotations=np.stack([c.rotation for c in cameras])
+    )
 
 # %% ../../nbs/people/people.ipynb #ede04f82
 def _blob(m, centre, radius, value, rng):
     "Fill an ellipse of the float map in place."
-    axes = np.maximum(1, rng.uniform(.5, 1.5, 2) * radius).astype(int)
-    cv2.ellipse(m, tuple(int(c) for c in centre), tuple(int(a) for a in axes), float(rng.uniform(0, 180)), 0, 360, float(value), -1)
+    axes = np.maximum(1, rng.uniform(0.5, 1.5, 2) * radius).astype(int)
+    cv2.ellipse(
+        m,
+        tuple(int(c) for c in centre),
+        tuple(int(a) for a in axes),
+        float(rng.uniform(0, 180)),
+        0,
+        360,
+        float(value),
+        -1,
+    )
+
 
 def _waves(size, strength, rng):
     "Smooth random map (H,W) with standard deviation `strength`."
     return cv2.resize(rng.normal(0, strength, (6, 6)).astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
 
+
 def _shaken(m, s, rng):
     "The map with its borders moved: eroded or dilated, warped by smooth waves, sometimes shifted as a whole."
     h, w = m.shape
     r = int(round(rng.uniform(-1, 1) * s * h / 20))
-    if r: m = (cv2.dilate if r > 0 else cv2.erode)(m, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(r) + 1,) * 2))
-    shift = rng.normal(0, .25 * h, 2) if rng.random() < .12 * s else np.zeros(2)
+    if r:
+        m = (cv2.dilate if r > 0 else cv2.erode)(m, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(r) + 1,) * 2))
+    shift = rng.normal(0, 0.25 * h, 2) if rng.random() < 0.12 * s else np.zeros(2)
     y, x = np.mgrid[:h, :w].astype(np.float32)
     x += _waves((h, w), s * w / 40, rng) + np.float32(shift[0])
     y += _waves((h, w), s * h / 40, rng) + np.float32(shift[1])
@@ -204,55 +251,78 @@ def _shaken(m, s, rng):
 
 # %% ../../nbs/people/people.ipynb #9596bd18
 def noisy_saliency(
-    mask: np.ndarray, # (H,W) bool, the person
-    quality: float, # 0 (hardly any use) to 1 (the mask itself)
-    rng: np.random.Generator, # source of randomness
-    ) -> np.ndarray: # (H,W) uint8, 0 to 255
+    mask: np.ndarray,  # (H,W) bool, the person
+    quality: float,  # 0 (hardly any use) to 1 (the mask itself)
+    rng: np.random.Generator,  # source of randomness
+) -> np.ndarray:  # (H,W) uint8, 0 to 255
     "A mask as a saliency detector would give it (m_sal, Sec. 4). Raises `ValueError` for a quality outside 0..1."
-    if not 0 <= quality <= 1: raise ValueError(f"the quality of a saliency map is between 0 and 1, got {quality}")
+    if not 0 <= quality <= 1:
+        raise ValueError(f"the quality of a saliency map is between 0 and 1, got {quality}")
     m, s, (h, w) = mask.astype(np.float32), 1 - quality, mask.shape
     inside, reach = np.argwhere(mask)[:, ::-1], np.sqrt(max(mask.sum(), 1))
-    if s == 0: return mask.astype(np.uint8) * 255
-    for _ in range(rng.poisson(2.5 * s) if len(inside) else 0): _blob(m, inside[rng.integers(len(inside))], .2 * reach, 0, rng)
-    for _ in range(rng.poisson(2.5 * s)): _blob(m, rng.uniform(0, (w, h)), .25 * reach, 1, rng)
-    m = cv2.GaussianBlur(_shaken(m, s, rng), (0, 0), .3 + s * h / 60)
-    m = m * rng.uniform(1 - .4 * s, 1) + _waves((h, w), .2 * s, rng)
+    if s == 0:
+        return mask.astype(np.uint8) * 255
+    for _ in range(rng.poisson(2.5 * s) if len(inside) else 0):
+        _blob(m, inside[rng.integers(len(inside))], 0.2 * reach, 0, rng)
+    for _ in range(rng.poisson(2.5 * s)):
+        _blob(m, rng.uniform(0, (w, h)), 0.25 * reach, 1, rng)
+    m = cv2.GaussianBlur(_shaken(m, s, rng), (0, 0), 0.3 + s * h / 60)
+    m = m * rng.uniform(1 - 0.4 * s, 1) + _waves((h, w), 0.2 * s, rng)
     return (m.clip(0, 1) * 255).astype(np.uint8)
 
 # %% ../../nbs/people/people.ipynb #3cc78f6d
 def _pair_saliency(
-    masks: np.ndarray, # (2,H,W) bool, the person in source and target
-    quality: float, # as for `noisy_saliency`
-    split: str, index: int, seed: int, # as for `film_pair`
-    ) -> np.ndarray: # (2,H,W) uint8
+    masks: np.ndarray,  # (2,H,W) bool, the person in source and target
+    quality: float,  # as for `noisy_saliency`
+    split: str,
+    index: int,
+    seed: int,  # as for `film_pair`
+) -> np.ndarray:  # (2,H,W) uint8
     "The noisy saliency of pair number `index`."
     key = seed, SPLITS.index(split), index
     return np.stack([noisy_saliency(m, quality, np.random.default_rng([*key, t])) for t, m in enumerate(masks)])
 
 # %% ../../nbs/people/people.ipynb #e9df4f6c
 def _sample_of(
-    split: str, index: int, size: int, seed: int, # as for `film_pair`
-    filming: Filming = Filming(), # how it is filmed
-    views: bool = False, # two cameras at one instant, see `_film_views`
-    ) -> Sample:
+    split: str,
+    index: int,
+    size: int,
+    seed: int,  # as for `film_pair`
+    filming: Filming = Filming(),  # how it is filmed
+    views: bool = False,  # two cameras at one instant, see `_film_views`
+) -> Sample:
     "Pair number `index` as a sample."
-    a, unknown = (_film_views if views else film_pair)(split, index, size, seed, filming), np.full((2, 3, 3), np.nan, np.float32)
-    return Sample(a["images"], (a["parts"] != BACKGROUND) * np.uint8(255), a["parts"], a["joints_3d"], a["joints_2d"], a.get("rotations", unknown),
-                  unknown[..., 0], np.stack([fixed_intrinsics(size)] * 2), f"people/{split}/{seed}/{index}/{a['bodies']}")
+    a, unknown = (
+        (_film_views if views else film_pair)(split, index, size, seed, filming),
+        np.full((2, 3, 3), np.nan, np.float32),
+    )
+    return Sample(
+        a["images"],
+        (a["parts"] != BACKGROUND) * np.uint8(255),
+        a["parts"],
+        a["joints_3d"],
+        a["joints_2d"],
+        a.get("rotations", unknown),
+        unknown[..., 0],
+        np.stack([fixed_intrinsics(size)] * 2),
+        f"people/{split}/{seed}/{index}/{a['bodies']}",
+    )
 
 # %% ../../nbs/people/people.ipynb #c2e034ac
 @dataclass(frozen=True)
 class EmbeddedPeople:
     "Loader of the embedded people: pair i is pair i of `load_people`. Raises `ValueError` for an unknown split."
-    split: str = "train"           # train, val or test: other bodies, clothes, places and motions
-    pairs: int = 5000              # how many
-    seed: int = 0                  # another seed, another data set
+
+    split: str = "train"  # train, val or test: other bodies, clothes, places and motions
+    pairs: int = 5000  # how many
+    seed: int = 0  # another seed, another data set
     saliency_quality: float = 0.7  # of m_sal, 0..1
-    views: bool = False            # pairs of two cameras at one instant
+    views: bool = False  # pairs of two cameras at one instant
     name: ClassVar[str] = "people"
 
     @property
-    def about(self) -> dict: return {f.name: getattr(self, f.name) for f in fields(self)}
+    def about(self) -> dict:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def jobs(self) -> list[dict]:
         check_split(self.split)
@@ -265,130 +335,185 @@ class EmbeddedPeople:
 
 # %% ../../nbs/people/people.ipynb #95a44be7
 @cache
-def fingerprint() -> str: # 8 hexadecimal digits
+def fingerprint() -> str:  # 8 hexadecimal digits
     "Changes with the data files and the code (comments aside) that the pictures depend on."
     package, h = files("pgp_nb"), sha256()
-    for name in ("data/bodies.npz", "data/pose_prior.npz"): h.update((package / name).read_bytes())
-    for name in ("camera", "kinematics", "people/bodies", "people/clothes", "people/scenery", "people/rendering", "people/motions"):
+    for name in ("data/bodies.npz", "data/pose_prior.npz"):
+        h.update((package / name).read_bytes())
+    for name in (
+        "camera",
+        "kinematics",
+        "people/bodies",
+        "people/clothes",
+        "people/scenery",
+        "people/rendering",
+        "people/motions",
+    ):
         h.update(ast.dump(ast.parse((package / f"{name}.py").read_text(encoding="utf8"))).encode())
     return h.hexdigest()[:8]
 
+
 PAIRS_PER_SHARD = 16
+
 
 @dataclass(frozen=True)
 class CachedPeople:
     "Loader of the cache: the first pairs of a data set, with their true masks. Raises `RuntimeError` where another process runs other code."
-    split: str       # train, val or test
-    pairs: int       # how many
-    seed: int        # another seed, another data set
+
+    split: str  # train, val or test
+    pairs: int  # how many
+    seed: int  # another seed, another data set
     filming: Filming = Filming()  # how they are filmed
-    views: bool = False           # pairs of two cameras at one instant
-    code: str = ""                # `fingerprint` of the code that asks
+    views: bool = False  # pairs of two cameras at one instant
+    code: str = ""  # `fingerprint` of the code that asks
 
     @property
-    def name(self) -> str: return f"people/{self.split}"
+    def name(self) -> str:
+        return f"people/{self.split}"
+
     @property
-    def about(self) -> dict: return dict(split=self.split, seed=self.seed, filming=self.filming, views=self.views, code=self.code)
-    def jobs(self) -> list[dict]: return [{"pair": i} for i in range(self.pairs)]
+    def about(self) -> dict:
+        return dict(split=self.split, seed=self.seed, filming=self.filming, views=self.views, code=self.code)
+
+    def jobs(self) -> list[dict]:
+        return [{"pair": i} for i in range(self.pairs)]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
-        if self.code != fingerprint(): raise RuntimeError("pgp_nb was changed while pairs were being made: restart Python and call again")
-        try: return [_sample_of(self.split, job["pair"], size, self.seed, self.filming, self.views)]
-        except (OSError, ValueError, EOFError) as e: raise RuntimeError(f"pair {job['pair']}: {type(e).__name__}: {e}") from e  # no file to skip
+        if self.code != fingerprint():
+            raise RuntimeError("pgp_nb was changed while pairs were being made: restart Python and call again")
+        try:
+            return [_sample_of(self.split, job["pair"], size, self.seed, self.filming, self.views)]
+        except (OSError, ValueError, EOFError) as e:
+            raise RuntimeError(f"pair {job['pair']}: {type(e).__name__}: {e}") from e  # no file to skip
 
 # %% ../../nbs/people/people.ipynb #d4b787d6
-def default_root() -> Path: # folder of the cache
+def default_root() -> Path:  # folder of the cache
     "The folder in the environment variable PGP_DATA, else ~/.cache/pgp_nb."
     return Path(os.environ.get("PGP_DATA") or Path.home() / ".cache" / "pgp_nb").expanduser()
+
 
 def _cache_folder(root: Path, asked: CachedPeople, size: int) -> Path:
     "Where the shards of a data set lie."
     settings = sha256(json.dumps([FORMAT, VERSION, asked.filming, asked.code]).encode()).hexdigest()[:8]
     return Path(root) / f"{'views' if asked.views else 'people'}-{asked.split}-{size}-seed{asked.seed}-{settings}"
 
+
 def fill_cache(
-    asked: CachedPeople, # what must be there
-    folder: Path, # from `_cache_folder`
-    size: int, # image side, pixels
-    workers: int, # processes
-    progress: bool = True, # show a progress bar while pairs are made
-    ) -> list[dict]: # the entries of their shards in the manifest, as for `read_shards`
+    asked: CachedPeople,  # what must be there
+    folder: Path,  # from `_cache_folder`
+    size: int,  # image side, pixels
+    workers: int,  # processes
+    progress: bool = True,  # show a progress bar while pairs are made
+) -> list[dict]:  # the entries of their shards in the manifest, as for `read_shards`
     "Make the shards that are missing or damaged. Raises `OSError` naming the file and the remedy; what was written stays."
     try:
         entries = make_shards(asked, asked.jobs(), folder, size, PAIRS_PER_SHARD, workers, progress)
-        try: known = read_manifest(folder)["shards"]
-        except (FileNotFoundError, ValueError): known = []
-        more = [entry | {"skips": []} for entry in known[len(entries):]]
-        if entries != [entry | {"skips": []} for entry in known[:len(entries)]]: write_manifest(folder, entries + more, size, {"loader": asked.name, **asked.about})
+        try:
+            known = read_manifest(folder)["shards"]
+        except (FileNotFoundError, ValueError):
+            known = []
+        more = [entry | {"skips": []} for entry in known[len(entries) :]]
+        if entries != [entry | {"skips": []} for entry in known[: len(entries)]]:
+            write_manifest(folder, entries + more, size, {"loader": asked.name, **asked.about})
     except OSError as e:
-        raise OSError(e.errno, f"{e.strerror}. The file belongs into the cache {folder}: set PGP_DATA (or root=) to a folder on another disk "
-                      "if need be, and call again; shards written before are kept and not made again") from e
+        raise OSError(
+            e.errno,
+            f"{e.strerror}. The file belongs into the cache {folder}: set PGP_DATA (or root=) to a folder on another disk "
+            "if need be, and call again; shards written before are kept and not made again",
+        ) from e
     return entries
 
 # %% ../../nbs/people/people.ipynb #1cd544bd
 @dataclass(frozen=True, repr=False)
 class People:
     "N pairs of frames in memory; axis 1 is source, target. `people.pair(i)` is one, `people[:10]` some of them."
-    images: np.ndarray # (N,2,H,W,3) uint8 RGB
-    masks: np.ndarray # (N,2,H,W) bool, the person
-    saliency: np.ndarray # (N,2,H,W) uint8, m_sal: noisy, 255: surely person
-    parts: np.ndarray # (N,2,H,W) uint8, index into PARTS, 10 for the background
-    joints_3d: np.ndarray # (N,2,17,3) float32 mm, camera frame
-    joints_2d: np.ndarray # (N,2,17,2) float32 pixels
-    bodies: np.ndarray # (N,) whose body it is
-    split: str # train, val or test
-    seed: int # of the data set
-    rotations: np.ndarray | None = None # (N,2,3,3) float32, world to camera, of pairs that are two views of one instant
 
-    def __len__(self) -> int: return len(self.images)
-    def __repr__(self) -> str: return f"People({len(self)} pairs of {self.split}, {self.size} x {self.size}, seed {self.seed})"
+    images: np.ndarray  # (N,2,H,W,3) uint8 RGB
+    masks: np.ndarray  # (N,2,H,W) bool, the person
+    saliency: np.ndarray  # (N,2,H,W) uint8, m_sal: noisy, 255: surely person
+    parts: np.ndarray  # (N,2,H,W) uint8, index into PARTS, 10 for the background
+    joints_3d: np.ndarray  # (N,2,17,3) float32 mm, camera frame
+    joints_2d: np.ndarray  # (N,2,17,2) float32 pixels
+    bodies: np.ndarray  # (N,) whose body it is
+    split: str  # train, val or test
+    seed: int  # of the data set
+    rotations: np.ndarray | None = (
+        None  # (N,2,3,3) float32, world to camera, of pairs that are two views of one instant
+    )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"People({len(self)} pairs of {self.split}, {self.size} x {self.size}, seed {self.seed})"
+
     def __getitem__(self, i) -> "People":
         if not isinstance(i, (slice, list, np.ndarray)):
-            raise TypeError(f"index people with a slice or an array of numbers, got {type(i).__name__}; one pair is people.pair(i)")
-        return People(*(getattr(self, k)[i] for k in (*Pair._fields, "bodies")), self.split, self.seed, None if self.rotations is None else self.rotations[i])
+            raise TypeError(
+                f"index people with a slice or an array of numbers, got {type(i).__name__}; one pair is people.pair(i)"
+            )
+        return People(
+            *(getattr(self, k)[i] for k in (*Pair._fields, "bodies")),
+            self.split,
+            self.seed,
+            None if self.rotations is None else self.rotations[i],
+        )
+
     @property
-    def size(self) -> int: return self.images.shape[2]
+    def size(self) -> int:
+        return self.images.shape[2]
+
     def pair(self, i: int) -> Pair:
         "Pair number i."
         return Pair(*(getattr(self, k)[i] for k in Pair._fields))
+
     def unpaired_poses(self, n: int, seed: int = 0) -> np.ndarray:
         "See `unpaired_poses`."
         return unpaired_poses(n, seed)
+
     def show(self, n: int = 8, **layout):
         "The first `n` pairs, see `show_pairs`."
         return show_pairs([self.pair(i) for i in range(min(n, len(self)))], **layout)
 
 # %% ../../nbs/people/people.ipynb #1f2e2888
-def _cores(): return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 def _check_request(split, n, size, root):
     check_split(split)
-    if n < 1: raise ValueError(f"n is the number of pairs and must be at least 1, got {n}")
+    if n < 1:
+        raise ValueError(f"n is the number of pairs and must be at least 1, got {n}")
     if not isinstance(size, int) or size < 16:
         raise ValueError(f"size is the side of the square images in pixels, an int of at least 16, got {size!r}")
-    if Path(root).exists() and not Path(root).is_dir(): raise NotADirectoryError(f"{root} is a file: the cache (root= or PGP_DATA) must be a folder")
+    if Path(root).exists() and not Path(root).is_dir():
+        raise NotADirectoryError(f"{root} is a file: the cache (root= or PGP_DATA) must be a folder")
 
 # %% ../../nbs/people/people.ipynb #f10adb5a
 def _saliency_of(masks, quality, split, seed):
     "(N,2,H,W) uint8, in threads: what takes time is done in OpenCV and numpy, outside of Python's lock."
     out = np.empty(masks.shape, np.uint8)
-    def fill(i): out[i] = _pair_saliency(masks[i], quality, split, i, seed)
-    with ThreadPoolExecutor(_cores()) as pool: list(pool.map(fill, range(len(masks))))
+
+    def fill(i):
+        out[i] = _pair_saliency(masks[i], quality, split, i, seed)
+
+    with ThreadPoolExecutor(_cores()) as pool:
+        list(pool.map(fill, range(len(masks))))
     return out
 
 # %% ../../nbs/people/people.ipynb #6de23149
 def load_people(
-    split: str, # train, val or test: other bodies, clothes, places and motions
-    n: int = 5000, # number of pairs
-    size: int = 128, # side of the square images, pixels
-    seed: int = 0, # another seed, another data set
-    root: str | Path | None = None, # folder of the cache, default PGP_DATA or ~/.cache/pgp_nb
-    progress: bool = True, # show a progress bar while pairs are made
-    saliency_quality: float = .8, # of m_sal, 0..1, see `noisy_saliency`
-    filming: Filming = Filming(), # how pairs are filmed
-    workers: int | None = None, # processes, default one for each core
-    views: bool = False, # pairs of two cameras at one instant, with `rotations`, see `_film_views`
-    ) -> People:
+    split: str,  # train, val or test: other bodies, clothes, places and motions
+    n: int = 5000,  # number of pairs
+    size: int = 128,  # side of the square images, pixels
+    seed: int = 0,  # another seed, another data set
+    root: str | Path | None = None,  # folder of the cache, default PGP_DATA or ~/.cache/pgp_nb
+    progress: bool = True,  # show a progress bar while pairs are made
+    saliency_quality: float = 0.8,  # of m_sal, 0..1, see `noisy_saliency`
+    filming: Filming = Filming(),  # how pairs are filmed
+    workers: int | None = None,  # processes, default one for each core
+    views: bool = False,  # pairs of two cameras at one instant, with `rotations`, see `_film_views`
+) -> People:
     "The embedded data set, made on first use and cached. Raises `ValueError` for bad arguments, `OSError` if the cache cannot be written."
     root = Path(root or default_root()).expanduser()
     _check_request(split, n, size, root)
@@ -397,24 +522,45 @@ def load_people(
     entries = fill_cache(asked, folder, size, workers or _cores(), progress)
     a = read_shards(folder, entries, size, np.arange(asked.pairs) < n)
     masks, bodies = a.parts != BACKGROUND, np.array([int(name.rpartition("/")[2]) for name in a.name])
-    return People(a.images, masks, _saliency_of(masks, saliency_quality, split, seed), a.parts, a.joints_3d, a.joints_2d, bodies, split, seed, a.rotation if views else None)
+    return People(
+        a.images,
+        masks,
+        _saliency_of(masks, saliency_quality, split, seed),
+        a.parts,
+        a.joints_3d,
+        a.joints_2d,
+        bodies,
+        split,
+        seed,
+        a.rotation if views else None,
+    )
 
 # %% ../../nbs/people/people.ipynb #cff5d290
 def unpaired_poses(
-    n: int, # how many
-    seed: int = 0, # the same seed gives the same poses
-    upright: bool = False, # keep the lean against gravity: z up, pelvis at the origin, face-vector above +x
-    ) -> np.ndarray: # (n,17,3) float32 mm, canonical frame, or upright
+    n: int,  # how many
+    seed: int = 0,  # the same seed gives the same poses
+    upright: bool = False,  # keep the lean against gravity: z up, pelvis at the origin, face-vector above +x
+) -> np.ndarray:  # (n,17,3) float32 mm, canonical frame, or upright
     "Poses of D_z on the mean body: motions of other clips than any split's (Sec. 3.3, q_z ~ D_z)."
     keys = draw_key_poses("unpaired", n, np.random.default_rng([seed, len(SPLITS)]))
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
     return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
 
 # %% ../../nbs/people/people.ipynb #1c889212
-def samples_of(people: People # from `load_people`
-    ) -> Samples:
+def samples_of(
+    people: People,  # from `load_people`
+) -> Samples:
     "The embedded people as samples: everything is known but where the cameras stand, and which way they look unless the pairs are two views of one instant."
     n, unknown = len(people), np.full((len(people), 2, 3, 3), np.nan, np.float32)
     rotation = unknown if people.rotations is None else people.rotations
-    return Samples(people.images, people.saliency, people.parts, people.joints_3d, people.joints_2d, rotation, unknown[..., 0],
-                   np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)), np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]))
+    return Samples(
+        people.images,
+        people.saliency,
+        people.parts,
+        people.joints_3d,
+        people.joints_2d,
+        rotation,
+        unknown[..., 0],
+        np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)),
+        np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]),
+    )

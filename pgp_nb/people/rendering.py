@@ -13,21 +13,32 @@ from .bodies import load_body, pose_from_joints, posed_joints, skin, smoothstep,
 from ..camera import FOCAL
 from .clothes import Dressed, Person, dress, paint, random_person, vertex_normals
 from ..conventions import BACKGROUND
-from .scenery import Background, PersonCamera, pixel_size, project_points, random_background, render_background
+from pgp_nb.people.scenery import (
+    Background,
+    PersonCamera,
+    pixel_size,
+    project_points,
+    random_background,
+    render_background,
+)
 
 # %% ../../nbs/people/rendering.ipynb #9f809158
 class PosedPerson(NamedTuple):
     "A dressed person in T poses, standing on the ground z = 0 of the world."
-    vertices: np.ndarray    # (T,N,3) mm, world frame
-    joints: np.ndarray      # (T,17,3) mm, world frame
-    mesh: Dressed           # at rest
 
-UP = np.array([0., 0, 1])
+    vertices: np.ndarray  # (T,N,3) mm, world frame
+    joints: np.ndarray  # (T,17,3) mm, world frame
+    mesh: Dressed  # at rest
 
-def pose_person(person: Person,
-                joints: np.ndarray,     # (T,17,3) mm, world frame (z up), any skeleton
-                flight: bool = False    # keep the heights between frames (jumps): only the lowest point of all frames touches the ground
-    ) -> PosedPerson:
+
+UP = np.array([0.0, 0, 1])
+
+
+def pose_person(
+    person: Person,
+    joints: np.ndarray,  # (T,17,3) mm, world frame (z up), any skeleton
+    flight: bool = False,  # keep the heights between frames (jumps): only the lowest point of all frames touches the ground
+) -> PosedPerson:
     "A person in the poses of the joints, standing on the ground: the lowest vertex of each frame (of all frames with `flight`) has z = 0."
     body, mesh = load_body(person.body), dress(person)
     joints = np.asarray(joints, float)
@@ -40,44 +51,57 @@ def pose_person(person: Person,
     return PosedPerson((vertices + shift).astype(np.float32), (posed + shift).astype(np.float32), mesh)
 
 # %% ../../nbs/people/rendering.ipynb #99649a52
-def camera_around(joints: np.ndarray,       # (...,17,3) mm, world frame: all of them will be in view
-                  azimuth: float,           # radians: the camera stands in the direction (cos, sin) of the world's x, y
-                  elevation: float = .1,    # radians above the horizontal
-                  roll: float = 0.,
-                  margin: float = .1,       # free share of the image at each side
-                  shift: tuple = (0., 0.)   # moves the person in the image, in image sides
-    ) -> PersonCamera:
+def camera_around(
+    joints: np.ndarray,  # (...,17,3) mm, world frame: all of them will be in view
+    azimuth: float,  # radians: the camera stands in the direction (cos, sin) of the world's x, y
+    elevation: float = 0.1,  # radians above the horizontal
+    roll: float = 0.0,
+    margin: float = 0.1,  # free share of the image at each side
+    shift: tuple = (0.0, 0.0),  # moves the person in the image, in image sides
+) -> PersonCamera:
     "The camera that looks at people from a direction, far enough to have all joints in view with a margin. Raises `ValueError` if it would stand below the ground."
     points = np.asarray(joints, float).reshape(-1, 3)
     center = (points.min(0) + points.max(0)) / 2
     ca, sa, ce, se = np.cos(azimuth), np.sin(azimuth), np.cos(elevation), np.sin(elevation)
     back = np.array([ca * ce, sa * ce, se])
-    right = np.array([-sa, ca, 0.])
+    right = np.array([-sa, ca, 0.0])
     rotation = np.stack([right, np.cross(-back, right), -back])
     cr, sr = np.cos(roll), np.sin(roll)
     rotation = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]]) @ rotation
     local = (points - center) @ rotation.T
-    free = .5 - margin
+    free = 0.5 - margin
     distance = (FOCAL * np.abs(local[:, :2]) / free - local[:, 2:]).max()
     offset = np.array([*shift, 0]) * distance / FOCAL + [0, 0, distance]
     camera = PersonCamera(rotation.astype(np.float32), (offset - rotation @ center).astype(np.float32), float(distance))
-    if camera.position[2] <= 0: raise ValueError(f"elevation {elevation:.2f} puts the camera {-camera.position[2]:.0f} mm below the ground: give a larger one")
+    if camera.position[2] <= 0:
+        raise ValueError(
+            f"elevation {elevation:.2f} puts the camera {-camera.position[2]:.0f} mm below the ground: give a larger one"
+        )
     return camera
 
 # %% ../../nbs/people/rendering.ipynb #90a7fb7e
 def _random_camera(rng: np.random.Generator, joints: np.ndarray) -> PersonCamera:
     "A camera at random around people: any side, mostly near eye level, sometimes higher, a little roll; people fill 60 to 85 % of the image."
-    elevation = abs(rng.normal(.08, .12)) if rng.random() < .85 else rng.uniform(.2, .6)
-    margin = rng.uniform(.075, .17)
-    return camera_around(joints, rng.uniform(-np.pi, np.pi), elevation, rng.normal(0, .025), margin, tuple(rng.uniform(-.6, .6, 2) * (margin - .06)))
+    elevation = abs(rng.normal(0.08, 0.12)) if rng.random() < 0.85 else rng.uniform(0.2, 0.6)
+    margin = rng.uniform(0.075, 0.17)
+    return camera_around(
+        joints,
+        rng.uniform(-np.pi, np.pi),
+        elevation,
+        rng.normal(0, 0.025),
+        margin,
+        tuple(rng.uniform(-0.6, 0.6, 2) * (margin - 0.06)),
+    )
 
 # %% ../../nbs/people/rendering.ipynb #a8dfb4db
 class Fragments(NamedTuple):
     "The visible points of a mesh: pixel index (n,) row by row, face (n,), barycentric weights (n,3), depth (n,) mm."
+
     pixel: np.ndarray
     face: np.ndarray
     weights: np.ndarray
     depth: np.ndarray
+
 
 def _edges(points, depth, faces):
     "Affine functions of the pixel position, (4,3,F): the three barycentric weights and the inverse depth; and the signed areas (F,)."
@@ -89,27 +113,30 @@ def _edges(points, depth, faces):
     return np.concatenate([b, (b / depth[faces].T[:, None]).sum(0, keepdims=True)]), area
 
 # %% ../../nbs/people/rendering.ipynb #6de49e1c
-def _rasterize(points: np.ndarray,   # (N,2) px
-              depth: np.ndarray,    # (N,) mm, positive
-              faces: np.ndarray,    # (F,3), outside seen counter-clockwise in the world
-              height: int, width: int,
-              two_sided: np.ndarray | None = None # (F,) faces that have no back
-    ) -> Fragments:
+def _rasterize(
+    points: np.ndarray,  # (N,2) px
+    depth: np.ndarray,  # (N,) mm, positive
+    faces: np.ndarray,  # (F,3), outside seen counter-clockwise in the world
+    height: int,
+    width: int,
+    two_sided: np.ndarray | None = None,  # (F,) faces that have no back
+) -> Fragments:
     "The nearest face of each pixel's centre."
     affine, area = _edges(points, depth, faces)
     seen = (area < -1e-9) if two_sided is None else (area < -1e-9) | two_sided & (area > 1e-9)
     a, b, c = (points[faces[:, k]] for k in range(3))
-    low = np.clip(np.ceil(np.minimum(np.minimum(a, b), c) - .5), 0, [width, height]).astype(np.int32)
-    extent = np.clip(np.floor(np.maximum(np.maximum(a, b), c) - .5) + 1, 0, [width, height]).astype(np.int32) - low
+    low = np.clip(np.ceil(np.minimum(np.minimum(a, b), c) - 0.5), 0, [width, height]).astype(np.int32)
+    extent = np.clip(np.floor(np.maximum(np.maximum(a, b), c) - 0.5) + 1, 0, [width, height]).astype(np.int32) - low
     seen = np.flatnonzero(seen & (extent[:, 0] > 0) & (extent[:, 1] > 0))
     count = extent[seen, 0] * extent[seen, 1]
     which = np.repeat(seen, count)
     rank = np.arange(len(which), dtype=np.int32) - np.repeat((np.cumsum(count) - count).astype(np.int32), count)
     row, column = np.divmod(rank, extent[which, 0])
     x, y = column + low[which, 0], row + low[which, 1]
-    at = lambda k, w, x, y: affine[k, 0].take(w) * (x + .5) + affine[k, 1].take(w) * (y + .5) + affine[k, 2].take(w)
+    at = lambda k, w, x, y: affine[k, 0].take(w) * (x + 0.5) + affine[k, 1].take(w) * (y + 0.5) + affine[k, 2].take(w)
     inside = np.arange(len(which))
-    for k in range(3): inside = inside[at(k, which[inside], x[inside], y[inside]) >= 0]
+    for k in range(3):
+        inside = inside[at(k, which[inside], x[inside], y[inside]) >= 0]
     which, x, y = which[inside], x[inside], y[inside]
     near = at(3, which, x, y)
     order = np.argsort(near, kind="stable")
@@ -126,20 +153,23 @@ def _light_frame(direction):
     side = unit(np.cross(UP, direction) + 1e-6)
     return np.stack([side, np.cross(-direction, side), -direction])
 
+
 class ShadowMap(NamedTuple):
     "What the light sees of a mesh: depths (side,side) mm in the frame of the light, and how points (mm) become its pixels."
+
     depth: np.ndarray
     frame: np.ndarray
     low: np.ndarray
     scale: float
 
 # %% ../../nbs/people/rendering.ipynb #4dadfc54
-def _shadow_map(vertices: np.ndarray,    # (N,3) mm
-               faces: np.ndarray,       # (F,3)
-               direction: np.ndarray,   # (3,) towards the light
-               two_sided: np.ndarray | None = None, # (F,) faces that have no back
-               side: int = 112          # pixels
-    ) -> ShadowMap:
+def _shadow_map(
+    vertices: np.ndarray,  # (N,3) mm
+    faces: np.ndarray,  # (F,3)
+    direction: np.ndarray,  # (3,) towards the light
+    two_sided: np.ndarray | None = None,  # (F,) faces that have no back
+    side: int = 112,  # pixels
+) -> ShadowMap:
     "The depths of a mesh seen from the light."
     frame = _light_frame(direction)
     local = vertices @ frame.T
@@ -150,64 +180,81 @@ def _shadow_map(vertices: np.ndarray,    # (N,3) mm
     return ShadowMap(depth.reshape(side, side), frame, low, scale)
 
 # %% ../../nbs/people/rendering.ipynb #63088c50
-def _shadowed(points: np.ndarray, # (n,3) mm
-             shadows: ShadowMap,
-             bias: float = 35.   # mm a point must lie behind the mesh
-    ) -> np.ndarray:             # (n,) 0 lit .. 1 in shadow
+def _shadowed(
+    points: np.ndarray,  # (n,3) mm
+    shadows: ShadowMap,
+    bias: float = 35.0,  # mm a point must lie behind the mesh
+) -> np.ndarray:  # (n,) 0 lit .. 1 in shadow
     "Which points lie in the shadow of the mesh, with edges softened over a pixel of the map."
     local = points @ shadows.frame.T - shadows.low
     side = len(shadows.depth)
-    u, v = (local[:, :2] * shadows.scale + .5).T
+    u, v = (local[:, :2] * shadows.scale + 0.5).T
     outside = (u < 0) | (v < 0) | (u > side - 1.001) | (v > side - 1.001)
     u, v = np.clip(u, 0, side - 1.001), np.clip(v, 0, side - 1.001)
     iu, iv = u.astype(int), v.astype(int)
     u, v, z = u - iu, v - iv, local[:, 2] + 100 - bias
     hidden = lambda du, dv: shadows.depth[iv + dv, iu + du] < z
-    return np.where(outside, 0, hidden(0, 0) * (1 - u) * (1 - v) + hidden(1, 0) * u * (1 - v) + hidden(0, 1) * (1 - u) * v + hidden(1, 1) * u * v)
+    return np.where(
+        outside,
+        0,
+        hidden(0, 0) * (1 - u) * (1 - v)
+        + hidden(1, 0) * u * (1 - v)
+        + hidden(0, 1) * (1 - u) * v
+        + hidden(1, 1) * u * v,
+    )
 
 # %% ../../nbs/people/rendering.ipynb #1b260053
-def _touch(ground, vertices, cells=96, low=170.):
+def _touch(ground, vertices, cells=96, low=170.0):
     "How dark (0..1) each point of the ground (H,W,3) is for the nearness of vertices less than `low` mm above it."
     near = vertices[vertices[:, 2] < low]
     start = near[:, :2].min(0) - 250
     scale = (cells - 1) / (np.ptp(near[:, :2], 0).max() + 500)
     i, j = ((near[:, :2] - start) * scale).astype(int).T
-    grid = np.bincount(j * cells + i, np.clip(1 - near[:, 2] / low, 0, 1), cells * cells).reshape(cells, cells).astype(np.float32)
-    grid = np.clip(cv2.GaussianBlur(np.minimum(grid, 1.), (0, 0), 38 * scale) * 7, 0, 1)
+    grid = (
+        np.bincount(j * cells + i, np.clip(1 - near[:, 2] / low, 0, 1), cells * cells)
+        .reshape(cells, cells)
+        .astype(np.float32)
+    )
+    grid = np.clip(cv2.GaussianBlur(np.minimum(grid, 1.0), (0, 0), 38 * scale) * 7, 0, 1)
     u, v = np.moveaxis(np.nan_to_num((ground[..., :2] - start) * scale, nan=-99), -1, 0).astype(np.float32)
     return cv2.remap(grid, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
-def _ground_shade(ground: np.ndarray,    # (H,W,3) mm, NaN where no ground is seen
-                 vertices: np.ndarray,  # (N,3) mm
-                 shadows: ShadowMap,
-                 strength: float        # of the lamp's shadow, 0..1
-    ) -> np.ndarray:                    # (H,W) factor on the ground's brightness
+
+def _ground_shade(
+    ground: np.ndarray,  # (H,W,3) mm, NaN where no ground is seen
+    vertices: np.ndarray,  # (N,3) mm
+    shadows: ShadowMap,
+    strength: float,  # of the lamp's shadow, 0..1
+) -> np.ndarray:  # (H,W) factor on the ground's brightness
     "The shadow a person casts on the ground, and the darkness where it touches the ground."
     middle = vertices[:, :2].mean(0)
     reach = (np.abs(ground[..., 0] - middle[0]) < 3500) & (np.abs(ground[..., 1] - middle[1]) < 3500)
     at = np.flatnonzero(reach)
     points = ground.reshape(-1, 3)[at]
     cast = np.zeros(ground[..., 0].size, np.float32)
-    cast[at] = _shadowed(points, shadows, 12.)
-    cast = cv2.GaussianBlur(cast.reshape(ground.shape[:2]), (0, 0), max(.6, len(ground) / 160))
+    cast[at] = _shadowed(points, shadows, 12.0)
+    cast = cv2.GaussianBlur(cast.reshape(ground.shape[:2]), (0, 0), max(0.6, len(ground) / 160))
     touch = _touch(ground, vertices) if vertices[:, 2].min() < 170 else 0
-    return (1 - strength * cast) * (1 - .7 * touch)
+    return (1 - strength * cast) * (1 - 0.7 * touch)
 
 # %% ../../nbs/people/rendering.ipynb #3aa49118
 class Rendered(NamedTuple):
     "A picture and its ground truth."
-    image: np.ndarray       # (H,W,3) uint8 RGB
-    mask: np.ndarray        # (H,W) bool
-    parts: np.ndarray       # (H,W) uint8: 0..9 parts, 10 background
-    joints_3d: np.ndarray   # (17,3) mm, camera frame
-    joints_2d: np.ndarray   # (17,2) px
+
+    image: np.ndarray  # (H,W,3) uint8 RGB
+    mask: np.ndarray  # (H,W) bool
+    parts: np.ndarray  # (H,W) uint8: 0..9 parts, 10 background
+    joints_3d: np.ndarray  # (17,3) mm, camera frame
+    joints_2d: np.ndarray  # (17,2) px
+
 
 def _bumps(places, seed):
     "Wrinkles: a small random tilt of the normals (n,3)."
     rng = np.random.default_rng(seed)
-    waves = rng.normal(size=(6, 3)) * [.035, .035, .02]
-    directions = rng.normal(0, .07, (6, 3))
+    waves = rng.normal(size=(6, 3)) * [0.035, 0.035, 0.02]
+    directions = rng.normal(0, 0.07, (6, 3))
     return np.cos(places[:, :3] @ waves.T.astype(np.float32) + np.arange(6)) @ directions.astype(np.float32)
+
 
 def _shade(person, posed, t, fragments, camera, scene, shadows):
     "Colours (n,3) in 0..1 and parts (n,) of the fragments."
@@ -218,20 +265,23 @@ def _shade(person, posed, t, fragments, camera, scene, shadows):
     places, normals, points, parts = values[:, :5], values[:, 5:8], values[:, 8:11], values[:, 11:].argmax(1)
     material = mesh.material[fragments.face]
     view = points - camera.position
-    normals = np.where((np.einsum("ni,ni->n", normals, view) > 0)[:, None] & mesh.two_sided[fragments.face][:, None], -normals, normals)
+    normals = np.where(
+        (np.einsum("ni,ni->n", normals, view) > 0)[:, None] & mesh.two_sided[fragments.face][:, None], -normals, normals
+    )
     color = paint(person, places, parts == 1, material)
     bare = (parts == 1) | (places[:, 3] > person.sleeve)
-    normals = unit(normals + _bumps(places, person.seed) * np.where(bare, .15, 1 + .5 * person.looseness)[:, None])
-    direct = np.clip(normals @ scene.light * .85 + .15, 0, 1) * (1 - .85 * _shadowed(points + 8 * normals, shadows))
-    around = scene.ambient * (.72 + .28 * normals[:, 2]) * (.75 + .25 * smoothstep(points[:, 2], 0, 500))
+    normals = unit(normals + _bumps(places, person.seed) * np.where(bare, 0.15, 1 + 0.5 * person.looseness)[:, None])
+    direct = np.clip(normals @ scene.light * 0.85 + 0.15, 0, 1) * (1 - 0.85 * _shadowed(points + 8 * normals, shadows))
+    around = scene.ambient * (0.72 + 0.28 * normals[:, 2]) * (0.75 + 0.25 * smoothstep(points[:, 2], 0, 500))
     lit = direct[:, None] * scene.strength * scene.light_color + around[:, None] * scene.sky_color
-    return color ** 1.18 * lit, parts
+    return color**1.18 * lit, parts
 
 # %% ../../nbs/people/rendering.ipynb #eb703f57
 def _samples(values, height, width):
     "The four samples of each pixel: list of (H,W,...)."
     values = values.reshape(2 * height, 2 * width, *values.shape[1:])
     return [values[i::2, j::2] for i in range(2) for j in range(2)]
+
 
 def _compose(behind, pixel, colors, parts, height, width):
     "Image (H,W,3) in 0..1, mask and labels from the samples of the person over a background picture."
@@ -241,8 +291,9 @@ def _compose(behind, pixel, colors, parts, height, width):
     coverage = sum((s != BACKGROUND).astype(np.float32) for s in samples) / 4
     votes = [sum(s == other for other in samples) * (s != BACKGROUND) for s in samples]
     best, labels = votes[0], samples[0]
-    for v, s in zip(votes[1:], samples[1:]): best, labels = np.maximum(best, v), np.where(v > best, s, labels)
-    mask = coverage > .5
+    for v, s in zip(votes[1:], samples[1:]):
+        best, labels = np.maximum(best, v), np.where(v > best, s, labels)
+    mask = coverage > 0.5
     image = sum(_samples(picture, height, width)) / 4 + (1 - coverage[..., None]) * behind
     return image, mask, np.where(mask, labels, BACKGROUND).astype(np.uint8)
 
@@ -250,31 +301,41 @@ def _compose(behind, pixel, colors, parts, height, width):
 def _develop(image, rng):
     "From light to bytes: tone curve, a touch of blur and noise."
     image = np.clip(image, 0, 1.6)
-    image = np.where(image > .8, .8 + .2 * np.tanh((image - .8) / .2 * .9), image) ** .85
-    image = cv2.GaussianBlur(image.astype(np.float32), (0, 0), rng.uniform(.3, .55))
-    grain = rng.uniform(.002, .009) * rng.standard_normal((*image.shape[:2], 1), np.float32)
-    return np.clip((image + grain) * 255 + .5, 0, 255).astype(np.uint8)
+    image = np.where(image > 0.8, 0.8 + 0.2 * np.tanh((image - 0.8) / 0.2 * 0.9), image) ** 0.85
+    image = cv2.GaussianBlur(image.astype(np.float32), (0, 0), rng.uniform(0.3, 0.55))
+    grain = rng.uniform(0.002, 0.009) * rng.standard_normal((*image.shape[:2], 1), np.float32)
+    return np.clip((image + grain) * 255 + 0.5, 0, 255).astype(np.uint8)
 
 # %% ../../nbs/people/rendering.ipynb #aafed61d
-def render(person: Person,
-           posed: PosedPerson,       # from `pose_person`
-           t: int,                   # which of its frames
-           camera: PersonCamera,
-           background: Background,
-           size: int | tuple[int, int] = 128,
-           seed: int = 0             # of the camera's noise
-    ) -> Rendered:
+def render(
+    person: Person,
+    posed: PosedPerson,  # from `pose_person`
+    t: int,  # which of its frames
+    camera: PersonCamera,
+    background: Background,
+    size: int | tuple[int, int] = 128,
+    seed: int = 0,  # of the camera's noise
+) -> Rendered:
     "One picture of a person before a background, with its ground truth. The same arguments give the same picture."
     height, width = pixel_size(size)
     vertices = posed.vertices[t]
     q, z = project_points(vertices, camera, (2 * height, 2 * width))
-    if z.min() < 100: raise ValueError("the person reaches behind the camera: move the camera back (camera_around does)")
+    if z.min() < 100:
+        raise ValueError("the person reaches behind the camera: move the camera back (camera_around does)")
     f = _rasterize(q, z, posed.mesh.faces, 2 * height, 2 * width, posed.mesh.two_sided)
     scene = render_background(background, camera, size)
     shadows = _shadow_map(vertices, posed.mesh.faces, scene.light, posed.mesh.two_sided)
     colors, parts = _shade(person, posed, t, f, camera, scene, shadows)
-    shade = _ground_shade(scene.ground, vertices, shadows, .6 * scene.strength / (scene.strength + .5 * scene.ambient))
-    image, mask, labels = _compose(scene.image ** 1.18 * shade[..., None], f.pixel, colors, parts, height, width)
+    shade = _ground_shade(
+        scene.ground, vertices, shadows, 0.6 * scene.strength / (scene.strength + 0.5 * scene.ambient)
+    )
+    image, mask, labels = _compose(scene.image**1.18 * shade[..., None], f.pixel, colors, parts, height, width)
     joints_3d = posed.joints[t] @ camera.rotation.T + camera.translation
     joints_2d, _ = project_points(posed.joints[t], camera, size)
-    return Rendered(_develop(image, np.random.default_rng(seed)), mask, labels, joints_3d.astype(np.float32), joints_2d.astype(np.float32))
+    return Rendered(
+        _develop(image, np.random.default_rng(seed)),
+        mask,
+        labels,
+        joints_3d.astype(np.float32),
+        joints_2d.astype(np.float32),
+    )

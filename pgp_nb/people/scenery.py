@@ -14,56 +14,79 @@ from .bodies import smoothstep, unit
 from ..camera import FOCAL
 
 # %% ../../nbs/people/scenery.ipynb #d05fb90a
-def _c(values): return np.asarray(values, np.float32)
+def _c(values):
+    return np.asarray(values, np.float32)
 
 # %% ../../nbs/people/scenery.ipynb #d46e659a
 class PersonCamera(NamedTuple):
     "A camera in the world: x_cam = rotation @ x_world + translation, mm, x right, y down, z forward; `distance` mm to what it looks at."
+
     rotation: np.ndarray
     translation: np.ndarray
-    distance: float = 5000.
+    distance: float = 5000.0
 
     @property
-    def position(self) -> np.ndarray: return -self.translation @ self.rotation
+    def position(self) -> np.ndarray:
+        return -self.translation @ self.rotation
+
     @property
-    def target(self) -> np.ndarray: return self.position + self.distance * self.rotation[2]
+    def target(self) -> np.ndarray:
+        return self.position + self.distance * self.rotation[2]
 
 # %% ../../nbs/people/scenery.ipynb #56fdeb13
 def pixel_size(size: int | tuple[int, int]) -> tuple[int, int]:
     "(H, W) of an image size given as one side or as (H, W). Raises `ValueError` for others."
     height, width = (size, size) if np.isscalar(size) else size
-    if min(height, width) < 8: raise ValueError(f"image size {size}: give a side, or (H, W), of at least 8 pixels")
+    if min(height, width) < 8:
+        raise ValueError(f"image size {size}: give a side, or (H, W), of at least 8 pixels")
     return int(height), int(width)
 
-def project_points(points: np.ndarray, camera: PersonCamera, size: int | tuple[int, int]) -> tuple[np.ndarray, np.ndarray]: # (N,3) mm world
+
+def project_points(
+    points: np.ndarray, camera: PersonCamera, size: int | tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:  # (N,3) mm world
     "Pixels (N,2) and depths (N,) mm of points: the fixed perspective of the camera chapter."
     height, width = pixel_size(size)
     x = points @ camera.rotation.T + camera.translation
-    return x[:, :2] * (min(height, width) * FOCAL / np.maximum(x[:, 2:], 1)) + np.array([width / 2, height / 2], x.dtype), x[:, 2]
+    return x[:, :2] * (min(height, width) * FOCAL / np.maximum(x[:, 2:], 1)) + np.array(
+        [width / 2, height / 2], x.dtype
+    ), x[:, 2]
 
 # %% ../../nbs/people/scenery.ipynb #abf41f2d
-def _pixel_rays(rotation: np.ndarray, # (3,3) world (or any other frame) to camera
-               height: int, width: int
-    ) -> np.ndarray:                 # (H,W,3)
+def _pixel_rays(
+    rotation: np.ndarray,  # (3,3) world (or any other frame) to camera
+    height: int,
+    width: int,
+) -> np.ndarray:  # (H,W,3)
     "Directions of the rays through the pixels' centres, of length 1 along the view axis."
     f, r = FOCAL * min(height, width), np.asarray(rotation, np.float32)
-    x, y = (np.arange(width, dtype=np.float32) + .5 - width / 2) / f, (np.arange(height, dtype=np.float32) + .5 - height / 2) / f
+    x, y = (
+        (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / f,
+        (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / f,
+    )
     return (y[:, None] * r[1] + r[2])[:, None] + (x[:, None] * r[0])[None]
 
 # %% ../../nbs/people/scenery.ipynb #e74a8922
-def _fractal_noise(rng: np.random.Generator, height: int, width: int, octaves: int = 5, start: int = 2) -> np.ndarray: # (H,W) in about -1..1
+def _fractal_noise(
+    rng: np.random.Generator, height: int, width: int, octaves: int = 5, start: int = 2
+) -> np.ndarray:  # (H,W) in about -1..1
     "Noise with detail at every scale: random grids, each twice as fine and half as strong as the one before."
     total = np.zeros((height, width), np.float32)
     for k in range(octaves):
         cells = min(start * 2**k, max(height, width))
         grid = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)
-        total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) * .55**k
+        total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) * 0.55**k
     return total
 
-@cache
-def _noise(k: int, side: int = 256): return _fractal_noise(np.random.default_rng([1, k]), side, side, 7, 3)
 
-def _noise_patch(rng: np.random.Generator, height: int, width: int, zoom: float = 1.) -> np.ndarray: # (H,W) in about -1..1
+@cache
+def _noise(k: int, side: int = 256):
+    return _fractal_noise(np.random.default_rng([1, k]), side, side, 7, 3)
+
+
+def _noise_patch(
+    rng: np.random.Generator, height: int, width: int, zoom: float = 1.0
+) -> np.ndarray:  # (H,W) in about -1..1
     "A patch at random of one of 12 noises that are drawn once: much quicker than new noise."
     side = max(int(256 / zoom), 2)
     patch = np.rot90(_noise(int(rng.integers(12))), rng.integers(4))[:side, :side]
@@ -73,40 +96,52 @@ def _noise_patch(rng: np.random.Generator, height: int, width: int, zoom: float 
 def _planks(rng, variant, side, n):
     u, width = np.arange(side), side // (8, 12, 16, 12)[variant]
     row = u // width
-    tint = rng.normal(0, .07, side)[row][:, None] + .05 * cv2.resize(rng.normal(0, 1, (side, 6)), (side, side))
-    joints = .35 * (u % width == 0)[:, None] + .3 * (np.abs((u[None] + 83 * row[:, None]) % (side // 2)) < 1)
-    return 1 + tint + .02 * n - joints
+    tint = rng.normal(0, 0.07, side)[row][:, None] + 0.05 * cv2.resize(rng.normal(0, 1, (side, 6)), (side, side))
+    joints = 0.35 * (u % width == 0)[:, None] + 0.3 * (np.abs((u[None] + 83 * row[:, None]) % (side // 2)) < 1)
+    return 1 + tint + 0.02 * n - joints
+
 
 def _tiles(rng, variant, side, n, checkered):
     u, width = np.arange(side), side // (5, 8, 10, 6)[variant]
     at = u // width
-    cell = rng.normal(0, .04, (side, side))[at[:, None], at[None]] + .03 * n
-    if checkered: cell = cell + .35 * ((at[:, None] + at[None]) % 2) - .2
-    return 1 + cell - .25 * ((u[:, None] % width < 2) | (u[None] % width < 2))
+    cell = rng.normal(0, 0.04, (side, side))[at[:, None], at[None]] + 0.03 * n
+    if checkered:
+        cell = cell + 0.35 * ((at[:, None] + at[None]) % 2) - 0.2
+    return 1 + cell - 0.25 * ((u[:, None] % width < 2) | (u[None] % width < 2))
+
 
 @cache
 def _surface_shade(kind, variant, side=256):
     "Brightness (side,side), around 1, of a floor."
     rng, n = np.random.default_rng([2, variant]), _noise(variant)
-    if kind == "planks": shade = _planks(rng, variant, side, n)
-    elif kind in ("tiles", "paving"): shade = _tiles(rng, variant, side, n, kind == "tiles" and variant == 1)
+    if kind == "planks":
+        shade = _planks(rng, variant, side, n)
+    elif kind in ("tiles", "paving"):
+        shade = _tiles(rng, variant, side, n, kind == "tiles" and variant == 1)
     else:
-        rough, grain = dict(grass=(.16, .13), carpet=(.03, .06), sand=(.08, .06), asphalt=(.07, .07), dirt=(.08, .07))[kind]
+        rough, grain = dict(
+            grass=(0.16, 0.13), carpet=(0.03, 0.06), sand=(0.08, 0.06), asphalt=(0.07, 0.07), dirt=(0.08, 0.07)
+        )[kind]
         shade = 1 + rough * n + grain * rng.standard_normal((side, side))
     return shade.astype(np.float32)
 
 # %% ../../nbs/people/scenery.ipynb #8245200c
 _MM_PER_TEXEL = 9.8
 
+
 def _surface(kind, color, rng):
     "A texture (256,256,3) of a floor in a colour."
     texture = _surface_shade(kind, int(rng.integers(4)))[..., None] * color
-    return texture * (1 + .12 * (_noise(5)[..., None] * _c([1, .3, -1]))) if kind == "grass" else texture
+    return texture * (1 + 0.12 * (_noise(5)[..., None] * _c([1, 0.3, -1]))) if kind == "grass" else texture
+
 
 def _sample(texture, u, v, blur_at=None):
     "Texture (h,w,...) at positions u, v, repeated by reflection; where `blur_at` (0..1) is high, its mean."
-    color = cv2.remap(texture, np.clip(u, -2500, 2500), np.clip(v, -2500, 2500), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    color = cv2.remap(
+        texture, np.clip(u, -2500, 2500), np.clip(v, -2500, 2500), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
     return color if blur_at is None else color + blur_at[..., None] * (texture[::7, ::7].mean((0, 1)) - color)
+
 
 def _floor(texture, points, t, near, far):
     return _sample(texture, points[..., 0] / _MM_PER_TEXEL, points[..., 1] / _MM_PER_TEXEL, smoothstep(t, near, far))
@@ -114,16 +149,21 @@ def _floor(texture, points, t, near, far):
 # %% ../../nbs/people/scenery.ipynb #915e43c8
 _INDOORS, _OUTDOORS = ("room", "gym", "hall", "studio"), ("meadow", "park", "street", "beach", "court")
 
+
 class Background(NamedTuple):
     "A place: its kind (of INDOORS or OUTDOORS), the seed of its details, how far it is turned (radians), and where in it the people stand (mm)."
+
     kind: str
     seed: int
-    turn: float = 0.
-    offset: tuple = (0., 0.)
+    turn: float = 0.0
+    offset: tuple = (0.0, 0.0)
 
     def moved(self, rng: np.random.Generator) -> "Background":
         "The same place seen from elsewhere: turned by up to 25 degrees, the people moved by up to 1 m."
-        return self._replace(turn=self.turn + rng.uniform(-.43, .43), offset=tuple(np.add(self.offset, rng.uniform(-1000, 1000, 2))))
+        return self._replace(
+            turn=self.turn + rng.uniform(-0.43, 0.43), offset=tuple(np.add(self.offset, rng.uniform(-1000, 1000, 2)))
+        )
+
 
 def random_background(rng: np.random.Generator) -> Background:
     "A place at random."
@@ -133,90 +173,134 @@ def random_background(rng: np.random.Generator) -> Background:
 # %% ../../nbs/people/scenery.ipynb #cd548a9f
 class Scene(NamedTuple):
     "What a camera sees of a place."
-    image: np.ndarray       # (H,W,3) in 0..1
-    ground: np.ndarray      # (H,W,3) mm, world frame: the ground's points; NaN where something else is seen
-    light: np.ndarray       # (3,) unit direction to the sun or lamp, world frame
-    strength: float         # of that light
-    ambient: float          # of the light from all around
-    light_color: np.ndarray # (3,) around 1
-    sky_color: np.ndarray   # (3,) around 1
+
+    image: np.ndarray  # (H,W,3) in 0..1
+    ground: np.ndarray  # (H,W,3) mm, world frame: the ground's points; NaN where something else is seen
+    light: np.ndarray  # (3,) unit direction to the sun or lamp, world frame
+    strength: float  # of that light
+    ambient: float  # of the light from all around
+    light_color: np.ndarray  # (3,) around 1
+    sky_color: np.ndarray  # (3,) around 1
 
 # %% ../../nbs/people/scenery.ipynb #98f4fc00
-_WALLS = _c([[236, 232, 222], [214, 220, 224], [198, 208, 196], [226, 210, 186], [188, 200, 214], [160, 168, 176],
-             [210, 190, 186], [240, 238, 236], [172, 150, 128], [140, 158, 150], [230, 214, 160], [120, 130, 148]]) / 255
+_WALLS = (
+    _c(
+        [
+            [236, 232, 222],
+            [214, 220, 224],
+            [198, 208, 196],
+            [226, 210, 186],
+            [188, 200, 214],
+            [160, 168, 176],
+            [210, 190, 186],
+            [240, 238, 236],
+            [172, 150, 128],
+            [140, 158, 150],
+            [230, 214, 160],
+            [120, 130, 148],
+        ]
+    )
+    / 255
+)
 _WOODS = _c([[170, 120, 76], [198, 156, 108], [120, 80, 50], [150, 110, 80], [96, 66, 46], [212, 184, 146]]) / 255
 _STONES = _c([[150, 148, 142], [190, 184, 174], [112, 112, 116], [206, 200, 192], [134, 122, 110]]) / 255
-_PADS = _c([[.16, .24, .5], [.5, .14, .14], [.14, .34, .24], [.3, .3, .32]])
+_PADS = _c([[0.16, 0.24, 0.5], [0.5, 0.14, 0.14], [0.14, 0.34, 0.24], [0.3, 0.3, 0.32]])
 
-def _pick(table, rng, amount=.03): return np.clip(table[rng.integers(len(table))] + rng.normal(0, amount, 3), .03, .98).astype(np.float32)
+
+def _pick(table, rng, amount=0.03):
+    return np.clip(table[rng.integers(len(table))] + rng.normal(0, amount, 3), 0.03, 0.98).astype(np.float32)
+
 
 class _Wall:
     "A wall's picture, in which rectangles are painted in mm: x from the left, heights from the floor."
+
     def __init__(self, rng, color, width, height, scale):
         self.scale, self.rows, columns = scale, max(int(height * scale), 8), max(int(width * scale), 8)
-        shade = (1 + .035 * _noise_patch(rng, self.rows, columns)) * np.linspace(1.03, .93, self.rows, dtype=np.float32)[:, None]
+        shade = (1 + 0.035 * _noise_patch(rng, self.rows, columns)) * np.linspace(
+            1.03, 0.93, self.rows, dtype=np.float32
+        )[:, None]
         self.canvas = np.ascontiguousarray(color * shade[..., None], np.float32)
+
     def box(self, x, top, width, height, color):
         at = lambda x, z: (int(round(x * self.scale)), self.rows - int(round(z * self.scale)))
         cv2.rectangle(self.canvas, at(x, top), at(x + width, top - height), tuple(map(float, color)), -1)
+
     def bricks(self, rng):
         brick, course = max(int(220 * self.scale), 3), max(int(75 * self.scale), 2)
         r, c = np.arange(self.rows)[:, None], np.arange(self.canvas.shape[1])[None]
         shift = c + (r // course % 2) * (brick // 2)
-        tint = rng.normal(0, .06, (self.rows // course + 1, shift.max() // brick + 1)).astype(np.float32)
-        self.canvas *= np.where((r % course == 0) | (shift % brick == 0), np.float32(1.22), 1 + tint[r // course, shift // brick])[..., None]
+        tint = rng.normal(0, 0.06, (self.rows // course + 1, shift.max() // brick + 1)).astype(np.float32)
+        self.canvas *= np.where(
+            (r % course == 0) | (shift % brick == 0), np.float32(1.22), 1 + tint[r // course, shift // brick]
+        )[..., None]
 
 # %% ../../nbs/people/scenery.ipynb #879b0e53
 def _hang_window(wall, rng, x, width, color):
-    frame = _c([.92, .92, .9]) if rng.random() < .6 else _pick(_WOODS, rng)
-    wall.box(x - 60, 2160, width + 120, 1320, frame * .95)
-    wall.box(x, 2100, width, 1200, _c([.75, .85, .95]) * rng.uniform(.8, 1.05))
-    wall.box(x, 1350, width, 450, _c([.5, .6, .45]) * rng.uniform(.7, 1.1))
+    frame = _c([0.92, 0.92, 0.9]) if rng.random() < 0.6 else _pick(_WOODS, rng)
+    wall.box(x - 60, 2160, width + 120, 1320, frame * 0.95)
+    wall.box(x, 2100, width, 1200, _c([0.75, 0.85, 0.95]) * rng.uniform(0.8, 1.05))
+    wall.box(x, 1350, width, 450, _c([0.5, 0.6, 0.45]) * rng.uniform(0.7, 1.1))
     wall.box(x + width / 2 - 25, 2100, 50, 1200, frame)
-    if rng.random() < .5:
-        curtain = _pick(_WALLS, rng) * .8
-        for left in (x - 220, x + width - 40): wall.box(left, 2250, 260, 2000, curtain)
+    if rng.random() < 0.5:
+        curtain = _pick(_WALLS, rng) * 0.8
+        for left in (x - 220, x + width - 40):
+            wall.box(left, 2250, 260, 2000, curtain)
+
 
 def _hang_door(wall, rng, x, width, color):
-    wall.box(x, 2080, 980, 2080, color * .75)
-    wall.box(x + 60, 2020, 860, 2020, _pick(_WOODS, rng) if rng.random() < .6 else color * .9)
-    wall.box(x + 820, 1060, 60, 60, (.75, .7, .5))
+    wall.box(x, 2080, 980, 2080, color * 0.75)
+    wall.box(x + 60, 2020, 860, 2020, _pick(_WOODS, rng) if rng.random() < 0.6 else color * 0.9)
+    wall.box(x + 820, 1060, 60, 60, (0.75, 0.7, 0.5))
+
 
 def _hang_picture(wall, rng, x, width, color):
-    top, height, width = rng.uniform(1700, 2200), rng.uniform(400, 900), width * .6
-    wall.box(x, top, width, height, _pick(_WOODS, rng) * .6)
-    wall.box(x + 35, top - 35, width - 70, height - 70, _pick(_WALLS, rng, .2))
-    wall.box(x + 80, top - height * .5, width - 160, height * .3, rng.uniform(.1, .9, 3))
+    top, height, width = rng.uniform(1700, 2200), rng.uniform(400, 900), width * 0.6
+    wall.box(x, top, width, height, _pick(_WOODS, rng) * 0.6)
+    wall.box(x + 35, top - 35, width - 70, height - 70, _pick(_WALLS, rng, 0.2))
+    wall.box(x + 80, top - height * 0.5, width - 160, height * 0.3, rng.uniform(0.1, 0.9, 3))
+
 
 def _hang_board(wall, rng, x, width, color):
-    wall.box(x, 2000, width, 900, _pick(_WOODS, rng) * .8)
-    wall.box(x + 40, 1960, width - 80, 820, (.16, .3, .24) if rng.random() < .5 else (.95, .95, .95))
+    wall.box(x, 2000, width, 900, _pick(_WOODS, rng) * 0.8)
+    wall.box(x + 40, 1960, width - 80, 820, (0.16, 0.3, 0.24) if rng.random() < 0.5 else (0.95, 0.95, 0.95))
+
 
 def _stand_shelf(wall, rng, x, width, color):
     wood = _pick(_WOODS, rng)
-    wall.box(x, 2000, width, 2000, wood * .55)
+    wall.box(x, 2000, width, 2000, wood * 0.55)
     for top in range(1960, 300, -390):
-        wall.box(x + 40, top, width - 80, 350, wood * .3)
+        wall.box(x + 40, top, width - 80, 350, wood * 0.3)
         for book in np.arange(x + 50, x + width - 110, 55):
             height = rng.uniform(190, 290)
-            wall.box(book, top - 350 + height, 48, height, rng.uniform(.15, .85, 3) * rng.uniform(.5, 1))
+            wall.box(book, top - 350 + height, 48, height, rng.uniform(0.15, 0.85, 3) * rng.uniform(0.5, 1))
 
 # %% ../../nbs/people/scenery.ipynb #ff68ec0a
-def _paint_wall(rng, color, pads, width, height, style, scale=.04):
+def _paint_wall(rng, color, pads, width, height, style, scale=0.04):
     "A wall's picture (h,w,3), `scale` px per mm: its surface, a skirting board, and what hangs on it."
     wall = _Wall(rng, color, width, height, scale)
-    if style == "brick": wall.bricks(rng)
-    if style == "panel": wall.box(0, 1020, width, 50, color * .55); wall.box(0, 1000, width, 1000, color * .72)
-    if style == "stripes": wall.canvas *= np.where(np.arange(wall.canvas.shape[1]) // max(int(160 * scale), 2) % 2, np.float32(1), np.float32(.93))[None, :, None]
+    if style == "brick":
+        wall.bricks(rng)
+    if style == "panel":
+        wall.box(0, 1020, width, 50, color * 0.55)
+        wall.box(0, 1000, width, 1000, color * 0.72)
+    if style == "stripes":
+        wall.canvas *= np.where(
+            np.arange(wall.canvas.shape[1]) // max(int(160 * scale), 2) % 2, np.float32(1), np.float32(0.93)
+        )[None, :, None]
     if style == "pads":
-        for x in range(0, int(width), 1000): wall.box(x, 1900, 960, 1800, pads)
-    things, x = (_hang_window, _hang_door, _hang_picture, _hang_picture, _stand_shelf, _hang_board, None, None), rng.uniform(0, 900)
+        for x in range(0, int(width), 1000):
+            wall.box(x, 1900, 960, 1800, pads)
+    things, x = (
+        (_hang_window, _hang_door, _hang_picture, _hang_picture, _stand_shelf, _hang_board, None, None),
+        rng.uniform(0, 900),
+    )
     while x < width - 700:
         thing, room = things[rng.integers(len(things))], rng.uniform(500, 1500)
-        if thing: thing(wall, rng, x, room, color)
+        if thing:
+            thing(wall, rng, x, room, color)
         x += room + rng.uniform(250, 1600)
-    wall.box(0, 90, width, 90, np.clip(color * rng.choice([.6, 1.1]), 0, 1))
-    return cv2.GaussianBlur(np.clip(wall.canvas, 0, 1), (0, 0), .6)
+    wall.box(0, 90, width, 90, np.clip(color * rng.choice([0.6, 1.1]), 0, 1))
+    return cv2.GaussianBlur(np.clip(wall.canvas, 0, 1), (0, 0), 0.6)
 
 # %% ../../nbs/people/scenery.ipynb #2d4b22ac
 def _leave_box(rays, eye, half, height):
@@ -229,95 +313,144 @@ def _leave_box(rays, eye, half, height):
     floor, ceiling = (rays[..., 2] < 0) & (to_floor < wall), (rays[..., 2] > 0) & (to_ceiling < wall)
     return np.where(floor, to_floor, np.where(ceiling, to_ceiling, wall)), axis.astype(int), floor, ceiling
 
+
 def _room_floor(kind, rng):
-    cover = str(rng.choice(dict(room=("planks", "planks", "tiles", "carpet"), gym=("planks",), hall=("tiles", "asphalt"))[kind]))
-    return _surface(cover, _pick(dict(planks=_WOODS, carpet=_WALLS * .8).get(cover, _STONES), rng), rng)
+    cover = str(
+        rng.choice(dict(room=("planks", "planks", "tiles", "carpet"), gym=("planks",), hall=("tiles", "asphalt"))[kind])
+    )
+    return _surface(cover, _pick(dict(planks=_WOODS, carpet=_WALLS * 0.8).get(cover, _STONES), rng), rng)
+
 
 def _room(place, rng, rays, eye):
     "Colours (H,W,3) and ground mask (H,W) of a room; `eye` and rays in the place's own frame."
     home = place.kind == "room"
-    half, height = _c(rng.uniform(3200, 5200, 2) if home else rng.uniform(6000, 9000, 2)), rng.uniform(2400, 3000) if home else rng.uniform(4500, 7000)
+    half, height = (
+        _c(rng.uniform(3200, 5200, 2) if home else rng.uniform(6000, 9000, 2)),
+        rng.uniform(2400, 3000) if home else rng.uniform(4500, 7000),
+    )
     t, axis, floor, ceiling = _leave_box(rays, eye, half, height)
     points = eye + t[..., None] * rays
-    image = _floor(_room_floor(place.kind, rng), points, t, 6000, 14000) * (1.05 - .25 * smoothstep(t, 3000, 12000))[..., None]
-    image = np.where(ceiling[..., None], np.float32(.93), image)
-    style = str(rng.choice(dict(room=("plain", "plain", "stripes", "brick", "panel"), gym=("pads",), hall=("plain", "brick"))[place.kind]))
-    color = _c([.62, .38, .3]) * rng.uniform(.8, 1.2) if style == "brick" else _pick(_WALLS, rng)
+    image = (
+        _floor(_room_floor(place.kind, rng), points, t, 6000, 14000)
+        * (1.05 - 0.25 * smoothstep(t, 3000, 12000))[..., None]
+    )
+    image = np.where(ceiling[..., None], np.float32(0.93), image)
+    style = str(
+        rng.choice(
+            dict(room=("plain", "plain", "stripes", "brick", "panel"), gym=("pads",), hall=("plain", "brick"))[
+                place.kind
+            ]
+        )
+    )
+    color = _c([0.62, 0.38, 0.3]) * rng.uniform(0.8, 1.2) if style == "brick" else _pick(_WALLS, rng)
     image = _room_walls(image, place, rays, points, ~(floor | ceiling), axis, half, height, color, style)
-    if place.kind == "gym": image = _court_lines(image, points, floor, rng)
+    if place.kind == "gym":
+        image = _court_lines(image, points, floor, rng)
     corner = np.minimum(np.abs(np.abs(points[..., 0]) - half[0]), np.abs(np.abs(points[..., 1]) - half[1]))
-    shade = np.where(floor, .75 + .25 * smoothstep(corner, 0, 500), .8 + .2 * smoothstep(points[..., 2], 0, 300))
+    shade = np.where(floor, 0.75 + 0.25 * smoothstep(corner, 0, 500), 0.8 + 0.2 * smoothstep(points[..., 2], 0, 300))
     return image * shade[..., None], floor
 
 # %% ../../nbs/people/scenery.ipynb #4c8b0c7c
-def _room_walls(image, place, rays, points, on_wall, axis, half, height, color, style, scale=.04):
+def _room_walls(image, place, rays, points, on_wall, axis, half, height, color, style, scale=0.04):
     for k in range(4):
         a, sign = k // 2, 1 - 2 * (k % 2)
         here = on_wall & (axis == a) & (rays[..., a] * sign > 0)
-        if not here.any(): continue
-        canvas = _paint_wall(np.random.default_rng([place.seed, k]), color, _PADS[place.seed % 4], 2 * half[1 - a], height, style, scale)
+        if not here.any():
+            continue
+        canvas = _paint_wall(
+            np.random.default_rng([place.seed, k]), color, _PADS[place.seed % 4], 2 * half[1 - a], height, style, scale
+        )
         u, v = (points[..., 1 - a] * sign + half[1 - a]) * scale, (height - points[..., 2]) * scale
-        seen = cv2.remap(canvas, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        image = np.where(here[..., None], seen * (.86 + .14 * a), image)
+        seen = cv2.remap(
+            canvas, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        image = np.where(here[..., None], seen * (0.86 + 0.14 * a), image)
     return image
+
 
 def _court_lines(image, points, floor, rng):
     x, y = points[..., 0] + rng.uniform(-800, 800), points[..., 1] + rng.uniform(-800, 800)
     line = (np.abs(x - 900) < 35) | (np.abs(np.hypot(x, y) - 1800) < 35) | (np.abs(y + 2400) < 35)
-    color = _c([.9, .9, .92]) if rng.random() < .6 else _c([.8, .27, .2])
-    return np.where((line & floor)[..., None], image * .2 + .8 * color, image)
+    color = _c([0.9, 0.9, 0.92]) if rng.random() < 0.6 else _c([0.8, 0.27, 0.2])
+    return np.where((line & floor)[..., None], image * 0.2 + 0.8 * color, image)
+
 
 def _studio(place, rng, rays, eye):
     "A paper roll: floor and wall of one colour that run into each other."
-    color = _pick(np.concatenate([_WALLS, [[.25, .25, .27], [.35, .5, .4], [.5, .35, .35]]]), rng)
+    color = _pick(np.concatenate([_WALLS, [[0.25, 0.25, 0.27], [0.35, 0.5, 0.4], [0.5, 0.35, 0.35]]]), rng)
     t = -eye[2] / np.minimum(rays[..., 2], -1e-4)
     offset = rays - rays[len(rays) // 2, rays.shape[1] // 2]
-    spot = np.exp(-np.einsum("hwi,hwi->hw", offset, offset) / .03)
-    bright = 1.06 - .2 * smoothstep(t, 4500, 9000) + .12 * np.clip(rays[..., 2] * 3, -.3, 1)
-    return color * (bright * (.88 + .16 * spot) * (1 + .02 * _noise_patch(rng, *rays.shape[:2])))[..., None], (rays[..., 2] < -1e-4) & (t < 1.2e4)
+    spot = np.exp(-np.einsum("hwi,hwi->hw", offset, offset) / 0.03)
+    bright = 1.06 - 0.2 * smoothstep(t, 4500, 9000) + 0.12 * np.clip(rays[..., 2] * 3, -0.3, 1)
+    return color * (bright * (0.88 + 0.16 * spot) * (1 + 0.02 * _noise_patch(rng, *rays.shape[:2])))[..., None], (
+        rays[..., 2] < -1e-4
+    ) & (t < 1.2e4)
 
 # %% ../../nbs/people/scenery.ipynb #2557d999
-_HAZE = _c([.74, .80, .86])
+_HAZE = _c([0.74, 0.80, 0.86])
+
 
 def _sky(rng, rays, day):
     "Colours of the sky: a gradient to the horizon, and clouds."
     up = np.clip(rays[..., 2] / np.hypot(rays[..., 0], rays[..., 1]), 0, 1)
-    zenith, horizon = (_c([.30, .50, .82]), _c([.80, .87, .93])) if day else (_c([.62, .66, .70]), _c([.80, .81, .82]))
-    color = horizon + (zenith - horizon) * smoothstep(up, -.05, .45)[..., None]
+    zenith, horizon = (
+        (_c([0.30, 0.50, 0.82]), _c([0.80, 0.87, 0.93])) if day else (_c([0.62, 0.66, 0.70]), _c([0.80, 0.81, 0.82]))
+    )
+    color = horizon + (zenith - horizon) * smoothstep(up, -0.05, 0.45)[..., None]
     cloud = _sample(_noise(int(rng.integers(12))), np.arctan2(rays[..., 1], rays[..., 0]) * 200, up * 280)
-    return color + (_c([.96, .96, .97]) - color) * (smoothstep(cloud, .0 if day else -.6, .9) * .85)[..., None]
+    return color + (_c([0.96, 0.96, 0.97]) - color) * (smoothstep(cloud, 0.0 if day else -0.6, 0.9) * 0.85)[..., None]
+
 
 def _below_skyline(rng, rays, high, rough):
     "Which rays pass below a rolling line of hills, 0 to `high` above the horizon (tangent of the elevation)."
     at = np.linspace(0, 1, 720)
-    line = sum(np.interp(at, np.linspace(0, 1, 2**k + 1), np.append(h := rng.normal(0, 1, 2**k), h[0])) * rough**k for k in range(2, 9))
+    line = sum(
+        np.interp(at, np.linspace(0, 1, 2**k + 1), np.append(h := rng.normal(0, 1, 2**k), h[0])) * rough**k
+        for k in range(2, 9)
+    )
     line = high * (line - line.min()) / np.ptp(line)
     azimuth = np.degrees(np.arctan2(rays[..., 1], rays[..., 0])) * 2 + 360
     return rays[..., 2] < np.interp(azimuth, np.arange(720), line) * np.hypot(rays[..., 0], rays[..., 1])
 
 # %% ../../nbs/people/scenery.ipynb #431dde67
 def _ground_color(kind, rng):
-    cover = dict(meadow="grass", park="grass", beach="sand", street=("asphalt", "paving")[rng.integers(2)], court=("asphalt", "dirt")[rng.integers(2)])[kind]
-    color = dict(grass=_c([.36, .46, .20]), sand=_c([.82, .74, .58]), asphalt=_c([.42, .42, .43]), paving=_pick(_STONES, rng), dirt=_c([.62, .38, .26]))[cover]
-    return _surface(cover, color * rng.uniform(.85, 1.1), rng)
+    cover = dict(
+        meadow="grass",
+        park="grass",
+        beach="sand",
+        street=("asphalt", "paving")[rng.integers(2)],
+        court=("asphalt", "dirt")[rng.integers(2)],
+    )[kind]
+    color = dict(
+        grass=_c([0.36, 0.46, 0.20]),
+        sand=_c([0.82, 0.74, 0.58]),
+        asphalt=_c([0.42, 0.42, 0.43]),
+        paving=_pick(_STONES, rng),
+        dirt=_c([0.62, 0.38, 0.26]),
+    )[cover]
+    return _surface(cover, color * rng.uniform(0.85, 1.1), rng)
+
 
 def _outdoors(place, rng, rays, eye, day):
     "Colours (H,W,3) and ground mask (H,W) of the open air."
     image, kind = _sky(rng, rays, day), place.kind
     if kind in ("meadow", "park", "beach"):
-        for haze, green, rough in ((.75, _c([.42, .52, .48]), .6), (.4, _c([.30, .42, .26]), .72)):
-            below = _below_skyline(rng, rays, (.11 if kind == "beach" else .2) * (1.3 - haze), rough)
+        for haze, green, rough in ((0.75, _c([0.42, 0.52, 0.48]), 0.6), (0.4, _c([0.30, 0.42, 0.26]), 0.72)):
+            below = _below_skyline(rng, rays, (0.11 if kind == "beach" else 0.2) * (1.3 - haze), rough)
             image = np.where(below[..., None], green * (1 - haze) + _HAZE * haze, image)
     below = rays[..., 2] < -1e-4
     t = np.where(below, -eye[2] / np.minimum(rays[..., 2], -1e-4), np.float32(1e6))
     points = eye + t[..., None] * rays
     color = _floor(_ground_color(kind, rng), points, t, 7000, 18000)
-    patches = 1 + .08 * _sample(_noise(int(rng.integers(12))), points[..., 0] / 60, points[..., 1] / 60)[..., None]
+    patches = 1 + 0.08 * _sample(_noise(int(rng.integers(12))), points[..., 0] / 60, points[..., 1] / 60)[..., None]
     path = np.abs(points[..., 0] + 900 * np.sin(points[..., 1] / 5000)) < 1100
-    if kind == "park": color = np.where(path[..., None], _c([.66, .6, .5]), color)
-    if kind == "court": color = _court_lines(color, points, below, rng)
-    if kind == "beach": color = np.where((points[..., 0] > 7500)[..., None], _c([.25, .48, .58]), color)
-    haze = smoothstep(t, 2e4, 1.5e5)[..., None] * .7
+    if kind == "park":
+        color = np.where(path[..., None], _c([0.66, 0.6, 0.5]), color)
+    if kind == "court":
+        color = _court_lines(color, points, below, rng)
+    if kind == "beach":
+        color = np.where((points[..., 0] > 7500)[..., None], _c([0.25, 0.48, 0.58]), color)
+    haze = smoothstep(t, 2e4, 1.5e5)[..., None] * 0.7
     return np.where(below[..., None], color * patches * (1 - haze) + _HAZE * haze, image), below & (t < 1.2e5)
 
 # %% ../../nbs/people/scenery.ipynb #e88bb5cd
@@ -328,98 +461,142 @@ def _box_faces(center, size, turn):
     for out, along in ((x, y), (y, -x), (-x, -y), (-y, x)):
         a, b = center + out - along, center + out + along
         yield np.array([a, b, b + z, a + z]), unit(out)
-    yield np.array([center + z - x - y, center + z + x - y, center + z + x + y, center + z - x + y]), np.array([0., 0, 1])
+    yield (
+        np.array([center + z - x - y, center + z + x - y, center + z + x + y, center + z - x + y]),
+        np.array([0.0, 0, 1]),
+    )
+
 
 def _foliage(rng, lit, leaves=22, side=96):
     "A crown of leaves (side,side,2): shade, brighter above and on the lit side (-1 left .. 1 right), and opacity with ragged edges."
     x, y = np.meshgrid(*[np.linspace(-1, 1, side, dtype=np.float32)] * 2)
-    coarse = _noise_patch(rng, side, side, 2.)
-    fine = cv2.resize(rng.uniform(-1, 1, (leaves, leaves)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
-    opacity = smoothstep(.82 - np.hypot(x, y * 1.05) + .2 * coarse + .14 * fine, 0, .1)
-    shade = .85 + .35 * coarse + .35 * fine - .35 * y + .25 * lit * x
-    return np.stack([np.clip(shade, .15, 1.9), opacity], -1).astype(np.float32)
+    coarse = _noise_patch(rng, side, side, 2.0)
+    fine = cv2.resize(
+        rng.uniform(-1, 1, (leaves, leaves)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
+    )
+    opacity = smoothstep(0.82 - np.hypot(x, y * 1.05) + 0.2 * coarse + 0.14 * fine, 0, 0.1)
+    shade = 0.85 + 0.35 * coarse + 0.35 * fine - 0.35 * y + 0.25 * lit * x
+    return np.stack([np.clip(shade, 0.15, 1.9), opacity], -1).astype(np.float32)
 
 # %% ../../nbs/people/scenery.ipynb #fa1f1606
 class _Easel:
     "Draws things of a place into its picture, and takes what they hide out of the ground's mask."
-    def __init__(self, image, ground, camera, light, middle):
-        self.image, self.ground, self.camera, self.light, self.middle = np.ascontiguousarray(image, np.float32), ground.astype(np.uint8), camera, light, middle
-        self.ahead = unit(camera.rotation[2] * [1, 1, 0])
-        self.side = np.cross(self.ahead, [0, 0, 1.])
 
-    def behind(self, spots, gap, wide=.3):
+    def __init__(self, image, ground, camera, light, middle):
+        self.image, self.ground, self.camera, self.light, self.middle = (
+            np.ascontiguousarray(image, np.float32),
+            ground.astype(np.uint8),
+            camera,
+            light,
+            middle,
+        )
+        self.ahead = unit(camera.rotation[2] * [1, 1, 0])
+        self.side = np.cross(self.ahead, [0, 0, 1.0])
+
+    def behind(self, spots, gap, wide=0.3):
         "Those of the spots (n,2) on the ground that lie `gap` mm behind the people and within the view, far ones first, as (n,3)."
         spots = np.concatenate([spots, np.zeros((len(spots), 1))], 1)
         beyond, away = (spots - self.middle) @ self.ahead, (spots - self.camera.position) @ self.ahead
         seen = (beyond > gap) & (np.abs((spots - self.camera.position) @ self.side) < wide * away + 1500)
         return [(spots[i], i) for i in np.flatnonzero(seen)[np.argsort(-away[seen])]]
 
-    def pixels(self, points): return project_points(np.asarray(points, float), self.camera, self.image.shape[:2])
+    def pixels(self, points):
+        return project_points(np.asarray(points, float), self.camera, self.image.shape[:2])
 
     def fill(self, points, color):
         q, z = self.pixels(points)
-        if z.min() < 300: return
+        if z.min() < 300:
+            return
         q = np.round(np.clip(q, -4e3, 4e3) * 16).astype(np.int32)
         cv2.fillConvexPoly(self.image, q, tuple(map(float, color)), cv2.LINE_AA, 4)
         cv2.fillConvexPoly(self.ground, q, 0, cv2.LINE_8, 4)
 
     def box(self, center, size, turn, color, windows=None):
         for corners, out in _box_faces(np.asarray(center, float), size, turn):
-            if (corners[0] - self.camera.position) @ out >= 0: continue
-            shade = .62 + .38 * max(out @ self.light, 0) + .1 * (out[2] > .5)
+            if (corners[0] - self.camera.position) @ out >= 0:
+                continue
+            shade = 0.62 + 0.38 * max(out @ self.light, 0) + 0.1 * (out[2] > 0.5)
             self.fill(corners, np.clip(color * shade, 0, 1))
-            if windows is not None and out[2] < .5: _windows(self, corners, windows * shade)
+            if windows is not None and out[2] < 0.5:
+                _windows(self, corners, windows * shade)
 
 # %% ../../nbs/people/scenery.ipynb #1313585a
 def _windows(easel, corners, color):
     a, b, _, d = corners
     n, m = (max(int(np.linalg.norm(v) // mm), 1) for v, mm in ((b - a, 2200), (d - a, 2900)))
     i, j = (x.reshape(-1, 1) for x in np.meshgrid(np.arange(n), np.arange(m)))
-    u, v = (i + [.28, .72, .72, .28]) / n, (j + [.3, .3, .8, .8]) / m
+    u, v = (i + [0.28, 0.72, 0.72, 0.28]) / n, (j + [0.3, 0.3, 0.8, 0.8]) / m
     q, z = easel.pixels((a + (b - a) * u[..., None] + (d - a) * v[..., None]).reshape(-1, 3))
-    if z.min() < 300: return
+    if z.min() < 300:
+        return
     q = np.round(np.clip(q, -4e3, 4e3) * 16).astype(np.int32).reshape(-1, 4, 2)
     cv2.fillPoly(easel.image, q, tuple(map(float, color)), cv2.LINE_AA, 4)
 
-def _sprite(easel, picture, center, width, color, haze=0.):
+
+def _sprite(easel, picture, center, width, color, haze=0.0):
     "A round picture (shade and opacity in 0..1) that faces the camera, `width` mm wide, in one colour."
     (q,), (z,) = easel.pixels([center])
     side = int(width * FOCAL * min(easel.image.shape[:2]) / z)
-    if z < 300 or not 2 <= side < 4000: return
+    if z < 300 or not 2 <= side < 4000:
+        return
     (x, y), (h, w) = (q - side / 2).astype(int), easel.image.shape[:2]
     rows, columns = slice(max(y, 0), max(min(y + side, h), 0)), slice(max(x, 0), max(min(x + side, w), 0))
-    if rows.start >= rows.stop or columns.start >= columns.stop: return
-    picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)[rows.start - y:rows.stop - y, columns.start - x:columns.stop - x]
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)[
+        rows.start - y : rows.stop - y, columns.start - x : columns.stop - x
+    ]
     paint = color * picture[..., :1] * (1 - haze) + haze * _HAZE
     easel.image[rows, columns] += picture[..., 1:] * (paint - easel.image[rows, columns])
-    easel.ground[rows, columns][picture[..., 1] > .3] = 0
+    easel.ground[rows, columns][picture[..., 1] > 0.3] = 0
 
 # %% ../../nbs/people/scenery.ipynb #ae1dc7af
-def _cabinet(easel, rng, at, turn, color): easel.box(at, rng.uniform([700, 380, 600], [1500, 500, 1500]), turn, color)
-def _stool(easel, rng, at, turn, color): easel.box(at, (400, 400, 450), turn, color)
+def _cabinet(easel, rng, at, turn, color):
+    easel.box(at, rng.uniform([700, 380, 600], [1500, 500, 1500]), turn, color)
+
+
+def _stool(easel, rng, at, turn, color):
+    easel.box(at, (400, 400, 450), turn, color)
+
 
 def _sofa(easel, rng, at, turn, color):
-    cloth, away = _pick(_WALLS * .6, rng, .1), np.array([np.cos(turn), np.sin(turn), 0])
-    if away @ easel.ahead > 0: easel.box(at + away * 330, (250, 1900, 850), turn, cloth * .95)
+    cloth, away = _pick(_WALLS * 0.6, rng, 0.1), np.array([np.cos(turn), np.sin(turn), 0])
+    if away @ easel.ahead > 0:
+        easel.box(at + away * 330, (250, 1900, 850), turn, cloth * 0.95)
     easel.box(at, (900, 1900, 430), turn, cloth)
-    if away @ easel.ahead <= 0: easel.box(at + away * 330, (250, 1900, 850), turn, cloth * .95)
+    if away @ easel.ahead <= 0:
+        easel.box(at + away * 330, (250, 1900, 850), turn, cloth * 0.95)
+
 
 def _table(easel, rng, at, turn, color):
     x, y = np.array([np.cos(turn), np.sin(turn), 0]), np.array([-np.sin(turn), np.cos(turn), 0])
     legs = np.array([at + i * 330 * x + j * 560 * y for i in (1, -1) for j in (1, -1)])
-    for leg in legs[np.argsort(-legs @ easel.ahead)]: easel.box(leg, (55, 55, 700), turn, color * .8)
+    for leg in legs[np.argsort(-legs @ easel.ahead)]:
+        easel.box(leg, (55, 55, 700), turn, color * 0.8)
     easel.box(at + [0, 0, 700], (760, 1250, 45), turn, color)
 
+
 def _plant(easel, rng, at, turn, color):
-    easel.box(at, (330, 330, 350), turn, _pick(_WALLS * .7, rng))
-    _sprite(easel, _foliage(rng, .3, leaves=30), at + [0, 0, 700], rng.uniform(800, 1150), _c([.3, .55, .25]) * rng.uniform(.7, 1.2))
+    easel.box(at, (330, 330, 350), turn, _pick(_WALLS * 0.7, rng))
+    _sprite(
+        easel,
+        _foliage(rng, 0.3, leaves=30),
+        at + [0, 0, 700],
+        rng.uniform(800, 1150),
+        _c([0.3, 0.55, 0.25]) * rng.uniform(0.7, 1.2),
+    )
+
 
 def _furnish(easel, place, rng):
     "Furniture around the middle of a room, standing square to its walls."
-    things, angle, radius = (_cabinet, _sofa, _table, _plant, _stool), rng.uniform(0, 2 * np.pi, 9), rng.uniform(1500, 3000, 9)
+    things, angle, radius = (
+        (_cabinet, _sofa, _table, _plant, _stool),
+        rng.uniform(0, 2 * np.pi, 9),
+        rng.uniform(1500, 3000, 9),
+    )
     for at, i in easel.behind(np.stack([np.cos(angle), np.sin(angle)], 1) * radius[:, None], 1100):
         own = np.random.default_rng([place.seed, 100 + i])
-        color = _pick(_WOODS if own.random() < .6 else _WALLS * .8, own, .06)
+        color = _pick(_WOODS if own.random() < 0.6 else _WALLS * 0.8, own, 0.06)
         things[own.integers(5)](easel, own, at, own.integers(4) * np.pi / 2, color)
 
 # %% ../../nbs/people/scenery.ipynb #9ad71128
@@ -427,67 +604,109 @@ def _houses(easel, place, rng):
     "A ring of houses with gaps between them."
     radius, n = rng.uniform(15000, 32000), 14
     angle = np.arange(n) * 2 * np.pi / n + rng.uniform(0, 1)
-    for at, i in easel.behind(np.stack([np.cos(angle), np.sin(angle)], 1) * radius, 6000, .6):
+    for at, i in easel.behind(np.stack([np.cos(angle), np.sin(angle)], 1) * radius, 6000, 0.6):
         own = np.random.default_rng([place.seed, 200 + i])
-        color = _pick(np.concatenate([_WALLS, _c([[.6, .36, .28], [.5, .42, .36]])]), own) * .9
-        size = (8000, 2 * np.pi * radius / n * own.uniform(.7, .98), own.uniform(5500, 20000))
-        easel.box(at, size, angle[i], color, _c([.28, .33, .40]))
+        color = _pick(np.concatenate([_WALLS, _c([[0.6, 0.36, 0.28], [0.5, 0.42, 0.36]])]), own) * 0.9
+        size = (8000, 2 * np.pi * radius / n * own.uniform(0.7, 0.98), own.uniform(5500, 20000))
+        easel.box(at, size, angle[i], color, _c([0.28, 0.33, 0.40]))
+
 
 def _fence(easel, place, rng):
     "A wooden fence along a square around the place."
     half = rng.uniform(5000, 8000)
     steps = np.arange(-half, half, 1400)
-    rows = [np.stack(np.broadcast_arrays(*ab), 1) for ab in ((steps, -half), (steps, half), (-half, steps), (half, steps))]
+    rows = [
+        np.stack(np.broadcast_arrays(*ab), 1) for ab in ((steps, -half), (steps, half), (-half, steps), (half, steps))
+    ]
     for at, i in easel.behind(np.concatenate(rows), 2200):
-        along, up = np.array([1400., 0, 0] if i < 2 * len(steps) else [0, 1400., 0]), np.array([0, 0, 1.])
-        for z in (300, 700, 1100): easel.fill([at + z * up, at + along + z * up, at + along + (z + 90) * up, at + (z + 90) * up], (.4, .36, .3))
-        easel.fill([at, at + .07 * along, at + .07 * along + 1300 * up, at + 1300 * up], (.36, .32, .27))
+        along, up = np.array([1400.0, 0, 0] if i < 2 * len(steps) else [0, 1400.0, 0]), np.array([0, 0, 1.0])
+        for z in (300, 700, 1100):
+            easel.fill(
+                [at + z * up, at + along + z * up, at + along + (z + 90) * up, at + (z + 90) * up], (0.4, 0.36, 0.3)
+            )
+        easel.fill([at, at + 0.07 * along, at + 0.07 * along + 1300 * up, at + 1300 * up], (0.36, 0.32, 0.27))
+
 
 def _trees(easel, place, rng, n):
     "Trees here and there, paler the further away."
-    angle, depth, foliage = rng.uniform(0, 2 * np.pi, n), rng.uniform(4500, 42000, n), _foliage(rng, easel.light @ easel.side)
+    angle, depth, foliage = (
+        rng.uniform(0, 2 * np.pi, n),
+        rng.uniform(4500, 42000, n),
+        _foliage(rng, easel.light @ easel.side),
+    )
     for at, i in easel.behind(np.stack([np.cos(angle), np.sin(angle)], 1) * depth[:, None], 3500):
-        if place.kind == "beach" and at[0] > 6500: continue      # the sea
+        if place.kind == "beach" and at[0] > 6500:
+            continue  # the sea
         own = np.random.default_rng([place.seed, 300 + i])
-        size, haze, side, up = own.uniform(4500, 9000), min(depth[i] / 9e4, .5), easel.side * 170, np.array([0, 0, 1.])
-        easel.fill([at - side, at + side, at + .7 * side + .6 * size * up, at - .7 * side + .6 * size * up], _c([.3, .23, .17]) * (1 - haze) + haze * .75)
-        _sprite(easel, foliage, at + .68 * size * up, size * .85, _c([.26, .43, .17]) * own.uniform(.7, 1.4), haze)
+        size, haze, side, up = (
+            own.uniform(4500, 9000),
+            min(depth[i] / 9e4, 0.5),
+            easel.side * 170,
+            np.array([0, 0, 1.0]),
+        )
+        easel.fill(
+            [at - side, at + side, at + 0.7 * side + 0.6 * size * up, at - 0.7 * side + 0.6 * size * up],
+            _c([0.3, 0.23, 0.17]) * (1 - haze) + haze * 0.75,
+        )
+        _sprite(
+            easel, foliage, at + 0.68 * size * up, size * 0.85, _c([0.26, 0.43, 0.17]) * own.uniform(0.7, 1.4), haze
+        )
 
 # %% ../../nbs/people/scenery.ipynb #86a3513f
 def _camera_in_place(background, camera):
     "The camera in the frame of the place, the rotation world -> place, and the people's spot in the place (3,)."
     c, s = np.cos(background.turn), np.sin(background.turn)
-    turn, spot = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]), np.array([*background.offset, 0.])
+    turn, spot = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]), np.array([*background.offset, 0.0])
     target = camera.target * [1, 1, 0]
     translation = camera.translation + camera.rotation @ (target - turn.T @ spot)
     return PersonCamera(camera.rotation @ turn.T, translation, camera.distance), turn, spot
 
+
 def _paint_place(background, camera, spot, light, day, rng, height, width):
     rays, eye = _pixel_rays(camera.rotation, height, width), _c(camera.position)
-    if background.kind == "studio": image, ground = _studio(background, rng, rays, eye)
-    elif background.kind in _INDOORS: image, ground = _room(background, rng, rays, eye)
-    else: image, ground = _outdoors(background, rng, rays, eye, day)
+    if background.kind == "studio":
+        image, ground = _studio(background, rng, rays, eye)
+    elif background.kind in _INDOORS:
+        image, ground = _room(background, rng, rays, eye)
+    else:
+        image, ground = _outdoors(background, rng, rays, eye, day)
     easel = _Easel(image, ground, camera, light, spot)
-    if background.kind == "room": _furnish(easel, background, rng)
-    if background.kind in ("street", "court"): _houses(easel, background, rng)
-    if background.kind in ("court", "park") and rng.random() < .6: _fence(easel, background, rng)
+    if background.kind == "room":
+        _furnish(easel, background, rng)
+    if background.kind in ("street", "court"):
+        _houses(easel, background, rng)
+    if background.kind in ("court", "park") and rng.random() < 0.6:
+        _fence(easel, background, rng)
     _trees(easel, background, rng, dict(meadow=25, park=80, beach=8, court=30).get(background.kind, 0))
     return easel.image, easel.ground
 
+
 def _lights(rng, indoors, day):
-    lamp, around = ((.35, .7), (.6, .8)) if indoors else ((.7, 1.), (.45, .6)) if day else ((.1, .25), (.8, .95))
+    lamp, around = (
+        ((0.35, 0.7), (0.6, 0.8)) if indoors else ((0.7, 1.0), (0.45, 0.6)) if day else ((0.1, 0.25), (0.8, 0.95))
+    )
     strength, ambient, warm = rng.uniform(*lamp), rng.uniform(*around), rng.uniform(-1, 1)
-    return strength, ambient, 1 + warm * _c([.06, 0, -.08]), 1 + (.3 if indoors else -.4) * warm * _c([.04, 0, -.06])
+    return (
+        strength,
+        ambient,
+        1 + warm * _c([0.06, 0, -0.08]),
+        1 + (0.3 if indoors else -0.4) * warm * _c([0.04, 0, -0.06]),
+    )
 
 # %% ../../nbs/people/scenery.ipynb #dfacf46e
 def render_background(background: Background, camera: PersonCamera, size: int | tuple[int, int]) -> Scene:
     "A place as the camera sees it, drawn finer by half and averaged. Raises `ValueError` for an unknown kind of place."
-    if background.kind not in _INDOORS + _OUTDOORS: raise ValueError(f"unknown kind of place {background.kind!r}: there are {', '.join(_INDOORS + _OUTDOORS)}")
-    (height, width), rng, indoors = pixel_size(size), np.random.default_rng(background.seed), background.kind in _INDOORS
+    if background.kind not in _INDOORS + _OUTDOORS:
+        raise ValueError(f"unknown kind of place {background.kind!r}: there are {', '.join(_INDOORS + _OUTDOORS)}")
+    (height, width), rng, indoors = (
+        pixel_size(size),
+        np.random.default_rng(background.seed),
+        background.kind in _INDOORS,
+    )
     inside, turn, spot = _camera_in_place(background, camera)
-    light = unit(np.array([*rng.normal(0, 1, 2), rng.uniform(1.2, 2.5) if indoors else rng.uniform(.7, 1.8)]))
-    day = rng.random() < .7
-    lights, blur = _lights(rng, indoors, day), rng.uniform(.3, .9)
+    light = unit(np.array([*rng.normal(0, 1, 2), rng.uniform(1.2, 2.5) if indoors else rng.uniform(0.7, 1.8)]))
+    day = rng.random() < 0.7
+    lights, blur = _lights(rng, indoors, day), rng.uniform(0.3, 0.9)
     image, seen = _paint_place(background, inside, spot, light, day, rng, 3 * height // 2, 3 * width // 2)
     image = cv2.resize(np.clip(image, 0, 1), (width, height), interpolation=cv2.INTER_AREA)
     rays = _pixel_rays(camera.rotation, height, width)
