@@ -2,7 +2,7 @@
 
     python tools/readme.py    (tools/check.py says whether it is up to date)
 
-Hidden cells and pictures in outputs are left out; a picture for both readers is a file in nbs/images that the text links.
+Hidden cells, pictures in outputs and cells that begin with `<!-- site only -->` are left out; a picture for both readers is a file in nbs/images that the text links.
 """
 
 import json, re
@@ -14,6 +14,9 @@ NOTE = "<!-- Written by `make readme` from nbs/index.ipynb: edit that notebook. 
 
 def join(text):
     return text if isinstance(text, str) else "".join(text)
+
+
+SITE_ONLY = "<!-- site only -->"
 
 
 def from_root(markdown):
@@ -44,11 +47,8 @@ def code_markdown(cell):
 
 def readme(notebook):
     "The README's text for a notebook read by `json`."
-    cells = (
-        from_root(join(c["source"])) if c["cell_type"] == "markdown" else code_markdown(c)
-        for c in notebook["cells"]
-        if c["cell_type"] != "raw"
-    )
+    shown = [c for c in notebook["cells"] if c["cell_type"] != "raw" and not join(c["source"]).startswith(SITE_ONLY)]
+    cells = (from_root(join(c["source"])) if c["cell_type"] == "markdown" else code_markdown(c) for c in shown)
     return NOTE + "\n" + "\n\n".join(text.strip() for text in cells if text.strip()) + "\n"
 
 
