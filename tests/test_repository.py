@@ -340,7 +340,8 @@ def test_hooks_call_tools_that_are_there():
     ]
     for program, *arguments in (hook["entry"].split() for hook in hooks):
         assert (Path(sys.executable).parent / Path(program).name).exists(), f"{program} is not in the environment"
-        assert all((ROOT / a).exists() for a in arguments if a[0] != "-")
+        words = ("check", "format")  # of ruff
+        assert all((ROOT / a).exists() for a in arguments if a[0] != "-" and a not in words)
     assert (ROOT / ".github/pull_request_template.md").is_file()
 
 
