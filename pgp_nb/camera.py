@@ -130,7 +130,7 @@ def camera_of(
     p, rotation, translation = canonicalise(p_cam)
     return p, Camera(rotation, translation)
 
-
+# %% ../nbs/03_camera.ipynb #98ef151e
 def raw_from_camera(
     camera: Camera,  # rotation (...,3,3), translation (...,3) mm
     p: Tensor,  # (...,17,3) p^3D in mm, canonical frame
@@ -157,7 +157,7 @@ def depth_mirror(
     mirrored = mirror_pose(p_cam, axis=2)
     return torch.cat([mirrored[..., :2], mirrored[..., 2:] + 2 * p_cam[..., :1, 2:]], -1)
 
-
+# %% ../nbs/03_camera.ipynb #efac350d
 def mirror_camera(
     camera: Camera,  # rotation (...,3,3), translation (...,3)
 ) -> Camera:
@@ -166,7 +166,7 @@ def mirror_camera(
         camera.rotation * constant(((1, -1, 1), (1, -1, 1), (-1, 1, -1)), camera.rotation), camera.translation
     )
 
-
+# %% ../nbs/03_camera.ipynb #ff094552
 def flip_camera(
     camera: Camera,  # rotation (...,3,3), translation (...,3)
 ) -> Camera:

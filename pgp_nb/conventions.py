@@ -100,7 +100,7 @@ def _check_drawn(x, dims: int) -> np.ndarray:
         raise ValueError(f"cannot draw shape {x.shape}: expected one pose ({N_JOINTS}, {dims})")
     return x
 
-
+# %% ../nbs/00_conventions.ipynb #3979dab1
 def _draw_limbs(ax, points, shown, color, style):
     for i, parent in enumerate(PARENTS):
         if parent >= 0 and shown[i] and shown[parent]:
@@ -172,7 +172,7 @@ def _to_plot(p, frame: str) -> np.ndarray:
     "Coordinates for matplotlib's axes, whose third one points up."
     return np.stack([p[..., i] * sign for i, sign in _PLOTTED[frame]], -1)
 
-
+# %% ../nbs/00_conventions.ipynb #6afef506
 def _draw_axes_3d(ax, frame: str, origin=(0, 0, 0), length: float = 400.0):
     "Draw and name the three axes of a frame at a point given in that frame."
     o = np.asarray(origin, float)
@@ -287,7 +287,7 @@ def _as_picture(image) -> np.ndarray:
         raise ValueError(f"cannot show shape {a.shape}: expected (H, W), (H, W, 3) or (3, H, W)")
     return a.clip(0, 1) if a.ndim == 3 and a.dtype.kind == "f" else a
 
-
+# %% ../nbs/00_conventions.ipynb #a0a22aee
 def show_images(
     images,  # sequence of (H,W), (H,W,3) or (3,H,W); floats in [0,1] or uint8
     titles=None,  # one text per image
@@ -456,7 +456,7 @@ def _find_order(source: str) -> JointOrder:
         raise ValueError(f"unknown joint order {source!r}: expected one of {', '.join(JOINT_ORDERS)}")
     return JOINT_ORDERS[source]
 
-
+# %% ../nbs/00_conventions.ipynb #87d57ac5
 def convert_joints(
     x,  # (...,N,D) joints in the order of `source`, array or tensor, any unit and frame
     source: str,  # a key of `JOINT_ORDERS`: h36m, h36m_32, mpi_inf_3dhp, mpi_inf_3dhp_test, lsp, coco, cmu

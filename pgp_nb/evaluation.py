@@ -74,7 +74,7 @@ def joint_errors(
     p, t = _check_poses(prediction, truth, 3)
     return (root_align(p) - root_align(t)).norm(dim=-1)
 
-
+# %% ../nbs/08_evaluation.ipynb #82b4aa83
 def mpjpe(
     prediction: Tensor,  # (...,17,3) mm, camera frame
     truth: Tensor,  # (...,17,3) mm, camera frame
@@ -111,7 +111,7 @@ def procrustes_align(
     scale = (sigma * sign).sum(-1) / (p * p).sum((-2, -1)).clamp_min(torch.finfo(p.dtype).tiny)
     return scale[..., None, None] * (p @ (u * sign[..., None, :]) @ vt) + centre
 
-
+# %% ../nbs/08_evaluation.ipynb #ea16c833
 def pa_mpjpe(
     prediction: Tensor,  # (...,17,3), any frame and scale
     truth: Tensor,  # (...,17,3) mm
@@ -220,7 +220,7 @@ def _check_labels(prediction, truth) -> tuple[Tensor, Tensor]:
             )
     return p.long(), t.long()
 
-
+# %% ../nbs/08_evaluation.ipynb #bf5c6ece
 def confusion(
     prediction: Tensor,  # (...,H,W) integer labels
     truth: Tensor,  # (...,H,W) integer labels
@@ -252,7 +252,7 @@ def merge_labels(
     onto = torch.nn.functional.one_hot(torch.tensor(groups, device=matrix.device)).to(matrix.dtype)
     return onto.T @ matrix @ onto
 
-
+# %% ../nbs/08_evaluation.ipynb #0eaf0585
 def fg_f1(
     prediction: Tensor,  # (...,H,W) integer labels
     truth: Tensor,  # (...,H,W) integer labels
@@ -260,7 +260,7 @@ def fg_f1(
     "F1 of the foreground (any part against background) of each image (Table 5). Raises `ValueError` for different shapes or unknown labels."
     return f1_scores(merge_labels(confusion(prediction, truth), _FOREGROUND))[..., 0]
 
-
+# %% ../nbs/08_evaluation.ipynb #3d4f2fad
 def part_f1(
     prediction: Tensor,  # (...,H,W) integer labels
     truth: Tensor,  # (...,H,W) integer labels
@@ -317,7 +317,7 @@ def _pooled_scores(
         "f1_parts_coarse_bg": coarse.nanmean(-1),
     }
 
-
+# %% ../nbs/08_evaluation.ipynb #06d8a31f
 def _confusions(
     prediction: Tensor,  # (...,H,W) integer labels
     truth: Tensor,  # (...,H,W) integer labels
@@ -330,7 +330,7 @@ def _confusions(
     pairs = zip(*(x.reshape(-1, *x.shape[-2:]).split(chunk) for x in (p, t)))
     return torch.cat([confusion(a, b) for a, b in pairs])
 
-
+# %% ../nbs/08_evaluation.ipynb #eb43b629
 def part_scores(
     prediction: Tensor,  # (N,H,W) integer labels
     truth: Tensor,  # (N,H,W) integer labels
@@ -351,7 +351,7 @@ def _usable(key, truth) -> Tensor:
     known = _known_joints(truth)
     return known.all(-1) if key == "joints_3d" else known[..., joint_index("l_shoulder", "r_hip")].all(-1)
 
-
+# %% ../nbs/08_evaluation.ipynb #d807bc27
 def _sample_metrics(
     prediction: dict,  # joints_3d (N,17,3) mm camera frame and joints_2d (N,17,2) px, or one of them
     truth: dict,  # the same; NaN where not known
@@ -413,7 +413,7 @@ def _ends(scores: Tensor, level: float) -> list[float]:
     "Lower and upper end of the middle `level` of the scores of all draws; NaN scores are left out."
     return [float(q) for q in np.nanquantile(scores.numpy(), [(1 - level) / 2, (1 + level) / 2])]
 
-
+# %% ../nbs/08_evaluation.ipynb #81622eb2
 def bootstrap_ci(
     values,  # (N,) one value per sample
     seed: int = 0,  # same seed, same interval
@@ -458,7 +458,7 @@ def _common_keys(prediction: dict, truth: dict) -> list[str]:
         )
     return known
 
-
+# %% ../nbs/08_evaluation.ipynb #9dd77381
 def _intervals(values: dict, matrices: dict, groups=None, level: float = 0.95) -> dict[str, list[float]]:
     "The intervals of means (N,) and of pooled confusion matrices (N,11,11), all from the same draws."
     sums = lambda x: _resampled_sums(x, torch.arange(len(x)) // 2 if groups is None else groups)
@@ -518,7 +518,7 @@ def _unit_poses(p: Tensor) -> Tensor:
     p = p - p.mean(-2, keepdim=True)
     return p / p.square().sum((-2, -1), keepdim=True).sqrt().clamp_min(1e-9)
 
-
+# %% ../nbs/08_evaluation.ipynb #f1b27094
 def similarity(
     poses: Tensor,  # (M,17,3) any scale and frame
     truth: Tensor,  # (N,17,3)
@@ -565,7 +565,7 @@ def _heading(key: str) -> str:
     metric = _metric(key)
     return key if metric is None else f"{key} {'↓' if metric.better == 'lower' else '↑'}"
 
-
+# %% ../nbs/08_evaluation.ipynb #23203cb0
 def format_metric(
     key: str,  # the metric's name: millimetres get one digit, shares three
     value: float | None,  # the number
@@ -577,7 +577,7 @@ def format_metric(
     digits = 1 if _metric(key) and _metric(key).unit == "mm" else 3
     return f"{value:.{digits}f}" + (f" [{ci[0]:.{digits}f}, {ci[1]:.{digits}f}]" if ci else "")
 
-
+# %% ../nbs/08_evaluation.ipynb #0b9b3513
 def text_table(
     cells: list[list[str]],  # rows of as many cells, the heading first
 ) -> str:  # aligned text that is also a markdown table
@@ -621,7 +621,7 @@ def _complete(prediction, truth) -> tuple[Tensor, Tensor]:
         raise ValueError(f"none of {len(t)} samples has a known 3D pose: there is nothing to compare with")
     return p[usable], t[usable]
 
-
+# %% ../nbs/08_evaluation.ipynb #50783df2
 def joint_table(
     prediction: Tensor,  # (N,17,3) mm, camera frame
     truth: Tensor,  # (N,17,3) mm, camera frame; NaN where not known
@@ -638,7 +638,7 @@ def _view_angles(
     "From where each person is seen (Sec. 3.2a, the angles of c). Raises `ValueError` on NaN."
     return torch.rad2deg(rotation_to_angles(canonicalise(truth)[1])[..., :2])
 
-
+# %% ../nbs/08_evaluation.ipynb #93b9c376
 def view_table(
     prediction: Tensor,  # (N,17,3) mm, camera frame
     truth: Tensor,  # (N,17,3) mm, camera frame; NaN where not known
@@ -667,7 +667,7 @@ def _bars(ax, rows: dict, keys: Sequence[str]):
     ax.set_ylabel("mm", fontsize=8)
     ax.tick_params("y", labelsize=7)
 
-
+# %% ../nbs/08_evaluation.ipynb #538a4dbd
 def errors_figure(
     prediction: Tensor,  # (N,17,3) mm, camera frame
     truth: Tensor,  # (N,17,3) mm, camera frame; NaN where not known
@@ -716,7 +716,7 @@ def _plain(key: str, value):
         ) from None
     return number if np.isfinite(number) else None
 
-
+# %% ../nbs/08_evaluation.ipynb #3573538b
 def write_metrics(
     path: str | Path,  # the file, usually metrics.json
     metrics: dict,  # names and numbers, possibly nested

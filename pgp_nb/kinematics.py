@@ -50,7 +50,7 @@ def constant(
     "Numbers as a tensor on another's device, brought there once."
     return _made(values, dtype or like.dtype, like.device)
 
-
+# %% ../nbs/02_kinematics.ipynb #63993402
 def picked(
     x: Tensor,
     numbers: tuple | list,  # of the rows, in any order, also twice
@@ -200,7 +200,7 @@ def _canonical_trunk(u, length):
     axes = _axes(r, l, spine + thorax, length[..., 0:1] + length[..., 1:2], length[..., 2:3] + length[..., 3:4])
     return rotate(bones, axes.mT), rotate(u, axes.mT)
 
-
+# %% ../nbs/02_kinematics.ipynb #174c57ca
 def forward_kinematics(
     v: Tensor,  # (...,17,3) local limb vectors v^3D; only their directions count, the pelvis row is ignored
     lengths: Tensor | None = None,  # (17,) or (...,17) limb lengths in mm; default `LIMB_LENGTHS`

@@ -93,7 +93,7 @@ class Iteration:
         "Masks, or None for the ablation without them."
         return None if self.cfg.data.saliency_quality is None else m_sal
 
-
+# %% ../nbs/06_losses.ipynb #89b7d5b3
 _MIXED_SHARE = 0.3  # of a batch, where further frames are mixed in
 
 
@@ -104,7 +104,7 @@ def _next_batch(it: Iteration) -> Batch:
     batch = it.by_shard(lambda g: draw_batch(it.data, n, g, it.device, mixed))
     return batch if it.cfg.data.poses != "predicted" else batch._replace(poses=_predicted_poses(it, batch.target))
 
-
+# %% ../nbs/06_losses.ipynb #4c455147
 @torch.no_grad()
 def _predicted_poses(it: Iteration, frames: Tensor) -> Tensor:
     "(B,17,3) mm: canonical poses of the frames in another order, for the ablation without q_z."
@@ -137,7 +137,7 @@ class Term:
     def optimizer(self) -> str:
         return self.joins or self.name
 
-
+# %% ../nbs/06_losses.ipynb #39b963a6
 def configured_term(
     term: Term,
     value: float | dict,  # a weight, or a weight, a start and options
@@ -157,7 +157,7 @@ def configured_term(
         )
     return replace(term, weight=weight, start=start, options={p.name: p.default for p in parameters} | said)
 
-
+# %% ../nbs/06_losses.ipynb #ab9f6768
 def chosen_terms(cfg: Config, terms: Sequence[Term]) -> list[Term]:
     "Those of the terms that a run minimises, in the order of the list. Raises `TypeError` or `ValueError` for what does not fit together."
     known = [t.name for t in terms]
@@ -298,7 +298,7 @@ def facing_twin(
     "Joints in the image as the twin that faces the camera has them: left and right swapped where the person faces away; its own inverse."
     return torch.where(faces[..., None, None], q, picked(q, MIRROR))
 
-
+# %% ../nbs/06_losses.ipynb #174ff12e
 def keypoint_loss(
     code: Encoding,  # with image points
     q: Tensor,  # (B,17,2) px, where the joints are seen; NaN where that is not known
@@ -333,7 +333,7 @@ def true_pose(
     "A pose that is known in the camera frame."
     return pose_from_camera(*camera_of(joints_3d), size)
 
-
+# %% ../nbs/06_losses.ipynb #8644f9ca
 def known_pose_loss(
     net: PGPNet,
     code: Encoding,  # what the encoder says
@@ -364,7 +364,7 @@ def _source_appearance(it: Iteration) -> Source:
     maps = it.net.maps(it.net.pose(code))
     return Source(both[:, :3], both[:, 3], it.net.appearance_codes(code.appearance, maps))
 
-
+# %% ../nbs/06_losses.ipynb #4ee12e73
 def placed_poses(it: Iteration) -> tuple[Pose, PoseMaps]:
     "q_z: the unpaired poses under random cameras, and their part maps."
     pose_z = it.by_shard(lambda p, g: random_view(p, it.size, g), it.batch.poses)
@@ -385,7 +385,7 @@ def energy_pose(it: Iteration, canonical: bool = False) -> Tensor:
     (again, pose), pose_z = it.here(_second_pass), it.once(placed_poses)[0]
     return canonical_loss(pose, pose_z) if canonical else known_pose_loss(it.net, again, pose_z)
 
-
+# %% ../nbs/06_losses.ipynb #706f2729
 def energy_appearance(it: Iteration) -> Tensor:
     "L_{a_s} = |a_s - E_a(I-hat)| (Sec. 3.3c)."
     again, maps_z = it.here(_second_pass)[0], it.once(placed_poses)[1]
@@ -407,7 +407,7 @@ def _ordered_maps(it: Iteration) -> PoseMaps:
     maps_z = it.once(placed_poses)[1]
     return maps_z if it.depth_z is None else _with_depths(maps_z, it.depth_z)
 
-
+# %% ../nbs/06_losses.ipynb #4708934f
 def _painted_pictures(it: Iteration):
     "The source painted in the predicted pose p_t, and in the unpaired pose p_z; p_t."
     source, net = it.here(_source_appearance), it.net
@@ -421,7 +421,7 @@ def image_u(it: Iteration) -> Tensor:
     loss = image_u_loss(painted_t.image, painted_t.logits, it.batch.target, it.known(it.batch.sal_t))
     return loss if it.net.cfg.kinematic else loss + limb_length_loss(pose_t)
 
-
+# %% ../nbs/06_losses.ipynb #4805a195
 def image_c(it: Iteration) -> Tensor:
     "L_I^c, in the features of the encoder's first stage."
     painted_z, source = it.here(_painted_pictures)[1], it.here(_source_appearance)
@@ -454,7 +454,7 @@ def silhouette(it: Iteration) -> Tensor:
     code = it.net.encode(it.by_shard(color_jitter, views[:, :3]))
     return silhouette_loss(code.silhouette, views[:, 3])
 
-
+# %% ../nbs/06_losses.ipynb #3a88c429
 def _check_silhouette(cfg: Config, options: Mapping) -> None:
     if not cfg.network.silhouette:
         raise ValueError(
@@ -479,7 +479,7 @@ def _facing_in_image(
     length = (neck - (left + right) / 2).square().sum(-1)
     return z < 0, (2 * z.abs() / length.clamp_min(1e-6)).clamp(max=1).nan_to_num(0.0)
 
-
+# %% ../nbs/06_losses.ipynb #b58376da
 def projection_loss(
     pose: Pose,  # predicted, its facing resolved
     q: Tensor,  # (B,17,2) px, true; NaN where not known
@@ -535,13 +535,13 @@ def _annotated_frames(it: Iteration, joints: Tensor, frames: Tensor) -> Frames:
     draw = lambda g: augment(draw_frames(it.data.images, joints, frames, n, g, it.device), g, COLOR_JITTER)
     return it.by_shard(draw)
 
-
+# %% ../nbs/06_losses.ipynb #7eb95a17
 def supervised(it: Iteration, share: float = 1.0) -> Tensor:
     "The encoder on true poses of a share of the training pairs."
     frames = _annotated_frames(it, it.data.joints_3d, it.setup["supervised"])
     return known_pose_loss(it.net, it.net.encode(frames.images), true_pose(frames.joints, it.size))
 
-
+# %% ../nbs/06_losses.ipynb #8631fa6b
 def weak(it: Iteration, share: float = 1.0) -> Tensor:
     "The encoder on joints in the image, which also say who faces the camera."
     images, q = _annotated_frames(it, it.data.joints_2d, it.setup["weak"])
@@ -552,7 +552,7 @@ def weak(it: Iteration, share: float = 1.0) -> Tensor:
         loss = loss + keypoint_loss(code, q, faces, it.size)
     return loss + 0.1 * _facing_image_loss(code, q) if net.cfg.mirrored else loss
 
-
+# %% ../nbs/06_losses.ipynb #2b7fa70d
 def _draw_views(it: Iteration, g: torch.Generator) -> tuple[Tensor, Tensor]:
     "Random pairs of views (B,2,3,S,S) in [0,1], and the rotations between them."
     n = it.cfg.optimisation.batch_size // it.cfg.optimisation.shards
@@ -560,7 +560,7 @@ def _draw_views(it: Iteration, g: torch.Generator) -> tuple[Tensor, Tensor]:
     views = take(it.data.views, (i,), it.device).float() / 255
     return color_jitter(views.flatten(0, 1), g, COLOR_JITTER).view_as(views), take(it.data.turns, (i,), it.device)
 
-
+# %% ../nbs/06_losses.ipynb #d5e84f37
 def multi_view(it: Iteration) -> Tensor:
     "Two views of one instant must agree."
     views, turn = it.by_shard(lambda g: _draw_views(it, g))

@@ -162,7 +162,7 @@ def _make_backbone(cfg: NetworkConfig) -> ResNet | EfficientNetLite:
         load_imagenet(net, _installed_weights(cfg.backbone) if cfg.imagenet == "installed" else cfg.imagenet)
     return net
 
-
+# %% ../nbs/05_networks.ipynb #b97b4e1d
 def _installed_weights(backbone: str) -> str:
     "The file of ImageNet weights that a package brings. Raises `ValueError` or `ImportError` saying what to do."
     if backbone != "efficientnet_lite0":
@@ -273,7 +273,7 @@ class _TopDown(nn.Module):
             x = mix(enlarge(x, stage.shape[-2:]) + sideways(stage))
         return x
 
-
+# %% ../nbs/05_networks.ipynb #58aaec89
 def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
     "Bilinear, to h, w."
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
@@ -327,7 +327,7 @@ def _head_cells(size: int, stride: int) -> int:
     "Side of the last feature map as the heads read it, cell by cell: as it is up to images of 160 px, averaged down to that beyond, so that networks for large images are no larger."
     return min(size, 160) // stride
 
-
+# %% ../nbs/05_networks.ipynb #c160e93e
 class Encoder(nn.Module):
     "E: an image to local limb vectors v^3D, camera parameters c and appearance a (Sec. 3.2a)."
 
@@ -452,7 +452,7 @@ def _pool_parts(
         -1
     )
 
-
+# %% ../nbs/05_networks.ipynb #1f77ff49
 def _paint_parts(
     codes: Tensor,  # (B,10,Ch) one code per part
     p: Tensor,  # (B,10,h,w) part maps to paint under
@@ -606,7 +606,7 @@ def twins(self: PGPNet, code: Encoding) -> list[Pose]:
     "The two poses that an encoding stands for, of which the facing bit chooses one: facing the camera, facing away (Sec. 3.2a)."
     return [self.pose(code, torch.full_like(code.facing_logit, faces).bool()) for faces in (1, 0)]
 
-
+# %% ../nbs/05_networks.ipynb #91f9d77a
 @patch
 def maps(self: PGPNet, pose: Pose, size: int | None = None) -> PoseMaps:
     "T_s: the part maps of a pose, at the network's size or another."
@@ -619,7 +619,7 @@ def appearance_codes(self: PGPNet, appearance: Tensor, maps: PoseMaps) -> Tensor
     "(B,10,Ch) codes pooled under the parts, or the spatial appearance as it is, as configured."
     return _pool_parts(appearance, resize(maps.p, appearance.shape[-2:])) if self.cfg.pooled_appearance else appearance
 
-
+# %% ../nbs/05_networks.ipynb #c151b9d7
 @patch
 def paint(self: PGPNet, codes: Tensor, maps: PoseMaps) -> Painted:
     "D: appearance codes painted in the pose of the maps."
@@ -647,7 +647,7 @@ class Output(NamedTuple):
             else _parts_within(self.painted.logits, self.code.silhouette)
         )
 
-
+# %% ../nbs/05_networks.ipynb #67400d35
 @patch
 def forward(
     self: PGPNet,
@@ -656,7 +656,7 @@ def forward(
     "E, T and D in a row: an image reconstructed through its pose, camera and appearance."
     return self.complete(self.encode(images))
 
-
+# %% ../nbs/05_networks.ipynb #e99986bd
 @patch
 def complete(self: PGPNet, code: Encoding) -> Output:
     "T and D: everything that follows from an encoding."
@@ -684,7 +684,7 @@ def _network_config(
         )
     return cfg
 
-
+# %% ../nbs/05_networks.ipynb #f4b5f653
 def save_net(
     net: PGPNet,  # trained network
     path: str | Path,  # e.g. "runs/demo/weights.safetensors"
@@ -695,7 +695,7 @@ def save_net(
     text = (about or {}) | {"network": json.dumps(asdict(net.cfg) | {"imagenet": None}), "format": "pgp_nb 1"}
     write_atomically(path, lambda temporary: save_file(state, temporary, text))
 
-
+# %% ../nbs/05_networks.ipynb #869db128
 def load_net(
     path: str | Path,  # a file written by `save_net`
 ) -> PGPNet:  # in evaluation mode, float32
@@ -759,7 +759,7 @@ def _start_weights(cfg: Config) -> list[Path]:
     paths = starts(cfg.stages.start_from.replace("{seed}", str(cfg.seed)))
     return [path / "weights.safetensors" if path.is_dir() else path for path in paths]
 
-
+# %% ../nbs/05_networks.ipynb #9d9cf1f2
 def _mean_net(
     nets: list[PGPNet],  # of one architecture
 ) -> PGPNet:  # the first of them
@@ -769,7 +769,7 @@ def _mean_net(
     nets[0].load_state_dict({k: mean(k) if v.is_floating_point() else v for k, v in states[0].items()})
     return nets[0]
 
-
+# %% ../nbs/05_networks.ipynb #b64d179b
 def start_net(
     cfg: Config,  # names the weights in `start_from`
 ) -> PGPNet:  # at the size of the run's images

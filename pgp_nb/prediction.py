@@ -73,7 +73,7 @@ def pretrained_names(folder: str | Path | None = None) -> list[str]:
     index = Path(folder or _weights_folder()) / "index.json"
     return list(json.loads(index.read_text())) if index.is_file() else []
 
-
+# %% ../nbs/10_prediction.ipynb #8a8e6600
 def pretrained_file(name: str, folder: str | Path | None = None) -> Path:
     "The file of a name, its checksum compared. Raises `ValueError` or `FileNotFoundError` saying what to do."
     folder = Path(folder or _weights_folder())
@@ -88,7 +88,7 @@ def pretrained_file(name: str, folder: str | Path | None = None) -> Path:
         raise ValueError(f"{path.name} is not the file that was shipped (its checksum differs): install pgp_nb again")
     return path
 
-
+# %% ../nbs/10_prediction.ipynb #d37dfa0e
 def model_card(name: str = "unsup", folder: str | Path | None = None) -> str:
     "The model card of shipped weights, Markdown. Raises as `pretrained_file`."
     return pretrained_file(name, folder).with_suffix(".md").read_text()
@@ -179,7 +179,7 @@ class Looked(NamedTuple):
     crops: Tensor  # (B,3,S,S) in [0,1]
     code: Encoding  # of the crops
 
-
+# %% ../nbs/10_prediction.ipynb #5e29cd4d
 @patch
 def look(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool) -> Looked:
     "Encode one batch of images, whose first is number `first` of them all."
@@ -199,12 +199,12 @@ def look(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_t
         flip_averaged(self.net, seen) if flip_test else self.net.encode(seen),
     )
 
-
+# %% ../nbs/10_prediction.ipynb #3080c299
 def _in_film(net: PGPNet, looked: list[Looked]) -> list[Looked]:
     "The batches of a film, who faces the camera decided for all of them together."
     return [x._replace(code=code) for x, code in zip(looked, decided_together(net, [x.code for x in looked]))]
 
-
+# %% ../nbs/10_prediction.ipynb #74b42908
 @patch
 def read_off(self: PGP, looked: Looked) -> dict:
     "What is found in a batch, in the images' coordinates."
@@ -218,7 +218,7 @@ def read_off(self: PGP, looked: Looked) -> dict:
     }
     return found | placed | {"parts": parts, "crops": looked.crops, "squares": squares}
 
-
+# %% ../nbs/10_prediction.ipynb #e4bc4448
 @patch
 def in_crops(
     self: PGP,
@@ -253,7 +253,7 @@ def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, sid
     figure.tight_layout(pad=0.2)
     return figure
 
-
+# %% ../nbs/10_prediction.ipynb #a3f4114e
 def _crop_labels(found: Prediction, i: int) -> np.ndarray:  # (S,S,3) uint8
     "The parts of one person over its darkened crop."
     size = found.crops.shape[-1]

@@ -347,7 +347,7 @@ def _similarities(
     z = _at_least(torch.where(flip, back, z), least)
     return z, z.abs(), torch.where(flip, -z.abs(), z.abs())
 
-
+# %% ../nbs/01_puppet.ipynb #bf835cc2
 def _stretches(
     w: Tensor,  # as in `_similarities`
     offset: Tensor,
@@ -382,7 +382,7 @@ def _stretch(w: Tensor, along: Tensor, across: Tensor) -> Tensor:
     "Scale the real part of `w` by `along` and the imaginary part by `across`."
     return torch.complex(w.real * along, w.imag * across)
 
-
+# %% ../nbs/01_puppet.ipynb #61f30662
 @patch
 def part_transforms(
     self: Puppet,
@@ -504,7 +504,7 @@ def forward(
         maps = (self._stacked if flat.is_cuda else self._windowed)(f, H, W)
     return PuppetMaps(*(m.reshape(*q.shape[:-2], *m.shape[1:]) for m in maps))
 
-
+# %% ../nbs/01_puppet.ipynb #64640d01
 @patch
 def part_maps(self: Puppet, q: Tensor, size: int | tuple[int, int]) -> Tensor:
     "The part-wise pose maps $\\phi_p$ (...,10,H,W) alone."
@@ -534,7 +534,7 @@ def template_data(self: Puppet) -> dict:  # what the file holds
     "The template and its settings: masks (10,H,W) bool, joints (17,2) px, erosion and sigma in px."
     return dict(masks=self.masks, joints=self.joints, erosion=self.erosion, sigma=self.sigma)
 
-
+# %% ../nbs/01_puppet.ipynb #6c6afdac
 @patch
 def save(
     self: Puppet,

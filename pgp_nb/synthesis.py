@@ -36,7 +36,7 @@ def _turn_matrix(
     c, s, one, zero = a.cos(), a.sin(), torch.ones_like(a), torch.zeros_like(a)
     return torch.stack([c, zero, -s, zero, one, zero, s, zero, c], -1).unflatten(-1, (3, 3))
 
-
+# %% ../nbs/09_synthesis.ipynb #82557a9b
 def turn_camera(
     camera: Camera,  # rotation (...,3,3), translation (...,3)
     azimuth: Tensor | float,  # degrees, broadcasts with (...)
@@ -55,7 +55,7 @@ def _turn_person_camera(
     turn, at = _turn_matrix(azimuth).numpy(), camera.rotation @ pelvis + camera.translation
     return camera._replace(rotation=turn @ camera.rotation, translation=turn @ (camera.translation - at) + at)
 
-
+# %% ../nbs/09_synthesis.ipynb #a7930d2b
 def _level_camera(
     vertices: np.ndarray,  # (V,3) mm, world
     pelvis: np.ndarray,  # (3,) mm, world
@@ -79,7 +79,7 @@ class Take(NamedTuple):
     place: object  # `Background`
     cameras: tuple[PersonCamera, PersonCamera]
 
-
+# %% ../nbs/09_synthesis.ipynb #0a9eb2f4
 def _draw_take(
     split: str,  # train, val or test
     index: int,  # number of the person
@@ -97,7 +97,7 @@ def _draw_take(
         tuple(_level_camera(posed.vertices[t], posed.joints[t, 0], rng.uniform(-np.pi, np.pi)) for t in (0, 1)),
     )
 
-
+# %% ../nbs/09_synthesis.ipynb #81ed2621
 def _shoot(
     take: Take,  # whose person and place
     joints: np.ndarray,  # (17,3) mm, world
@@ -131,7 +131,7 @@ class Reference(NamedTuple):
     views: Rendered  # (N,V,...) the source pose from turned cameras
     azimuths: tuple[float, ...]  # (V) degrees
 
-
+# %% ../nbs/09_synthesis.ipynb #36a1e4eb
 def film_reference(
     n: int = 24,  # people
     size: int = 64,  # image side, px
@@ -163,7 +163,7 @@ class Synthesis(NamedTuple):
     puppet_parts: Tensor  # (...,S,S) labels: y^p, shape-unaware
     joints_2d: Tensor  # (...,17,2) px
 
-
+# %% ../nbs/09_synthesis.ipynb #35ee6321
 def _as_input(
     net: PGPNet,
     images: Tensor | np.ndarray,  # (N,3,S,S) in [0,1], or uint8 (N,3,S,S) or (N,S,S,3)
@@ -192,7 +192,7 @@ def appearance_and_pose(
     pose = net.pose(code)
     return net.appearance_codes(code.appearance, net.maps(pose)), pose
 
-
+# %% ../nbs/09_synthesis.ipynb #9b72e421
 @torch.no_grad()
 def paint_pose(
     net: PGPNet,
@@ -215,7 +215,7 @@ def _same_number(codes: Tensor, pose: Pose) -> tuple[Tensor, Pose]:
         many(pose.canonical), Camera(*map(many, pose.camera)), many(pose.joints_3d), many(pose.joints_2d)
     )
 
-
+# %% ../nbs/09_synthesis.ipynb #107d3eab
 def pose_transfer(
     net: PGPNet,
     appearance_images: Tensor | np.ndarray,  # (N,3,S,S): whose appearance; N or 1
@@ -242,7 +242,7 @@ def sheet(
         raise ValueError("a sheet needs rows of as many pictures, all of one size")
     return np.concatenate([np.concatenate(list(row), 1) for row in rows])
 
-
+# %% ../nbs/09_synthesis.ipynb #3482917d
 def transfer_sheet(
     net: PGPNet,
     appearance_images: np.ndarray,  # (A,S,S,3) uint8
@@ -324,7 +324,7 @@ def _blur(
     x = F.pad(x[:, None], (5, 5, 5, 5), mode="replicate")
     return F.conv2d(F.conv2d(x, w.view(1, 1, 1, -1)), w.view(1, 1, -1, 1))[:, 0]
 
-
+# %% ../nbs/09_synthesis.ipynb #4fd76a08
 def ssim_map(
     a: Tensor,  # (...,C,H,W) in [0,1]
     b: Tensor,  # (...,C,H,W) in [0,1]
@@ -396,7 +396,7 @@ def _answers(net: PGPNet, found: Synthesis, true: Rendered, reference: Reference
         "copy": each(image),
     }
 
-
+# %% ../nbs/09_synthesis.ipynb #3eb7c8c7
 def compare_synthesis(
     net: PGPNet,
     reference: Reference,  # from `film_reference`, of the network's size

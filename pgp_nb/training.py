@@ -38,7 +38,7 @@ def step(
             losses |= _energy_step(trainer, it)
         return losses | trainer.update(it, "consistency")
 
-
+# %% ../nbs/07_training.ipynb #477f4382
 def _energy_step(trainer, it: Iteration) -> dict[str, float]:
     "The energies, for the network whose turn it is."
     if it.number % 2 != 0:
@@ -116,7 +116,7 @@ def start(self: Trainer, term: Term, module: str | None = None) -> int:
     modules = [module] if module else term.trains
     return max(term.start, min(begins[term.trains[m]] for m in modules))
 
-
+# %% ../nbs/07_training.ipynb #d18b599c
 @patch
 def lr(self: Trainer, term: Term, module: str) -> float:
     "From the term's start a cosine from `lr` times its weight to a twentieth; a ramp over 50 iterations where a module joins, or new optimizers do."
@@ -128,7 +128,7 @@ def lr(self: Trainer, term: Term, module: str) -> float:
     share = cfg.optimisation.encoder_share if module == "encoder" and len(term.trains) > 1 else 1.0
     return cfg.runtime.lr * term.weight * share * fallen * min(1, ramp)
 
-
+# %% ../nbs/07_training.ipynb #d8d41374
 @patch
 def begin(self: Trainer) -> Iteration:
     "The next iteration: its randomness, and the terms that have begun."
@@ -145,7 +145,7 @@ def begin(self: Trainer) -> Iteration:
         self.net, self.cfg, self.data, generators, self.iteration, self.setup, frozenset(t.name for t in begun)
     )
 
-
+# %% ../nbs/07_training.ipynb #7bfc02b2
 @patch
 def in_warmup(self: Trainer, it: Iteration) -> bool:
     stages = self.cfg.stages
@@ -158,7 +158,7 @@ def active(self: Trainer, it: Iteration, *updates: str) -> list[Term]:
     begun = [t for t in self.terms if t.update in updates and t.name in it.terms]
     return [t for t in begun if any(p.requires_grad for m in t.trains for p in self.parameters(m))]
 
-
+# %% ../nbs/07_training.ipynb #4be79ee4
 @patch
 def losses(self: Trainer, it: Iteration, update: str) -> dict[str, Tensor]:
     "The losses of an update, one for each optimizer."
@@ -168,7 +168,7 @@ def losses(self: Trainer, it: Iteration, update: str) -> dict[str, Tensor]:
         found[term.optimizer] = found[term.joins] + self.ramps[term.name] * loss if term.joins else loss
     return found
 
-
+# %% ../nbs/07_training.ipynb #3cc5406c
 @patch
 def update(self: Trainer, it: Iteration, update: str) -> dict[str, float]:
     "One update of an iteration. Returns the losses. Raises `Diverged` before anything is changed."
@@ -192,7 +192,7 @@ def _laid_out(grad: Tensor, p: Tensor) -> Tensor:
     "A gradient in the memory layout of its parameter, on which fused optimizers rely."
     return grad if grad.stride() == p.stride() else torch.empty_like(p).copy_(grad)
 
-
+# %% ../nbs/07_training.ipynb #d25d5402
 def _clip(pairs: list) -> Tensor:
     "Scale gradients down, in place, to the largest norm. Returns their norm before."
     for p, grad in pairs:
@@ -202,7 +202,7 @@ def _clip(pairs: list) -> Tensor:
         p.grad = None
     return norm
 
-
+# %% ../nbs/07_training.ipynb #2d9941e7
 @patch
 def gradients(self: Trainer, losses: dict[str, Tensor]) -> Gradients:
     "Gradients of every loss, all at the same weights. Nothing waits for a GPU here."
@@ -228,7 +228,7 @@ def check_finite(self: Trainer, found: Gradients) -> dict[str, float]:
         raise Diverged(f"{bad[0]} is not finite at iteration {self.iteration}")
     return dict(zip(found.losses, numbers))
 
-
+# %% ../nbs/07_training.ipynb #d628d54e
 @patch
 def apply(self: Trainer, found: Gradients) -> dict[str, float]:
     "One step of each optimizer with its own gradients. Returns the losses. Raises `Diverged` before anything is changed."
@@ -261,7 +261,7 @@ def records(self: Trainer) -> bool:
     "Whether iterations can be recorded: on one GPU that holds the data."
     return self.cuda_graphs and self.randomness[0].device.type == "cuda" and processes() == 1
 
-
+# %% ../nbs/07_training.ipynb #053e4f8f
 @patch
 def played(self: Trainer, it: Iteration) -> Gradients:
     "The gradients of the encoder's update, recorded and played where that is possible."

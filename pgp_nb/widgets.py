@@ -89,7 +89,7 @@ def _number(content: dict, key: str, low: float, high: float) -> float:
         raise ValueError(f"{key} is {value!r}, expected a number from {low:g} to {high:g}")
     return float(value)
 
-
+# %% ../nbs/11_widgets.ipynb #00796f5a
 class LiveWidget(anywidget.AnyWidget):
     "What both widgets share: a picture, a note, and messages that are checked before anything changes."
 
@@ -264,7 +264,7 @@ def _skeleton_traits() -> dict:
         names=list(JOINT_NAMES), parents=list(PARENTS), sides=[SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)]
     )
 
-
+# %% ../nbs/11_widgets.ipynb #3ee22820
 class PuppetWidget(LiveWidget):
     "The puppet of Sec. 3.1 in JupyterLab: drag its 2D joints, and parts, part maps, w_fg and w_unc follow."
 
@@ -312,7 +312,7 @@ def actions(self: PuppetWidget) -> dict:
         "reset": lambda m: self.reset(),
     }
 
-
+# %% ../nbs/11_widgets.ipynb #941dddd1
 @patch
 def update(self: PuppetWidget) -> None:
     "Compute the pictures of the present joints and depths and show them."
@@ -336,7 +336,7 @@ def _joint(i) -> int:
         return i
     raise ValueError(f"joint is {i!r}, expected 0..{N_JOINTS - 1} or one of {', '.join(JOINT_NAMES)}")
 
-
+# %% ../nbs/11_widgets.ipynb #77e6267d
 @patch
 def move(
     self: PuppetWidget,
@@ -351,7 +351,7 @@ def move(
     self.q[i] = torch.tensor([u, v])
     self.update()
 
-
+# %% ../nbs/11_widgets.ipynb #031ee480
 @patch
 def nearer(
     self: PuppetWidget,
@@ -402,7 +402,7 @@ def _direction_from_angles(
     b, t = math.radians(bend), math.radians(turn)
     return torch.tensor([math.cos(b), math.sin(b) * math.cos(t), math.sin(b) * math.sin(t)])
 
-
+# %% ../nbs/11_widgets.ipynb #440ef137
 def _angles_from_direction(
     v: Tensor,  # (3,) in the parent-relative frame
 ) -> tuple[float, float]:  # bend in 0..180 and turn in -180..180 degrees
@@ -421,7 +421,7 @@ class Control(NamedTuple):
     high: float
     step: float
 
-
+# %% ../nbs/11_widgets.ipynb #74f91145
 _LIMITS = CameraLimits()
 _TILT = math.degrees(_LIMITS.elevation) - 1
 LIMB_CONTROLS = (Control("bend", "limb: bend", 0, 180, 1), Control("turn", "limb: turn", -180, 180, 1))
@@ -587,7 +587,7 @@ def actions(self: PoseWidget) -> dict:
         "reset": lambda m: self.reset(),
     }
 
-
+# %% ../nbs/11_widgets.ipynb #4a00da3f
 @patch
 def update(self: PoseWidget) -> None:
     "T: from local vectors and camera to pose, joints and pictures."
@@ -598,7 +598,7 @@ def update(self: PoseWidget) -> None:
         self.pose, self.joints = self.p.tolist(), self.q.tolist()
         self.picture = _png_strip(_puppet_panels(self.puppet, self.q, self.depth, self.size)[:2])
 
-
+# %% ../nbs/11_widgets.ipynb #25b27c23
 @patch
 def reset(self: PoseWidget) -> None:
     "Back to the first pose, seen from the front."
@@ -619,7 +619,7 @@ def choose(self: PoseWidget, name: str):  # the joint the limb ends at, one of `
     with self.hold_sync():
         self.limb, self.values = name, self.values | {"bend": bend, "turn": turn}
 
-
+# %% ../nbs/11_widgets.ipynb #8f4b4b08
 @patch
 def set(
     self: PoseWidget,
@@ -647,7 +647,7 @@ def _draw_sliders(ax, controls: list, values: dict) -> None:
     ax.set(xlim=(-0.05, 1.05), ylim=(8, -1))
     ax.axis("off")
 
-
+# %% ../nbs/11_widgets.ipynb #35a9cc32
 @patch
 def figure(self: PoseWidget):
     "The state as a still matplotlib figure."

@@ -112,6 +112,11 @@ def numbers(root):
     yield "lines over 120 columns", f"{sum(len(line) > 120 for line in lines) / len(lines):.1%}"
     yield "configuration values", _leaves(texts["engine.config"])
     yield "presets in the wheel", len(list((Path(root) / "pgp_nb/data/presets").glob("*.yaml")))
+    cells = [cell for text in texts.values() for cell in text.split("# %% ")[2:]]
+    yield (
+        "lines of an exported cell, median",
+        statistics.median(sum(bool(x.strip()) for x in cell.splitlines()[1:]) for cell in cells),
+    )
     yield "exported names", sum(exported.values())
     yield "names a chapter, median", statistics.median(exported.values())
     training = texts["training"].count("\n")

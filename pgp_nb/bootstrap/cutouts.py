@@ -45,7 +45,7 @@ def _inverse_2x2(
     (a, b), (c, d) = (row.unbind(-1) for row in m.unbind(-2))
     return torch.stack([d, -b, -c, a], -1).unflatten(-1, (2, 2)) / (a * d - b * c)[..., None, None]
 
-
+# %% ../../nbs/bootstrap/cutouts.ipynb #69bfb712
 def _part_warps(
     puppet: Puppet,  # the template
     source: Tensor,  # (B,17,2) px
@@ -66,7 +66,7 @@ class Donors(NamedTuple):
     towards: Tensor  # (B,) how far the chest points to the camera, in [-1,1]
     certainty: Tensor  # (B,) of that, in [0,1]
 
-
+# %% ../../nbs/bootstrap/cutouts.ipynb #c4ed509a
 def donors_of(
     images: Tensor,  # (B,3,S,S) in [0,1]
     labels: SelfLabels,  # pseudo-labels, a silhouette among them
@@ -141,7 +141,7 @@ class KnownPictures(NamedTuple):
     drawn: Tensor  # (B,17,2) px: the joints as they are drawn
     certainty: Tensor  # (B,) of the facing bit
 
-
+# %% ../../nbs/bootstrap/cutouts.ipynb #b301104f
 @torch.no_grad()
 def painted(it: Iteration, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator) -> Painting:
     "Painted puppets, bodies or as many of one as of the other, as the run is configured."
@@ -153,7 +153,7 @@ def painted(it: Iteration, poses: Tensor, frames: Tensor, saliency: Tensor, g: t
         [paint_puppets(*share, it.net.puppet, g, it.cfg.painting, figure, salient) for figure, *share in shares]
     )
 
-
+# %% ../../nbs/bootstrap/cutouts.ipynb #103c4b81
 @torch.no_grad()
 def cut_out(it: Iteration, poses: Tensor, frames: Labelled, g: torch.Generator) -> KnownPictures:
     "As many of the frames as there are unpaired poses, cut apart and laid out in them."
@@ -163,7 +163,7 @@ def cut_out(it: Iteration, poses: Tensor, frames: Labelled, g: torch.Generator) 
     images, certainty = paint_cutouts(pose, drawn, donors, it.net.puppet, g, it.cfg.painting)
     return KnownPictures(images, pose, drawn, certainty)
 
-
+# %% ../../nbs/bootstrap/cutouts.ipynb #371cbdcc
 def _known_pictures(
     it: Iteration,
     share: float,
@@ -183,7 +183,7 @@ def _known_pictures(
         cut + [KnownPictures(painting.images, painting.pose, painting.drawn, torch.ones_like(painting.drawn[:, 0, 0]))]
     )
 
-
+# %% ../../nbs/bootstrap/cutouts.ipynb #66ec6ed7
 def paint(it: Iteration, cutouts: float = 0.0, cutouts_start: int = 0) -> Tensor:
     "L_paint: the encoder on painted puppets, a share of them cut-outs from an iteration on."
     cuts = cutouts > 0 and it.number > cutouts_start
@@ -194,7 +194,7 @@ def paint(it: Iteration, cutouts: float = 0.0, cutouts_start: int = 0) -> Tensor
     )
     return known_pose_loss(it.net, it.net.encode(images), pose, drawn, certainty)
 
-
+# %% ../../nbs/bootstrap/cutouts.ipynb #94155691
 def _check_cutouts(cfg: Config, options: Mapping) -> None:
     share = options["cutouts"]
     if not 0 <= share <= 1:

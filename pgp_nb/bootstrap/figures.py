@@ -46,7 +46,7 @@ class Outline(NamedTuple):
     radius: Tensor  # (B,K,H,W) half the thickness there, px
     length: Tensor  # (B,K) px
 
-
+# %% ../../nbs/bootstrap/figures.ipynb #057616f8
 def _tapered(
     start: Tensor,  # (B,K,3) mm, camera frame
     end: Tensor,  # (B,K,3) mm
@@ -61,7 +61,7 @@ def _tapered(
     more = (bulge * scale[..., 0])[..., None, None] * torch.sin(math.pi * t.sqrt())
     return Outline(along, distance, first + t * (last - first) + more, (b - a).norm(dim=-1))
 
-
+# %% ../../nbs/bootstrap/figures.ipynb #12199c92
 def covered(outline: Outline, looser: Tensor | float = 1.0) -> Tensor:
     "(B,K,H,W) in [0,1]: where the segments are, or clothes that are looser."
     return torch.sigmoid(3 * (outline.radius * looser - outline.distance))
@@ -114,7 +114,7 @@ def before(
     "What lies before a place along the segments, with an edge of a pixel."
     return torch.sigmoid(2 * length.clamp_min(2)[..., None, None] * (place[..., None, None] - along))
 
-
+# %% ../../nbs/bootstrap/figures.ipynb #ab9baa95
 def _sleeves_and_legs(limbs: Outline, g: torch.Generator) -> Tensor:
     "(B,8,H,W) in [0,1]: what of the limbs is covered by clothes."
     B, device = len(limbs.length), limbs.length.device
@@ -127,7 +127,7 @@ def across(v: Tensor, axis: Tensor) -> Tensor:
     "What of a vector is perpendicular to a unit vector, with length 1."
     return F.normalize(v - (v * axis).sum(-1, keepdim=True) * axis, dim=-1)
 
-
+# %% ../../nbs/bootstrap/figures.ipynb #a2314f4c
 def _trunk_outlines(
     pose: Pose,  # as it is drawn
     size: int,  # image side, px
@@ -203,7 +203,7 @@ def feet(
     )
     return torch.stack([ankle + 10 * shin] * 2 + [heel], 2), torch.stack([heel, instep, toes], 2), (33.0, 35.0, 27.0)
 
-
+# %% ../../nbs/bootstrap/figures.ipynb #8e117b3f
 def _body_ends(
     pose: Pose,  # as it is drawn
     size: int,  # image side, px
@@ -233,7 +233,7 @@ def _shades(
     bare = bare + light_gradient(B, size, g, device) + side_light(relief, g)
     return bare.clamp_min(0), (bare + patterns(B, size, g, device) + texture(frames, g)).clamp_min(0)
 
-
+# %% ../../nbs/bootstrap/figures.ipynb #2687062a
 def alike(
     color: Tensor,  # (B,3)
     n: int,
@@ -242,7 +242,7 @@ def alike(
     "About the same colour n times."
     return in_tone(color[:, None].expand(-1, n, -1), g)
 
-
+# %% ../../nbs/bootstrap/figures.ipynb #c3ef5d81
 def socks(
     limbs: Outline,  # of the `LIMBS`
     shins: Tensor,  # (B,2,H,W) brightness of the shins
@@ -275,7 +275,7 @@ def _clothes_layers(
     colors = torch.cat([alike(shirt, 4, g), alike(trousers, 4, g)], 1)
     return Layers(_sleeves_and_legs(limbs, g), picked(shade, LIMBS, 1), colors, picked(depth, LIMBS, 1) - 0.05)
 
-
+# %% ../../nbs/bootstrap/figures.ipynb #6c9731c1
 def _waist_layer(
     pose: Pose,  # as it is drawn
     trunk: Tensor,  # (B,1,H,W) where the trunk is

@@ -39,7 +39,7 @@ def optical_flow(
     dis.setFinestScale(0)
     return dis.calc(cv2.cvtColor(first, cv2.COLOR_RGB2GRAY), cv2.cvtColor(second, cv2.COLOR_RGB2GRAY), None)
 
-
+# %% ../../nbs/bootstrap/film_labels.ipynb #e21d6537
 def moved(
     points: np.ndarray,  # (K,2) px in the first frame
     flow: np.ndarray,  # (H,W,2) px, as from `optical_flow`
@@ -70,7 +70,7 @@ def carried(
                 found[start + way * k, reach - way * k] = at
     return found
 
-
+# %% ../../nbs/bootstrap/film_labels.ipynb #ecd9cbb7
 def _robust_mean(
     points: np.ndarray,  # (T,2*R+1,K,2) px, as from `carried`
     spread: float = 1.5,  # frames: standard deviation of the weight of frames around
@@ -96,7 +96,7 @@ def _smoothed(
     padded = torch.cat([x[:1].expand(reach, *x.shape[1:]), x, x[-1:].expand(reach, *x.shape[1:])])
     return (padded.unfold(0, 2 * reach + 1, 1) * weights).sum(-1) / weights.sum()
 
-
+# %% ../../nbs/bootstrap/film_labels.ipynb #c188a40b
 @torch.no_grad()
 def film_labels(
     net: PGPNet,  # with image points and a lifter, in its mode
@@ -144,7 +144,7 @@ def _film_person(
     shots = [render(person, posed, t, camera, place, size, int(rng.integers(2**31))) for t in range(frames)]
     return {k: np.stack([getattr(shot, k) for shot in shots]) for k in ("image", "parts", "joints_3d", "joints_2d")}
 
-
+# %% ../../nbs/bootstrap/film_labels.ipynb #10a2fe09
 def _weights_file(
     weights: str,  # name of shipped weights, run folder or file
 ) -> Path:
@@ -157,7 +157,7 @@ def _weights_file(
         )
     return path
 
-
+# %% ../../nbs/bootstrap/film_labels.ipynb #36f95b1f
 @lru_cache(maxsize=1)
 def _answering_net(path: Path) -> PGPNet:
     "A network that answers, read once by each process."
@@ -197,7 +197,7 @@ class FilmAnswers:
             net, _film_person(self.split, job["film"], size, self.frames, self.every, self.seed), self, job["film"]
         )
 
-
+# %% ../../nbs/bootstrap/film_labels.ipynb #c0722675
 def _film_samples(net: PGPNet, film: dict[str, np.ndarray], loader: FilmAnswers, number: int) -> list[Sample | Skip]:
     "A film as pairs of neighbours with its answers; of the truth only the person's mask is looked at, for the noisy m_sal."
     said, unknown = film_labels(net, film["image"], loader.doubt), np.full((2, 3, 3), np.nan, np.float32)

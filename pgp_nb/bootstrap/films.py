@@ -26,7 +26,7 @@ def both_twins(
     towards, away = net.twins(code)
     return torch.stack([away.joints_3d, towards.joints_3d], 1)
 
-
+# %% ../../nbs/bootstrap/films.ipynb #d51e7d8b
 def _sway(
     twins: Tensor,  # (...,T,2,17,3) mm, any frame
 ) -> Tensor:  # (...,T-2,2,2,2) mm, by the choices in the three frames
@@ -51,7 +51,7 @@ def _check_film(facing_logit: Tensor, twins: Tensor, mm: float) -> None:
     if not mm > 0:
         raise ValueError(f"mm {mm}: the sway that counts as much as odds of e to 1, above 0")
 
-
+# %% ../../nbs/bootstrap/films.ipynb #f207fe86
 def facing_in_film(
     facing_logit: Tensor,  # (...,T) of one frame after the other, in each by itself
     twins: Tensor,  # (...,T,2,17,3) mm, as from `both_twins`
@@ -98,7 +98,7 @@ def _film_labelled(it: Iteration, n: int, g: torch.Generator) -> Labelled:
     )
     return Labelled(images, SelfLabels(*joints, torch.ones_like(joints_3d[:, 0, 0])))
 
-
+# %% ../../nbs/bootstrap/films.ipynb #8bda0af8
 def film_labels(it: Iteration) -> Tensor:
     "L_self on what films say of their frames."
     n = it.cfg.optimisation.batch_size // it.cfg.optimisation.shards

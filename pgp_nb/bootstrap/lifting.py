@@ -48,7 +48,7 @@ def lift(it: Iteration, views: int = 8) -> Tensor:
     points = it.by_shard(disturb, true.joints_2d, faces_camera(true.joints_3d))
     return known_pose_loss(it.net, lifted(it.net, points), true)
 
-
+# %% ../../nbs/bootstrap/lifting.ipynb #d30252de
 def _check_lifter(cfg: Config, options: Mapping) -> None:
     if not cfg.network.lifter:
         raise ValueError(

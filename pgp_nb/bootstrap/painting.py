@@ -79,7 +79,7 @@ def _jitter_limbs(
     change = uniform(-amount, amount, (len(canonical), N_JOINTS), g, canonical.device)
     return forward_kinematics(v, lengths * (1 + (change + picked(change, MIRROR, 1)) / 2))
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #35e02d45
 def with_own_limbs(
     pose: Pose,  # before its camera
     size: int,  # image side, px
@@ -115,7 +115,7 @@ def in_tone(colors: Tensor, g: torch.Generator) -> Tensor:
     "About the same colours."
     return (colors + 0.015 * normal(colors.shape, g, colors.device)).clamp(0, 1)
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #d0e0afca
 def part_colors(
     bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
     g: torch.Generator,  # source of randomness
@@ -150,7 +150,7 @@ def between(
     first, second = known[torch.randint(len(tones), (2, B), generator=g, device=g.device)]
     return torch.lerp(first, second, share)
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #d8960f54
 def natural_colors(
     bands: Tensor,  # (B,5,3) colours in the order of `BANDS`
     g: torch.Generator,  # source of randomness
@@ -178,7 +178,7 @@ def stacked(*layers: Layers) -> Layers:
     "All of these layers."
     return Layers(*(torch.cat(some, 1) for some in zip(*layers)))
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #13e5c290
 def composite(
     layers: Layers,
     background: Tensor,  # (B,3,H,W)
@@ -222,7 +222,7 @@ def hip_line(joints_3d: Tensor) -> Tensor:
     "(...,1,3) the unit vector from the right hip to the left."
     return F.normalize(picked(joints_3d, joint_index("l_hip")) - picked(joints_3d, joint_index("r_hip")), dim=-1)
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #598f24ae
 def toes_forward(
     joints_3d: Tensor,  # (...,17,3) mm
     shins: Tensor,  # (...,2,3) their unit vectors, right and left
@@ -230,7 +230,7 @@ def toes_forward(
     "Unit vectors from heels to toes at a right angle to the shins."
     return F.normalize(torch.linalg.cross(shins, hip_line(joints_3d).expand_as(shins)), dim=-1)
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #e9d580c5
 def _toes_and_fingers(
     joints_3d: Tensor,  # (...,17,3) mm, camera frame
 ) -> tuple[
@@ -257,7 +257,7 @@ def segment_coordinates(
     nearest = t.clamp(0, 1)
     return t, ((x - ax - nearest * dx) ** 2 + (y - ay - nearest * dy) ** 2).sqrt()
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #0b31f6d1
 def capsules(
     a: Tensor,  # (B,K,2) px
     b: Tensor,  # (B,K,2) px
@@ -336,14 +336,14 @@ def patterns(B: int, size: int, g: torch.Generator, device) -> Tensor:
     pattern = torch.where(kind < 0.2, first * second, torch.where(kind < 0.3, (first + second) / 2, first))
     return picked(strong * pattern, _GARMENTS, 1)
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #5f51c760
 def light_gradient(B: int, size: int, g: torch.Generator, device) -> Tensor:
     "(B,1,H,W) changes of brightness about zero, slow ones from one end of the picture to the other."
     slope = uniform(-0.2, 0.2, (B, 2, 1, 1), g, device)
     y, x = pixel_grid(size, slope)
     return slope[:, :1] * (x / size - 0.5) + slope[:, 1:] * (y / size - 0.5)
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #318ee9d3
 def texture(
     frames: Tensor,  # (B,3,H,W) unlabelled frames
     g: torch.Generator,  # source of randomness
@@ -355,7 +355,7 @@ def texture(
     )
     return picked(strong, _GARMENTS, 1) * (other - other.mean((2, 3), keepdim=True))
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #493045db
 def side_light(
     maps: Tensor,  # (B,10,H,W) part maps
     g: torch.Generator,  # source of randomness
@@ -514,7 +514,7 @@ class Figure(NamedTuple):
     parts: Callable  # as `part_layers`
     ends: Callable  # as `_feet_and_hands`
 
-
+# %% ../../nbs/bootstrap/painting.ipynb #dae5c290
 PUPPET = Figure(part_layers, _feet_and_hands)
 
 

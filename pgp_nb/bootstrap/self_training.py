@@ -47,7 +47,7 @@ class SelfLabels(NamedTuple):
     certainty: Tensor  # (B,) of the facing bit, in [0,1]; 0 where it is in doubt
     silhouette: Tensor | None = None  # (B,h,w) logits
 
-
+# %% ../../nbs/bootstrap/self_training.ipynb #c41994f2
 def flip_averaged(
     net: PGPNet,  # as it is, in its mode
     images: Tensor,  # (B,3,S,S) in [0,1]
@@ -63,7 +63,7 @@ def flip_averaged(
     ]
     return first._replace(**{k: (getattr(first, k) + getattr(second, k)) / 2 for k in averaged})
 
-
+# %% ../../nbs/bootstrap/self_training.ipynb #27442147
 def self_certainty(
     facing_logit: Tensor,  # (B,)
     doubt: float,  # certainty below which a facing bit counts for nothing
@@ -72,7 +72,7 @@ def self_certainty(
     certainty = (2 * facing_logit.sigmoid() - 1).abs()
     return certainty * (certainty > doubt)
 
-
+# %% ../../nbs/bootstrap/self_training.ipynb #60f32c32
 def unseen_projected(
     points: Tensor,
     pose: Pose,  # (B,17,2) px, left and right as the pose has them
@@ -82,7 +82,7 @@ def unseen_projected(
         constant(tuple(name in UNSEEN for name in JOINT_NAMES), points, torch.bool)[:, None], pose.joints_2d, points
     )
 
-
+# %% ../../nbs/bootstrap/self_training.ipynb #522f7fa3
 @torch.no_grad()
 def self_labels(
     net: PGPNet,  # as it is, in its mode
@@ -95,7 +95,7 @@ def self_labels(
     points = unseen_projected(points_in_image(code, pose, net.cfg.size), pose)
     return SelfLabels(pose.joints_3d, points, self_certainty(code.facing_logit, doubt), code.silhouette)
 
-
+# %% ../../nbs/bootstrap/self_training.ipynb #d5268b87
 def points_in_image(code: Encoding, pose: Pose, size: int) -> Tensor:
     "The image points of the joints in px, left and right as the pose has them; its projected joints where there are no image points."
     if code.keypoints is None:
@@ -127,7 +127,7 @@ def pseudo_labelled(it: Iteration) -> Labelled:
     images = torch.where(flip, frames.flip(-1), frames)
     return Labelled(images, self_labels(it.net, images))
 
-
+# %% ../../nbs/bootstrap/self_training.ipynb #63802859
 def pseudo_label_loss(it: Iteration, frames: Labelled) -> Tensor:
     "L_self: the encoder on harder views of unlabelled frames against their pseudo-labels."
     images, labels = frames

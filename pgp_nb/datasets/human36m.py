@@ -37,7 +37,7 @@ class Take(NamedTuple):
     action: str  # Directions 1, under the name that is the same for all subjects
     camera: str  # 54138969
 
-
+# %% ../../nbs/datasets/human36m.ipynb #74d55318
 def _action_name(
     stem: str,  # of a file or a folder, without the camera
 ) -> str:
@@ -63,7 +63,7 @@ class StudioCamera(NamedTuple):
     def intrinsics(self) -> np.ndarray:  # (3,3) px, without the lens
         return np.array([[self.focal[0], 0, self.principal[0]], [0, self.focal[1], self.principal[1]], [0, 0, 1]])
 
-
+# %% ../../nbs/datasets/human36m.ipynb #deac2888
 def camera_from(rotation, centre, focal, principal, radial, tangential) -> StudioCamera:
     "A camera from any array-likes. Raises `ValueError` for wrong sizes and for a matrix that is no rotation."
     camera = StudioCamera(
@@ -84,7 +84,7 @@ def world_to_camera(
     "Points in the frame of a camera."
     return (x - camera.centre) @ camera.rotation.T
 
-
+# %% ../../nbs/datasets/human36m.ipynb #a13983a4
 def project_lens(
     x: np.ndarray,  # (...,3) mm, camera frame
     camera: StudioCamera,
@@ -113,7 +113,7 @@ def rotation_from_angles(
     )
     return np.array(x) @ np.array(y) @ np.array(z)
 
-
+# %% ../../nbs/datasets/human36m.ipynb #a5dbd25b
 def cameras_from_metadata(
     path: str | Path,  # metadata.xml
 ) -> dict[tuple[str, str], StudioCamera]:  # by subject and camera
@@ -150,7 +150,7 @@ def rotation_from_quaternion(
         ]
     )
 
-
+# %% ../../nbs/datasets/human36m.ipynb #61fa74c8
 def _cameras_from_videopose3d(
     path: str | Path,  # h36m_dataset.py
 ) -> dict[tuple[str, str], StudioCamera]:
@@ -203,7 +203,7 @@ class ArrayUnpickler(pickle.Unpickler):
             )
         return super().find_class(module, name)
 
-
+# %% ../../nbs/datasets/human36m.ipynb #1399f70b
 def flat_arrays(
     value,  # nested dicts, lists and tuples of arrays, numbers and text
     key: str = "",  # name of the whole
@@ -233,7 +233,7 @@ def _read_pickled(path: Path):
     with zipfile.ZipFile(path) as z:
         return {n.removesuffix(".npy"): _read_array(z, n) for n in z.namelist()}
 
-
+# %% ../../nbs/datasets/human36m.ipynb #d2d70ae5
 def _read_array(archive: zipfile.ZipFile, name: str):
     "A member of an npz; if it is an object array, through `ArrayUnpickler`."
     with archive.open(name) as f:
@@ -244,7 +244,7 @@ def _read_array(archive: zipfile.ZipFile, name: str):
     with archive.open(name) as f:
         return np.lib.format.read_array(f, allow_pickle=False)
 
-
+# %% ../../nbs/datasets/human36m.ipynb #c05a6a2e
 def convert_pickled(
     path: str | Path,  # a .pkl, or an .npz with object arrays
     out: str | Path | None = None,  # the plain .npz; default: `plain_name(path)`
@@ -290,7 +290,7 @@ def _cameras_from_mmpose(
     except (KeyError, ValueError) as e:
         raise ValueError(f"{Path(path).name} does not hold cameras as mmpose writes them ({e})") from e
 
-
+# %% ../../nbs/datasets/human36m.ipynb #8a2345df
 @lru_cache(maxsize=8)
 def read_cameras(
     root: Path,  # folder of the data set
@@ -310,7 +310,7 @@ def read_cameras(
         f"no cameras in {root.name}: expected one of {', '.join(readers)}; cameras.pkl is converted once by pgp_nb.datasets.human36m.convert_pickled('.../cameras.pkl')"
     )
 
-
+# %% ../../nbs/datasets/human36m.ipynb #f817df23
 def _camera_before(cameras: dict[tuple[str, str], StudioCamera], take: Take) -> StudioCamera:
     "The camera of a recording. Raises `ValueError` if the files hold no calibration of it."
     if (key := (take.subject, take.camera)) not in cameras:
@@ -335,7 +335,7 @@ def read_cdf(
         raise ValueError(f"{path.name} cannot be read as a cdf file of poses ({e}): was it cut? Unpack it again") from e
     return convert_joints(poses, "h36m_32")
 
-
+# %% ../../nbs/datasets/human36m.ipynb #e65f80d0
 def _read_plain_poses(
     path: str | Path,  # data_3d_h36m_plain.npz
     subject: str,
@@ -366,7 +366,7 @@ def _read_mmpose(
     groups = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1])
     return {take_of(str(r)): (numbers[g], joints[g]) for r, g in zip(recordings, groups)}
 
-
+# %% ../../nbs/datasets/human36m.ipynb #6528af54
 def take_of(
     recording: str,  # S1_Directions_1.54138969
 ) -> Take:
@@ -388,7 +388,7 @@ def _open_video(path: str | Path):
         raise ValueError(f"{path.name} cannot be opened as a video: is it damaged? Unpack it again")
     return video
 
-
+# %% ../../nbs/datasets/human36m.ipynb #89cf7faf
 def video_frames(
     path: str | Path,
     numbers,  # frame numbers from 0, in any order
@@ -402,7 +402,7 @@ def video_frames(
             yield i, np.ascontiguousarray(got[1][..., ::-1])
     video.release()
 
-
+# %% ../../nbs/datasets/human36m.ipynb #1c487578
 def _video_stills(
     path: str | Path,
     n: int,  # how many
@@ -452,7 +452,7 @@ class _VideoLayout:
         )
         return [s for file in files for s in _video_stills(file, -(-n // len(files)))]
 
-
+# %% ../../nbs/datasets/human36m.ipynb #316956b6
 class _RawLayout(_VideoLayout):
     "Files as the data set is distributed."
 
@@ -473,7 +473,7 @@ class _RawLayout(_VideoLayout):
             raise FileNotFoundError(f"no poses of {take.action} in {take.subject}/MyPoseFeatures/D3_Positions")
         return read_cdf(files[take.action])
 
-
+# %% ../../nbs/datasets/human36m.ipynb #665c476e
 class _PlainLayout(_VideoLayout):
     "VideoPose3D's poses, converted, beside the videos as distributed."
 
@@ -698,7 +698,7 @@ def _make_take(loader: Human36M, take: Take, size: int) -> list[Sample | Skip]:
         for (a, b), n in zip(pairs.tolist(), _names(take, other, pairs))
     ]
 
-
+# %% ../../nbs/datasets/human36m.ipynb #439c19ef
 def _next_camera(take: Take) -> Take:
     return take._replace(camera=CAMERA_IDS[(CAMERA_IDS.index(take.camera) + 1) % 4])
 

@@ -117,7 +117,7 @@ _CENTRE = {
 def _side_part(side, part):
     return part if part == "torso" else f"{side}_{part}"
 
-
+# %% ../../nbs/datasets/lsp.ipynb #de5b88ab
 # segments of UP-S31 in the order of their labels 1..31, each with our part
 _SEGMENTS = {f"{side}_{segment}": _side_part(side, part) for side in "rl" for segment, part in _SIDE.items()} | _CENTRE
 
@@ -195,7 +195,7 @@ def _read_labels(
         raise ValueError(f"{path.name} is no 8 bit label image: is it damaged?")
     return labels if labels.ndim == 2 else np.ascontiguousarray(labels[..., -1 if labels.shape[2] == 3 else 2])
 
-
+# %% ../../nbs/datasets/lsp.ipynb #b537f887
 def _photograph_saliency(
     image: np.ndarray,  # (H,W,3) uint8 RGB
 ) -> np.ndarray:  # (H,W) uint8

@@ -44,7 +44,7 @@ def _element(data: memoryview, at: int, order: str) -> tuple[int, memoryview, in
         content = data[start : start + size]
     return kind, content, after
 
-
+# %% ../../nbs/datasets/matlab.ipynb #7a56d8b6
 def _matrix(data: memoryview, order: str) -> tuple[str, int, tuple[int, ...], memoryview]:
     "Name, class, shape, and the elements that follow."
     _, flags, at = _element(data, 0, order)
@@ -65,7 +65,7 @@ def _numbers(kind: int, shape: tuple[int, ...], rest: memoryview, order: str) ->
     stored, content, _ = _element(rest, 0, order)
     return np.frombuffer(content, order + _STORED[stored]).reshape(shape, order="F").astype(float)
 
-
+# %% ../../nbs/datasets/matlab.ipynb #7f38518e
 def _cells(shape: tuple[int, ...], rest: memoryview, order: str) -> list[np.ndarray]:
     "The matrices of a cell array, column by column; empty ones are (0,0)."
     cells, at = [], 0
@@ -78,7 +78,7 @@ def _cells(shape: tuple[int, ...], rest: memoryview, order: str) -> list[np.ndar
         raise ValueError(f"{len(cells)} cells are left of {shape}")
     return cells
 
-
+# %% ../../nbs/datasets/matlab.ipynb #f9e2a74c
 def _variables(data: memoryview, names: tuple[str, ...], order: str) -> dict:
     "The wanted variables of a file."
     found, at = {}, 128

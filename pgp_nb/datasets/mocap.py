@@ -100,7 +100,7 @@ def _number(word: str) -> float:
         return float("nan")
     return value if abs(value) < LARGEST else float("nan")
 
-
+# %% ../../nbs/datasets/mocap.ipynb #34fdf86f
 def numbers(
     reader: Reader,
     first: int,  # index of the word that starts them
@@ -168,7 +168,7 @@ def _turn(rows, turns, axes, angle):
         turn = turn @ axis_turn(axis, rows[:, column] * angle)
     return axes @ turn @ axes.T
 
-
+# %% ../../nbs/datasets/mocap.ipynb #740a7781
 def bone_ends(
     skeleton: Skeleton,
     rows: np.ndarray,  # (T,C) numbers of T frames, as in the file
@@ -190,7 +190,7 @@ def bone_ends(
         ends[:, j] += turned[:, j] @ skeleton.after[j]
     return ends
 
-
+# %% ../../nbs/datasets/mocap.ipynb #cd35b4cd
 def joints_of(
     skeleton: Skeleton,
     rows: np.ndarray,  # (T,C) numbers of T frames
@@ -210,7 +210,7 @@ def _axis_order(reader: Reader, at: int) -> tuple[int, ...]:
         reader.fail("the order of three axes, such as XYZ", at)
     return tuple(_AXES[c] for c in word)
 
-
+# %% ../../nbs/datasets/mocap.ipynb #e77fa445
 def _rotation(degrees: list[float], order: tuple[int, ...], angle: float) -> np.ndarray:
     "Rotation (3,3) by three angles given for x, y, z, about the axes in `order`."
     turn = np.eye(3)
@@ -218,7 +218,7 @@ def _rotation(degrees: list[float], order: tuple[int, ...], angle: float) -> np.
         turn = axis_turn(axis, np.array([degrees[axis] * angle]))[0] @ turn
     return turn
 
-
+# %% ../../nbs/datasets/mocap.ipynb #39d79828
 def _degrees_of_freedom(reader: Reader, allowed: tuple[str, ...]) -> tuple[str, ...]:
     for i, word in enumerate(reader.words[1:], 1):
         if word.lower() not in allowed:
@@ -271,7 +271,7 @@ def _asf_root(reader: Reader, root: dict):
     else:
         reader.fail("order, axis, position or orientation")
 
-
+# %% ../../nbs/datasets/mocap.ipynb #6eb8d59e
 def _asf_units(reader: Reader, units: dict):
     "One line of the section :units."
     key = reader.words[0].lower()
@@ -301,7 +301,7 @@ def _asf_children(reader: Reader, parents: dict[str, str], bones: dict[str, dict
             reader.fail("a bone that hangs on no other yet", i)
         parents[name] = reader.words[0]
 
-
+# %% ../../nbs/datasets/mocap.ipynb #09e1a801
 def _asf_sections(reader: Reader) -> tuple[dict, dict, dict, dict]:
     "Units, root, bones by name, and parents by name in the order of the hierarchy."
     units, root, bones, parents, section = dict(length=1.0, angle="deg"), {}, {}, {}, ""
@@ -352,7 +352,7 @@ def _asf_skeleton(reader: Reader) -> Skeleton:
         units, root, {"root": dict(dof=root["order"])} | {name: bones[name] for name in parents}, parents
     )
 
-
+# %% ../../nbs/datasets/mocap.ipynb #03395af2
 def _assemble_asf(units: dict, root: dict, bones: dict[str, dict], parents: dict[str, str]) -> Skeleton:
     "Lengths, axes and columns put together; a frame's columns follow the bones in the order of :hierarchy."
     unit, angle, names = _INCH / units["length"], 1.0 if units["angle"] == "rad" else np.pi / 180, list(bones)
@@ -392,7 +392,7 @@ def _amc_header(reader: Reader, skeleton: Skeleton):
     if not reader.words:
         reader.fail("the number of the first frame")
 
-
+# %% ../../nbs/datasets/mocap.ipynb #c131fd20
 def _columns_of(skeleton: Skeleton) -> dict[str, tuple[int, int]]:
     "First column and number of columns of each bone that has any."
     counts = [len(turns) + (3 if parent < 0 else 0) for turns, parent in zip(skeleton.turns, skeleton.parents)]
@@ -436,7 +436,7 @@ class _Layout(NamedTuple):
     values: itemgetter
     columns: list[int]  # where the numbers belong in the skeleton's order
 
-
+# %% ../../nbs/datasets/mocap.ipynb #d575d3c2
 def _layout(
     columns: dict[str, tuple[int, int]],  # of the bones in the order of the file
 ) -> _Layout:
@@ -452,7 +452,7 @@ def _layout(
         where,
     )
 
-
+# %% ../../nbs/datasets/mocap.ipynb #fe330045
 def _placed(words: list[str], layout: _Layout, size: int) -> list[float] | None:
     "The numbers among the words of a frame, in the skeleton's order; None if one is none."
     try:
@@ -464,7 +464,7 @@ def _placed(words: list[str], layout: _Layout, size: int) -> list[float] | None:
         row[column] = value
     return row if sum(map(abs, row)) < LARGEST else None
 
-
+# %% ../../nbs/datasets/mocap.ipynb #98436a06
 def _fast_frame(reader: Reader, layout: _Layout, size: int) -> list[float] | None:
     "The frame if it has this layout to the letter; else None, and the reader has not moved."
     if not _is_frame_number(reader.words):
@@ -512,7 +512,7 @@ def _word(reader: Reader, expected: str, *allowed: str) -> str:
     reader.taken += 1
     return reader.words[reader.taken - 1]
 
-
+# %% ../../nbs/datasets/mocap.ipynb #6b96870e
 def _count(reader: Reader, expected: str) -> int:
     "The next word as a number of things."
     word = _word(reader, expected)
@@ -546,7 +546,7 @@ def _bvh_channels(reader: Reader, bone: dict, columns: int) -> int:
         bone["channels"].append((word, columns + i))
     return columns + len(bone["channels"])
 
-
+# %% ../../nbs/datasets/mocap.ipynb #3e3f3c63
 def _bvh_joint(reader: Reader, kind: str, bones: list[dict], parent: int) -> dict:
     "The head of a ROOT, JOINT or End Site, up to its opening brace."
     if kind == "End":
@@ -584,7 +584,7 @@ def _bvh_bones(reader: Reader) -> list[dict]:
                 reader.fail(f"at most {_MOST_BONES} joints", reader.taken - 1)
     return bones
 
-
+# %% ../../nbs/datasets/mocap.ipynb #6e1f17a7
 def _bvh_motion(reader: Reader) -> tuple[int, float]:
     "Number of frames, and frames per second."
     _word(reader, "MOTION", "MOTION"), _word(reader, "Frames:", "Frames:")
@@ -635,7 +635,7 @@ def _bvh_weights(reader: Reader, names: list[str]) -> np.ndarray:  # (17,B)
         f"none called {', '.join(absent[:4])}",
     )
 
-
+# %% ../../nbs/datasets/mocap.ipynb #7603fb77
 def _bvh_skeleton(reader: Reader, bones: list[dict], unit: float) -> Skeleton:
     "The skeleton of a .bvh file: rotations in the order in which they are listed, each joint about its own axes."
     pick = lambda bone, kind: tuple(
@@ -691,7 +691,7 @@ class Stream(NamedTuple):
     fps: float
     name: str
 
-
+# %% ../../nbs/datasets/mocap.ipynb #5be737ba
 class Quirks(NamedTuple):
     "What the files do not say."
 
@@ -708,7 +708,7 @@ def _open(path: Path) -> TextIO:
         raise FileNotFoundError(f"there is no file {path.name} in {path.parent}")
     return open(path, encoding="utf-8-sig", errors="replace")
 
-
+# %% ../../nbs/datasets/mocap.ipynb #718e8acc
 def _find_skeleton(
     path: Path,  # an .amc file
 ) -> Path:  # its .asf file
@@ -724,7 +724,7 @@ def _find_skeleton(
         path.name, None, None, f"one .asf file beside it, called {subject}.asf, or the argument skeleton=", names
     )
 
-
+# %% ../../nbs/datasets/mocap.ipynb #fbcbb1ef
 def read_asf(path: str | Path) -> Skeleton:
     "The skeleton of an .asf file. Raises `MocapError`, `FileNotFoundError`."
     path = Path(path)
@@ -765,7 +765,7 @@ def _check_size(joints: np.ndarray, name: str):
             f"{leg:.4g} mm",
         )
 
-
+# %% ../../nbs/datasets/mocap.ipynb #5dad3d9d
 def _blocks(
     file: TextIO, rows: Iterator[list[float]], skeleton: Skeleton, step: int, name: str
 ) -> Iterator[np.ndarray]:
@@ -787,7 +787,7 @@ def _step(there: float, wanted: float | None) -> int:
         raise ValueError(f"fps must be above 0, got {wanted}")
     return 1 if wanted is None else max(1, round(there / wanted))
 
-
+# %% ../../nbs/datasets/mocap.ipynb #69dfdc4e
 def _stream_amc(path: Path, fps: float | None, quirks: Quirks, skeleton: str | Path | None) -> Stream:
     bones, file = read_asf(skeleton or _find_skeleton(path)), _open(path)
     step = _step(quirks.amc_fps, fps)
@@ -797,7 +797,7 @@ def _stream_amc(path: Path, fps: float | None, quirks: Quirks, skeleton: str | P
         path.stem,
     )
 
-
+# %% ../../nbs/datasets/mocap.ipynb #6220c72e
 def _stream_bvh(path: Path, fps: float | None, quirks: Quirks) -> Stream:
     with ExitStack() as stack:
         reader = Reader(stack.enter_context(_open(path)), path.name)
@@ -849,7 +849,7 @@ def _mads_cells(path: Path) -> list[np.ndarray]:
         raise MocapError(path.name, None, None, "the poses of MADS, a cell array GTpose2", "an array of that name")
     return cells
 
-
+# %% ../../nbs/datasets/mocap.ipynb #61604b53
 def _mads_pose(pose: np.ndarray, frame: int, name: str) -> np.ndarray | None:  # (17,3) mm, z up
     "One pose; None where the recording has lost joints that we need."
     if not pose.size:
@@ -864,7 +864,7 @@ def _mads_pose(pose: np.ndarray, frame: int, name: str) -> np.ndarray | None:  #
         return None
     return (weights[:, weights.any(0)] @ used)[:, [2, 0, 1]]
 
-
+# %% ../../nbs/datasets/mocap.ipynb #f8d66696
 def _stream_mads(path: Path, fps: float | None, quirks: Quirks) -> Stream:
     step = _step(quirks.mads_fps, fps)
     poses = [_mads_pose(cell, i, path.name) for i, cell in enumerate(_mads_cells(path))]
@@ -892,7 +892,7 @@ def stream_clip(
         return _stream_mads(path, fps, quirks)
     raise MocapError(path.name, None, None, "a file that ends in .amc, .bvh or .mat", f"{kind or 'no ending'}")
 
-
+# %% ../../nbs/datasets/mocap.ipynb #f74fab5c
 def read_clip(
     path: str | Path,  # .amc, .bvh or .mat
     fps: float | None = None,  # frames per second wanted, None: all
@@ -955,7 +955,7 @@ def _kept_path(folder: Path, path: Path, *settings) -> Path:
     state = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in read]
     return folder / (sha256(repr((state, settings)).encode()).hexdigest()[:24] + ".npy")
 
-
+# %% ../../nbs/datasets/mocap.ipynb #528a1555
 def _clip_poses(path: Path, fps: float | None, quirks: Quirks, keep: Path | None) -> np.ndarray:
     "Upright poses of one file, read again if they were kept."
     kept = keep and _kept_path(keep, path, fps, quirks)
@@ -967,7 +967,7 @@ def _clip_poses(path: Path, fps: float | None, quirks: Quirks, keep: Path | None
         write_atomically(kept, lambda temporary: np.save(temporary, poses))
     return poses
 
-
+# %% ../../nbs/datasets/mocap.ipynb #2e68974c
 def mocap_poses(
     source: str | Path | Iterable[str | Path],  # a folder, searched to the bottom, or files
     fps: float | None = 12.0,  # poses per second of motion: neighbours at 120 Hz hardly differ

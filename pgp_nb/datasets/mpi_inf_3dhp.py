@@ -56,7 +56,7 @@ class Calibration(NamedTuple):
     rotation: np.ndarray  # (3,3) world (z up) to camera
     translation: np.ndarray  # (3,) mm, world to camera
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #68553dca
 def read_calibration(
     path: str | Path,  # camera.calibration
 ) -> dict[int, Calibration]:  # by the number of the camera
@@ -88,7 +88,7 @@ class Annotation(NamedTuple):
     joints_2d: np.ndarray  # (F,17,2) float32 px
     joints_3d: np.ndarray  # (F,17,3) float32 mm, camera frame
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #7bd56163
 @lru_cache(maxsize=1)
 def read_annotations(
     path: Path,  # annot.mat
@@ -115,7 +115,7 @@ def read_annotations(
             f"{path.name} of {path.parent.parent.name}/{path.parent.name} cannot be read ({e}): was it cut? Download it again"
         ) from e
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #e7f22413
 def reproject(
     joints_3d: np.ndarray,  # (...,3) mm, camera frame
     intrinsics: np.ndarray,  # (3,3) px
@@ -171,7 +171,7 @@ class AnnotatedSequence(NamedTuple):
     intrinsics: np.ndarray  # (3,3) px, estimated
     residual: float  # mean distance of annot2 from annot3 reprojected, px
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #aa3af5df
 @lru_cache(maxsize=2)
 def read_test(
     path: Path,  # annot_data.mat
@@ -236,7 +236,7 @@ def _find_sequence(
         None,
     )
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #4a5e32f2
 def _frames_together(
     paths: list[Path],  # videos that show the same instants
     numbers,  # frame numbers from 0
@@ -249,7 +249,7 @@ def _frames_together(
             )
         yield got[0][0], [x for _, x in got]
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #6d5a1048
 NO_FRAME, CUT_OFF, MIRRORED = (
     "no such frame: the video ends before the annotation",
     "fewer than 14 joints in the frame",
@@ -280,7 +280,7 @@ def film_sequence(
         )
     return found
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #10def409
 def _mask_files(folder: Path, camera: int) -> list[Path]:
     "The masks of a video: green screen, and the chair where there is one. Raises `FileNotFoundError` without the first."
     screens, chair = (
@@ -356,7 +356,7 @@ def _list_train_jobs(loader: MPIINF3DHP) -> list[dict]:
         if (folder / "imageSequence" / f"video_{c}.avi").is_file()
     ]
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #0bdbae99
 def _make_train(loader: MPIINF3DHP, subject: int, seq: int, camera: int, size: int) -> list[Sample | Skip]:
     "The samples of a training video."
     where, rate = f"S{subject}/Seq{seq}", 2 if (subject, seq) in FAST else 1
@@ -386,7 +386,7 @@ def _make_train(loader: MPIINF3DHP, subject: int, seq: int, camera: int, size: i
         for a, b in pairs.tolist()
     ]
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #6f48ce4d
 def _pair(source: Frame | str, target: Frame | str, name: str) -> Sample | Skip:
     reason = next((f for f in (source, target) if isinstance(f, str)), None)
     return Skip(name, reason) if reason else pair_of(source, target, name)
@@ -407,7 +407,7 @@ def _list_test_jobs(loader: MPIINF3DHP) -> list[dict]:
         for i in range(0, len(_valid_pairs(loader, t, read_test(folder / "annot_data.mat", loader.universal))), 32)
     ]
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #019fec77
 def _make_test(loader: MPIINF3DHP, sequence: str, first: int, size: int) -> list[Sample | Skip]:
     "The samples of up to 32 pairs of a test sequence."
     folder = _find_sequence(loader.root, sequence)
@@ -419,7 +419,7 @@ def _make_test(loader: MPIINF3DHP, sequence: str, first: int, size: int) -> list
     }
     return [_pair(film[a], film[b], f"{sequence}/{a + 1:06d}+{b + 1:06d}") for a, b in pairs]
 
-
+# %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #563a651a
 def _film_still(path: Path, s: AnnotatedSequence, n: int, size: int) -> Frame | str:
     "One frame of the test set, cut around the person; a text says why there is none."
     if not path.is_file():

@@ -90,7 +90,7 @@ def find_source(
         + (f"; did you mean {near[0]}?" if near else f": choose one of {', '.join(SOURCES)}")
     )
 
-
+# %% ../../nbs/datasets/prepare.ipynb #279cf81a
 def find_loader(dataset: str) -> Callable:  # a key of SOURCES
     "The class whose fields are the options."
     module, _, name = find_source(dataset).loader.rpartition(".")
@@ -112,7 +112,7 @@ def place_of(kind: type) -> str | None:  # a loader's dataclass
     "The field that says where the files are, the only one without a default; None if nothing is read from files."
     return next((f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING), None)
 
-
+# %% ../../nbs/datasets/prepare.ipynb #57c4866a
 def make_loader(
     dataset: str,
     options: dict,  # a key of SOURCES; fields of its loader, the place of the files as root
@@ -137,7 +137,7 @@ def _value_type(kind: object) -> tuple[object, int | str | None]:
         return typing.get_args(kind)[0], len(typing.get_args(kind))
     return kind, None
 
-
+# %% ../../nbs/datasets/prepare.ipynb #43aaa48c
 def _add_options(
     parser: argparse.ArgumentParser,
     kind: type,  # a loader's dataclass
@@ -178,7 +178,7 @@ interrupted. Broken files are skipped; the summary at the end counts what was ke
 def _dataset_list() -> str:
     return "\n".join(f"  {name:13s} {s.what}" for name, s in SOURCES.items())
 
-
+# %% ../../nbs/datasets/prepare.ipynb #8ba44acc
 def command_line(
     dataset: str | None = None,  # a key of SOURCES, or None for what comes before one is chosen
 ) -> argparse.ArgumentParser:

@@ -32,7 +32,7 @@ class Regions(NamedTuple):
     border: np.ndarray  # (K,) bool, touches the image border
     beside: np.ndarray  # (K,K) bool, symmetric: shares an edge
 
-
+# %% ../../nbs/datasets/saliency.ipynb #9befb333
 def neighbours(
     labels: np.ndarray,  # (H,W) int, 0..K-1
 ) -> np.ndarray:  # (K,K) bool
@@ -44,7 +44,7 @@ def neighbours(
     np.fill_diagonal(beside, False)
     return beside
 
-
+# %% ../../nbs/datasets/saliency.ipynb #4d120083
 def _on_border(
     labels: np.ndarray,  # (H,W) int, 0..K-1
 ) -> np.ndarray:  # (K,) bool
@@ -88,7 +88,7 @@ def _walk_costs(
     step = regions.beside | regions.border[:, None] & regions.border
     return np.where(step, np.maximum(distance - noise, 0), np.inf)
 
-
+# %% ../../nbs/datasets/saliency.ipynb #4758d028
 def _geodesic(
     costs: np.ndarray,  # (K,K) cost of a step, infinite where there is none
 ) -> np.ndarray:  # (K,K)
@@ -107,7 +107,7 @@ def spread(
     "How close: 1 at no distance, falling off as a Gaussian."
     return np.exp(-(distance**2) / (2 * sigma**2))
 
-
+# %% ../../nbs/datasets/saliency.ipynb #13719392
 def _boundary_connectivity(
     walks: np.ndarray,  # (K,K) geodesic distances, Lab
     border: np.ndarray,  # (K,) bool
@@ -130,7 +130,7 @@ def _background_contrast(
     contrast -= contrast.min()
     return contrast / max(contrast.max(), 1e-9)
 
-
+# %% ../../nbs/datasets/saliency.ipynb #28a37e82
 def _without_low(
     values: np.ndarray,  # (K,) in [0,1]
 ) -> np.ndarray:  # (K,)
@@ -154,7 +154,7 @@ def _smoothness(
     np.fill_diagonal(near, False)
     return np.where(near, spread(distance, sigma) + least, 0)
 
-
+# %% ../../nbs/datasets/saliency.ipynb #aa203a25
 def _optimise(
     background: np.ndarray,  # (K,) w_bg
     foreground: np.ndarray,  # (K,) w_fg
@@ -176,7 +176,7 @@ def _region_saliency(regions: Regions) -> np.ndarray:  # (K,) in [0,1]
     s = s - s.min()
     return s / max(s.max(), 1e-9)
 
-
+# %% ../../nbs/datasets/saliency.ipynb #927a2d9a
 def saliency(
     image: np.ndarray,  # (H,W,3) uint8 RGB
     side: int = 224,  # longer side to work at, px
@@ -213,7 +213,7 @@ def f_measure(
     precision, recall = hits / chosen.sum(), hits / mask.sum()
     return float((1 + beta2) * precision * recall / (beta2 * precision + recall))
 
-
+# %% ../../nbs/datasets/saliency.ipynb #d5b9f003
 def saliency_scores(
     maps: Sequence[np.ndarray],  # (H,W) in [0,1] each
     masks: Sequence[np.ndarray],  # (H,W) bool each
@@ -238,7 +238,7 @@ def _centre_prior(
     y, x = ((np.arange(n) + 0.5) / n - 0.5 for n in (height, width))
     return spread(np.hypot(y[:, None], x), sigma).astype(np.float32)
 
-
+# %% ../../nbs/datasets/saliency.ipynb #9a5fe703
 def _spectral_residual(
     image: np.ndarray,  # (H,W,3) uint8 RGB
 ) -> np.ndarray:  # (H,W) float32 in [0,1]
@@ -262,7 +262,7 @@ def _check_frames(frames: np.ndarray) -> np.ndarray:  # (T,H,W,3) uint8 RGB
         )
     return frames
 
-
+# %% ../../nbs/datasets/saliency.ipynb #da006924
 def median_of_rows(
     rows: np.ndarray,  # (T,h,W,3) uint8
     hidden: np.ndarray,  # (T,h,W) bool, what is not to be counted
@@ -290,7 +290,7 @@ def static_background(
     never = hidden[pick].all(0).astype(np.uint8)
     return cv2.inpaint(found, never, 5, cv2.INPAINT_TELEA) if never.any() else found
 
-
+# %% ../../nbs/datasets/saliency.ipynb #339650b9
 def foreground(
     frames: np.ndarray,  # (T,H,W,3) uint8 RGB
     background: np.ndarray,  # (H,W,3) uint8 RGB

@@ -61,7 +61,7 @@ def _shapes(size: int) -> dict[str, tuple[tuple[int, ...], type]]:
         intrinsics=((3, 3), np.float32),
     )
 
-
+# %% ../../nbs/datasets/samples.ipynb #950d10d6
 def _bad_values(name: str, x: np.ndarray) -> str:
     "What is wrong with the values of an array of a sample, or nothing."
     if name == "parts" and ((x > BACKGROUND) & (x != UNKNOWN)).any():
@@ -136,7 +136,7 @@ def _crop_map(
     "A map cut like its frame, 0 outside it."
     return crop(values, square, size) * _inside(square, size, *values.shape)
 
-
+# %% ../../nbs/datasets/samples.ipynb #e5d6a639
 def _crop_parts(
     labels: np.ndarray,  # (H,W) uint8, part labels, UNKNOWN allowed
     square: tuple[float, float, float],  # corner x, y and side, px
@@ -156,7 +156,7 @@ def crop_points(
     "Points of a frame in the coordinates of its crop."
     return ((np.asarray(points, np.float64) - square[:2]) * size / square[2]).astype(np.float32)
 
-
+# %% ../../nbs/datasets/samples.ipynb #f4ce366b
 def crop_intrinsics(
     intrinsics,
     square: tuple[float, float, float],
@@ -217,7 +217,7 @@ def crop_frame(
         known(None if intrinsics is None else crop_intrinsics(intrinsics, square, size), (3, 3)),
     )
 
-
+# %% ../../nbs/datasets/samples.ipynb #50f680d2
 def pair_of(
     source: Frame,
     target: Frame,
@@ -236,7 +236,7 @@ def _show_frame(row, pair, t):
     if known.any():
         draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=0.9)
 
-
+# %% ../../nbs/datasets/samples.ipynb #0eb6b046
 def show_pairs(
     pairs: list,  # of `Sample` or other pairs with `images`, `parts`, `saliency` and `joints_2d`
     columns: int = 2,  # pairs side by side
@@ -338,7 +338,7 @@ def _encode(pictures: np.ndarray, extension: str, *options) -> tuple[np.ndarray,
     files = [cv2.imencode(extension, x[..., ::-1] if x.ndim == 3 else x, options)[1].ravel() for x in pictures]
     return np.concatenate([*files, np.empty(0, np.uint8)]), np.cumsum([0, *map(len, files)])[1:].astype(np.int64)
 
-
+# %% ../../nbs/datasets/samples.ipynb #e2d58701
 def _decode(data: np.ndarray, ends: np.ndarray, which: np.ndarray, out: np.ndarray) -> None:
     "Some of the picture files, by their numbers, decoded into an array (n,S,S[,3])."
     pictures = np.split(data, ends[:-1])
@@ -403,7 +403,7 @@ class Skip(NamedTuple):
     name: str
     reason: str
 
-
+# %% ../../nbs/datasets/samples.ipynb #7f25d323
 def _count_skips(
     skips: Iterable[Skip],  # what was left out
     examples: int = 5,  # names kept for each reason
@@ -424,7 +424,7 @@ FORMAT, VERSION, MANIFEST = "pgp_nb samples", 1, "manifest.json"
 def _shard_name(i: int) -> str:
     return f"{i:05d}.npz"
 
-
+# %% ../../nbs/datasets/samples.ipynb #fa868169
 def write_shard(
     folder: Path,
     i: int,
@@ -438,11 +438,11 @@ def write_shard(
     write_atomically(Path(folder) / _shard_name(i), lambda temporary: temporary.write_bytes(data))
     return _entry(i, data, len(kept), skips)
 
-
+# %% ../../nbs/datasets/samples.ipynb #18e9456b
 def _entry(i, data, number, skips):
     return dict(file=_shard_name(i), number=number, sha256=sha256(data).hexdigest(), skips=skips)
 
-
+# %% ../../nbs/datasets/samples.ipynb #b7e233ca
 def write_manifest(folder: Path, entries: list[dict], size: int, about: dict, key: str = "") -> dict:
     "The manifest of a folder of shards. Raises `ValueError` if nothing was kept."
     skipped = _count_skips(Skip(*s) for e in entries for s in e["skips"])
@@ -532,7 +532,7 @@ def read_manifest(
         raise ValueError(f"{path.name} is damaged: delete it and prepare the folder again; whole shards are kept")
     return manifest
 
-
+# %% ../../nbs/datasets/samples.ipynb #9d96c42a
 def _read_shard(folder: Path, entry: dict, size: int, chosen: np.ndarray) -> Samples:
     "Some samples of a shard whose checksum holds."
     path = folder / entry["file"]
@@ -592,7 +592,7 @@ class Loader(Protocol):
     def jobs(self) -> list[dict]: ...  # JSON-able, always the same for the same files
     def make(self, job: dict, size: int) -> list[Sample | Skip]: ...  # the samples of one job
 
-
+# %% ../../nbs/datasets/samples.ipynb #670daf71
 def make_job(
     loader: Loader,
     job: dict,  # one of loader.jobs()
@@ -618,7 +618,7 @@ def _setting(loader: Loader, size: int, jobs_per_shard: int) -> str:
     "The fingerprint of what all shards of a folder have in common."
     return _key(FORMAT, VERSION, loader.name, loader.about, size, jobs_per_shard)
 
-
+# %% ../../nbs/datasets/samples.ipynb #c3d7a171
 def _make_shard(
     loader: Loader, folder: str, i: int, jobs: list[dict], size: int, key: str
 ) -> dict:  # its entry in the manifest
@@ -642,7 +642,7 @@ def _whole_shard(path: Path, key: str) -> dict | None:
             f"{path} is damaged ({str(e) or type(e).__name__}): it was cut or changed, and is made again now"
         ) from e
 
-
+# %% ../../nbs/datasets/samples.ipynb #05b92f23
 def _whole_shards(folder: Path, keys: list[str]) -> list[dict | None]:
     "`_whole_shard` of each shard; damaged ones are announced and count as missing."
 
@@ -690,13 +690,13 @@ def _starting_workers(loader: Loader):
         else:
             os.environ["OMP_NUM_THREADS"] = threads
 
-
+# %% ../../nbs/datasets/samples.ipynb #75f292da
 def _start_worker():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1), torch.set_num_threads(1)
     Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
-
+# %% ../../nbs/datasets/samples.ipynb #6a1bfd34
 def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
     "`_make_shard` of each task, here or in other processes: number of the shard and its entry, in any order."
     if min(workers, len(tasks)) <= 1:
@@ -812,7 +812,7 @@ def write_poses(
     p, text = check_poses(poses), np.array(json.dumps(about))
     write_atomically(Path(path).with_suffix(".npz"), lambda temporary: np.savez(temporary, poses=p, about=text))
 
-
+# %% ../../nbs/datasets/samples.ipynb #8d8b1979
 def read_poses(
     path: str | Path,  # from `write_poses`
 ) -> tuple[np.ndarray, dict]:  # (M,17,3) float32 mm, upright; where they come from

@@ -34,7 +34,7 @@ def _natural(path: Path) -> list:
 
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", Path(path).as_posix())]
 
-
+# %% ../../nbs/datasets/videos.ipynb #9a11da7b
 def _frame_files(folder: Path) -> list[Path]:
     "The pictures directly in a folder, in order."
     return sorted(
@@ -42,7 +42,7 @@ def _frame_files(folder: Path) -> list[Path]:
         key=_natural,
     )
 
-
+# %% ../../nbs/datasets/videos.ipynb #e12cd89b
 def _find_sources(
     folder: str | Path,  # looked through with its sub-folders
 ) -> list[Path]:  # video files, and folders of at least two pictures
@@ -69,7 +69,7 @@ class Length(NamedTuple):
     frames: int  # 0 where it cannot be read at all
     fps: float
 
-
+# %% ../../nbs/datasets/videos.ipynb #7b0c592e
 def _film_length(
     source: Path,  # video file or folder of pictures
     folder_fps: float = 25.0,  # frame rate of a folder of pictures, which does not say
@@ -82,7 +82,7 @@ def _film_length(
     video.release()
     return Length(max(0, int(frames)), fps if 1 <= fps <= 1000 else folder_fps)
 
-
+# %% ../../nbs/datasets/videos.ipynb #084ce7a7
 def shrink(
     image: np.ndarray,
     side: int | None,  # longer side, px; None: as it is
@@ -131,7 +131,7 @@ def _color_histogram(
     counts = cv2.calcHist([lab], [0, 1, 2], None, [8, 16, 16], [0, 256] * 3).ravel()
     return counts / max(counts.sum(), 1)
 
-
+# %% ../../nbs/datasets/videos.ipynb #e97a063a
 def _color_difference(
     a: np.ndarray,
     b: np.ndarray,  # histograms
@@ -139,7 +139,7 @@ def _color_difference(
     "Bhattacharyya distance of two histograms."
     return math.sqrt(max(0.0, 1 - float(np.sqrt(a * b).sum())))
 
-
+# %% ../../nbs/datasets/videos.ipynb #87bd7efa
 def find_shots(
     frames: np.ndarray,  # (T,H,W,3) uint8 RGB
     least: float = 0.45,  # colour difference between neighbouring frames that is a cut
@@ -149,7 +149,7 @@ def find_shots(
     cuts = [t + 1 for t, (a, b) in enumerate(pairwise(h)) if _color_difference(a, b) > least]
     return [slice(a, b) for a, b in pairwise([0, *cuts, len(frames)])]
 
-
+# %% ../../nbs/datasets/videos.ipynb #7fa6babb
 def _picture_area(
     frames: np.ndarray,  # (T,H,W,3) uint8
 ) -> tuple[slice, slice]:  # rows, columns
@@ -174,7 +174,7 @@ def stands_still(
     differs = np.stack([cv2.absdiff(f, background).max(-1) for f in frames[:: max(1, len(frames) // 24)]])
     return bool((np.median(differs, 0) < 12).mean() > 0.6)
 
-
+# %% ../../nbs/datasets/videos.ipynb #c6007515
 def lively(
     frames: np.ndarray,
     background: np.ndarray,  # (T,H,W,3), (H,W,3) uint8
@@ -183,7 +183,7 @@ def lively(
     differs = np.stack([cv2.absdiff(f, background).max(-1) for f in frames[:: max(1, len(frames) // 24)]])
     return np.percentile(differs, 85, axis=0) > 16
 
-
+# %% ../../nbs/datasets/videos.ipynb #c385f7a1
 def _staying_people(
     salient: np.ndarray,  # (T,H,W) bool
     lively: np.ndarray,  # (H,W) bool
@@ -237,7 +237,7 @@ def _camera_step(
     )
     return np.eye(3) if step is None else np.vstack([step, [0, 0, 1]])
 
-
+# %% ../../nbs/datasets/videos.ipynb #72ff3c04
 def camera_path(
     frames: np.ndarray,  # (T,H,W,3) uint8 RGB
 ) -> np.ndarray:  # (T,3,3): pixels of frame 0 to pixels of frame t
@@ -247,7 +247,7 @@ def camera_path(
         path.append(_camera_step(a, b) @ path[-1])
     return np.stack(path)
 
-
+# %% ../../nbs/datasets/videos.ipynb #de8b873c
 def _moving_background(
     frames: np.ndarray,
     path: np.ndarray,
@@ -309,7 +309,7 @@ def _yolo_boxes(
     half = rows[:, 2:4] / 2
     return np.column_stack([rows[:, :2] - half, rows[:, :2] + half, score]).astype(np.float32)
 
-
+# %% ../../nbs/datasets/videos.ipynb #1c6a06d0
 def _drop_doubles(
     boxes: np.ndarray,  # (n,5)
     least: float = 0.35,  # score
@@ -370,7 +370,7 @@ def box_iou(
     area = lambda x: (x[:, 2:4] - x[:, :2]).prod(-1)
     return both / np.maximum(area(a)[:, None] + area(b) - both, 1e-9)
 
-
+# %% ../../nbs/datasets/videos.ipynb #eb71c255
 @dataclass
 class Track:
     "One person through a shot."
@@ -405,7 +405,7 @@ def _inner_colors(
     part = frame[max(0, int(y0 + dy)) : max(1, math.ceil(y1 - dy)), max(0, int(x0 + dx)) : max(1, math.ceil(x1 - dx))]
     return _color_histogram(np.ascontiguousarray(part) if part.size else frame)
 
-
+# %% ../../nbs/datasets/videos.ipynb #98aad2ea
 def match(
     tracks: list[Track],
     t: int,
@@ -423,7 +423,7 @@ def match(
     rows, columns = linear_sum_assignment(np.where(allowed, 1 - iou + paint, 10))
     return [(i, j) for i, j in zip(rows, columns) if allowed[i, j]]
 
-
+# %% ../../nbs/datasets/videos.ipynb #beaf575c
 def _track_people(
     frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot
     boxes: list[np.ndarray],  # (n,5) px and score, for each frame
@@ -459,7 +459,7 @@ def _sharpness(
     "How strong the finest detail is: standard deviation of the Laplacian."
     return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std()) if image.size else 0.0
 
-
+# %% ../../nbs/datasets/videos.ipynb #e25405a5
 def _cut_box(
     image: np.ndarray,
     box: np.ndarray,  # (H,W[,3]); (4,) px
@@ -468,7 +468,7 @@ def _cut_box(
     x0, y0, x1, y1 = box
     return image[max(0, int(y0)) : max(0, math.ceil(y1)), max(0, int(x0)) : max(0, math.ceil(x1))]
 
-
+# %% ../../nbs/datasets/videos.ipynb #77d18e89
 def _local_median(
     values: np.ndarray,
     times: np.ndarray,
@@ -517,7 +517,7 @@ def _judge(
     )
     return [_REASONS[bad.argmax()] if bad.any() else "" for bad in tests.T]
 
-
+# %% ../../nbs/datasets/videos.ipynb #e70747b8
 def shared(
     t: int,
     box: np.ndarray,
@@ -544,7 +544,7 @@ class Views(NamedTuple):
     silhouettes: np.ndarray  # (K,32,32) in [0,1]
     greys: np.ndarray  # (K,32,32) in [0,1]
 
-
+# %% ../../nbs/datasets/videos.ipynb #5d96be06
 def _aligned_views(
     frames: np.ndarray,
     masks: np.ndarray,
@@ -558,7 +558,7 @@ def _aligned_views(
     greys = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in cut(frames)]) / np.float32(255)
     return Views(cut(masks), greys)
 
-
+# %% ../../nbs/datasets/videos.ipynb #762fe505
 def _pose_change(
     views: Views,
     i: int,  # K views; number of one of them
@@ -605,7 +605,7 @@ def _shape_weights() -> tuple[np.ndarray, ...]:
     with np.load(files("pgp_nb") / "data/person_shape.npz") as z:
         return tuple(z[k].astype(np.float32) for k in ("w0", "b0", "w1", "b1"))
 
-
+# %% ../../nbs/datasets/videos.ipynb #74d3628b
 def person_logits(
     silhouettes: np.ndarray,  # (K,32,32) in [0,1], as in `Views`
 ) -> np.ndarray:  # (K,)
@@ -622,7 +622,7 @@ def _widened(
     near = [b for t, b in zip(track.times, track.boxes) if abs(t - track.times[k]) <= 1]
     return np.array([*np.min(near, 0)[:2], *np.max(near, 0)[2:]])
 
-
+# %% ../../nbs/datasets/videos.ipynb #2a44723c
 def _person_saliency(
     mask: np.ndarray,  # (h,w) in [0,1], small
     box: np.ndarray,  # (4,) px of the mask
@@ -651,7 +651,7 @@ class Cut(NamedTuple):
     area: tuple[slice, slice]  # rows and columns of the picture inside the black bars of the small frame
     width: int  # of the small frame with its bars, px
 
-
+# %% ../../nbs/datasets/videos.ipynb #e2293f1b
 def cut_out(
     image: np.ndarray,  # (H,W,3) uint8, the frame at full size
     cut: Cut,  # what is wanted of it
@@ -671,7 +671,7 @@ class ShotPair(NamedTuple):
     source: Cut
     target: Cut
 
-
+# %% ../../nbs/datasets/videos.ipynb #65f83193
 def shot_pairs(
     frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot, small
     numbers: list[int],  # of the frames in the film
@@ -786,7 +786,7 @@ def find(
         skips += [Skip(f"{name}/{number:06d}", reason) for number, reason in wrong]
     return pairs, skips
 
-
+# %% ../../nbs/datasets/videos.ipynb #64d5c965
 @patch
 def cut(self: Videos, source: Path, name: str, pairs: list[tuple[int, ShotPair]], size: int) -> list[Sample | Skip]:
     "The crops of pairs, from frames at full size, decoded once more."

@@ -49,7 +49,7 @@ def read_studies(
     listed = read_yaml(path)
     return {name: _study_values(name, listed) for name in listed}
 
-
+# %% ../../nbs/engine/commands.ipynb #c3b9d874
 def _study_values(name: str, listed: dict, inner: bool = False) -> dict:
     given = {k: v for k, v in listed[name].items() if k != "about"}
     base = given.pop("base", None)
@@ -61,7 +61,7 @@ def _study_values(name: str, listed: dict, inner: bool = False) -> dict:
         raise TypeError(f"study {name}: its base {base} builds on another study; one step is enough")
     return merge(_study_values(base, listed, inner=True), placed(given))
 
-
+# %% ../../nbs/engine/commands.ipynb #49de90b6
 def study_config(
     name: str | Path,  # a study, a preset's name or a YAML file
     studies: dict[str, dict],  # from `read_studies`
@@ -72,7 +72,7 @@ def study_config(
         return load_config(name, overrides)
     return from_dict(Config, merge(studies[name], placed(overrides or {})))
 
-
+# %% ../../nbs/engine/commands.ipynb #311a405a
 def _run_config(
     name: str,  # a study, a preset's name or a YAML file
     seed: int,  # laid over it
@@ -103,7 +103,7 @@ def in_order(names: list[str], studies: dict[str, dict] | None = None) -> list[s
         add(name)
     return ordered
 
-
+# %% ../../nbs/engine/commands.ipynb #06a4b9f6
 def _known_metrics(cfg: Config, run: Path) -> dict | None:
     "The metrics of a finished run of this very configuration, or None."
     try:
@@ -115,7 +115,7 @@ def _known_metrics(cfg: Config, run: Path) -> dict | None:
         return None
     return metrics if known == as_plain(asdict(cfg)) else None
 
-
+# %% ../../nbs/engine/commands.ipynb #58131bc7
 def _data_of(cfg: Config) -> dict:
     "The part of a configuration that `load_data` reads."
     needed = dict(
@@ -126,7 +126,7 @@ def _data_of(cfg: Config) -> dict:
     )
     return asdict(cfg.data) | needed
 
-
+# %% ../../nbs/engine/commands.ipynb #f520c3c6
 def run_all(
     names: list[str],  # studies, presets or files
     seeds: list[int],  # each is trained with each
@@ -158,7 +158,7 @@ def run_all(
             found[name] = {"error": str(e)}
     return found
 
-
+# %% ../../nbs/engine/commands.ipynb #41853752
 def means(found: dict[str, dict]) -> dict[str, dict]:
     "Mean over the seeds of each study; failed runs are left out."
     groups: dict[str, list] = {}
@@ -192,7 +192,7 @@ def read_release(
         raise ValueError(f"{path.name} ships {release.get('ships')!r}: it has the runs {', '.join(runs)}")
     return release
 
-
+# %% ../../nbs/engine/commands.ipynb #88ed2b2c
 def release_configs(
     release: dict,  # from `read_release`
     folder: Path,
@@ -215,7 +215,7 @@ def release_configs(
     full = {name: merge(v, placed({"seed": seed})) for name, v in values.items()}
     return {name: from_dict(Config, _filled(v, folder, seed)) for name, v in full.items()}
 
-
+# %% ../../nbs/engine/commands.ipynb #2c701395
 def _filled(value: object, folder: Path, seed: int) -> object:
     "Texts with {runs} and {seed} said."
     if isinstance(value, dict):
@@ -224,7 +224,7 @@ def _filled(value: object, folder: Path, seed: int) -> object:
         return [_filled(v, folder, seed) for v in value]
     return value.replace("{runs}", str(folder)).replace("{seed}", str(seed)) if isinstance(value, str) else value
 
-
+# %% ../../nbs/engine/commands.ipynb #645bcaf7
 def run_release(
     path: str | Path,  # a YAML file
     folder: str | Path,  # receives the run folders
@@ -269,7 +269,7 @@ def _positive(text: str) -> float:
         raise ValueError(text)
     return float(text)
 
-
+# %% ../../nbs/engine/commands.ipynb #d713a1a8
 _positive.__name__ = "positive"
 
 
@@ -299,7 +299,7 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
     finally:
         restore()
 
-
+# %% ../../nbs/engine/commands.ipynb #b4264324
 _EXAMPLES = """examples:
   python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set terms.seg=0
   python -m pgp_nb.training --preset default --run runs/h36m --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
@@ -363,7 +363,7 @@ def _train_one(options: argparse.Namespace, overrides: dict, stop: Callable[[], 
     elif not finished(trainer):
         print(f"stopped after iteration {trainer.iteration} of {cfg.stages.iterations}; the same command goes on")
 
-
+# %% ../../nbs/engine/commands.ipynb #51613847
 def _train_studies(options: argparse.Namespace, overrides: dict) -> int:
     file, *names = options.studies
     studies = read_studies(file)
@@ -378,14 +378,14 @@ def _train_studies(options: argparse.Namespace, overrides: dict) -> int:
     print(f"{len(found) - len(failed)} of {len(found)} runs finished, in {options.run}")
     return bool(failed)
 
-
+# %% ../../nbs/engine/commands.ipynb #32190376
 def _train_release(options: argparse.Namespace, stop: Callable[[], bool]) -> None:
     shipped = run_release(
         options.release, options.run, options.seeds[0], options.device, minutes=options.minutes, stop=stop
     )
     print(f"finished: {shipped}" if shipped else "stopped with a checkpoint; the same command goes on")
 
-
+# %% ../../nbs/engine/commands.ipynb #610aacea
 def main(args: list[str] | None = None) -> int:  # the exit code
     "Entry point of the command line; mistakes in the arguments are said in one line."
     options = command_line().parse_args(args)

@@ -171,7 +171,7 @@ class Optimisation:
         if self.batch_size % self.shards:
             raise ValueError(f"optimisation.batch_size {self.batch_size} does not divide into {self.shards} shards")
 
-
+# %% ../../nbs/engine/config.ipynb #98a644cb
 @dataclass(frozen=True)
 class Runtime:
     "What may change when a run is resumed."
@@ -244,7 +244,7 @@ class Config:
     def terms(self) -> dict[str, float | dict]:
         return self.stages.terms
 
-
+# %% ../../nbs/engine/config.ipynb #3df0ee0e
 def weight_of(cfg: Config, term: str) -> float:
     "What a run says of a term; 0 where it says nothing."
     value = cfg.terms.get(term, 0.0)
@@ -264,7 +264,7 @@ def unknown_parameter(name: str, known: typing.Iterable[str], prefix: str = "") 
         + (f"; did you mean {prefix}{near[0]}?" if near else f"; known are {', '.join(known)}")
     )
 
-
+# %% ../../nbs/engine/config.ipynb #796975b4
 def checked(value: object, kind: object, name: str) -> object:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
     if is_dataclass(kind):
@@ -286,7 +286,7 @@ def checked(value: object, kind: object, name: str) -> object:
         raise TypeError(f"{name}: {value} is not a finite number")
     return value
 
-
+# %% ../../nbs/engine/config.ipynb #aac7d712
 def _checked_tuple(values: object, kinds: tuple, name: str) -> tuple:
     if not isinstance(values, (list, tuple)) or len(values) != len(kinds):
         raise TypeError(f"{name}: expected {len(kinds)} numbers, got {values!r}")
@@ -298,7 +298,7 @@ def _checked_mapping(values: object, name: str) -> dict:
         raise TypeError(f"{name}: expected a mapping of names to values, got {values!r}")
     return {str(k): v if isinstance(v, dict) else checked(v, float, f"{name}.{k}") for k, v in values.items()}
 
-
+# %% ../../nbs/engine/config.ipynb #921f4307
 def from_dict(kind: type, values: dict, prefix: str = "") -> object:
     "A configuration dataclass from plain values. Raises `TypeError` for unknown names and wrong types."
     if not isinstance(values, dict):
@@ -322,7 +322,7 @@ def placed(values: dict) -> dict:
             raise unknown_parameter(name, [*LEAVES, *GROUPS])
     return nested
 
-
+# %% ../../nbs/engine/config.ipynb #c0f76875
 def merge(base: dict, over: dict) -> dict:
     "`over` laid over `base`, mappings merged."
     return base | {
@@ -334,7 +334,7 @@ def configured(values: dict) -> Config:
     "A configuration from plain values, grouped or named alone."
     return from_dict(Config, placed(values))
 
-
+# %% ../../nbs/engine/config.ipynb #515761c1
 def changed(cfg: Config, **values: object) -> Config:
     "A configuration with some values changed, named alone: `changed(cfg, lr=1e-4, size=96)`. Terms are laid over those there are."
     return configured(merge(as_plain(asdict(cfg)), placed(as_plain(values))))
@@ -360,7 +360,7 @@ def find_preset(preset: str | Path, beside: Path | None = None) -> Path:
         raise FileNotFoundError(f"no preset {str(preset)!r}: give a YAML file or one of the known presets: {known}")
     return found
 
-
+# %% ../../nbs/engine/config.ipynb #57f1cf5c
 def read_yaml(path: Path) -> dict:
     "The values in one YAML file. Raises `TypeError` saying what is wrong with it."
     try:
@@ -371,7 +371,7 @@ def read_yaml(path: Path) -> dict:
         raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
     return values
 
-
+# %% ../../nbs/engine/config.ipynb #cc12daf8
 def preset_values(path: Path, above: tuple = ()) -> dict:
     "The values of a preset laid over those of its `base`. Raises `TypeError` for a preset that is based on itself."
     if path in above:
@@ -382,7 +382,7 @@ def preset_values(path: Path, above: tuple = ()) -> dict:
         return placed(values)
     return merge(preset_values(find_preset(base, path.parent), (*above, path)), placed(values))
 
-
+# %% ../../nbs/engine/config.ipynb #57c13c80
 def load_config(
     preset: str | Path,  # a YAML file, or the name of a preset
     overrides: dict | None = None,  # values laid over the preset, grouped or named alone
@@ -401,7 +401,7 @@ def parse_assignment(text: str) -> dict:
         result = {key: result}
     return result
 
-
+# %% ../../nbs/engine/config.ipynb #bdcdfc49
 def checked_options(given: dict, **kinds: type) -> dict:
     "The parameters of a notebook without its own options, whose types are checked. Raises `TypeError` naming the parameter."
     for name, kind in kinds.items():

@@ -35,7 +35,7 @@ class TrainData(typing.NamedTuple):
     labelled_joints_3d: Tensor | None = None  # (A,2,17,3) mm, camera frame; NaN where the film is in doubt
     labelled_joints_2d: Tensor | None = None  # (A,2,17,2) px
 
-
+# %% ../../nbs/engine/data.ipynb #7d179836
 def place_data(data: TrainData, device: torch.device) -> TrainData:
     "On a GPU the data set lies in its memory, if that leaves three quarters of it free."
     if device.type != "cuda":
@@ -44,7 +44,7 @@ def place_data(data: TrainData, device: torch.device) -> TrainData:
     fits = sum(t.nbytes for t in tensors) < torch.cuda.mem_get_info(device)[0] / 4
     return TrainData(*(t.to(device) if fits and t is not None else t for t in data))
 
-
+# %% ../../nbs/engine/data.ipynb #794035ec
 def take(
     x: Tensor,  # (N,...) part of a data set
     index: tuple,  # index tensors, as in x[index]
@@ -77,7 +77,7 @@ class Batch(typing.NamedTuple):
     sal_t: Tensor  # (B,S,S) m_sal of I_t
     poses: Tensor  # (B,17,3) mm unpaired
 
-
+# %% ../../nbs/engine/data.ipynb #93846a7c
 def draw_pairs(
     images: Tensor,  # (N,2,3,S,S) uint8
     saliency: Tensor,  # (N,2,S,S) uint8
@@ -89,7 +89,7 @@ def draw_pairs(
     i, swap = (torch.randint(k, (n,), generator=g, device=g.device) for k in (len(images), 2))
     return [take(x, (i, side), device).float() / 255 for x in (images, saliency) for side in (swap, 1 - swap)]
 
-
+# %% ../../nbs/engine/data.ipynb #513548e5
 def draw_batch(
     data: TrainData,  # all there is
     n: int,  # pairs to draw
@@ -128,7 +128,7 @@ class Frames(typing.NamedTuple):
     images: Tensor  # (B,3,S,S) in [0,1]
     joints: Tensor  # (B,17,3) mm, camera frame, or (B,17,2) px
 
-
+# %% ../../nbs/engine/data.ipynb #d73902e3
 def draw_frames(
     images: Tensor,  # (N,2,3,S,S) uint8
     joints: Tensor,  # (N,2,17,D)
@@ -197,7 +197,7 @@ def mirrored_where(
         torch.where(flip[:, None, None], mirrored(x), x) for x in joints
     )
 
-
+# %% ../../nbs/engine/data.ipynb #39afdb4d
 def augment(
     x: Frames,  # annotated frames
     g: torch.Generator,  # source of randomness

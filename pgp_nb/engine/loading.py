@@ -26,7 +26,7 @@ class RunData(typing.NamedTuple):
     val: HeldOut | None = None  # for model selection
     test: HeldOut | None = None  # for the final metrics
 
-
+# %% ../../nbs/engine/loading.ipynb #c8c9803d
 def _prepared_manifest(folder: str, size: int) -> dict:
     "The manifest of a prepared folder. Raises `FileNotFoundError` or `ValueError` for a folder that is not prepared, or at another image size."
     manifest = read_manifest(folder)
@@ -42,7 +42,7 @@ def prepared_pairs(folder: str, n: int, size: int, progress: bool) -> dict[str, 
     number = _prepared_manifest(folder, size)["number"]
     return training_arrays(read_samples(folder, min(n, number), progress))
 
-
+# %% ../../nbs/engine/loading.ipynb #ad953dda
 def people_pairs(
     split: str,  # train, val or test
     n: int,  # pairs
@@ -60,7 +60,7 @@ def people_pairs(
     rotation = {"rotation": torch.from_numpy(people.rotations)} if views else {}
     return arrays | rotation | {"images": torch.from_numpy(people.images).permute(0, 1, 4, 2, 3).contiguous()}
 
-
+# %% ../../nbs/engine/loading.ipynb #f8b6bb0e
 def _load_pairs(
     cfg: Config, folder: str, split: str, n: int, progress: bool, views: bool = False
 ) -> dict[str, Tensor] | None:
@@ -79,7 +79,7 @@ def anything_known(
     poses = frames["joints_3d"].isfinite().flatten(-2).all(-1)
     return bool(poses.any() or frames["joints_2d"].isfinite().any() or (frames["parts"] != UNKNOWN).any())
 
-
+# %% ../../nbs/engine/loading.ipynb #157289db
 def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> HeldOut | None:
     "Both frames of each pair, with their truth. Raises `ValueError` where there is none to compare with."
     if pairs is None:
@@ -110,7 +110,7 @@ def _turns_between(
         )
     return turn
 
-
+# %% ../../nbs/engine/loading.ipynb #1e7aaf5e
 def _load_views(cfg: Config, progress: bool) -> dict[str, Tensor]:
     "Images and rotations of pairs of views, where the supervision needs them."
     if not weight_of(cfg, "multi_view"):
@@ -131,7 +131,7 @@ def _load_poses(cfg: Config) -> Tensor:
     poses = torch.from_numpy(read_poses(data.poses)[0])
     return poses[evenly(data.unpaired, len(poses))]
 
-
+# %% ../../nbs/engine/loading.ipynb #4044657e
 def _load_labelled(folder: str, fields: tuple[str, ...], cfg: Config, progress: bool) -> tuple[Tensor, ...]:
     "Some fields of the pairs of a prepared folder; nothing where there is no folder."
     if not folder:
@@ -139,7 +139,7 @@ def _load_labelled(folder: str, fields: tuple[str, ...], cfg: Config, progress: 
     pairs = prepared_pairs(folder, cfg.data.pairs[0], cfg.network.size, progress)
     return tuple(pairs[k] for k in fields)
 
-
+# %% ../../nbs/engine/loading.ipynb #2f1b5d06
 def load_data(
     cfg: Config,  # names the data, their number and size
     progress: bool = True,  # show progress bars

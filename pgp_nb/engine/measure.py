@@ -29,7 +29,7 @@ def _measuring():
     with torch.no_grad(), torch.compiler.set_stance("force_eager"):
         yield
 
-
+# %% ../../nbs/engine/measure.ipynb #bacab9dc
 @_measuring()
 def calibrate(
     net: PGPNet,  # statistics replaced in place
@@ -49,12 +49,12 @@ def calibrate(
         m.momentum = momentum
     net.eval()
 
-
+# %% ../../nbs/engine/measure.ipynb #45f94835
 def some_frames(data: TrainData, n: int) -> Tensor:  # (n,3,S,S) uint8, or as many as there are
     "Training frames to measure statistics on, spread over all pairs."
     return data.images[evenly(n // 2, len(data.images))].flatten(0, 1)
 
-
+# %% ../../nbs/engine/measure.ipynb #8460d1a2
 @contextmanager
 def calibrated(
     net: PGPNet,  # statistics replaced, then put back
@@ -101,7 +101,7 @@ class HeldOut(typing.NamedTuple):
         str, Tensor
     ]  # joints_3d (M,17,3), joints_2d (M,17,2), parts (M,S,S); NaN, or label 255, where not known
 
-
+# %% ../../nbs/engine/measure.ipynb #9643b824
 def validate(
     trainer: Trainer,  # a run at any iteration
     val: HeldOut,  # the validation split
@@ -127,7 +127,7 @@ def mean_pose_prediction(
     n = len(truth["joints_3d"])
     return {"joints_3d": pose.joints_3d.expand(n, -1, -1), "joints_2d": pose.joints_2d.expand(n, -1, -1)}
 
-
+# %% ../../nbs/engine/measure.ipynb #73b94a0e
 def held_out(
     net: PGPNet,  # trained and calibrated
     data: HeldOut | None,  # people that it has not seen
@@ -163,7 +163,7 @@ def picture_rows(
     ]
     return torch.cat([torch.cat(list(row), 1) for row in rows], 0).numpy()
 
-
+# %% ../../nbs/engine/measure.ipynb #efde73fd
 def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
     "The first training pairs: I_s above the rows of `picture_rows`."
     source, target = trainer.data.images[:n].cpu().unbind(1)

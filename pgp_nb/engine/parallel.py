@@ -32,7 +32,7 @@ def in_any_order(n: int, g: torch.Generator, device: torch.device) -> Tensor:
     "(n,) the numbers from 0, in random order."
     return uniform(0, 1, (n,), g, device).argsort()
 
-
+# %% ../../nbs/engine/parallel.ipynb #4d55b20a
 def shuffled(x: Tensor, g: torch.Generator) -> Tensor:
     "The samples of a batch in random order."
     return x[in_any_order(len(x), g, x.device)]
@@ -47,7 +47,7 @@ def generator(
     "The randomness of one part of one iteration."
     return (kept or torch.Generator()).manual_seed((seed * 1_000_003 + iteration + shard * 998_244_353) % 2**63)
 
-
+# %% ../../nbs/engine/parallel.ipynb #d6910239
 def join(parts: list) -> object:
     "Tensors, and tuples of tensors, of the parts of a batch as those of the whole."
     first = parts[0]
@@ -59,14 +59,14 @@ def join(parts: list) -> object:
         return getattr(first, "_make", tuple)(map(join, zip(*parts)))
     return first
 
-
+# %% ../../nbs/engine/parallel.ipynb #e37090c4
 def split(batch: object, n: int) -> list:
     "Tensors, and tuples of tensors, of a batch as those of `n` parts."
     if isinstance(batch, tuple):
         return list(map(getattr(batch, "_make", tuple), zip(*(split(x, n) for x in batch))))
     return list(batch.chunk(n)) if isinstance(batch, Tensor) else [batch] * n
 
-
+# %% ../../nbs/engine/parallel.ipynb #a91ac7ac
 def by_shard(
     f: typing.Callable,  # called once for each shard
     generators: list[torch.Generator],  # one for each shard
@@ -86,7 +86,7 @@ def rank() -> int:
     "The number of this process; the first one, 0, writes the files."
     return dist.get_rank() if processes() > 1 else 0
 
-
+# %% ../../nbs/engine/parallel.ipynb #e096db44
 def average(tensors: list[Tensor]) -> None:
     "Replace each tensor, in place, by its mean over the processes."
     if processes() == 1 or not tensors:
@@ -113,7 +113,7 @@ def lead_first(f: typing.Callable) -> object:
         dist.barrier()
     return result if rank() == 0 else f()
 
-
+# %% ../../nbs/engine/parallel.ipynb #8846c3fd
 @contextmanager
 def joined_processes(device: str | None):
     "Join the processes that `torchrun` has started; alone otherwise."

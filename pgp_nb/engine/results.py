@@ -32,7 +32,7 @@ def flat_metrics(
             raise ValueError(f"metric {column!r} is {value!r}, expected {'two numbers' if interval else 'a number'}")
     return columns
 
-
+# %% ../../nbs/engine/results.ipynb #a964618d
 def _nested_metrics(columns: dict[str, float]) -> dict:
     "The metrics that `flat_metrics` made columns of."
     metrics = {}
@@ -58,7 +58,7 @@ class Result(NamedTuple):
     config: dict  # the settings that tables show, by their plain names
     metrics: dict  # as in metrics.json
 
-
+# %% ../../nbs/engine/results.ipynb #04382ae1
 _ABOUT = Result._fields[:4]
 
 
@@ -71,7 +71,7 @@ def _value(cell: str) -> int | float | str:
             pass
     return cell
 
-
+# %% ../../nbs/engine/results.ipynb #10ae9f6c
 def _as_cells(result: Result) -> dict[str, object]:
     "A result by the names of its columns."
     about = dict(zip(_ABOUT, result)) | {"decoder": "trained" if result.decoder else "untrained"}
@@ -96,7 +96,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
             raise ValueError(f"{path.name}: row {line} has another number of cells than the header")
     return rows
 
-
+# %% ../../nbs/engine/results.ipynb #75d2f478
 def _write_rows(path: Path, columns: list[str], rows: list[dict]) -> None:
     "Write a table whole or not at all; what a row does not have is an empty cell."
     text = io.StringIO()
@@ -105,7 +105,7 @@ def _write_rows(path: Path, columns: list[str], rows: list[dict]) -> None:
     writer.writerows(rows)
     write_text(path, text.getvalue())
 
-
+# %% ../../nbs/engine/results.ipynb #91d6ce1c
 def read_results(
     path: str | Path,  # results.csv
 ) -> dict[str, Result]:
@@ -120,7 +120,7 @@ def read_results(
         found[row["run"]] = _as_result(row)
     return found
 
-
+# %% ../../nbs/engine/results.ipynb #ccb9d52f
 def write_results(path: str | Path, results: dict[str, Result]) -> None:
     "Write kept results, ordered by run; columns in the order in which they first occur, an interval beside its metric."
     rows = [_as_cells(results[run]) for run in sorted(results)]
@@ -142,7 +142,7 @@ def read_series(
             columns[name].append(_value(cell))
     return series
 
-
+# %% ../../nbs/engine/results.ipynb #710cebd9
 def write_series(path: str | Path, series: dict[str, dict[str, list[float]]]) -> None:
     "Write what `read_series` reads, ordered by run. `ValueError` if a run's columns differ from the first's or in length."
     names = list(next(iter(series.values())))

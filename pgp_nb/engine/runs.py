@@ -55,7 +55,7 @@ def save_checkpoint(
     for name, state in ((_EXACT, exact), (SMALL, small)):
         write_atomically(Path(run) / name, lambda temporary: torch.save(state, temporary))
 
-
+# %% ../../nbs/engine/runs.ipynb #d27c2e9f
 def read_checkpoint(run: str | Path) -> dict | None:
     "The latest state in a run folder, or None. Raises `ValueError` naming a damaged file and the remedy."
     states = []
@@ -86,7 +86,7 @@ def _check_same(cfg: Config, theirs: dict) -> None:
     if differ:
         raise ValueError(f"the run folder holds another configuration: {'; '.join(differ)}. {another}")
 
-
+# %% ../../nbs/engine/runs.ipynb #f3cdaa39
 def _resume_from(trainer: Trainer, state: dict) -> None:
     "Go on from a state. Raises `ValueError` when it is of another configuration."
     _check_same(trainer.cfg, state["config"])
@@ -121,7 +121,7 @@ def select(
         save_checkpoint(trainer, run)
     return values
 
-
+# %% ../../nbs/engine/runs.ipynb #3626fae5
 def finished(trainer: Trainer) -> bool:
     "Whether the last iteration is done, or patience is at its end."
     cfg = trainer.cfg
@@ -196,7 +196,7 @@ def _prepare_run(trainer: Trainer, run: Path, resume: bool) -> None:
         return
     write_text(run / "config.yaml", yaml.safe_dump(as_plain(asdict(trainer.cfg)), sort_keys=False))
 
-
+# %% ../../nbs/engine/runs.ipynb #9a93e622
 def _clear_run(run: Path) -> None:
     "Remove what an earlier run has left in a folder."
     for name in (_EXACT, SMALL, _BEST, "curve.jsonl", "weights.safetensors", "metrics.json"):
@@ -207,7 +207,7 @@ def _paints_pictures(cfg: Config) -> bool:
     "Whether a run trains a decoder, if it comes to that."
     return any(cfg.terms.get(k) for k in ("image_u", "image_c", "seg"))
 
-
+# %% ../../nbs/engine/runs.ipynb #0b638d44
 def progress_bar(trainer: Trainer, shown: bool) -> tqdm:
     "The bar of the iterations; of the first process only."
     hidden = not shown or rank() > 0 or finished(trainer)
@@ -299,7 +299,7 @@ def run_configuration(
             f"config.yaml of {run.name} is damaged or of another version of this library: {str(e).partition(';')[0]}"
         ) from e
 
-
+# %% ../../nbs/engine/runs.ipynb #19f6a2f0
 def check_folder(cfg: Config, run: Path, resume: bool) -> None:
     "Raises `ValueError` for a run folder that is none or holds another run to go on with, before any work is done."
     if run.exists() and not run.is_dir():
@@ -307,7 +307,7 @@ def check_folder(cfg: Config, run: Path, resume: bool) -> None:
     if resume and (run / SMALL).is_file() and (run / "config.yaml").is_file():
         _check_same(cfg, yaml.safe_load((run / "config.yaml").read_text()))
 
-
+# %% ../../nbs/engine/runs.ipynb #4bcee097
 def paints(
     run: Path,  # run folder
 ) -> bool:
@@ -321,7 +321,7 @@ def paints(
     before = start if start.is_dir() else run.parent / (start.parent.name if start.suffix else start.name)
     return not (before / "config.yaml").is_file() or paints(before)
 
-
+# %% ../../nbs/engine/runs.ipynb #af04a92b
 def _measured_later(run: Path, metrics: dict) -> dict:
     "What an evaluation has added to the metrics of a run that was finished before; empty where the run has gone on since."
     try:
@@ -337,7 +337,7 @@ def baseline_of(cfg: Config) -> Config:
     alone = dict.fromkeys(cfg.terms, 0.0) | {"supervised": {"weight": 1.0, "share": 1.0}}
     return changed(cfg, terms=alone, bootstrap=0, warmup=0, start_from="")
 
-
+# %% ../../nbs/engine/runs.ipynb #7c7366ca
 def train(
     cfg: Config,  # what to train
     run: str | Path,  # run folder, see the table of files above

@@ -85,7 +85,7 @@ class Topology(NamedTuple):
     bone_weights: np.ndarray
     part_weights: np.ndarray
 
-
+# %% ../../nbs/people/bodies.ipynb #df17d0d9
 class Body(NamedTuple):
     "One body at rest, canonical frame, mm: vertices (V,3), the 17 joints (17,3), the eyes (2,3), whether it is a woman's, and its place in the file (-1: the mean body)."
 
@@ -119,7 +119,7 @@ def limb_lengths(joints: np.ndarray) -> np.ndarray:  # (...,17,3) -> (...,17)
     "Distance of each joint from its parent, in the unit of the joints; 0 for the pelvis."
     return np.linalg.norm(joints - joints[..., np.maximum(PARENTS, 0), :], axis=-1)
 
-
+# %% ../../nbs/people/bodies.ipynb #019b4e75
 @cache
 def topology() -> Topology:
     "The faces and weights that all bodies share."
@@ -149,7 +149,7 @@ def load_body(index: int) -> Body:  # 0..N_BODIES-1
         index,
     )
 
-
+# %% ../../nbs/people/bodies.ipynb #858f6cf2
 @cache
 def mean_body() -> Body:
     "The mean of all bodies: unpaired poses (the paper's D_z) are posed on it, and its limb lengths are the constants of the kinematics chapter."
@@ -169,7 +169,7 @@ def _basis(first, second):
     b = unit(second - (second * a).sum(-1, keepdims=True) * a)
     return np.stack([a, b, np.cross(a, b)], -1)
 
-
+# %% ../../nbs/people/bodies.ipynb #799c6ee0
 def _between(u, v):
     "The least rotations (...,3,3) that take the directions u to v."
     u, v = unit(u), unit(v)
@@ -181,7 +181,7 @@ def _between(u, v):
     )  # half a turn, where u = -v
     return np.where(cos < -0.9999, flat, np.eye(3) + k + k @ k / np.maximum(1 + cos, 1e-6))
 
-
+# %% ../../nbs/people/bodies.ipynb #a848fa31
 def _cross_matrix(v):
     zero = np.zeros_like(v[..., 0])
     return np.stack(
@@ -203,7 +203,7 @@ def _trunk(d, rest):
     chest = turn(("spine", "thorax"), ("r_shoulder", "l_shoulder"))
     return dict(pelvis=pelvis, belly=belly, chest=chest, head=_head(chest, d, rest))
 
-
+# %% ../../nbs/people/bodies.ipynb #9d2218fb
 def _head(chest, d, rest):
     neck, nose = d("thorax", "head_top"), d("thorax", "nose")
     offset = nose - (nose * unit(neck)).sum(-1, keepdims=True) * unit(neck)
@@ -214,7 +214,7 @@ def _head(chest, d, rest):
         rest("thorax", "head_top"), rest("thorax", "nose")
     ).swapaxes(-1, -2)
 
-
+# %% ../../nbs/people/bodies.ipynb #0740ce13
 def _clavicle(chest, arm, side):
     "The clavicle's rotation: it follows the upper arm `arm` (...,3) about the chest's forward axis when that rises."
     rise = _apply(chest.swapaxes(-1, -2), unit(arm))[..., 2]
@@ -231,7 +231,7 @@ def _limb(parent, upper, lower, rest_upper, rest_lower, hinge, limit):
     full = _about(axis, twist) @ swing
     return _about(axis, twist / 2) @ swing, full, _between(_apply(full, rest_lower), lower) @ full
 
-
+# %% ../../nbs/people/bodies.ipynb #fa16ee1f
 def _foot(shin, ankle_height, up):
     "The foot's rotation: relaxed in the air, flattened (by at most 50 degrees) near the ground."
     ahead = shin[..., :, 0]
@@ -257,7 +257,7 @@ def _arm(chest, d, rest, s):
         f"{s}_hand": fore,
     }
 
-
+# %% ../../nbs/people/bodies.ipynb #2a446de3
 def _leg(pelvis, d, rest, s):
     thigh, shin = (f"{s}_hip", f"{s}_knee"), (f"{s}_knee", f"{s}_ankle")
     high, low, lower = _limb(pelvis, d(*thigh), d(*shin), rest(*thigh), rest(*shin), np.array([0.0, 1, 0]), limit=0.8)
@@ -271,7 +271,7 @@ def _feet(joints, bones, up):
     height = height - height.min(1, keepdims=True)
     return {f"{s}_foot": _foot(bones[f"{s}_shin"], height[:, i], np.asarray(up, float)) for i, s in enumerate("lr")}
 
-
+# %% ../../nbs/people/bodies.ipynb #181ec995
 def _check_joints(joints):
     joints = np.asarray(joints, float)
     if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
@@ -315,7 +315,7 @@ def posed_joints(
         )
     return joints
 
-
+# %% ../../nbs/people/bodies.ipynb #ae048947
 def skin(
     body: Body,
     rotations: np.ndarray,  # (T,24,3,3)
@@ -330,7 +330,7 @@ def skin(
     moved = weights @ np.concatenate([rotations.reshape(-1, N_BONES, 9), shift], -1)
     return (moved[..., :9].reshape(*moved.shape[:2], 3, 3) @ vertices[..., None])[..., 0] + moved[..., 9:]
 
-
+# %% ../../nbs/people/bodies.ipynb #cb0b4aa6
 def retarget(
     joints: np.ndarray,  # (T,17,3) mm, any frame, any skeleton
     body: Body | None = None,  # the mean body if None

@@ -32,7 +32,7 @@ def _along(vertices, joints, chain, weights):
         value += weights[:, k] * (k + np.clip(t, -0.5 if k == 0 else -0.2, 1.2))
     return np.where(total > 0.35, value / np.maximum(total, 1e-6), -1)
 
-
+# %% ../../nbs/people/clothes.ipynb #d7069965
 @cache
 def _skin_places() -> np.ndarray:  # (V,5): x, y, z mm of the mean body at rest, arm and leg coordinates
     "Template coordinates of the vertices."
@@ -204,14 +204,14 @@ def _random_hair(rng, female):
     color = _HAIR[_choose(rng, range(10), (3, 3, 2.5, 2, 1.5, 1, 1, 0.7, 0.8, 0.4))]
     return dict(hair=style, hair_color=_jitter(color, rng, 0.01), hair_length=float(rng.uniform()))
 
-
+# %% ../../nbs/people/clothes.ipynb #a60ee366
 def _random_shoes(rng, female):
     color = (_DULL if rng.random() < 0.7 else _VIVID)[rng.integers(13)]
     sole = np.array([0.9, 0.9, 0.88]) if rng.random() < 0.6 else np.array([0.15, 0.14, 0.13])
     height = _choose(rng, (20.0, 60.0, 130.0, 260.0), (5, 2, 1, 0.5 if female else 0.15))
     return dict(shoes=_jitter(color, rng), sole=_jitter(sole, rng, 0.02), shoe_height=height)
 
-
+# %% ../../nbs/people/clothes.ipynb #3c0d7b7a
 def _random_extras(rng, female):
     chances = dict(
         beard=0 if female else 0.3,
@@ -269,7 +269,7 @@ class Dressed(NamedTuple):
     material: np.ndarray  # (F,) 0 body, 1 hair, 2 skirt
     two_sided: np.ndarray  # (F,) bool
 
-
+# %% ../../nbs/people/clothes.ipynb #d72286f3
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:  # (V,3), (F,3) -> (V,3)
     "Unit normals of the vertices: the mean of their faces' normals, weighted with area."
     a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
@@ -314,7 +314,7 @@ def _sheet(points, closed):
         [np.stack([at(0, 0), at(1, 0), at(1, 1)], 1), np.stack([at(0, 0), at(1, 1), at(0, 1)], 1)]
     )
 
-
+# %% ../../nbs/people/clothes.ipynb #5e546c49
 def _head_shape(body):
     "Centre (3,) and half axes (3,) mm of the skull of a body, from the vertices that carry it on the mean body."
     places = _skin_places()
@@ -424,7 +424,7 @@ def _uncovered(person, faces, places):
     thigh, bottom = (leg < person.skirt - 0.12) & (leg > -0.9), (z < 20) & (arm < -0.5) & (leg < 0)
     return faces[~(thigh | bottom).all(1)] if person.skirt else faces
 
-
+# %% ../../nbs/people/clothes.ipynb #611acfc6
 def _joined(pieces):
     points, places, bones, faces, material = zip(*pieces)
     starts, bones = np.cumsum([0] + [len(p) for p in points]), np.concatenate(bones)
@@ -463,7 +463,7 @@ def _around(places):
     along = np.where(on_arm, 450 - 262 * arm, np.where(on_leg, -400 * leg, z))
     return across, along
 
-
+# %% ../../nbs/people/clothes.ipynb #01816f36
 def _pattern(cloth, places):
     "Share of the second colour, 0..1, and where the third is (or None)."
     x, y, z, arm, leg = places.T
@@ -521,7 +521,7 @@ def _paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.nda
     color = np.where(near(0, 632, 24, 2.2) | near(9, 656, 7, 5), color * 0.55, color)
     return _glasses(color, x, y, z, front) if "glasses" in person.extras else color
 
-
+# %% ../../nbs/people/clothes.ipynb #ed1892f1
 def _glasses(color, x, y, z, front):
     rim = front & (np.abs(np.hypot((y - 32) / 26, (z - 700) / 19) - 1) < 0.16)
     bridge, arms = front & (y < 8) & (np.abs(z - 704) < 4), (x > 30) & (y > 60) & (np.abs(z - 706) < 5)
@@ -548,7 +548,7 @@ def _wear(color, where, cloth, places):
     at = np.flatnonzero(where)
     color[at] = _paint_cloth(cloth, places[at]) if isinstance(cloth, Cloth) else cloth
 
-
+# %% ../../nbs/people/clothes.ipynb #024cb872
 def _wear_clothes(person, places, is_head, color):
     x, y, z, arm, leg = places.T
     trunk, waist, collar = (arm < -0.5) & ~is_head, 62 + person.hem * 0.3, 500 + person.neckline - 0.42 * x
@@ -575,7 +575,7 @@ def _wear_clothes(person, places, is_head, color):
     if "belt" in person.extras and not person.skirt:
         _wear(color, trunk & (np.abs(z - waist + 8) < 14) & ~top, np.array([0.12, 0.08, 0.06]), places)
 
-
+# %% ../../nbs/people/clothes.ipynb #89596dd6
 def _wear_shoes(person, places, color, ground=-882):
     x, y, z, arm, leg = places.T
     foot = leg > 1.2

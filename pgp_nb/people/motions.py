@@ -39,7 +39,7 @@ def canonical_directions(
     c = canonical.numpy()
     return KeyPoses(unit(c[..., 1:, :] - c[..., list(PARENTS[1:]), :]), rotation.numpy()[..., 2, :])
 
-
+# %% ../../nbs/people/motions.ipynb #664ff31f
 def place_joints(
     directions: np.ndarray,  # (...,16,3) unit vectors of the limbs
     lengths: np.ndarray | None = None,  # (17,) mm, default `LIMB_LENGTHS`
@@ -143,7 +143,7 @@ def _within_joint_limits(
     )
     return ok.all(-1)
 
-
+# %% ../../nbs/people/motions.ipynb #77370b78
 def plausible(
     directions: np.ndarray,  # (...,16,3) unit vectors in C
 ) -> np.ndarray:  # (...) bool
@@ -170,7 +170,7 @@ def _centre_of_mass(
     "Rough centre of mass of a body with these joints."
     return sum(share * p[..., joint_index(n)[0], :] for n, share in _MASSES.items())
 
-
+# %% ../../nbs/people/motions.ipynb #462c6475
 def to_upright(
     up: np.ndarray,  # (...,3) unit vector, the world's z axis in C
 ) -> np.ndarray:  # (...,3,3): x_world = rotation @ x_c
@@ -202,7 +202,7 @@ class PosePrior(NamedTuple):
     factors: np.ndarray  # (K,d,d) Cholesky factors of the covariances
     names: np.ndarray  # (K,) "cmu" or the family's name
 
-
+# %% ../../nbs/people/motions.ipynb #89dbd198
 SPLITS = dict(train="train", val="train", test="test", unpaired="unpaired")
 
 
@@ -294,7 +294,7 @@ def _slerp(
     curved = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / sine
     return unit(np.where(angle < 1e-4, a + t * (b - a), curved))
 
-
+# %% ../../nbs/people/motions.ipynb #02036915
 def _ease(
     n: int,  # steps
 ) -> np.ndarray:  # (n,) from 0 to 1
@@ -313,7 +313,7 @@ def _on_ground(
     lift = (_REST_HEIGHT - p[..., 2]).max(-1, keepdims=True)
     return p + np.concatenate([-_centre_of_mass(p)[..., :2], lift], -1)[..., None, :]
 
-
+# %% ../../nbs/people/motions.ipynb #78c82c1f
 def in_world(
     poses: KeyPoses,  # directions (T,16,3), up (T,3)
     heading: np.ndarray,  # (T,) radians about z, 0: facing +x

@@ -116,7 +116,7 @@ def check_split(split: str) -> str:
         raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
     return split
 
-
+# %% ../../nbs/people/people.ipynb #309f909d
 def bodies_of(
     split: str,  # train, val or test
 ) -> list[int]:  # indices of baked bodies
@@ -178,7 +178,7 @@ def _take(person, posed, cameras, places, size, rng):
         for k, v in dict(images="image", parts="parts", joints_3d="joints_3d", joints_2d="joints_2d").items()
     } | dict(bodies=person.body)
 
-
+# %% ../../nbs/people/people.ipynb #4c01e105
 def film_pair(
     split: str,  # train, val or test
     index: int,  # number of the pair
@@ -231,12 +231,12 @@ def _blob(m, centre, radius, value, rng):
         -1,
     )
 
-
+# %% ../../nbs/people/people.ipynb #b8921f64
 def _waves(size, strength, rng):
     "Smooth random map (H,W) with standard deviation `strength`."
     return cv2.resize(rng.normal(0, strength, (6, 6)).astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
 
-
+# %% ../../nbs/people/people.ipynb #80899b09
 def _shaken(m, s, rng):
     "The map with its borders moved: eroded or dilated, warped by smooth waves, sometimes shifted as a whole."
     h, w = m.shape
@@ -352,7 +352,7 @@ def fingerprint() -> str:  # 8 hexadecimal digits
         h.update(ast.dump(ast.parse((package / f"{name}.py").read_text(encoding="utf8"))).encode())
     return h.hexdigest()[:8]
 
-
+# %% ../../nbs/people/people.ipynb #94e760ff
 PAIRS_PER_SHARD = 16
 
 
@@ -397,7 +397,7 @@ def _cache_folder(root: Path, asked: CachedPeople, size: int) -> Path:
     settings = sha256(json.dumps([FORMAT, VERSION, asked.filming, asked.code]).encode()).hexdigest()[:8]
     return Path(root) / f"{'views' if asked.views else 'people'}-{asked.split}-{size}-seed{asked.seed}-{settings}"
 
-
+# %% ../../nbs/people/people.ipynb #848368b0
 def fill_cache(
     asked: CachedPeople,  # what must be there
     folder: Path,  # from `_cache_folder`

@@ -30,7 +30,7 @@ class PosedPerson(NamedTuple):
     joints: np.ndarray  # (T,17,3) mm, world frame
     mesh: Dressed  # at rest
 
-
+# %% ../../nbs/people/rendering.ipynb #9527907d
 UP = np.array([0.0, 0, 1])
 
 
@@ -102,7 +102,7 @@ class Fragments(NamedTuple):
     weights: np.ndarray
     depth: np.ndarray
 
-
+# %% ../../nbs/people/rendering.ipynb #d2386fff
 def _edges(points, depth, faces):
     "Affine functions of the pixel position, (4,3,F): the three barycentric weights and the inverse depth; and the signed areas (F,)."
     (x0, y0), (x1, y1), (x2, y2) = (points[faces[:, k]].T for k in range(3))
@@ -219,7 +219,7 @@ def _touch(ground, vertices, cells=96, low=170.0):
     u, v = np.moveaxis(np.nan_to_num((ground[..., :2] - start) * scale, nan=-99), -1, 0).astype(np.float32)
     return cv2.remap(grid, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
-
+# %% ../../nbs/people/rendering.ipynb #34396297
 def _ground_shade(
     ground: np.ndarray,  # (H,W,3) mm, NaN where no ground is seen
     vertices: np.ndarray,  # (N,3) mm
@@ -247,7 +247,7 @@ class Rendered(NamedTuple):
     joints_3d: np.ndarray  # (17,3) mm, camera frame
     joints_2d: np.ndarray  # (17,2) px
 
-
+# %% ../../nbs/people/rendering.ipynb #ee9633ad
 def _bumps(places, seed):
     "Wrinkles: a small random tilt of the normals (n,3)."
     rng = np.random.default_rng(seed)
@@ -255,7 +255,7 @@ def _bumps(places, seed):
     directions = rng.normal(0, 0.07, (6, 3))
     return np.cos(places[:, :3] @ waves.T.astype(np.float32) + np.arange(6)) @ directions.astype(np.float32)
 
-
+# %% ../../nbs/people/rendering.ipynb #51c13cf6
 def _shade(person, posed, t, fragments, camera, scene, shadows):
     "Colours (n,3) in 0..1 and parts (n,) of the fragments."
     mesh, vertices = posed.mesh, posed.vertices[t]
@@ -282,7 +282,7 @@ def _samples(values, height, width):
     values = values.reshape(2 * height, 2 * width, *values.shape[1:])
     return [values[i::2, j::2] for i in range(2) for j in range(2)]
 
-
+# %% ../../nbs/people/rendering.ipynb #8fa676a2
 def _compose(behind, pixel, colors, parts, height, width):
     "Image (H,W,3) in 0..1, mask and labels from the samples of the person over a background picture."
     picture, label = np.zeros((4 * height * width, 3), np.float32), np.full(4 * height * width, BACKGROUND, np.uint8)

@@ -41,7 +41,7 @@ def pixel_size(size: int | tuple[int, int]) -> tuple[int, int]:
         raise ValueError(f"image size {size}: give a side, or (H, W), of at least 8 pixels")
     return int(height), int(width)
 
-
+# %% ../../nbs/people/scenery.ipynb #7281e5ef
 def project_points(
     points: np.ndarray, camera: PersonCamera, size: int | tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:  # (N,3) mm world
@@ -78,7 +78,7 @@ def _fractal_noise(
         total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) * 0.55**k
     return total
 
-
+# %% ../../nbs/people/scenery.ipynb #b2a67060
 @cache
 def _noise(k: int, side: int = 256):
     return _fractal_noise(np.random.default_rng([1, k]), side, side, 7, 3)
@@ -100,7 +100,7 @@ def _planks(rng, variant, side, n):
     joints = 0.35 * (u % width == 0)[:, None] + 0.3 * (np.abs((u[None] + 83 * row[:, None]) % (side // 2)) < 1)
     return 1 + tint + 0.02 * n - joints
 
-
+# %% ../../nbs/people/scenery.ipynb #391e3e8b
 def _tiles(rng, variant, side, n, checkered):
     u, width = np.arange(side), side // (5, 8, 10, 6)[variant]
     at = u // width
@@ -109,7 +109,7 @@ def _tiles(rng, variant, side, n, checkered):
         cell = cell + 0.35 * ((at[:, None] + at[None]) % 2) - 0.2
     return 1 + cell - 0.25 * ((u[:, None] % width < 2) | (u[None] % width < 2))
 
-
+# %% ../../nbs/people/scenery.ipynb #bee40338
 @cache
 def _surface_shade(kind, variant, side=256):
     "Brightness (side,side), around 1, of a floor."
@@ -134,7 +134,7 @@ def _surface(kind, color, rng):
     texture = _surface_shade(kind, int(rng.integers(4)))[..., None] * color
     return texture * (1 + 0.12 * (_noise(5)[..., None] * _c([1, 0.3, -1]))) if kind == "grass" else texture
 
-
+# %% ../../nbs/people/scenery.ipynb #dfd248f2
 def _sample(texture, u, v, blur_at=None):
     "Texture (h,w,...) at positions u, v, repeated by reflection; where `blur_at` (0..1) is high, its mean."
     color = cv2.remap(
@@ -164,7 +164,7 @@ class Background(NamedTuple):
             turn=self.turn + rng.uniform(-0.43, 0.43), offset=tuple(np.add(self.offset, rng.uniform(-1000, 1000, 2)))
         )
 
-
+# %% ../../nbs/people/scenery.ipynb #ed421e4d
 def random_background(rng: np.random.Generator) -> Background:
     "A place at random."
     kinds = ("room",) * 3 + ("gym", "hall", "studio", "meadow", "park", "street", "street", "beach", "court")
@@ -210,7 +210,7 @@ _PADS = _c([[0.16, 0.24, 0.5], [0.5, 0.14, 0.14], [0.14, 0.34, 0.24], [0.3, 0.3,
 def _pick(table, rng, amount=0.03):
     return np.clip(table[rng.integers(len(table))] + rng.normal(0, amount, 3), 0.03, 0.98).astype(np.float32)
 
-
+# %% ../../nbs/people/scenery.ipynb #c87e479c
 class _Wall:
     "A wall's picture, in which rectangles are painted in mm: x from the left, heights from the floor."
 
@@ -246,7 +246,7 @@ def _hang_window(wall, rng, x, width, color):
         for left in (x - 220, x + width - 40):
             wall.box(left, 2250, 260, 2000, curtain)
 
-
+# %% ../../nbs/people/scenery.ipynb #797ac33c
 def _hang_door(wall, rng, x, width, color):
     wall.box(x, 2080, 980, 2080, color * 0.75)
     wall.box(x + 60, 2020, 860, 2020, _pick(_WOODS, rng) if rng.random() < 0.6 else color * 0.9)
@@ -259,7 +259,7 @@ def _hang_picture(wall, rng, x, width, color):
     wall.box(x + 35, top - 35, width - 70, height - 70, _pick(_WALLS, rng, 0.2))
     wall.box(x + 80, top - height * 0.5, width - 160, height * 0.3, rng.uniform(0.1, 0.9, 3))
 
-
+# %% ../../nbs/people/scenery.ipynb #75b2bc8a
 def _hang_board(wall, rng, x, width, color):
     wall.box(x, 2000, width, 900, _pick(_WOODS, rng) * 0.8)
     wall.box(x + 40, 1960, width - 80, 820, (0.16, 0.3, 0.24) if rng.random() < 0.5 else (0.95, 0.95, 0.95))
@@ -313,14 +313,14 @@ def _leave_box(rays, eye, half, height):
     floor, ceiling = (rays[..., 2] < 0) & (to_floor < wall), (rays[..., 2] > 0) & (to_ceiling < wall)
     return np.where(floor, to_floor, np.where(ceiling, to_ceiling, wall)), axis.astype(int), floor, ceiling
 
-
+# %% ../../nbs/people/scenery.ipynb #e45f3b18
 def _room_floor(kind, rng):
     cover = str(
         rng.choice(dict(room=("planks", "planks", "tiles", "carpet"), gym=("planks",), hall=("tiles", "asphalt"))[kind])
     )
     return _surface(cover, _pick(dict(planks=_WOODS, carpet=_WALLS * 0.8).get(cover, _STONES), rng), rng)
 
-
+# %% ../../nbs/people/scenery.ipynb #3150e8da
 def _room(place, rng, rays, eye):
     "Colours (H,W,3) and ground mask (H,W) of a room; `eye` and rays in the place's own frame."
     home = place.kind == "room"
@@ -367,14 +367,14 @@ def _room_walls(image, place, rays, points, on_wall, axis, half, height, color, 
         image = np.where(here[..., None], seen * (0.86 + 0.14 * a), image)
     return image
 
-
+# %% ../../nbs/people/scenery.ipynb #7bb6015b
 def _court_lines(image, points, floor, rng):
     x, y = points[..., 0] + rng.uniform(-800, 800), points[..., 1] + rng.uniform(-800, 800)
     line = (np.abs(x - 900) < 35) | (np.abs(np.hypot(x, y) - 1800) < 35) | (np.abs(y + 2400) < 35)
     color = _c([0.9, 0.9, 0.92]) if rng.random() < 0.6 else _c([0.8, 0.27, 0.2])
     return np.where((line & floor)[..., None], image * 0.2 + 0.8 * color, image)
 
-
+# %% ../../nbs/people/scenery.ipynb #8612696b
 def _studio(place, rng, rays, eye):
     "A paper roll: floor and wall of one colour that run into each other."
     color = _pick(np.concatenate([_WALLS, [[0.25, 0.25, 0.27], [0.35, 0.5, 0.4], [0.5, 0.35, 0.35]]]), rng)
@@ -400,7 +400,7 @@ def _sky(rng, rays, day):
     cloud = _sample(_noise(int(rng.integers(12))), np.arctan2(rays[..., 1], rays[..., 0]) * 200, up * 280)
     return color + (_c([0.96, 0.96, 0.97]) - color) * (smoothstep(cloud, 0.0 if day else -0.6, 0.9) * 0.85)[..., None]
 
-
+# %% ../../nbs/people/scenery.ipynb #21ae7464
 def _below_skyline(rng, rays, high, rough):
     "Which rays pass below a rolling line of hills, 0 to `high` above the horizon (tangent of the elevation)."
     at = np.linspace(0, 1, 720)
@@ -430,7 +430,7 @@ def _ground_color(kind, rng):
     )[cover]
     return _surface(cover, color * rng.uniform(0.85, 1.1), rng)
 
-
+# %% ../../nbs/people/scenery.ipynb #5789a88a
 def _outdoors(place, rng, rays, eye, day):
     "Colours (H,W,3) and ground mask (H,W) of the open air."
     image, kind = _sky(rng, rays, day), place.kind
@@ -466,7 +466,7 @@ def _box_faces(center, size, turn):
         np.array([0.0, 0, 1]),
     )
 
-
+# %% ../../nbs/people/scenery.ipynb #b2cf9637
 def _foliage(rng, lit, leaves=22, side=96):
     "A crown of leaves (side,side,2): shade, brighter above and on the lit side (-1 left .. 1 right), and opacity with ragged edges."
     x, y = np.meshgrid(*[np.linspace(-1, 1, side, dtype=np.float32)] * 2)
@@ -532,7 +532,7 @@ def _windows(easel, corners, color):
     q = np.round(np.clip(q, -4e3, 4e3) * 16).astype(np.int32).reshape(-1, 4, 2)
     cv2.fillPoly(easel.image, q, tuple(map(float, color)), cv2.LINE_AA, 4)
 
-
+# %% ../../nbs/people/scenery.ipynb #2c55f4be
 def _sprite(easel, picture, center, width, color, haze=0.0):
     "A round picture (shade and opacity in 0..1) that faces the camera, `width` mm wide, in one colour."
     (q,), (z,) = easel.pixels([center])
@@ -558,7 +558,7 @@ def _cabinet(easel, rng, at, turn, color):
 def _stool(easel, rng, at, turn, color):
     easel.box(at, (400, 400, 450), turn, color)
 
-
+# %% ../../nbs/people/scenery.ipynb #657af373
 def _sofa(easel, rng, at, turn, color):
     cloth, away = _pick(_WALLS * 0.6, rng, 0.1), np.array([np.cos(turn), np.sin(turn), 0])
     if away @ easel.ahead > 0:
@@ -567,7 +567,7 @@ def _sofa(easel, rng, at, turn, color):
     if away @ easel.ahead <= 0:
         easel.box(at + away * 330, (250, 1900, 850), turn, cloth * 0.95)
 
-
+# %% ../../nbs/people/scenery.ipynb #9c6619cf
 def _table(easel, rng, at, turn, color):
     x, y = np.array([np.cos(turn), np.sin(turn), 0]), np.array([-np.sin(turn), np.cos(turn), 0])
     legs = np.array([at + i * 330 * x + j * 560 * y for i in (1, -1) for j in (1, -1)])
@@ -575,7 +575,7 @@ def _table(easel, rng, at, turn, color):
         easel.box(leg, (55, 55, 700), turn, color * 0.8)
     easel.box(at + [0, 0, 700], (760, 1250, 45), turn, color)
 
-
+# %% ../../nbs/people/scenery.ipynb #0aef4f67
 def _plant(easel, rng, at, turn, color):
     easel.box(at, (330, 330, 350), turn, _pick(_WALLS * 0.7, rng))
     _sprite(
@@ -586,7 +586,7 @@ def _plant(easel, rng, at, turn, color):
         _c([0.3, 0.55, 0.25]) * rng.uniform(0.7, 1.2),
     )
 
-
+# %% ../../nbs/people/scenery.ipynb #55d0e0c1
 def _furnish(easel, place, rng):
     "Furniture around the middle of a room, standing square to its walls."
     things, angle, radius = (
@@ -610,7 +610,7 @@ def _houses(easel, place, rng):
         size = (8000, 2 * np.pi * radius / n * own.uniform(0.7, 0.98), own.uniform(5500, 20000))
         easel.box(at, size, angle[i], color, _c([0.28, 0.33, 0.40]))
 
-
+# %% ../../nbs/people/scenery.ipynb #77e12540
 def _fence(easel, place, rng):
     "A wooden fence along a square around the place."
     half = rng.uniform(5000, 8000)
@@ -626,7 +626,7 @@ def _fence(easel, place, rng):
             )
         easel.fill([at, at + 0.07 * along, at + 0.07 * along + 1300 * up, at + 1300 * up], (0.36, 0.32, 0.27))
 
-
+# %% ../../nbs/people/scenery.ipynb #c0b6b6b5
 def _trees(easel, place, rng, n):
     "Trees here and there, paler the further away."
     angle, depth, foliage = (
@@ -661,7 +661,7 @@ def _camera_in_place(background, camera):
     translation = camera.translation + camera.rotation @ (target - turn.T @ spot)
     return PersonCamera(camera.rotation @ turn.T, translation, camera.distance), turn, spot
 
-
+# %% ../../nbs/people/scenery.ipynb #fbc584c6
 def _paint_place(background, camera, spot, light, day, rng, height, width):
     rays, eye = _pixel_rays(camera.rotation, height, width), _c(camera.position)
     if background.kind == "studio":
@@ -680,7 +680,7 @@ def _paint_place(background, camera, spot, light, day, rng, height, width):
     _trees(easel, background, rng, dict(meadow=25, park=80, beach=8, court=30).get(background.kind, 0))
     return easel.image, easel.ground
 
-
+# %% ../../nbs/people/scenery.ipynb #f709e57d
 def _lights(rng, indoors, day):
     lamp, around = (
         ((0.35, 0.7), (0.6, 0.8)) if indoors else ((0.7, 1.0), (0.45, 0.6)) if day else ((0.1, 0.25), (0.8, 0.95))
