@@ -37,7 +37,7 @@ def made_up(pa, **more):
     } | more
 
 
-TRAINED = "{stages: {iterations: 10, terms: {image_u: 1.0, supervised: {share: 0.1}}}, network: {size: 96}}"
+TRAINED = "{stages: {iterations: 10, terms: {image_u: 1.0, supervised: {share: 0.1}}}, network: {size: 96}, data: {pairs: [64, 8, 8]}}"
 
 
 def tool(name, monkeypatch):
@@ -317,7 +317,8 @@ def test_a_kept_row_holds_every_number(finished, tmp_path, monkeypatch):
     kept = collect.read_results(tmp_path / "results.csv")["mine-s0"]
     assert kept.metrics == json.loads((finished / "metrics.json").read_text())
     assert isinstance(kept.metrics["iterations"], int)
-    assert kept.config == {"share": 0.1, "size": 96, "iterations": 10} and kept.decoder
+    assert kept.config == {"supervision": "semi", "share": 0.1, "size": 96, "pairs": 64, "iterations": 10}
+    assert kept.decoder
     assert kept.commit == collect.commit() and re.fullmatch("[0-9a-f]{12}", kept.config_hash)
     header = (tmp_path / "results.csv").read_text().splitlines()[0].split(",")
     assert {"run", "pa_mpjpe", "pa_mpjpe_low", "pa_mpjpe_high", "flip_test/pa_mpjpe"} <= set(header)

@@ -45,6 +45,26 @@ def setting(config, name):
     return None
 
 
+LEVELS = {"supervised": "semi", "weak": "weak", "multi_view": "multi-view"}
+
+
+def supervision(config):
+    "The level of supervision that a run's terms come to; None where they are not told."
+    terms = setting_group(config, "terms")
+    chosen = [name for name, value in terms.items() if (value.get("weight", 1) if isinstance(value, dict) else value)]
+    if not chosen:
+        return None
+    return "full" if chosen == ["supervised"] else next((LEVELS[name] for name in chosen if name in LEVELS), "none")
+
+
+def setting_group(config, name):
+    "A group of values by its name, wherever it is nested; empty if there is none."
+    if isinstance(config.get(name), dict):
+        return config[name]
+    inner = (setting_group(group, name) for group in config.values() if isinstance(group, dict))
+    return next((found for found in inner if found), {})
+
+
 def read_run(run, at=None):
     "A finished run as it is kept, by the code of a commit (default: what is checked out)."
     from pgp_nb.engine.runs import paints
@@ -58,7 +78,10 @@ def read_run(run, at=None):
         flat_metrics(metrics)
     except ValueError as e:
         raise SystemExit(f"collect: {run}: {e}") from e
-    shown = {name: value for name in SETTINGS if (value := setting(config, name)) not in (None, "")}
+    config_shown = {name: setting(config, name) for name in SETTINGS} | {"supervision": supervision(config)}
+    if isinstance(config_shown["pairs"], list):
+        config_shown["pairs"] = config_shown["pairs"][0]  # of training
+    shown = {name: value for name, value in config_shown.items() if value not in (None, "")}
     return Result(run.name, at or commit(), config_hash(config), paints(run), shown, metrics)
 
 
