@@ -1,6 +1,7 @@
 "The embedded data set: interruption, damage, full disks, process counts, real motion capture."
 
 import errno, multiprocessing, os, signal, subprocess, sys, threading, time, warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 import numpy as np
 import pytest
@@ -139,6 +140,17 @@ def test_dead_worker_says_what_to_do(tmp_path):
         done.set()
         killer.join()
     assert len(load(tmp_path, n=2)) == 2
+
+
+def test_worker_that_dies_while_others_start_says_the_same(tmp_path, monkeypatch):
+    "Python closes the queue of a broken pool, and the next worker to start finds a closed handle."
+
+    def submit(*_):
+        raise OSError("handle is closed")
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    with pytest.raises(RuntimeError, match="worker process died.*call again"):
+        load(tmp_path, workers=2)
 
 
 def test_scripts_need_no_guard(reference, tmp_path):

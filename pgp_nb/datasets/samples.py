@@ -714,7 +714,7 @@ def _run(tasks: list[tuple], workers: int) -> Iterator[tuple[int, dict]]:
     except BaseException as e:
         for worker in set(active_children()) - others:
             worker.terminate()
-        if isinstance(e, BrokenProcessPool):
+        if isinstance(e, BrokenProcessPool) or str(e) == "handle is closed":
             raise RuntimeError("a worker process died (out of memory?): call again to go on, with fewer workers") from e
         raise
     finally:
