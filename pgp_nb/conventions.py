@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['JOINTS', 'JOINT_NAMES', 'PARENTS', 'MIRROR', 'N_JOINTS', 'EXAMPLE_POSE', 'SIDE_COLORS', 'FRAMES', 'PARTS',
-           'PART_NAMES', 'PART_MIRROR', 'N_PARTS', 'BACKGROUND', 'UNKNOWN', 'COARSE_PARTS', 'PART_COLORS',
-           'JOINT_ORDERS', 'CMU_BONES', 'Joint', 'joint_index', 'joint_side', 'draw_skeleton_2d', 'Frame',
-           'draw_skeleton_3d', 'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder', 'convert_joints',
-           'convert_visible']
+           'PART_NAMES', 'PART_MIRROR', 'N_PARTS', 'BACKGROUND', 'UNKNOWN', 'COARSE_PARTS', 'JOINT_ORDERS', 'CMU_BONES',
+           'Joint', 'joint_index', 'joint_side', 'draw_skeleton_2d', 'CoordinateFrame', 'draw_skeleton_3d',
+           'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder', 'convert_joints', 'convert_visible']
 
 # %% ../nbs/00_conventions.ipynb #9cee4ba6
 from typing import NamedTuple
@@ -142,7 +141,7 @@ def draw_skeleton_2d(
         ax.invert_yaxis()
 
 # %% ../nbs/00_conventions.ipynb #cb86220c
-class Frame(NamedTuple):
+class CoordinateFrame(NamedTuple):
     "A coordinate frame: where its axes point and where its origin is; right-handed, in millimetres."
 
     x: str
@@ -152,11 +151,13 @@ class Frame(NamedTuple):
 
 
 FRAMES = {
-    "canonical": Frame(
+    "canonical": CoordinateFrame(
         "face-vector, where the hips and neck face", "to the person's left", "up along the trunk", "pelvis"
     ),
-    "camera": Frame("right in the image", "down in the image", "forward, away from the viewer", "centre of projection"),
-    "world": Frame("horizontal", "horizontal", "up", "on the floor"),
+    "camera": CoordinateFrame(
+        "right in the image", "down in the image", "forward, away from the viewer", "centre of projection"
+    ),
+    "world": CoordinateFrame("horizontal", "horizontal", "up", "on the floor"),
 }
 
 # %% ../nbs/00_conventions.ipynb #333e37cd
@@ -255,7 +256,7 @@ COARSE_PARTS = ("head", "torso", "l_arm", "r_arm", "l_leg", "r_leg")
 
 # %% ../nbs/00_conventions.ipynb #618268e2
 # (11,3) uint8 RGB: the parts' colours, then white for the background
-PART_COLORS = np.array([*(p.color for p in PARTS), (255, 255, 255)], dtype=np.uint8)
+_PART_COLORS = np.array([*(p.color for p in PARTS), (255, 255, 255)], dtype=np.uint8)
 
 
 def paint_labels(
@@ -269,7 +270,7 @@ def paint_labels(
         raise ValueError(
             f"labels from {labels.min()} to {labels.max()}, expected 0..{BACKGROUND - 1} for parts and {BACKGROUND} for background"
         )
-    painted = PART_COLORS[labels.astype(int)]
+    painted = _PART_COLORS[labels.astype(int)]
     if image is None:
         return painted
     strength = np.where(labels == BACKGROUND, 0, opacity)[..., None]

@@ -74,7 +74,7 @@ labels = st.lists(st.integers(0, 10), min_size=12, max_size=12).map(lambda x: to
 @given(labels, labels)
 def test_f1_is_symmetric_and_a_share(a, b):
     assert torch.equal(ev.part_f1(a, b).nan_to_num(-1), ev.part_f1(b, a).nan_to_num(-1))
-    for key, value in ev.part_scores(a[None], b[None]).items():
+    for key, value in ev._part_scores(a[None], b[None]).items():
         assert math.isnan(value) or 0 <= value <= 1, key
     assert int(ev.confusion(a, b).sum()) == a.numel()
 

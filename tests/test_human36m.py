@@ -14,23 +14,23 @@ from hypothesis import given, settings, strategies as st
 from pgp_nb.datasets import human36m
 from pgp_nb.conventions import JOINT_ORDERS
 from pgp_nb.datasets.human36m import (
-    CAMERA_IDS,
-    ArrayUnpickler,
+    _CAMERA_IDS,
+    _ArrayUnpickler,
     Human36M,
     Take,
-    camera_from,
-    cameras_from_metadata,
+    _camera_from,
+    _cameras_from_metadata,
     convert_pickled,
-    find_layout,
-    flat_arrays,
+    _find_layout,
+    _flat_arrays,
     pick_pairs,
-    plain_name,
+    _plain_name,
     project_lens,
-    read_cameras,
+    _read_cameras,
     read_cdf,
-    rotation_from_angles,
-    rotation_from_quaternion,
-    world_to_camera,
+    _rotation_from_angles,
+    _rotation_from_quaternion,
+    _world_to_camera,
 )
 from pgp_nb.datasets.samples import (
     Sample,
@@ -106,7 +106,7 @@ def test_annotation_of_mmpose_is_where_we_project(mini):
     with np.load(mini / "mmpose/annotation_body3d/fps10/h36m_train.npz") as z:
         names, part, S = z["imgname"], z["part"][..., :2], z["S"][..., :3] * 1000
     for name, q, x in zip(names, part, S):
-        camera = read_cameras(mini / "mmpose")["S1", name.split(".")[1].split("/")[0]]
+        camera = _read_cameras(mini / "mmpose")["S1", name.split(".")[1].split("/")[0]]
         np.testing.assert_allclose(project_lens(x, camera), q, atol=1e-6)
 
 
@@ -127,7 +127,7 @@ def test_views_are_one_pose_in_the_world(mini):
     world = np.einsum("ntji,ntkj->ntki", s.rotation, s.joints_3d - s.translation[:, :, None])
     assert np.abs(world[:, 0] - world[:, 1]).max() < 0.1 and (s.rotation[:, 0] != s.rotation[:, 1]).any((1, 2)).all()
     assert s.name[0] == "S1/Directions 1/54138969+55011271/000001" and {n.split("/")[2] for n in s.name} == {
-        f"{a}+{b}" for a, b in zip(CAMERA_IDS, CAMERA_IDS[1:] + CAMERA_IDS[:1])
+        f"{a}+{b}" for a, b in zip(_CAMERA_IDS, _CAMERA_IDS[1:] + _CAMERA_IDS[:1])
     }
 
 
@@ -194,7 +194,7 @@ def test_metadata_with_a_number_too_many(raw):
     file = raw / "metadata.xml"
     file.write_text(file.read_text().replace("]</w0>", " 1]</w0>"))
     with pytest.raises(ValueError, match="w0 holds 301 numbers"):
-        cameras_from_metadata(file)
+        _cameras_from_metadata(file)
     with pytest.raises(ValueError, match="w0 holds 301 numbers"):
         Human36M(raw).jobs()
 
@@ -228,7 +228,7 @@ def test_nothing_but_data_is_unpickled(call, protocol, tmp_path):
     path.write_bytes(pickle.dumps({"R": np.eye(3), "x": call}, protocol=protocol))
     with pytest.raises(ValueError, match="x.pkl was not converted.*do not trust this file"):
         convert_pickled(path)
-    assert not plain_name(path).exists()
+    assert not _plain_name(path).exists()
 
 
 leaves = st.one_of(
@@ -258,8 +258,8 @@ names = st.one_of(
     st.sampled_from([0, 2, 4, 5]),
 )
 def test_plain_data_passes_whole(value, protocol):
-    again = ArrayUnpickler(io.BytesIO(pickle.dumps(value, protocol=protocol))).load()
-    a, b = flat_arrays(value), flat_arrays(again)
+    again = _ArrayUnpickler(io.BytesIO(pickle.dumps(value, protocol=protocol))).load()
+    a, b = _flat_arrays(value), _flat_arrays(again)
     assert a.keys() == b.keys() and all(
         (a[k] == b[k]).all() and a[k].dtype == b[k].dtype and a[k].dtype != object for k in a
     )
@@ -271,7 +271,7 @@ def test_cut_files_give_value_errors(mini, length, name):
     whole = next(p for p in mini.rglob(name) if "S11" not in p.parts)
     cut = mini / f"cut{whole.suffix}"
     cut.write_bytes(whole.read_bytes()[: min(length, whole.stat().st_size - 20)])
-    read = {".cdf": read_cdf, ".xml": cameras_from_metadata}.get(whole.suffix, convert_pickled)
+    read = {".cdf": read_cdf, ".xml": _cameras_from_metadata}.get(whole.suffix, convert_pickled)
     try:
         read(cut)
     except ValueError as e:
@@ -318,30 +318,30 @@ def test_pairs(length, every, least, more, step, name):
     st.lists(st.floats(-1, 1), min_size=4, max_size=4).filter(lambda q: np.linalg.norm(q) > 0.1),
 )
 def test_rotations_and_translation(angles, centre, q):
-    for r in (rotation_from_angles(*angles), rotation_from_quaternion(q)):
+    for r in (_rotation_from_angles(*angles), _rotation_from_quaternion(q)):
         assert np.allclose(r @ r.T, np.eye(3)) and np.isclose(np.linalg.det(r), 1)
-        camera = camera_from(r, centre, (1145, 1144), (512, 515), (0, 0, 0), (0, 0))
+        camera = _camera_from(r, centre, (1145, 1144), (512, 515), (0, 0, 0), (0, 0))
         x = np.array([[100.0, 200, 300], [-400, 0, 900]])
-        np.testing.assert_allclose(world_to_camera(x, camera), x @ camera.rotation.T + camera.translation, atol=1e-6)
-    np.testing.assert_allclose(rotation_from_quaternion(q), rotation_from_quaternion(-3 * np.array(q)), atol=1e-9)
+        np.testing.assert_allclose(_world_to_camera(x, camera), x @ camera.rotation.T + camera.translation, atol=1e-6)
+    np.testing.assert_allclose(_rotation_from_quaternion(q), _rotation_from_quaternion(-3 * np.array(q)), atol=1e-9)
 
 
 def test_layout_that_needs_converting(mini, tmp_path):
     shutil.copy(mini / "videopose3d/data_3d_h36m.npz", tmp_path)
     with pytest.raises(ValueError, match="convert_pickled"):
-        find_layout(tmp_path)
-    assert isinstance(find_layout(mini / "mmpose"), human36m.MMPoseLayout)
+        _find_layout(tmp_path)
+    assert isinstance(_find_layout(mini / "mmpose"), human36m._MMPoseLayout)
 
 
 @needs_samples
 def test_real_frames_reproject(tmp_path):
     convert_pickled(REAL / "cameras.pkl", tmp_path / "cameras_plain.npz")
-    cameras = read_cameras(tmp_path)
+    cameras = _read_cameras(tmp_path)
     assert len(cameras) == 44
     with np.load(REAL / "test_h36m_body3d.npz") as z:
         names, part, S = z["imgname"], z["part"][..., :2], z["S"][..., :3] * 1000
     for name, q, x in zip(names, part, S):
-        take = human36m.take_of(Path(str(name)).parent.name)
+        take = human36m._take_of(Path(str(name)).parent.name)
         camera = cameras[take.subject, take.camera]
         assert np.abs(project_lens(x, camera) - q).max() < 1e-4
         swapped = camera._replace(tangential=camera.tangential[::-1])
@@ -371,8 +371,8 @@ def test_real_frames_in_the_layout(tmp_path):
     shutil.copy(REAL / "test_h36m_body3d.npz", tmp_path / "annotation_body3d/fps10/h36m_train.npz")
     convert_pickled(REAL / "cameras.pkl", tmp_path / "annotation_body3d/cameras_plain.npz")
     (tmp_path / "images").symlink_to(REAL)
-    layout, cameras = find_layout(tmp_path), read_cameras(tmp_path)
-    takes = layout.takes(human36m.SUBJECTS["train"])
+    layout, cameras = _find_layout(tmp_path), _read_cameras(tmp_path)
+    takes = layout.takes(human36m._SUBJECTS["train"])
     assert takes == [
         Take("S1", "Directions 1", "54138969"),
         Take("S5", "SittingDown", "54138969"),
@@ -380,5 +380,5 @@ def test_real_frames_in_the_layout(tmp_path):
         Take("S8", "WalkDog 1", "55011271"),
     ]
     for take, number in zip(takes, (0, 2060, 395, 25)):
-        film = human36m.film_take(layout, take, cameras[take.subject, take.camera], [number], 64, saliency=False)
+        film = human36m._film_take(layout, take, cameras[take.subject, take.camera], [number], 64, saliency=False)
         assert list(film) == [number] and np.isfinite(film[number].joints_3d).all()

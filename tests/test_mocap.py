@@ -112,7 +112,7 @@ def test_the_fast_route_reads_what_the_plain_rule_reads(text):
     def rows(fast):
         out = []
         try:
-            out.extend(M.amc_rows(M.Reader(io.StringIO(text), "a.amc", "#"), PERSON, fast))
+            out.extend(M._amc_rows(M._Reader(io.StringIO(text), "a.amc", "#"), PERSON, fast))
         except M.MocapError as e:
             return e.line, e.column
         return out
@@ -130,9 +130,9 @@ def test_what_is_written_is_read_and_limbs_keep_their_length(seed, frames):
             f"{name} " + " ".join(map(repr, row[first : first + count]))
             for name, (first, count) in M._columns_of(PERSON).items()
         ]
-    found = list(M.amc_rows(M.Reader(io.StringIO("\n".join(lines)), "a.amc", "#"), PERSON))
+    found = list(M._amc_rows(M._Reader(io.StringIO("\n".join(lines)), "a.amc", "#"), PERSON))
     assert found == rows
-    joints = M.joints_of(PERSON, found)
+    joints = M._joints_of(PERSON, found)
     lengths = np.linalg.norm(joints - joints[:, [max(p, 0) for p in PARENTS]], axis=-1)[:, LIMBS]
     assert np.ptp(np.concatenate([lengths, lengths[:, [2, 3, 0, 1, 6, 7, 4, 5]]]), axis=0).max() < 1e-6, (
         "left and right limbs of the invented person are alike"
@@ -188,7 +188,7 @@ def test_encodings_line_ends_and_comments_do_not_matter(tmp_path, change):
 
 def test_the_spelling_of_3dsmax_is_read_too(tmp_path):
     text = TEXTS[".bvh"]
-    here, there = (M.BVH_NAMES[k].split() for k in ("motionbuilder", "max"))
+    here, there = (M._BVH_NAMES[k].split() for k in ("motionbuilder", "max"))
     names = dict(zip(here, there)) | {
         "LeftShoulder": "LeftCollar",
         "RightShoulder": "RightCollar",
@@ -225,7 +225,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     for times in (30, 120):
         path, n = long_file(tmp_path, times), 0
         tracemalloc.start()
-        for block in M.stream_clip(path, skeleton=FIXTURES / "77.asf").blocks:
+        for block in M._stream_clip(path, skeleton=FIXTURES / "77.asf").blocks:
             n += len(block)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -246,7 +246,7 @@ def folder(tmp_path):
 
 def test_an_interrupted_folder_goes_on_and_gives_the_same(folder, tmp_path, monkeypatch):
     whole = M.mocap_poses(folder, fps=60, progress=False)
-    read, stream = [], M.stream_clip
+    read, stream = [], M._stream_clip
 
     def counted(path, *args):
         if len(read) == 3:
@@ -254,7 +254,7 @@ def test_an_interrupted_folder_goes_on_and_gives_the_same(folder, tmp_path, monk
         read.append(path.name)
         return stream(path, *args)
 
-    monkeypatch.setattr(M, "stream_clip", counted)
+    monkeypatch.setattr(M, "_stream_clip", counted)
     job = M.Mocap(folder, fps=60)
     with pytest.raises(KeyboardInterrupt):
         job.write(tmp_path / "poses.npz", progress=False)
@@ -315,7 +315,7 @@ real = pytest.mark.skipif(not SAMPLES.is_dir(), reason="PGP_SAMPLES names no fol
 
 @real
 def test_every_recording_is_read_and_stands_upright():
-    files, left_out = M.motion_files(SAMPLES)
+    files, left_out = M._motion_files(SAMPLES)
     assert len(files) == 9 and [Path(p).name for p in left_out] == ["01_01.bvh"]
     for path in files:
         clip = M.read_clip(path, 12)
@@ -330,7 +330,7 @@ def test_every_recording_is_read_and_stands_upright():
 @pytest.mark.parametrize("restore, at_most", [(False, 215), (True, 6)])
 def test_both_formats_of_one_recording_agree(restore, at_most):
     folder = SAMPLES / "asf_amc/fairmotion"
-    amc, bvh = M.read_clip(folder / "01_01.amc"), M.read_clip(folder / "01_01.bvh", quirks=M.Quirks(restore=restore))
+    amc, bvh = M.read_clip(folder / "01_01.amc"), M.read_clip(folder / "01_01.bvh", quirks=M._Quirks(restore=restore))
     distance = np.linalg.norm(amc.joints - bvh.joints, axis=-1)
     assert distance.shape == (2751, 17) and distance[:, :8].max() < 0.02 and distance.max() < at_most
     assert np.allclose(

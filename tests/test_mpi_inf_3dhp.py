@@ -12,20 +12,20 @@ from pgp_nb.datasets import mpi_inf_3dhp
 from pgp_nb.conventions import JOINT_ORDERS, convert_joints
 from pgp_nb.datasets.human36m import convert_pickled
 from pgp_nb.datasets.mpi_inf_3dhp import (
-    CUT_OFF,
-    FRAMES,
+    _CUT_OFF,
+    _FRAMES,
     JOINT_SETS,
-    MIRRORED,
+    _MIRRORED,
     MPIINF3DHP,
-    NO_FRAME,
-    estimate_intrinsics,
-    film_sequence,
-    read_annotations,
-    read_calibration,
-    read_test,
-    reproject,
+    _NO_FRAME,
+    _estimate_intrinsics,
+    _film_sequence,
+    _read_annotations,
+    _read_calibration,
+    _read_test,
+    _reproject,
     scores_3dhp,
-    screen_mask,
+    _screen_mask,
 )
 from pgp_nb.datasets.samples import Sample, Skip, make_job, prepare, read_manifest, read_samples, stack_samples
 
@@ -51,7 +51,7 @@ def mini(tmp_path_factory):
 @pytest.fixture
 def copy(mini, tmp_path):
     "A copy that a test may damage."
-    for read in (read_annotations, read_test):
+    for read in (_read_annotations, _read_test):
         read.cache_clear()
     return Path(shutil.copytree(mini, tmp_path / "3dhp"))
 
@@ -66,7 +66,7 @@ def test_training_samples_reproject_and_agree_between_cameras(mini):
     assert len(s) > 12 and {n.split("/")[2] for n in s.name} == {"0", "1", "2"}
     for i in range(len(s)):
         for t in range(2):
-            np.testing.assert_allclose(reproject(s.joints_3d[i, t], s.intrinsics[i, t]), s.joints_2d[i, t], atol=0.01)
+            np.testing.assert_allclose(_reproject(s.joints_3d[i, t], s.intrinsics[i, t]), s.joints_2d[i, t], atol=0.01)
     world = np.einsum("ntji,ntkj->ntki", s.rotation, s.joints_3d - s.translation[:, :, None])
     by_frame = {}
     for n, w in zip(s.name, world):
@@ -78,32 +78,32 @@ def test_training_samples_reproject_and_agree_between_cameras(mini):
 
 
 def test_first_rows_only(mini, monkeypatch):
-    monkeypatch.setitem(FRAMES, (1, 1), 16)
+    monkeypatch.setitem(_FRAMES, (1, 1), 16)
     names = [m.name for m in made(MPIINF3DHP(mini, **CHOICE))]
     assert max(int(n) for name in names for n in name.rsplit("/", 1)[1].split("+")) <= 16
 
 
 def test_frames_after_the_end_of_the_video_are_skipped(mini):
     skipped = [m for m in made(MPIINF3DHP(mini, **CHOICE)) if isinstance(m, Skip)]
-    assert {m.reason for m in skipped} == {NO_FRAME}
+    assert {m.reason for m in skipped} == {_NO_FRAME}
     assert all(max(map(int, m.name.rsplit("/", 1)[1].split("+"))) > make_mpi_inf_3dhp.FILMED for m in skipped)
 
 
 def test_fast_sequences_count_twice(mini, monkeypatch):
     slow = made(MPIINF3DHP(mini, every=10, gap=(6, 10)))
-    monkeypatch.setattr(mpi_inf_3dhp, "FAST", {(1, 1)})
+    monkeypatch.setattr(mpi_inf_3dhp, "_FAST", {(1, 1)})
     fast = made(MPIINF3DHP(mini, every=5, gap=(3, 5)))
     source = lambda ms: [m.name.split("+")[0] for m in ms]
     assert source(slow) == source(fast)
 
 
 def test_mirrored_rows_are_left_out(mini, monkeypatch):
-    monkeypatch.setattr(mpi_inf_3dhp, "SWAPPED", {(1, 1): range(8, 14)})
+    monkeypatch.setattr(mpi_inf_3dhp, "_SWAPPED", {(1, 1): range(8, 14)})
     for m in made(MPIINF3DHP(mini, **CHOICE)):
         numbers = {int(n) - 1 for n in m.name.rsplit("/", 1)[1].split("+")}
         assert isinstance(m, Skip) == bool(numbers & {*range(8, 14)} or max(numbers) >= make_mpi_inf_3dhp.FILMED)
         if numbers & {*range(8, 14)} and max(numbers) < make_mpi_inf_3dhp.FILMED:
-            assert m.reason == MIRRORED
+            assert m.reason == _MIRRORED
 
 
 def test_both_spellings_of_the_masks(copy):
@@ -142,7 +142,7 @@ def test_test_set(mini):
     assert frames["TS1"] == frames["TS5"] == [1, 2, 3, 5, 6, 7, 9, 10, 11, 12], "every valid frame once, and no other"
     assert np.isnan(s.rotation).all() and not s.saliency.any() and s.known_3d.all()
     for i in range(len(s)):
-        np.testing.assert_allclose(reproject(s.joints_3d[i, 0], s.intrinsics[i, 0]), s.joints_2d[i, 0], atol=0.01)
+        np.testing.assert_allclose(_reproject(s.joints_3d[i, 0], s.intrinsics[i, 0]), s.joints_2d[i, 0], atol=0.01)
 
 
 def test_universal_joints(mini):
@@ -154,7 +154,7 @@ def test_universal_joints(mini):
     limb = lambda s: np.linalg.norm(s.joints_3d[:, 0, 2] - s.joints_3d[:, 0, 1], axis=-1)
     np.testing.assert_allclose(limb(b), 0.8 * limb(a), rtol=1e-3)
     np.testing.assert_allclose(a.joints_2d, b.joints_2d)
-    assert np.abs(reproject(b.joints_3d[0, 0], b.intrinsics[0, 0]) - b.joints_2d[0, 0]).max() > 1
+    assert np.abs(_reproject(b.joints_3d[0, 0], b.intrinsics[0, 0]) - b.joints_2d[0, 0]).max() > 1
 
 
 def test_a_bad_file_stops_nothing_else(copy, tmp_path):
@@ -175,7 +175,7 @@ def test_a_video_cut_in_the_middle_gives_what_it_has(copy):
     loader = MPIINF3DHP(copy, **CHOICE)
     result = loader.make(loader.jobs()[0], 32)
     assert {type(m) for m in result} == {Sample, Skip} and {m.reason for m in result if isinstance(m, Skip)} == {
-        NO_FRAME
+        _NO_FRAME
     }
 
 
@@ -186,10 +186,10 @@ def test_cut_files_give_value_errors(mini, share, name):
     path = mini / "cut" / "Seq1" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(whole[: int(share * len(whole))])
-    for read in (read_annotations, read_test):
+    for read in (_read_annotations, _read_test):
         read.cache_clear()
     try:
-        found = {"annot.mat": read_annotations, "annot_data.mat": read_test}.get(name, read_calibration)(path)
+        found = {"annot.mat": _read_annotations, "annot_data.mat": _read_test}.get(name, _read_calibration)(path)
     except ValueError as e:
         assert name in str(e)
     else:
@@ -208,7 +208,7 @@ def test_cut_files_give_value_errors(mini, share, name):
 def test_intrinsics(f, aspect, cx, cy, noise, seed):
     rng, k = np.random.default_rng(seed), np.array([[f, 0, cx], [0, f * aspect, cy], [0, 0, 1.0]])
     x = rng.uniform((-900, -900, 2500), (900, 900, 6000), (50, 17, 3))
-    found, residual = estimate_intrinsics(x, reproject(x, k) + rng.normal(0, noise, (50, 17, 2)))
+    found, residual = _estimate_intrinsics(x, _reproject(x, k) + rng.normal(0, noise, (50, 17, 2)))
     np.testing.assert_allclose(found, k, atol=1e-6 + 1.5 * noise)
     assert residual <= 1.5 * noise + 1e-6
 
@@ -223,17 +223,17 @@ def test_mask_does_not_depend_on_the_coding(seed, invert, invert_chair):
     q = rng.uniform((x, y), (x + 12, y + 30), (17, 2))
     expected = np.minimum(person, chair)
     assert (
-        screen_mask(255 - person if invert else person, q, 255 - chair if invert_chair else chair) == expected
+        _screen_mask(255 - person if invert else person, q, 255 - chair if invert_chair else chair) == expected
     ).all()
 
 
 def test_people_outside(mini):
     annotation, camera = (
-        read_annotations(mini / "S1/Seq1/annot.mat")[0],
-        read_calibration(mini / "S1/Seq1/camera.calibration")[0],
+        _read_annotations(mini / "S1/Seq1/annot.mat")[0],
+        _read_calibration(mini / "S1/Seq1/camera.calibration")[0],
     )
     moved = annotation._replace(joints_2d=annotation.joints_2d + np.float32([0, 75]))
-    assert film_sequence(mini / "S1/Seq1", 0, [0, 1], moved, camera, 32) == {0: CUT_OFF, 1: CUT_OFF}
+    assert _film_sequence(mini / "S1/Seq1", 0, [0, 1], moved, camera, 32) == {0: _CUT_OFF, 1: _CUT_OFF}
 
 
 def test_joint_sets():
@@ -283,9 +283,9 @@ def test_real_frames_reproject(tmp_path):
             for name, q, x in zip(names, part, S):
                 key, k = str(name).rsplit("_", 1)[0], np.eye(3)
                 k[[0, 1], [0, 1]], k[:2, 2] = cameras[f"{key}/f"].ravel(), cameras[f"{key}/c"].ravel()
-                error = np.linalg.norm(reproject(x, k) - q, axis=-1)
+                error = np.linalg.norm(_reproject(x, k) - q, axis=-1)
                 assert 0.1 < error.mean() < 0.45
-                found, left = estimate_intrinsics(x[None], q[None])
+                found, left = _estimate_intrinsics(x[None], q[None])
                 assert np.abs(found - k).max() < 2 and left < 0.5
                 if split == "train":
-                    assert (cameras[f"{key}/R"] @ mpi_inf_3dhp.Z_UP @ [0, 0, 1])[1] < -0.8, "our z is up in the image"
+                    assert (cameras[f"{key}/R"] @ mpi_inf_3dhp._Z_UP @ [0, 0, 1])[1] < -0.8, "our z is up in the image"

@@ -13,7 +13,7 @@ from pgp_nb.datasets.samples import read_manifest, read_samples
 
 ARRAYS = ("images", "masks", "saliency", "parts", "joints_3d", "joints_2d", "bodies")
 SIZE, SHARDS = 32, 4
-N = SHARDS * P.PAIRS_PER_SHARD
+N = SHARDS * P._PAIRS_PER_SHARD
 
 
 def load(root, n=N, workers=1, **kw):
@@ -108,17 +108,17 @@ def test_full_disk_names_the_file_and_keeps_what_was_written(reference, tmp_path
 
 
 def asked(code=None, **kw):
-    return P.CachedPeople("train", 2 * P.PAIRS_PER_SHARD, 0, code=code or P.fingerprint(), **kw)
+    return P._CachedPeople("train", 2 * P._PAIRS_PER_SHARD, 0, code=code or P._fingerprint(), **kw)
 
 
 def test_error_in_a_worker_process_arrives_here(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"0000.\.npz .*belongs into the cache"):
-        P.fill_cache(asked(), tmp_path / "file", SIZE, 2, False)
+        P._fill_cache(asked(), tmp_path / "file", SIZE, 2, False)
     with pytest.raises(RuntimeError, match="pair .*: ValueError: .*broadcast"):
-        P.fill_cache(asked(filming=P.Filming(fill=(0.5, 0.6, 7))), tmp_path / "bad", SIZE, 2, False)
+        P._fill_cache(asked(filming=P.Filming(fill=(0.5, 0.6, 7))), tmp_path / "bad", SIZE, 2, False)
     with pytest.raises(RuntimeError, match="pgp_nb was changed.*call again"):
-        P.fill_cache(asked("older"), tmp_path / "older", SIZE, 2, False)
+        P._fill_cache(asked("older"), tmp_path / "older", SIZE, 2, False)
     assert not shards(tmp_path)
 
 

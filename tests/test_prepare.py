@@ -12,8 +12,8 @@ from scipy.io import savemat
 from pgp_nb.datasets import prepare as P
 from pgp_nb.datasets import samples as S
 from pgp_nb.conventions import JOINT_ORDERS, joint_index
-from pgp_nb.datasets.lsp import read_joints, write_lsp
-from pgp_nb.people.people import film_pair
+from pgp_nb.datasets.lsp import _read_joints, write_lsp
+from pgp_nb.people.people import _film_pair
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,7 +32,7 @@ MATLAB = [matlab(False), matlab(True)]
 def lsp(tmp_path_factory):
     "Six photographs in the layout of LSP, the fourth one cut."
     folder = tmp_path_factory.mktemp("data") / "lsp_dataset"
-    pairs = [film_pair("val", i, 64, 0) for i in range(6)]
+    pairs = [_film_pair("val", i, 64, 0) for i in range(6)]
     order = joint_index(*(dict(neck="thorax").get(name, name) for name in JOINT_ORDERS["lsp"].joints))
     write_lsp(folder, [p["images"][0] for p in pairs], np.stack([p["joints_2d"][0, order] for p in pairs]))
     cut = folder / "images/im0004.jpg"
@@ -54,7 +54,9 @@ def test_command_line_from_files_to_samples_with_two_processes(lsp, tmp_path, ca
     assert samples.name.tolist() == [f"lsp_dataset/im000{i}" for i in (1, 2, 3, 5, 6)] and samples.size == 48
     assert samples.known_2d.sum(-1).tolist() == [[14, 14]] * 5
     assert (
-        P.main(["lsp", "--root", str(lsp), "--out", str(tmp_path / "out"), "--size", "48", "--no-saliency", "--quiet"])
+        P.prepare_command(
+            ["lsp", "--root", str(lsp), "--out", str(tmp_path / "out"), "--size", "48", "--no-saliency", "--quiet"]
+        )
         == 0
     )
     said = capsys.readouterr()
@@ -70,20 +72,20 @@ def test_command_line_from_files_to_samples_with_two_processes(lsp, tmp_path, ca
     ],
 )
 def test_mistakes_are_said_in_one_line(lsp, tmp_path, capsys, args, message):
-    assert P.main([a.format(tmp=tmp_path, lsp=lsp) for a in args]) == 2
+    assert P.prepare_command([a.format(tmp=tmp_path, lsp=lsp) for a in args]) == 2
     said = capsys.readouterr().err
     assert message in said and len(said.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("dataset", P.SOURCES)
 def test_every_data_set_has_a_loader_whose_options_are_explained(dataset):
-    parser = P.command_line(dataset)
+    parser = P._command_line(dataset)
     help = parser.format_help()
-    example = P.find_source(dataset).example.split()
+    example = P._find_source(dataset).example.split()
     assert parser.parse_args(example).out and " ".join(example[:2]) in help
-    kind = P.find_loader(dataset)
+    kind = P._find_loader(dataset)
     for f in fields(kind):
-        assert ("--root" if f.name == P.place_of(kind) else f"--{f.name.replace('_', '-')}") in help
+        assert ("--root" if f.name == P._place_of(kind) else f"--{f.name.replace('_', '-')}") in help
     unexplained = [a.dest for a in parser._actions if not a.help or a.help.startswith(" (default")]
     assert not unexplained
 
@@ -166,6 +168,6 @@ def test_a_damaged_joints_file_never_does_more_than_the_documented_error(tmp_pat
         raw[data.draw(st.integers(0, min(len(raw), 400) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))] if data.draw(st.booleans()) else raw)
     try:
-        assert read_joints(path)[0].shape[1:] == (14, 2)
+        assert _read_joints(path)[0].shape[1:] == (14, 2)
     except ValueError as e:
         assert "joints.mat" in str(e)

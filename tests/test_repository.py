@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import check, house, readme
 from docs import plain
 
-from pgp_nb.engine.commands import read_release, read_studies, release_configs, study_config
+from pgp_nb.engine.commands import _read_release, read_studies, _release_configs, _study_config
 from pgp_nb.engine.config import PRESETS
 from pgp_nb.losses import chosen_terms
 from pgp_nb.training import TERMS
@@ -269,9 +269,9 @@ def test_the_package_offers_what_users_want_at_once_and_loads_it_on_first_use():
 
 def test_every_study_and_every_stage_of_a_release_is_a_run():
     studies = read_studies(ROOT / "experiments/studies.yaml")
-    configs = {name: study_config(name, studies) for name in studies}
+    configs = {name: _study_config(name, studies) for name in studies}
     for path in sorted((ROOT / "experiments/release").glob("*.yaml")):
-        configs |= release_configs(read_release(path), Path("runs"), 0)
+        configs |= _release_configs(_read_release(path), Path("runs"), 0)
     for cfg in configs.values():
         chosen_terms(cfg, TERMS)
     known = {*configs, *(p.stem for p in PRESETS.glob("*.yaml"))}

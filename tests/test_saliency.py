@@ -4,7 +4,7 @@ import os, sys, time
 from pathlib import Path
 import cv2, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
-from pgp_nb.datasets.saliency import f_measure, foreground, saliency, saliency_scores, static_background
+from pgp_nb.datasets.saliency import _f_measure, background_difference, saliency, saliency_scores, static_background
 
 SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
 needs_videos = pytest.mark.skipif(
@@ -72,7 +72,7 @@ def test_background_does_not_depend_on_the_order_of_the_frames(n, seed):
     odd = frames if n % 2 else frames[1:] if n > 1 else frames
     if len(odd) % 2:
         assert (static_background(odd) == np.median(odd, 0)).all()
-    assert not foreground(frames[:1], frames[0]).any()
+    assert not background_difference(frames[:1], frames[0]).any()
 
 
 @settings(max_examples=30, deadline=None)
@@ -81,7 +81,7 @@ def test_f_measure_is_between_nothing_and_perfect(seed, threshold):
     rng = np.random.default_rng(seed)
     s, m = rng.random((6, 6)), rng.random((6, 6)) < 0.5
     m[0, 0] = True
-    assert 0 <= f_measure(s, m, threshold) <= 1 and f_measure(m.astype(float), m, 0.5) == 1
+    assert 0 <= _f_measure(s, m, threshold) <= 1 and _f_measure(m.astype(float), m, 0.5) == 1
 
 
 @needs_videos
@@ -90,7 +90,7 @@ def test_people_of_the_second_sample_video_stand_out_from_its_median():
     while (read := video.read())[0]:
         frames.append(cv2.resize(read[1], (320, 180), interpolation=cv2.INTER_AREA)[..., ::-1])
     frames = np.stack(frames[::6])
-    found = foreground(frames, static_background(frames))
+    found = background_difference(frames, static_background(frames))
     assert np.median(found.mean((1, 2))) < 0.05  # two small people in a large picture
     walker = found[15, 85:175, 150:220]  # the woman on the lawn in frame 90
     assert walker.mean() > 0.06 > 5 * found[15, 140:, :100].mean()

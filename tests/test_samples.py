@@ -51,7 +51,7 @@ def random_sample(seed, size=16):
 @given(st.lists(st.integers(0, 1000), max_size=4), st.integers(16, 33))
 def test_a_shard_gives_back_what_went_in(seeds, size):
     samples = [random_sample(seed, size) for seed in seeds]
-    back = S.unpack_samples(S.pack_samples(samples, size, {}), size)
+    back = S._unpack_samples(S._pack_samples(samples, size, {}), size)
     assert back.name.tolist() == [s.name for s in samples] and back.images.shape == (len(seeds), 2, size, size, 3)
     for i, s in enumerate(samples):
         for k in ("saliency", "parts", "joints_3d", "joints_2d", "rotation", "translation", "intrinsics"):
@@ -62,13 +62,13 @@ def test_a_shard_gives_back_what_went_in(seeds, size):
 @given(st.data())
 def test_a_damaged_shard_is_refused_or_read_never_more(data):
     "Whatever is cut or changed: the samples, or the documented error. The checksum of the manifest finds the rest."
-    whole = S.pack_samples([random_sample(1)], 16, {})
+    whole = S._pack_samples([random_sample(1)], 16, {})
     raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for _ in range(data.draw(st.integers(0, 4))):
         if raw:
             raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:
-        assert len(S.unpack_samples(bytes(raw), 16).name) <= 1
+        assert len(S._unpack_samples(bytes(raw), 16).name) <= 1
     except ValueError as e:
         assert "not a whole shard of 16 px samples" in str(e)
 
@@ -84,8 +84,8 @@ def test_a_damaged_shard_is_refused_or_read_never_more(data):
 def test_cropped_cameras_see_the_cropped_points(x, y, side, size, point):
     k = np.array([[1145.0, 3, 512], [0, 1143, 515], [0, 0, 1]])
     image = lambda k: (k @ point / point[2])[:2]
-    seen = image(S.crop_intrinsics(k, (x, y, side), size).astype(np.float64))
-    assert np.allclose(seen, S.crop_points(image(k), (x, y, side), size), atol=1e-2 + 1e-4 * abs(seen).max())
+    seen = image(S._crop_intrinsics(k, (x, y, side), size).astype(np.float64))
+    assert np.allclose(seen, S._crop_points(image(k), (x, y, side), size), atol=1e-2 + 1e-4 * abs(seen).max())
 
 
 @settings(max_examples=30, deadline=None)
@@ -118,16 +118,16 @@ def test_some_samples_are_spread_evenly_over_the_folder(reference, n):
 @given(st.data())
 def test_a_damaged_manifest_is_refused_or_read_never_more(reference, tmp_path_factory, data):
     "Whatever is cut or changed: the manifest, or the documented error."
-    whole, folder = (reference[0] / S.MANIFEST).read_bytes(), tmp_path_factory.mktemp("damaged")
+    whole, folder = (reference[0] / S._MANIFEST).read_bytes(), tmp_path_factory.mktemp("damaged")
     raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for _ in range(data.draw(st.integers(0, 4))):
         if raw:
             raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(32, 126))
-    (folder / S.MANIFEST).write_bytes(raw)
+    (folder / S._MANIFEST).write_bytes(raw)
     try:
         S.read_manifest(folder)
     except ValueError as e:
-        assert S.MANIFEST in str(e)
+        assert S._MANIFEST in str(e)
 
 
 def test_number_of_processes_changes_nothing(reference, tmp_path):
@@ -139,7 +139,7 @@ def test_number_of_processes_changes_nothing(reference, tmp_path):
 def test_a_settings_change_makes_the_shards_again(reference, tmp_path):
     "Without a manifest, as after an interruption, shards of other settings must not be taken over."
     S.prepare(EmbeddedPeople("val", PAIRS, seed=1), tmp_path, SIZE, jobs_per_shard=2, progress=False)
-    (tmp_path / S.MANIFEST).unlink()
+    (tmp_path / S._MANIFEST).unlink()
     assert prepared(tmp_path) == reference[1]
 
 
@@ -164,7 +164,7 @@ def test_interrupted_it_goes_on_and_gives_the_same(reference, tmp_path, how, wor
     if how == signal.SIGINT:
         assert child.returncode == 130 and "goes on from here" in said and "Traceback" not in said
     before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("0*.npz")}
-    assert 0 < len(before) < PAIRS // 2 and not (tmp_path / S.MANIFEST).exists()
+    assert 0 < len(before) < PAIRS // 2 and not (tmp_path / S._MANIFEST).exists()
     assert prepared(tmp_path) == reference[1]
     assert all(p.stat().st_mtime_ns == t for p, t in before.items()), "finished shards were made again"
 
@@ -198,7 +198,7 @@ def test_damaged_shards_are_announced_and_made_again(reference, tmp_path):
         whole, before = path.read_bytes(), {p: p.stat().st_mtime_ns for p in tmp_path.glob("0*.npz") if p != path}
         path.write_bytes(whole[:-10])
         if not manifest:
-            (tmp_path / S.MANIFEST).unlink()
+            (tmp_path / S._MANIFEST).unlink()
         with pytest.warns(UserWarning, match="00001.npz is damaged.*made again") as said:
             assert prepared(tmp_path) == reference[1]
         assert (
@@ -211,7 +211,7 @@ def test_damaged_shards_are_announced_and_made_again(reference, tmp_path):
 def test_a_shard_that_counts_as_whole_holds_what_was_written(tmp_path_factory, data):
     "Whatever is cut or changed: damage is found, or it touches no sample."
     samples = [random_sample(i) for i in range(2)]
-    whole = S.pack_samples(samples, 16, {"key": "k", "skips": []})
+    whole = S._pack_samples(samples, 16, {"key": "k", "skips": []})
     raw = bytearray(whole[: data.draw(st.integers(0, len(whole)))] if data.draw(st.booleans()) else whole)
     for _ in range(data.draw(st.integers(0, 4))):
         if raw:
@@ -224,6 +224,6 @@ def test_a_shard_that_counts_as_whole_holds_what_was_written(tmp_path_factory, d
         assert "is damaged" in str(e)
         return
     assert entry["number"] == 2
-    back, true = S.unpack_samples(bytes(raw), 16), S.unpack_samples(whole, 16)
+    back, true = S._unpack_samples(bytes(raw), 16), S._unpack_samples(whole, 16)
     for k in S.Sample._fields:
         np.testing.assert_array_equal(getattr(back, k), getattr(true, k))

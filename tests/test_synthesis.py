@@ -85,7 +85,7 @@ def test_every_kind_of_network(changes, reference):
 
 def test_a_part_takes_its_code_alone(reference):
     net = small()
-    codes, donor = (sy.appearance_and_pose(net, x)[0] for x in (reference.source.image, reference.pose.image))
+    codes, donor = (sy._appearance_and_pose(net, x)[0] for x in (reference.source.image, reference.pose.image))
     seen = []
     net.paint, paint = lambda c, maps: seen.append(c) or paint(c, maps), net.paint
     sy.appearance_transfer(net, reference.source.image, reference.pose.image, ["head"])
@@ -141,7 +141,7 @@ def test_masks_and_parts_agree(reference):
 def test_a_turn_adds_to_the_azimuth_of_upright_people():
     upright = Camera(torch.tensor([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]]), torch.tensor([10.0, 20, 4000]))
     for a in (-170.0, -30.0, 0.0, 75.0, 180.0):
-        assert abs(float(torch.rad2deg(rotation_to_angles(sy.turn_camera(upright, a).rotation)[0])) - a) % 360 < 1e-3
+        assert abs(float(torch.rad2deg(rotation_to_angles(sy._turn_camera(upright, a).rotation)[0])) - a) % 360 < 1e-3
 
 
 def test_one_against_many(reference):
@@ -151,7 +151,7 @@ def test_one_against_many(reference):
         == len(sy.pose_transfer(net, source[:1], source).image)
         == 3
     )
-    assert len(sy.transfer_sheet(net, source[:2], source)) == 3 * 64
+    assert len(sy._transfer_sheet(net, source[:2], source)) == 3 * 64
 
 
 @pytest.mark.parametrize(

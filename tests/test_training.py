@@ -23,7 +23,7 @@ from pgp_nb.engine.config import changed, load_config
 from pgp_nb.engine.data import noise_data
 from pgp_nb.engine.loading import load_data
 from pgp_nb.engine.measure import validate
-from pgp_nb.engine.runs import read_curve, save_checkpoint
+from pgp_nb.engine.runs import read_curve, _save_checkpoint
 from pgp_nb.training import Trainer, step
 
 ROOT = Path(__file__).parents[1]
@@ -175,7 +175,7 @@ def test_what_an_evaluation_adds_stays_when_a_finished_run_is_called_again(envir
 
 def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
     trainer = Trainer(load_config(QUICK[1]), noise_data(1, 64), "cpu")
-    save_checkpoint(trainer, tmp_path)
+    _save_checkpoint(trainer, tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     trainer.iteration = 1
 
@@ -185,7 +185,7 @@ def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch, "save", no_space)
     with pytest.raises(OSError, match="free some disk space"):
-        save_checkpoint(trainer, tmp_path)
+        _save_checkpoint(trainer, tmp_path)
     assert (
         set(before) == {"checkpoint.pt", "optimizer.pt"}
         and {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

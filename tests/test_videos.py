@@ -8,17 +8,17 @@ from pgp_nb.engine.images import crop, square_around
 from pgp_nb.datasets.samples import Skip, prepare, read_samples
 from pgp_nb.datasets.videos import (
     OnnxDetector,
-    Track,
+    _Track,
     Videos,
-    Views,
-    box_iou,
+    _Views,
+    _box_iou,
     find_shots,
-    mine_pairs,
+    _mine_pairs,
     moving_masks,
-    person_logits,
-    read_frames,
-    shot_pairs,
-    stands_still,
+    _person_logits,
+    _read_frames,
+    _shot_pairs,
+    _stands_still,
 )
 
 SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
@@ -64,7 +64,7 @@ def film():
 @pytest.mark.parametrize("pan", [0.0, 1.5])
 def test_crops_hold_the_whole_person_before_still_and_moving_cameras(pan):
     film, masks = puppet_film(pan=pan)
-    pairs, _ = shot_pairs(film, list(range(len(film))), 10.0)
+    pairs, _ = _shot_pairs(film, list(range(len(film))), 10.0)
     assert len(pairs) > 4
     held = []
     for cut in (c for p in pairs for c in (p.source, p.target)):
@@ -84,13 +84,13 @@ def test_a_car_that_passes_is_no_person(film):
         cv2.rectangle(frames[t], (x + 12, 46), (x + 40, 60), (200, 20, 20), -1)
         for wheel in (x + 10, x + 40):
             cv2.circle(frames[t], (wheel, 76), 6, (10, 10, 10), -1)
-    pairs, wrong = shot_pairs(frames, list(range(40)), 10.0, least=0.01)
+    pairs, wrong = _shot_pairs(frames, list(range(40)), 10.0, least=0.01)
     assert not pairs and "not shaped like a person" in {reason for _, reason in wrong}
 
 
 def test_a_moving_camera_is_told_from_a_still_one(film):
     moved, masks = puppet_film(pan=1.5)
-    assert stands_still(film[0], np.median(film[0], 0).astype(np.uint8)) and not stands_still(
+    assert _stands_still(film[0], np.median(film[0], 0).astype(np.uint8)) and not _stands_still(
         moved, np.median(moved, 0).astype(np.uint8)
     )
     found = moving_masks(moved)[12:28]
@@ -146,8 +146,8 @@ def test_late_frames_are_the_right_ones(tmp_path):
     for name, code in (("a.avi", "MJPG"), ("b.mp4", "mp4v")):
         write_film(tmp_path / name, film, code)
         late = [255, 256, 300, 329]
-        in_order = [f for n, f in enumerate(read_frames(tmp_path / name, range(330))) if n in late]
-        assert [f.mean() for f in read_frames(tmp_path / name, late)] == [f.mean() for f in in_order]
+        in_order = [f for n, f in enumerate(_read_frames(tmp_path / name, range(330))) if n in late]
+        assert [f.mean() for f in _read_frames(tmp_path / name, late)] == [f.mean() for f in in_order]
         assert np.abs([f.mean() - film[n, 0, 0, 0] for n, f in zip(late, in_order)]).max() < 6
 
 
@@ -237,10 +237,10 @@ boxes = st.lists(
 
 @given(boxes, boxes)
 def test_iou_is_symmetric(a, b):
-    iou = box_iou(a, b)
+    iou = _box_iou(a, b)
     assert (iou >= 0).all() and (iou <= 1 + 1e-9).all()
-    np.testing.assert_allclose(iou, box_iou(b, a).T)
-    np.testing.assert_allclose(np.diag(box_iou(a, a)), 1)
+    np.testing.assert_allclose(iou, _box_iou(b, a).T)
+    np.testing.assert_allclose(np.diag(_box_iou(a, a)), 1)
 
 
 @settings(max_examples=25, deadline=None)
@@ -248,11 +248,11 @@ def test_iou_is_symmetric(a, b):
 def test_pairs_keep_their_promises(n, seed):
     rng = np.random.default_rng(seed)
     views, times, good = (
-        Views(*rng.random((2, n, 32, 32)).astype(np.float32)),
+        _Views(*rng.random((2, n, 32, 32)).astype(np.float32)),
         np.cumsum(rng.uniform(0.05, 0.3, n)),
         rng.random(n) < 0.7,
     )
-    for i, j in mine_pairs(views, times, good, rng, least=0.1, gap=(0.3, 2.0)):
+    for i, j in _mine_pairs(views, times, good, rng, least=0.1, gap=(0.3, 2.0)):
         assert good[i] and good[j] and 0.3 - 1e-6 <= abs(times[i] - times[j]) <= 2 + 1e-6
 
 
@@ -269,7 +269,7 @@ def test_shots_cover_the_film(places):
 
 
 def test_tracks_outlive_a_gap_but_not_a_change_of_person():
-    track = Track([0], [np.array([0.0, 0, 10, 30])], np.ones(4) / 4)
+    track = _Track([0], [np.array([0.0, 0, 10, 30])], np.ones(4) / 4)
     track.add(1, np.array([2.0, 0, 12, 30]), np.ones(4) / 4)
     np.testing.assert_allclose(track.predict(4), [8, 0, 18, 30])
 
@@ -304,7 +304,7 @@ def test_outlines_of_real_people_in_all_kinds_of_poses_are_not_refused():
     joints = loadmat(SAMPLES / "lsp_extended_sample/joints.mat")["joints"]
     sport = [outline(drawn_person(joints[:, :2, n])) for n in range(joints.shape[2]) if (joints[:, 2, n] > 0).all()]
     assert len(bodies) == 4 and len(sport) > 50
-    assert (person_logits(np.stack(bodies)) > -2).all() and (person_logits(np.stack(sport)) > -2).mean() > 0.95
+    assert (_person_logits(np.stack(bodies)) > -2).all() and (_person_logits(np.stack(sport)) > -2).mean() > 0.95
 
 
 @needs_videos

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNSEEN', 'SELF_TRAINING', 'SelfLabels', 'flip_averaged', 'self_certainty', 'unseen_projected', 'self_labels',
-           'points_in_image', 'Labelled', 'pseudo_labelled', 'pseudo_label_loss', 'self_training']
+           'points_in_image', 'Labelled', 'pseudo_labelled', 'pseudo_label_loss']
 
 # %% ../../nbs/bootstrap/self_training.ipynb #20a07886
 from typing import NamedTuple
@@ -136,9 +136,9 @@ def pseudo_label_loss(it: Iteration, frames: Labelled) -> Tensor:
     return known_pose_loss(it.net, it.net.encode(hard), true, certainty=labels.certainty)
 
 
-def self_training(it: Iteration) -> Tensor:
+def _self_training(it: Iteration) -> Tensor:
     "L_self on the encoder's own pseudo-labels."
     return pseudo_label_loss(it, it.once(pseudo_labelled))
 
 
-SELF_TRAINING = Term("self_training", self_training, {"encoder": "bootstrap"}, joins="paint")
+SELF_TRAINING = Term("self_training", _self_training, {"encoder": "bootstrap"}, joins="paint")

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['uniform', 'normal', 'in_any_order', 'shuffled', 'generator', 'join', 'split', 'by_shard', 'processes', 'rank',
-           'average', 'check_processes', 'lead_first', 'joined_processes', 'SyncedNorm', 'sync_norms', 'has_bfloat16',
-           'Recorded']
+           'average', 'check_processes', 'lead_first', 'joined_processes', 'sync_norms', 'has_bfloat16', 'Recorded']
 
 # %% ../../nbs/engine/parallel.ipynb #par00004
 import os, typing
@@ -144,7 +143,7 @@ class _SumOverProcesses(torch.autograd.Function):
         return _SumOverProcesses.forward(ctx, grad.contiguous())
 
 # %% ../../nbs/engine/parallel.ipynb #0591a685
-class SyncedNorm(nn.BatchNorm2d):
+class _SyncedNorm(nn.BatchNorm2d):
     "Batch normalisation with the statistics of the batches of all processes together."
 
     def forward(self, x: Tensor) -> Tensor:
@@ -169,10 +168,10 @@ class SyncedNorm(nn.BatchNorm2d):
 
 # %% ../../nbs/engine/parallel.ipynb #88b0e302
 def sync_norms(module: nn.Module) -> nn.Module:
-    "Replace every batch normalisation inside a module by a `SyncedNorm` with the same weights."
+    "Replace every batch normalisation inside a module by a `_SyncedNorm` with the same weights."
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
-            synced = SyncedNorm(child.num_features, child.eps, child.momentum)
+            synced = _SyncedNorm(child.num_features, child.eps, child.momentum)
             synced.load_state_dict(child.state_dict())
             setattr(module, name, synced)
         else:
