@@ -284,9 +284,7 @@ METRICS = (
     _Metric("mpjpe", "mm", "lower", "mean joint error, pelves aligned"),
     _Metric("n_mpjpe", "mm", "lower", "the same after the best scale"),
     _Metric("pa_mpjpe", "mm", "lower", "mean joint error after the best similarity (protocol II)"),
-    _Metric(
-        "pa_mpjpe_oracle_facing", "mm", "lower", "the same, for the better of the pose and its depth-mirrored twin"
-    ),
+    _Metric("pa_mpjpe_oracle_facing", "mm", "lower", "the same, for the better of the pose and its depth-flipped pose"),
     _Metric("pck_3d", "share", "higher", "14 joints within 150 mm"),
     _Metric("auc_3d", "share", "higher", "mean of pck_3d over 0..150 mm"),
     _Metric("facing_error", "share", "lower", "people predicted facing the wrong way"),
@@ -493,7 +491,7 @@ def mean_pose(
     poses: Tensor,  # (N,17,3) mm, canonical frame
     iterations: int = 10,  # rounds of aligning and averaging
 ) -> Tensor:  # (17,3) mm, canonical frame, pelvis at the origin
-    "The Procrustes mean of poses, with their mean size and heading: the best constant answer. Raises `ValueError` for wrong shapes, NaN or no poses."
+    "The Procrustes mean of poses, with their mean size and heading: the best constant prediction. Raises `ValueError` for wrong shapes, NaN or no poses."
     poses = _check_poses(poses, poses, 3)[0].flatten(0, -3)
     if len(poses) == 0:
         raise ValueError("no poses to average: (N, 17, 3) with N = 0")

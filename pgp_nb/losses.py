@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BETA', 'PAPER', 'SILHOUETTE', 'ANNOTATED', 'Iteration', 'Term', 'chosen_terms', 'foreground', 'image_u_loss',
-           'image_c_loss', 'segmentation_loss', 'silhouette_loss', 'canonical_loss', 'pose_loss', 'facing_twin',
+           'image_c_loss', 'segmentation_loss', 'silhouette_loss', 'canonical_loss', 'pose_loss', 'as_facing_camera',
            'keypoint_loss', 'facing_loss', 'appearance_loss', 'true_pose', 'known_pose_loss', 'placed_poses',
            'energy_pose', 'energy_appearance', 'image_u', 'image_c', 'seg']
 
@@ -290,11 +290,11 @@ def _known_mean(
     return (torch.where(known, error, 0.0).sum(1) / known.sum(1).clamp_min(1)).mean()
 
 # %% ../nbs/06_losses.ipynb #c4c1581b
-def facing_twin(
+def as_facing_camera(
     q: Tensor,  # (B,17,2) joints in the image
     faces: Tensor,  # (B,) bool: the person faces the camera
 ) -> Tensor:  # (B,17,2)
-    "Joints in the image as the twin that faces the camera has them: left and right swapped where the person faces away; its own inverse."
+    "Joints in the image, named as if the person faced the camera: left and right swapped where they face away; its own inverse."
     return torch.where(faces[..., None, None], q, picked(q, MIRROR))
 
 # %% ../nbs/06_losses.ipynb #174ff12e
@@ -305,7 +305,7 @@ def keypoint_loss(
     size: int,  # image side, px
 ) -> Tensor:  # scalar
     "Distance of the first 17 image points from the joints, left and right swapped where the person faces away."
-    return 4 * _known_mean((code.keypoints[:, :N_JOINTS] - facing_twin(q, faces) / size).abs())
+    return 4 * _known_mean((code.keypoints[:, :N_JOINTS] - as_facing_camera(q, faces) / size).abs())
 
 # %% ../nbs/06_losses.ipynb #2bf1d16f
 def facing_loss(
@@ -507,12 +507,12 @@ def _view_error(
 # %% ../nbs/06_losses.ipynb #46d52d8d
 def _expected_view_error(
     first: list[Pose],
-    second: list[Pose],  # both twins: facing the camera, facing away
+    second: list[Pose],  # facing the camera, facing away
     p_first: Tensor,
     p_second: Tensor,  # (B,) probability of facing the camera
     turn: Tensor,  # (B,3,3)
 ) -> Tensor:  # scalar, metres
-    "Disagreement of the two twins that agree best, and that expected over the four pairs of twins, which moves the logits alone."
+    "Disagreement of the two facings that agree best, and that expected over the four pairs, which moves the logits alone."
     chances = torch.stack([p * q for p in (p_first, 1 - p_first) for q in (p_second, 1 - p_second)])
     errors = torch.stack([_view_error(a, b, turn) for a in first for b in second])
     return (errors.amin(0) + (chances * errors.detach()).sum(0)).mean()
@@ -569,7 +569,11 @@ def _multi_view(it: Iteration) -> Tensor:
     if not net.cfg.mirrored:
         return _view_error(net.pose(first), net.pose(second), turn).mean()
     return _expected_view_error(
-        net.twins(first), net.twins(second), first.facing_logit.sigmoid(), second.facing_logit.sigmoid(), turn
+        net.both_facings(first),
+        net.both_facings(second),
+        first.facing_logit.sigmoid(),
+        second.facing_logit.sigmoid(),
+        turn,
     )
 
 

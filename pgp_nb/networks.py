@@ -208,7 +208,7 @@ class Encoding(NamedTuple):
     facing_logit: Tensor  # (B,) positive: the person faces the camera
     appearance: Tensor  # (B,Ch,h,w) appearance map a
     keypoints: Tensor | None = (
-        None  # (B,K,2) image points in [0,1]; the first 17 are the joints of the twin that faces the camera
+        None  # (B,K,2) image points in [0,1]; the first 17 are the joints of the depth-flipped pose that faces the camera
     )
     silhouette: Tensor | None = None  # (B,h,w) logits: a person is seen here
 
@@ -310,7 +310,7 @@ class _Lifter(nn.Module):
 
     def forward(
         self,
-        points: Tensor,  # (B,17,2) in [0,1], joints of the twin that faces the camera
+        points: Tensor,  # (B,17,2) in [0,1], joints of whichever depth-flipped pose faces the camera
     ) -> tuple[Tensor, Tensor]:  # (B,51) limb vectors, (B,8) raw camera and facing logit
         with torch.autocast(points.device.type, enabled=False):
             x = self.first(torch.cat(_point_features(points.float()), 1))
@@ -390,9 +390,9 @@ class Pose(NamedTuple):
 def _resolve_facing(
     canonical: Tensor,  # (B,17,3) mm, canonical frame
     camera_raw: Tensor,  # (B,7) unbounded camera parameters
-    faces: Tensor,  # (B,) bool: keep the pose where True, take its twin where False
-) -> tuple[Tensor, Tensor]:  # canonical pose and raw camera of the chosen twin
-    "The pose or its depth-mirrored, left-right swapped twin."
+    faces: Tensor,  # (B,) bool: keep the pose where True, take the depth-flipped pose where False
+) -> tuple[Tensor, Tensor]:  # canonical pose and raw camera of the chosen one
+    "The pose or its depth-flipped pose (left and right swapped)."
     keep = faces[:, None]
     return (
         torch.where(keep[..., None], canonical, mirror_pose(canonical)),
@@ -602,7 +602,7 @@ def direct_pose(self: PGPNet, code: Encoding) -> Pose:
 
 
 @patch
-def twins(self: PGPNet, code: Encoding) -> list[Pose]:
+def both_facings(self: PGPNet, code: Encoding) -> list[Pose]:
     "The two poses that an encoding stands for, of which the facing bit chooses one: facing the camera, facing away (Sec. 3.2a)."
     return [self.pose(code, torch.full_like(code.facing_logit, faces).bool()) for faces in (1, 0)]
 

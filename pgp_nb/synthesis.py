@@ -376,7 +376,7 @@ def _part_colours(
     return torch.einsum("nlc,nlhw->nchw", torch.cat([colours, mean], 1), one_hot(onto))
 
 # %% ../nbs/09_synthesis.ipynb #15dc16d1
-def _answers(net: PGPNet, found: Synthesis, true: Rendered, reference: _Reference) -> dict[str, Tensor]:
+def _compared(net: PGPNet, found: Synthesis, true: Rendered, reference: _Reference) -> dict[str, Tensor]:
     "Images (N*V,3,S,S) of the decoder and of the baselines for one task, whose truth has V pictures of each person."
     image, parts = (
         torch.from_numpy(reference.source.image).permute(0, 3, 1, 2) / 255,
@@ -419,7 +419,7 @@ def compare_synthesis(
         )
         out[task] = {
             name: synthesis_scores(x, image, true.mask, intervals, groups)
-            for name, x in _answers(net, found, true, reference).items()
+            for name, x in _compared(net, found, true, reference).items()
         }
     return out
 
@@ -438,6 +438,6 @@ def _synthesis_sheet(
         if view is None
         else Synthesis(*(x[:, 0] for x in view_synthesis(net, source, [reference.azimuths[view]])))
     )
-    answers = _answers(net, found, true, reference)
-    painted = [_picture(answers[k][:n]) for k in ("decoder", "decoder, true pose", "part colours on true parts")]
+    shown = _compared(net, found, true, reference)
+    painted = [_picture(shown[k][:n]) for k in ("decoder", "decoder, true pose", "part colours on true parts")]
     return _sheet([source[:n], true.image[:n], *painted])

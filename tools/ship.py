@@ -17,7 +17,7 @@ from pgp_nb.prediction import ship
 POSE = ["pa_mpjpe", "pa_mpjpe_oracle_facing", "n_mpjpe", "mpjpe", "pck_3d", "auc_3d", "pck_2d", "facing_error"]
 PARTS = ["f1_fg", "f1_parts", "f1_parts_coarse", "f1_fg_bg", "f1_parts_coarse_bg"]
 LEGEND = (
-    "Errors in mm: `pa_mpjpe` after the best similarity transform, `pa_mpjpe_oracle_facing` the better of the pose and its depth-mirrored twin, `n_mpjpe` after scaling, `mpjpe` about the pelvis. Shares: `pck_3d` of joints within 150 mm, "
+    "Errors in mm: `pa_mpjpe` after the best similarity transform, `pa_mpjpe_oracle_facing` the better of the pose and its depth-flipped pose, `n_mpjpe` after scaling, `mpjpe` about the pelvis. Shares: `pck_3d` of joints within 150 mm, "
     "`auc_3d` its mean from 0 to 150, `pck_2d` within 0.2 torso diameters in the image, of the projected joints or of the image points that the pose is lifted from, `facing_error` of people predicted facing the wrong way. `f1_fg` foreground, `f1_parts` ten parts, `f1_parts_coarse` six, `_bg` with background counted; "
     "*shape-aware*: the decoder's parts within the silhouette; *decoder*: without it; *puppet*: the deformed template alone."
 )

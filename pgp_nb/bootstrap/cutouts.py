@@ -41,7 +41,7 @@ from ..losses import Iteration, Term, known_pose_loss
 def _inverse_2x2(
     m: Tensor,  # (...,2,2)
 ) -> Tensor:  # (...,2,2)
-    "The inverse, by its formula: `torch.linalg.inv` makes a GPU wait to be told that there is one."
+    "The inverse, by its formula: `torch.linalg.inv` makes a GPU wait for the news that there is one."
     (a, b), (c, d) = (row.unbind(-1) for row in m.unbind(-2))
     return torch.stack([d, -b, -c, a], -1).unflatten(-1, (2, 2)) / (a * d - b * c)[..., None, None]
 

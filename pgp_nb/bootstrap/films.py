@@ -18,20 +18,20 @@ from ..losses import Iteration, Term
 from ..networks import Encoding, PGPNet
 
 # %% ../../nbs/bootstrap/films.ipynb #f11d0007
-def _both_twins(
+def _both_facings(
     net: PGPNet,
     code: Encoding,  # of B images
 ) -> Tensor:  # (B,2,17,3) mm, camera frame: facing away, facing the camera
     "The two poses that an encoding stands for, of which the facing bit chooses one (Sec. 3.2a)."
-    towards, away = net.twins(code)
+    towards, away = net.both_facings(code)
     return torch.stack([away.joints_3d, towards.joints_3d], 1)
 
 # %% ../../nbs/bootstrap/films.ipynb #d51e7d8b
 def _sway(
-    twins: Tensor,  # (...,T,2,17,3) mm, any frame
+    pair: Tensor,  # (...,T,2,17,3) mm, any frame
 ) -> Tensor:  # (...,T-2,2,2,2) mm, by the choices in the three frames
     "Mean distance of the joints about the pelvis, in the last of three frames, from where uniform motion would have taken them."
-    x = twins - twins[..., :1, :]
+    x = pair - pair[..., :1, :]
     before, now, then = (
         x[..., :-2, :, None, None, :, :],
         x[..., 1:-1, None, :, None, :, :],
@@ -40,28 +40,28 @@ def _sway(
     return (then - 2 * now + before).norm(dim=-1).mean(-1)
 
 # %% ../../nbs/bootstrap/films.ipynb #f11d000a
-def _check_film(facing_logit: Tensor, twins: Tensor, mm: float) -> None:
+def _check_film(facing_logit: Tensor, pair: Tensor, mm: float) -> None:
     "Raises `ValueError` for wrong shapes, numbers that are not finite and a scale that is not positive."
-    if facing_logit.ndim < 1 or twins.shape != (*facing_logit.shape, 2, 17, 3):
+    if facing_logit.ndim < 1 or pair.shape != (*facing_logit.shape, 2, 17, 3):
         raise ValueError(
-            f"twins must have shape (...,T,2,17,3) for logits of shape (...,T), got {tuple(twins.shape)} and {tuple(facing_logit.shape)}"
+            f"the pair must have shape (...,T,2,17,3) for logits of shape (...,T), got {tuple(pair.shape)} and {tuple(facing_logit.shape)}"
         )
-    if not (facing_logit.isfinite().all() and twins.isfinite().all()):
-        raise ValueError("logits and twins must be finite: leave out frames without a person")
+    if not (facing_logit.isfinite().all() and pair.isfinite().all()):
+        raise ValueError("logits and poses must be finite: leave out frames without a person")
     if not mm > 0:
         raise ValueError(f"mm {mm}: the sway that counts as much as odds of e to 1, above 0")
 
 # %% ../../nbs/bootstrap/films.ipynb #f207fe86
 def _facing_in_film(
     facing_logit: Tensor,  # (...,T) of one frame after the other, in each by itself
-    twins: Tensor,  # (...,T,2,17,3) mm, as from `_both_twins`
+    pair: Tensor,  # (...,T,2,17,3) mm, as from `_both_facings`
     mm: float = 20.0,  # sway that makes a way through the film e times less likely
 ) -> Tensor:  # (...,T) log-odds that the person faces the camera, by the whole film
     "The facing bits of a film of one person, decided together. Fewer than three frames stay as they are. Raises `ValueError` as `_check_film`."
-    _check_film(facing_logit, twins, mm)
+    _check_film(facing_logit, pair, mm)
     if facing_logit.shape[-1] < 3:
         return facing_logit
-    bits, cost = torch.stack([logsigmoid(-facing_logit), logsigmoid(facing_logit)], -1), _sway(twins) / mm
+    bits, cost = torch.stack([logsigmoid(-facing_logit), logsigmoid(facing_logit)], -1), _sway(pair) / mm
     ahead, after = [bits[..., 0, :, None] + bits[..., 1, None, :]], [torch.zeros_like(cost[..., 0, 0, :, :])]
     for bit, c in zip(bits[..., 2:, :].unbind(-2), cost.unbind(-4)):
         ahead.append((ahead[-1][..., None] - c).logsumexp(-3) + bit[..., None, :])
@@ -77,12 +77,12 @@ def decided_together(
     codes: list[Encoding],  # of a film of one person, in batches
 ) -> list[Encoding]:
     "The same encodings, who faces the camera decided for the whole film."
-    logits, twins = (
+    logits, pair = (
         torch.cat([code.facing_logit for code in codes]),
-        torch.cat([_both_twins(net, code) for code in codes]),
+        torch.cat([_both_facings(net, code) for code in codes]),
     )
-    told = _facing_in_film(logits, twins).split([len(code.facing_logit) for code in codes])
-    return [code._replace(facing_logit=bits) for code, bits in zip(codes, told)]
+    decided = _facing_in_film(logits, pair).split([len(code.facing_logit) for code in codes])
+    return [code._replace(facing_logit=bits) for code, bits in zip(codes, decided)]
 
 # %% ../../nbs/bootstrap/films.ipynb #fil00002
 def _film_labelled(it: Iteration, n: int, g: torch.Generator) -> Labelled:

@@ -13,7 +13,7 @@ from ..camera import faces_camera
 from ..engine.config import Config
 from ..engine.data import random_view
 from ..engine.parallel import normal, uniform
-from ..losses import Iteration, Term, facing_twin, known_pose_loss
+from ..losses import Iteration, Term, as_facing_camera, known_pose_loss
 from ..networks import Encoding, PGPNet
 
 # %% ../../nbs/bootstrap/lifting.ipynb #5b162954
@@ -24,9 +24,11 @@ def _seen_points(
     noise: float,  # largest standard deviation, image sides
     g: torch.Generator,  # source of randomness
 ) -> Tensor:  # (B,17,2) in [0,1]
-    "Projected joints as an encoder might see them: those of the twin that faces the camera, each pose disturbed by up to `noise`."
+    "Projected joints as an encoder might see them: those of the depth-flipped pose that faces the camera, each pose disturbed by up to `noise`."
     spread = uniform(0, noise, (len(joints_2d), 1, 1), g, joints_2d.device)
-    return facing_twin(joints_2d, faces) / size + (spread * normal(joints_2d.shape, g, joints_2d.device)).to(joints_2d)
+    return as_facing_camera(joints_2d, faces) / size + (spread * normal(joints_2d.shape, g, joints_2d.device)).to(
+        joints_2d
+    )
 
 # %% ../../nbs/bootstrap/lifting.ipynb #5647d7ec
 def lifted(

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..conventions import JOINT_NAMES, MIRROR, N_JOINTS
 from ..camera import faces_camera
 from ..kinematics import constant, mirror_local_vectors, picked
-from ..losses import Iteration, Term, facing_twin, known_pose_loss, true_pose
+from ..losses import Iteration, Term, as_facing_camera, known_pose_loss, true_pose
 from ..networks import Encoding, PGPNet, Pose
 from .painting import clutter
 from ..engine.data import COLOR_JITTER, color_jitter, mirrored_points
@@ -100,7 +100,7 @@ def points_in_image(code: Encoding, pose: Pose, size: int) -> Tensor:
     "The image points of the joints in px, left and right as the pose has them; its projected joints where there are no image points."
     if code.keypoints is None:
         return pose.joints_2d
-    return facing_twin(size * code.keypoints[:, :N_JOINTS], faces_camera(pose.joints_3d))
+    return as_facing_camera(size * code.keypoints[:, :N_JOINTS], faces_camera(pose.joints_3d))
 
 # %% ../../nbs/bootstrap/self_training.ipynb #b1f99e21
 def _obstruct(

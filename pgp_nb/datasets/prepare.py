@@ -63,11 +63,11 @@ SOURCES = {
         "datasets.videos.Videos",
         "--root /data/films --out data/films",
     ),
-    "film_answers": _Source(
+    "film_pseudo_labels": _Source(
         "films of the embedded people, their joints what a network says of them",
         "nothing to download",
-        "bootstrap.film_labels.FilmAnswers",
-        "--weights unsup --size 224 --out data/film-answers --workers 2",
+        "bootstrap.film_labels.FilmPseudoLabels",
+        "--weights unsup --size 224 --out data/film-pseudo-labels --workers 2",
     ),
     "mocap": _Source(
         "CMU and MADS motion capture as unpaired poses D_z, one .npz",

@@ -158,7 +158,7 @@ class Optimisation:
     seed: int = 0  # of weights, batches, paintings and data
     ema_decay: float = 0.0  # of the running mean of the weights, which is measured and kept in their place; 0: none
     validate_every: int = 0  # iterations between validations; 0: none, the last weights are kept
-    encoder_share: float = 1.0  # of the learning rate of L_I^u, L_I^c and L_seg, on the encoder; 1: the paper's letter
+    encoder_share: float = 1.0  # of the learning rate of L_I^u, L_I^c and L_seg, on the encoder; 1: as the paper has it
 
     def __post_init__(self):
         _choose("optimisation", self, optimizer=("adam", "adagrad"))
