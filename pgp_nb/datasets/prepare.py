@@ -6,7 +6,7 @@
 __all__ = ['SOURCES', 'run', 'prepare_command']
 
 # %% ../../nbs/datasets/prepare.ipynb #899ba9a7
-import argparse, difflib, importlib, os, sys, types, typing
+import argparse, difflib, importlib, sys, types, typing
 from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from textwrap import indent
 from typing import NamedTuple
 from fastcore.docments import docments
 from .samples import Loader, prepare, summary
-from ..engine.config import checked, from_dict
+from ..engine.config import checked, command, from_dict
 
 # %% ../../nbs/datasets/prepare.ipynb #ccb6e864
 class _Source(NamedTuple):
@@ -233,20 +233,12 @@ def run(
     return summary(prepare(loader, out, progress=not quiet, **common))
 
 # %% ../../nbs/datasets/prepare.ipynb #d04fc662
+@command(TypeError, ValueError, OSError, ImportError, RuntimeError)
 def prepare_command(args: list[str] | None = None) -> int:  # the exit code
     "Entry point of the command line."
     args = sys.argv[1:] if args is None else args
-    try:
-        dataset = _command_line().parse_args(args[:1]).dataset
-        print(run(dataset, vars(_command_line(dataset).parse_args(args[1:]))))
-    except KeyboardInterrupt:
-        print("interrupted; the same command again goes on from here", file=sys.stderr)
-        return 130
-    except (TypeError, ValueError, OSError, ImportError, RuntimeError) as e:
-        if os.environ.get("PGP_TRACEBACK"):
-            raise
-        print(f"error: {e}", file=sys.stderr)
-        return 2
+    dataset = _command_line().parse_args(args[:1]).dataset
+    print(run(dataset, vars(_command_line(dataset).parse_args(args[1:]))))
     return 0
 
 # %% ../../nbs/datasets/prepare.ipynb #4ebf80b5

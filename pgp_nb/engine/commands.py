@@ -6,7 +6,7 @@
 __all__ = ['read_studies', 'run_all', 'means', 'train_command']
 
 # %% ../../nbs/engine/commands.ipynb #com00004
-import argparse, json, os, signal, subprocess, sys, threading
+import argparse, json, signal, subprocess, sys, threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import yaml
 from pgp_nb.engine.config import (
+    command,
     PRESETS,
     Config,
     as_plain,
@@ -268,10 +269,10 @@ def _positive(text: str) -> float:
         raise ValueError(text)
     return float(text)
 
+
+_positive.__name__ = "positive"  # argparse names it in its message
+
 # %% ../../nbs/engine/commands.ipynb #d713a1a8
-_positive.__name__ = "positive"
-
-
 @contextmanager
 def _asked_to_stop() -> Iterator[Callable[[], bool]]:
     "Whether Ctrl-C or SIGTERM has come since this was first asked; a second one stops at once. In a thread nobody asks."
@@ -343,7 +344,7 @@ def _command_line() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="override a value of the preset; may be repeated",
     )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of studies, or of a release (default: 0)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of studies; one of a release (default: 0)")
     parser.add_argument("--afresh", action="store_true", help="ignore the checkpoint in the run folder")
     parser.add_argument(
         "--minutes", type=_positive, help="stop after that long, with a checkpoint; Ctrl-C does the same"
@@ -384,33 +385,34 @@ def _train_release(options: argparse.Namespace, stop: Callable[[], bool]) -> Non
     )
     print(f"finished: {shipped}" if shipped else "stopped with a checkpoint; the same command goes on")
 
+# %% ../../nbs/engine/commands.ipynb #8fe44bb0
+def _overrides(options: argparse.Namespace) -> dict:
+    "The values of `--set`. Raises `TypeError` or `ValueError` for options that contradict each other or the machine."
+    overrides: dict = {}
+    for text in options.set:
+        overrides = merge(overrides, parse_assignment(text))
+    if options.release and overrides:
+        raise ValueError("--set: a release says itself what its runs are")
+    if len(options.seeds) > 1 and not options.studies:
+        raise ValueError("--seeds: several seeds are for --studies; a release takes one, a preset --set seed=1")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: this machine or this build of PyTorch has no CUDA")
+    return overrides
+
 # %% ../../nbs/engine/commands.ipynb #610aacea
+@command(TypeError, ValueError, OSError, Diverged, yaml.YAMLError, subprocess.CalledProcessError)
 def train_command(args: list[str] | None = None) -> int:  # the exit code
-    "Entry point of the command line; mistakes in the arguments are said in one line."
+    "Entry point of the command line."
     options = _command_line().parse_args(args)
-    try:
-        overrides = {}
-        for text in options.set:
-            overrides = merge(overrides, parse_assignment(text))
-        if options.release and overrides:
-            raise ValueError("--set: a release says itself what its runs are")
-        if options.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("--device cuda: this machine or this build of PyTorch has no CUDA")
-        with (
-            joined_processes(options.device),
-            _asked_to_stop() if processes() == 1 else nullcontext(lambda: False) as stop,
-        ):
-            if options.studies:
-                return _train_studies(options, overrides)
-            if options.release:
-                _train_release(options, stop)
-            else:
-                _train_one(options, overrides, stop)
-    except (TypeError, ValueError, OSError, Diverged, yaml.YAMLError, subprocess.CalledProcessError) as e:
-        if os.environ.get("PGP_TRACEBACK"):
-            raise
-        print(f"error: {e}", file=sys.stderr)
-        return 2
+    overrides = _overrides(options)
+    listening = _asked_to_stop() if processes() == 1 else nullcontext(lambda: False)
+    with joined_processes(options.device), listening as stop:
+        if options.studies:
+            return _train_studies(options, overrides)
+        if options.release:
+            _train_release(options, stop)
+        else:
+            _train_one(options, overrides, stop)
     return 0
 
 # %% ../../nbs/engine/commands.ipynb #com00019

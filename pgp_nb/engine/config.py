@@ -6,12 +6,14 @@
 __all__ = ['GROUPS', 'PRESETS', 'NetworkConfig', 'DataConfig', 'Stages', 'Optimisation', 'Runtime', 'PaintConfig', 'Config',
            'weight_of', 'unknown_parameter', 'checked', 'from_dict', 'placed', 'merge', 'configured', 'changed',
            'as_plain', 'find_preset', 'read_yaml', 'preset_values', 'load_config', 'parse_assignment',
-           'checked_options']
+           'checked_options', 'command']
 
 # %% ../../nbs/engine/config.ipynb #cfg00004
-import difflib, math, types, typing
+import difflib, math, os, sys, types, typing
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import wraps
 from importlib.resources import files
 from pathlib import Path
 import yaml
@@ -411,3 +413,25 @@ def checked_options(given: dict, **kinds: type) -> dict:
         if k not in _LEAVES and k not in GROUPS:
             raise unknown_parameter(k, [*kinds, *_LEAVES, *GROUPS])
     return overrides
+
+# %% ../../nbs/engine/config.ipynb #e38237c6
+def command(*mistakes: type[Exception]) -> Callable:
+    "Decorator of an entry point, arguments to exit code: `mistakes` are said in one line, code 2; Ctrl-C gives code 130."
+
+    def decorate(entry: Callable) -> Callable:
+        @wraps(entry)
+        def run(args: list[str] | None = None) -> int:
+            try:
+                return entry(args) or 0
+            except KeyboardInterrupt:
+                print("interrupted; the same command again goes on from here", file=sys.stderr)
+                return 130
+            except mistakes as e:
+                if os.environ.get("PGP_TRACEBACK"):
+                    raise
+                print(f"error: {e}", file=sys.stderr)
+                return 2
+
+        return run
+
+    return decorate
