@@ -104,7 +104,7 @@ def training_part(preset: str, run: Path) -> str:  # a whole HTML page
     papermill.execute_notebook(
         str(ROOT / "experiments/train.ipynb"),
         str(notebook),
-        dict(preset=preset, run=str(run)),
+        dict(preset=preset, run=str(run), baseline=False),
         cwd=str(ROOT),
         progress_bar=False,
     )
