@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 import numpy as np
 import torch
 import yaml
@@ -31,7 +32,7 @@ from pgp_nb.engine.config import (
     unknown_parameter,
     weight_of,
 )
-from .loading import load_data
+from .loading import RunData, load_data
 from .parallel import joined_processes, processes
 from .runs import finished, train
 from ..losses import chosen_terms
@@ -42,7 +43,7 @@ from ..training import TERMS, Diverged
 def read_studies(
     path: str | Path,  # a YAML file of studies
 ) -> dict[str, dict]:  # by name: values in their groups, laid over those of the base
-    "The studies in a file. Raises `FileNotFoundError` or `TypeError` saying what is wrong; a study may build on another that builds on a preset, no deeper."
+    "The studies in a file; one may build on another that builds on a preset, no deeper."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file of studies at {path}")
@@ -136,8 +137,9 @@ def run_all(
     device: str | None = None,
     progress: bool = True,
 ) -> dict[str, dict]:  # metrics by run, or {"error": what went wrong}
-    "Train a list of studies with a list of seeds. Raises `TypeError`, `ValueError` or `FileNotFoundError` for mistakes in the configurations before any of them starts."
-    folder, loaded, found = Path(folder), (None, None), {}
+    "Train a list of studies with a list of seeds; raises for mistakes in the configurations before any of them starts."
+    folder, found = Path(folder), {}
+    loaded: tuple[dict | None, RunData | None] = (None, None)  # the last run's data, and what they were asked for
     names = _in_order(names, studies)
     configs = {
         f"{Path(n).stem}-s{s}": _run_config(n, s, folder, overrides or {}, studies) for n in names for s in seeds
@@ -145,8 +147,9 @@ def run_all(
     for cfg in configs.values():
         chosen_terms(cfg, TERMS)
     for name, cfg in configs.items():
-        found[name] = _known_metrics(cfg, folder / name)
-        if found[name] is not None:
+        known = _known_metrics(cfg, folder / name)
+        if known is not None:
+            found[name] = known
             continue
         if progress:
             print(f"== {name}", flush=True)
@@ -192,6 +195,13 @@ def _read_release(
         raise ValueError(f"{path.name} ships {release.get('ships')!r}: it has the runs {', '.join(runs)}")
     return release
 
+# %% ../../nbs/engine/commands.ipynb #80e24a83
+def _stage_base(stage: dict, values: dict[str, dict]) -> dict:
+    "What a stage of a release builds on: an earlier stage, a preset, or nothing."
+    if stage.get("base") in values:
+        return values[stage["base"]]
+    return preset_values(find_preset(stage["base"])) if "base" in stage else {}
+
 # %% ../../nbs/engine/commands.ipynb #88ed2b2c
 def _release_configs(
     release: dict,  # from `_read_release`
@@ -204,19 +214,12 @@ def _release_configs(
         if "run" not in stage:
             continue
         given = {k: v for k, v in stage.items() if k not in ("run", "about", "base")}
-        base = (
-            values[stage["base"]]
-            if stage.get("base") in values
-            else preset_values(find_preset(stage["base"]))
-            if "base" in stage
-            else {}
-        )
-        values[stage["run"]] = merge(base, placed(given))
+        values[stage["run"]] = merge(_stage_base(stage, values), placed(given))
     full = {name: merge(v, placed({"seed": seed})) for name, v in values.items()}
     return {name: from_dict(Config, _filled(v, folder, seed)) for name, v in full.items()}
 
 # %% ../../nbs/engine/commands.ipynb #2c701395
-def _filled(value: object, folder: Path, seed: int) -> object:
+def _filled(value: object, folder: Path, seed: int) -> Any:
     "Texts with {runs} and {seed} said."
     if isinstance(value, dict):
         return {k: _filled(v, folder, seed) for k, v in value.items()}
@@ -234,7 +237,7 @@ def _run_release(
     minutes: float | None = None,  # for each run; the same call goes on
     stop: Callable[[], bool] = lambda: False,
 ) -> Path | None:  # the run that ships; None when it was stopped before its end
-    "Run, resume and finish the stages of a release, in order. Raises `TypeError`, `ValueError` or `OSError` for mistakes before any work."
+    "Run, resume and finish the stages of a release, in order; raises for mistakes before any work."
     release, folder = _read_release(path), Path(folder)
     configs = _release_configs(release, folder, seed)
     for cfg in configs.values():
@@ -275,7 +278,7 @@ _positive.__name__ = "positive"  # argparse names it in its message
 # %% ../../nbs/engine/commands.ipynb #d713a1a8
 @contextmanager
 def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    "Whether Ctrl-C or SIGTERM has come since this was first asked; a second one stops at once. In a thread nobody asks."
+    "Whether Ctrl-C or SIGTERM has come since this was first asked; a second one stops at once. Threads never stop."
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
@@ -286,7 +289,8 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
     def heard(number: int, frame: object) -> None:
-        asked.append(number), restore()
+        asked.append(number)
+        restore()
         print("\nstopping with a checkpoint; once more to stop at once", file=sys.stderr)
 
     def stop() -> bool:
@@ -302,7 +306,8 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 # %% ../../nbs/engine/commands.ipynb #b4264324
 _EXAMPLES = """examples:
   python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set terms.seg=0
-  python -m pgp_nb.training --preset default --run runs/h36m --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
+  python -m pgp_nb.training --preset default --run runs/h36m \\
+      --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
   python -m pgp_nb.training --studies experiments/studies.yaml without-qz without-msal --run runs --seeds 0 1 2
   python -m pgp_nb.training --release experiments/release/unsup.yaml --run runs
   torchrun --nproc-per-node 2 -m pgp_nb.training --preset demo --out runs/two --set shards=2
@@ -326,7 +331,8 @@ def _command_line() -> argparse.ArgumentParser:
         "--studies",
         nargs="+",
         metavar=("FILE", "NAME"),
-        help="train studies of a file, or presets, after those that they start from; without names all of the file. --run is the folder of their run folders",
+        help="train studies of a file, or presets, after those that they start from; without names all of the file. "
+        "--run is the folder of their run folders",
     )
     parser.add_argument(
         "--release", metavar="FILE", help="run the stages of a release. --run is the folder of their run folders"

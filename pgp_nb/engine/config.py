@@ -253,7 +253,7 @@ def weight_of(cfg: Config, term: str) -> float:
     return value.get("weight", 1.0) if isinstance(value, dict) else value
 
 
-GROUPS = {f.name: f.default_factory for f in fields(Config)}
+GROUPS: dict[str, typing.Any] = {f.name: f.default_factory for f in fields(Config)}
 _LEAVES = {leaf.name: group for group, kind in GROUPS.items() for leaf in fields(kind)}  # the group of each value
 
 # %% ../../nbs/engine/config.ipynb #cfg00024
@@ -267,9 +267,9 @@ def unknown_parameter(name: str, known: typing.Iterable[str], prefix: str = "") 
     )
 
 # %% ../../nbs/engine/config.ipynb #796975b4
-def checked(value: object, kind: object, name: str) -> object:
+def checked(value: object, kind: typing.Any, name: str) -> typing.Any:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         return from_dict(kind, value, name + ".")
     if isinstance(kind, types.UnionType):
         return value if value is None else checked(value, typing.get_args(kind)[0], name)
@@ -284,7 +284,7 @@ def checked(value: object, kind: object, name: str) -> object:
             value = float(value)
     if type(value) is not kind:
         raise TypeError(f"{name}: expected {kind.__name__}, got {value!r} ({type(value).__name__})")
-    if kind is float and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise TypeError(f"{name}: {value} is not a finite number")
     return value
 
@@ -301,7 +301,10 @@ def _checked_mapping(values: object, name: str) -> dict:
     return {str(k): v if isinstance(v, dict) else checked(v, float, f"{name}.{k}") for k, v in values.items()}
 
 # %% ../../nbs/engine/config.ipynb #921f4307
-def from_dict(kind: type, values: dict, prefix: str = "") -> object:
+_T = typing.TypeVar("_T")
+
+
+def from_dict(kind: type[_T], values: object, prefix: str = "") -> _T:
     "A configuration dataclass from plain values. Raises `TypeError` for unknown names and wrong types."
     if not isinstance(values, dict):
         raise TypeError(f"{prefix.rstrip('.') or kind.__name__}: expected a mapping of names to values, got {values!r}")
@@ -342,7 +345,7 @@ def changed(cfg: Config, **values: object) -> Config:
     return configured(merge(as_plain(asdict(cfg)), placed(as_plain(values))))
 
 
-def as_plain(value: object) -> object:
+def as_plain(value: object) -> typing.Any:
     "Tuples as lists, as YAML writes and reads them."
     if isinstance(value, dict):
         return {k: as_plain(v) for k, v in value.items()}
