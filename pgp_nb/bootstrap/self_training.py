@@ -20,11 +20,15 @@ from ..engine.data import COLOR_JITTER, color_jitter, mirrored_points
 from ..engine.parallel import normal, uniform
 
 # %% ../../nbs/bootstrap/self_training.ipynb #1639d06b
+# The signs of the camera's numbers in the flipped image: azimuth, roll and the translation in x are negated.
+_FLIPPED = {7: (1, -1, 1, -1, -1, 1, 1), 8: (1, -1, 1, 1, -1, -1, 1, 1)}
+
+
 def _mirrored_back(
     code: Encoding,  # of mirrored images
 ) -> Encoding:  # of the images
     "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse. Joints in the camera's axes (`kinematic=False`) take `_mirrored_joints`."
-    raw, points = code.camera_raw * constant((1, -1, 1, -1, -1, 1, 1), code.camera_raw), code.keypoints
+    raw, points = code.camera_raw * constant(_FLIPPED[code.camera_raw.shape[1]], code.camera_raw), code.keypoints
     if points is not None:
         points = mirrored_points(points, 1)
     outline = None if code.silhouette is None else code.silhouette.flip(-1)

@@ -54,7 +54,14 @@ class NetworkConfig:
     lifter: int = 512  # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
     silhouette: int = 0  # channels of the path to the silhouette at the first stage's stride; 0: none
     pose: str = "mirrored"  # "mirrored": as if facing the camera, and a facing logit; "direct": the paper's; "joints": without T_fk and T_c's rotation
+    orientation: str = (
+        "every"  # of the camera; "upright": roll and elevation end at 85 degrees, as in weights of before
+    )
     puppet_scale: str = "along_limb"  # limbs keep their width when foreshortened; "isotropic": the paper's similarity
+
+    @property
+    def camera_numbers(self) -> int:  # that the encoder says
+        return 8 if self.orientation == "every" else 7
 
     @property
     def mirrored(self) -> bool:
@@ -70,6 +77,7 @@ class NetworkConfig:
             self,
             backbone=("resnet18", "resnet50", "efficientnet_lite0"),
             puppet_scale=("along_limb", "isotropic"),
+            orientation=("every", "upright"),
             pose=("mirrored", "direct", "joints"),
         )
         _at_least("network", self, 1, "width", "pose_features", "appearance_channels", "decoder_width")
