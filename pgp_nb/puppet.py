@@ -329,7 +329,8 @@ def check_joints(
 ) -> Tensor:  # (N,17,2) px, float32 or float64
     """Flatten the leading dimensions.
 
-    Raises `ValueError` for another shape and, on the CPU, for NaN and infinity (on CUDA the check would stall the queue)."""
+    Raises `ValueError` for another shape and, on the CPU, for NaN and infinity:
+    on CUDA the check would stall the queue."""
     if q.shape[-2:] != (N_JOINTS, 2):
         raise ValueError(f"2D joints of shape {tuple(q.shape)}: need (...,{N_JOINTS},2) pixels")
     if not q.is_cuda and not q.isfinite().all():
