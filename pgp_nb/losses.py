@@ -158,7 +158,9 @@ def _configured_term(
 
 # %% ../nbs/06_losses.ipynb #ab9f6768
 def chosen_terms(cfg: Config, terms: Sequence[Term]) -> list[Term]:
-    "Those of the terms that a run minimises, in the order of the list. Raises `TypeError` or `ValueError` for what does not fit together."
+    """Those of the terms that a run minimises, in the order of the list.
+
+    Raises `TypeError` or `ValueError` for what does not fit together."""
     known = [t.name for t in terms]
     for name in cfg.terms:
         if name not in known:
@@ -173,7 +175,8 @@ def chosen_terms(cfg: Config, terms: Sequence[Term]) -> list[Term]:
             raise ValueError(f"terms.{term.name} goes beside {term.joins}: give terms.{term.joins} a weight")
     if cfg.stages.bootstrap and not any("bootstrap" in t.trains.values() for t in chosen):
         raise ValueError(
-            f"stages.bootstrap {cfg.stages.bootstrap}: no term begins there; give terms.paint a weight, or set bootstrap to 0"
+            f"stages.bootstrap {cfg.stages.bootstrap}: no term begins there; "
+            "give terms.paint a weight, or set bootstrap to 0"
         )
     return chosen
 
@@ -294,7 +297,9 @@ def as_facing_camera(
     q: Tensor,  # (B,17,2) joints in the image
     faces: Tensor,  # (B,) bool: the person faces the camera
 ) -> Tensor:  # (B,17,2)
-    "Joints in the image, named as if the person faced the camera: left and right swapped where they face away; its own inverse."
+    """Joints in the image, named as if the person faced the camera.
+
+    Left and right are swapped where they face away. Its own inverse."""
     return torch.where(faces[..., None, None], q, picked(q, MIRROR))
 
 # %% ../nbs/06_losses.ipynb #174ff12e
@@ -457,11 +462,13 @@ def _silhouette(it: Iteration) -> Tensor:
 def _check_silhouette(cfg: Config, options: Mapping) -> None:
     if not cfg.network.silhouette:
         raise ValueError(
-            "terms.silhouette trains the silhouette, and the network has none: set terms.silhouette to 0, or network.silhouette to its width"
+            "terms.silhouette trains the silhouette, and the network has none: "
+            "set terms.silhouette to 0, or network.silhouette to its width"
         )
     if cfg.data.saliency_quality is None:
         raise ValueError(
-            "terms.silhouette learns from m_sal, of which nothing is known: set terms.silhouette to 0, or data.saliency_quality to a number"
+            "terms.silhouette learns from m_sal, of which nothing is known: "
+            "set terms.silhouette to 0, or data.saliency_quality to a number"
         )
 
 
@@ -512,7 +519,9 @@ def _expected_view_error(
     p_second: Tensor,  # (B,) probability of facing the camera
     turn: Tensor,  # (B,3,3)
 ) -> Tensor:  # scalar, metres
-    "Disagreement of the two facings that agree best, and that expected over the four pairs, which moves the logits alone."
+    """Disagreement of the two facings that agree best, and that expected over the four pairs.
+
+    The latter moves the logits alone."""
     chances = torch.stack([p * q for p in (p_first, 1 - p_first) for q in (p_second, 1 - p_second)])
     errors = torch.stack([_view_error(a, b, turn) for a in first for b in second])
     return (errors.amin(0) + (chances * errors.detach()).sum(0)).mean()
