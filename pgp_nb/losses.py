@@ -51,15 +51,9 @@ class Iteration:
         setup: Mapping[str, object] = {},  # what the `setup` of each term has found in the data
         terms: frozenset[str] = frozenset(),  # names of those that have begun
     ):
-        self.net, self.cfg, self.data, self.generators, self.number, self.setup, self.terms = (
-            net,
-            cfg,
-            data,
-            generators,
-            number,
-            setup,
-            terms,
-        )
+        self.net, self.cfg, self.data = net, cfg, data
+        self.generators, self.number = generators, number
+        self.setup, self.terms = setup, terms
         self.size, self.device = net.cfg.size, next(net.parameters()).device
         self.depth_z: Tensor | None = None  # (B,17) mm of p-hat_z, once the energies have seen it
         self._drawn, self._computed = {}, {}
@@ -237,11 +231,9 @@ def image_c_loss(
     if m_sal is None:
         return loss
     scale = source.std((2, 3), keepdim=True) + 1e-3
-    ours, person, around = (
-        _masked_mean(features / scale, maps.w_fg),
-        _masked_mean(source / scale, m_sal),
-        _masked_mean(source / scale, 1 - m_sal),
-    )
+    ours = _masked_mean(features / scale, maps.w_fg)
+    person = _masked_mean(source / scale, m_sal)
+    around = _masked_mean(source / scale, 1 - m_sal)
     near, far = (ours - person).abs().mean(1), (ours - around).abs().mean(1)
     return loss + (near + F.relu(near - far + margin)).mean()
 

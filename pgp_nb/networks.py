@@ -546,12 +546,8 @@ class PGPNet(nn.Module):
 
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
         super().__init__()
-        self.cfg, self.encoder, self.decoder, self.puppet = (
-            cfg,
-            Encoder(cfg),
-            Decoder(cfg),
-            Puppet.load(scale=cfg.puppet_scale),
-        )
+        self.cfg, self.encoder, self.decoder = cfg, Encoder(cfg), Decoder(cfg)
+        self.puppet = Puppet.load(scale=cfg.puppet_scale)
         backbone = self.encoder.backbone
         self.silhouette = _Silhouette(backbone.channels, backbone.stride, cfg.silhouette) if cfg.silhouette else None
         self.bf16 = False  # run the convolutions in bfloat16; geometry stays in float32
@@ -755,10 +751,8 @@ def _at_size(
 
     Raises `ValueError` for a size that is no multiple of 32."""
     other, state = PGPNet(replace(net.cfg, size=size, imagenet=None)), net.state_dict()
-    (old, new), channels = (
-        (_head_cells(n.cfg.size, n.encoder.backbone.stride) for n in (net, other)),
-        net.encoder.squeeze[0].out_channels,
-    )
+    old, new = (_head_cells(n.cfg.size, n.encoder.backbone.stride) for n in (net, other))
+    channels = net.encoder.squeeze[0].out_channels
     average = F.adaptive_avg_pool1d(torch.eye(new)[None], old)[0].T.to(next(net.parameters()))
     for name in {f"encoder.{head}.0.weight" for head in _HEADS} & state.keys():
         cells, points = state[name].tensor_split([channels * old**2], 1)
