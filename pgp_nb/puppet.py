@@ -217,10 +217,9 @@ def canonical_maps(
         return np.where(soft < 1e-3, 0, soft)
 
     depth = [_depth_inside(m) for m in masks]
+    phi = [blur(np.clip(0.5 + d - erosion, 0, 1)) for d in depth]
     psi = [blur(np.clip(0.5 + max(erosion, 0.5) - np.abs(d), 0, 1)) for d in depth]
-    return np.stack([blur(np.clip(0.5 + d - erosion, 0, 1)) for d in depth]), np.stack(
-        [p / max(p.max(), 1e-6) for p in psi]
-    )
+    return np.stack(phi), np.stack([p / max(p.max(), 1e-6) for p in psi])
 
 # %% ../nbs/01_puppet.ipynb #fdd119a2
 class _PartFrames(NamedTuple):
