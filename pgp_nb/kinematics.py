@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['LIMB_LENGTHS', 'constant', 'picked', 'check_pose', 'safe_unit', 'rotate', 'limb_lengths', 'body_axes', 'face_vector',
-           'canonicalise', 'limb_frame', 'forward_kinematics', 'local_vectors', 'mirror_pose', 'mirror_local_vectors']
+           'canonicalise', 'limb_frame', 'swing_frame', 'forward_kinematics', 'local_vectors', 'mirror_pose',
+           'mirror_local_vectors']
 
 # %% ../nbs/02_kinematics.ipynb #9fd21b13
 from functools import cache
@@ -182,6 +183,20 @@ def limb_frame(
     e2 = e2 / (e2 * e2).sum(-1, keepdim=True).sqrt()
     return torch.stack([u, e2, torch.linalg.cross(u, e2)], -1)
 
+# %% ../nbs/02_kinematics.ipynb #85e2e240
+def swing_frame(
+    u: Tensor,  # (...,3) unit vector along the parent limb, canonical frame
+    rest: Tensor,  # (...,3) its direction at rest, a unit vector perpendicular to the face-vector +X
+) -> Tensor:  # (...,3,3) rotation; columns e1 = u, e2 (+X at rest), e3 = e1 x e2
+    """Parent-relative frame carried along from rest by the shortest rotation (ours); continuous but at u = -rest.
+
+    Within 2.6 degrees of -rest it is `limb_frame`."""
+    eye, cos = torch.eye(3, dtype=u.dtype, device=u.device), (u * rest).sum(-1, keepdim=True)
+    swings = cos > -0.999
+    e2 = eye[0] - u[..., :1] / torch.where(swings, 1 + cos, 1.0) * (rest + u)
+    frame = torch.stack([u, e2, torch.linalg.cross(u, e2)], -1)
+    return torch.where(swings[..., None], frame, limb_frame(u))
+
 # %% ../nbs/02_kinematics.ipynb #a06fac6f
 _TRUNK = tuple(joint_index("r_hip", "l_hip", "spine", "thorax"))
 _LEVELS = (
@@ -189,9 +204,24 @@ _LEVELS = (
     tuple(joint_index("r_ankle", "l_ankle", "head_top", "l_elbow", "r_elbow")),
     tuple(joint_index("l_wrist", "r_wrist")),
 )
+_RIGHT, _LEFT, _UP, _DOWN = (0, -1, 0), (0, 1, 0), (0, 0, 1), (0, 0, -1)
+_RESTS = (  # of the limbs that carry each level: hips and trunk; thighs, neck, clavicles; upper arms
+    (_RIGHT, _LEFT, _UP, _UP, _UP),
+    (_DOWN, _DOWN, _UP, _LEFT, _RIGHT),
+    (_LEFT, _RIGHT),
+)
 _FRONT = (0, 1, 3, 3, 3)  # who in TRUNK carries the first level
 _ORDER = (0, *_TRUNK, *_LEVELS[0], *_LEVELS[1], *_LEVELS[2])
 _BACK = tuple(_ORDER.index(j) for j in range(N_JOINTS))
+
+
+def _frame_of(u, rest, kind):
+    "The frames (...,k,3,3) of parent limbs u (...,k,3)."
+    if kind == "swing":
+        return swing_frame(u, constant(rest, u))
+    if kind != "gram_schmidt":
+        raise ValueError(f"frame {kind!r}: expected 'gram_schmidt' or 'swing'")
+    return limb_frame(u)
 
 
 def _default_directions(v):
@@ -213,6 +243,7 @@ def _canonical_trunk(u, length):
 def forward_kinematics(
     v: Tensor,  # (...,17,3) local limb vectors v^3D; only their directions count, the pelvis row is ignored
     lengths: Tensor | None = None,  # (17,) or (...,17) limb lengths in mm; default `LIMB_LENGTHS`
+    frame: str = "gram_schmidt",  # of the limbs: "gram_schmidt", the paper's, or "swing"
 ) -> Tensor:  # (...,17,3) p^3D in mm, canonical frame
     "T_fk (Sec. 3.2a): canonical 3D pose from local limb vectors; limb lengths hold exactly and the face-vector is +X."
     u = safe_unit(check_pose(v, "local vectors"), _default_directions(v))
@@ -223,9 +254,9 @@ def forward_kinematics(
     hips, spine = bones[..., :2, :], bones[..., 2:3, :]
     joints = [torch.zeros_like(spine), hips, spine, spine + bones[..., 3:, :]]
     parent, d = picked(torch.cat(joints[1:], -2), _FRONT), picked(d, _FRONT)
-    for level in _LEVELS:
-        frame = limb_frame(d[..., -len(level) :, :])
-        d = (frame * picked(u, level)[..., None, :]).sum(-1)
+    for level, rest in zip(_LEVELS, _RESTS):
+        axes = _frame_of(d[..., -len(level) :, :], rest, frame)
+        d = (axes * picked(u, level)[..., None, :]).sum(-1)
         parent = parent[..., -len(level) :, :] + d * picked(length, level, -1)[..., None]
         joints.append(parent)
     return picked(torch.cat(joints, -2), _BACK)
@@ -233,6 +264,7 @@ def forward_kinematics(
 # %% ../nbs/02_kinematics.ipynb #424512c6
 def local_vectors(
     p: Tensor,  # (...,17,3) joints in mm, any frame
+    frame: str = "gram_schmidt",  # of the limbs, as for `forward_kinematics`
 ) -> tuple[Tensor, Tensor]:  # v^3D (...,17,3), unit vectors (pelvis: zero), and limb lengths (...,17) in mm
     """Inverse of T_fk (Sec. 3.2a): `forward_kinematics(*local_vectors(p))` is `canonicalise(p)[0]`.
 
@@ -240,10 +272,10 @@ def local_vectors(
     c, short = canonicalise(p)[0], limb_lengths(p)[..., None] < 1e-3
     bones = safe_unit(c - picked(c, _PARENT_OR_ROOT), _default_directions(c), 1e-3)
     out, d = [torch.zeros_like(bones[..., :1, :]), picked(bones, _TRUNK)], picked(bones, [_TRUNK[i] for i in _FRONT])
-    for level in _LEVELS:
+    for level, rest in zip(_LEVELS, _RESTS):
         d = d[..., -len(level) :, :]
-        frame, d = limb_frame(d), torch.where(picked(short, level), d, picked(bones, level))
-        out.append((frame.mT * d[..., None, :]).sum(-1))
+        axes, d = _frame_of(d, rest, frame), torch.where(picked(short, level), d, picked(bones, level))
+        out.append((axes.mT * d[..., None, :]).sum(-1))
     return picked(torch.cat(out, -2), _BACK), limb_lengths(p)
 
 # %% ../nbs/02_kinematics.ipynb #5a41b28b

@@ -583,7 +583,7 @@ class PGPNet(nn.Module):
     ) -> None:
         "Start the pose head at the mean of the unpaired poses."
         v = (
-            local_vectors(poses)[0].mean(0)
+            local_vectors(poses, self.cfg.limb_frame)[0].mean(0)
             if self.cfg.kinematic
             else poses.mean(0) @ camera_rotation(torch.zeros(3)).T / 1000
         )
@@ -599,7 +599,7 @@ class PGPNet(nn.Module):
         "T_c after T_fk: the pose an encoding stands for (Sec. 3.2a)."
         if not self.cfg.kinematic:
             return self.direct_pose(code)
-        canonical, raw = forward_kinematics(code.v), code.camera_raw
+        canonical, raw = forward_kinematics(code.v, frame=self.cfg.limb_frame), code.camera_raw
         if self.cfg.mirrored:
             canonical, raw = _resolve_facing(canonical, raw, code.facing_logit > 0 if faces is None else faces)
         return pose_from_camera(canonical, camera_from_raw(raw, canonical), self.cfg.size)
@@ -681,7 +681,7 @@ def complete(self: PGPNet, code: Encoding) -> Output:
     return Output(code, pose, maps, codes, self.paint(codes, maps))
 
 # %% ../nbs/05_networks.ipynb #ce98eb66
-_BEFORE = dict(top_down=0, lifter=0, orientation="upright")  # of files that say nothing of them
+_BEFORE = dict(top_down=0, lifter=0, orientation="upright", limb_frame="gram_schmidt")  # of files that do not say
 _REGRESSED = {(True, True): "mirrored", (False, True): "direct", (False, False): "joints"}
 
 

@@ -57,6 +57,7 @@ class NetworkConfig:
     orientation: str = (
         "every"  # of the camera; "upright": roll and elevation end at 85 degrees, as in weights of before
     )
+    limb_frame: str = "swing"  # in which limb vectors are said; "gram_schmidt": the paper's
     puppet_scale: str = "along_limb"  # limbs keep their width when foreshortened; "isotropic": the paper's similarity
 
     @property
@@ -78,6 +79,7 @@ class NetworkConfig:
             backbone=("resnet18", "resnet50", "efficientnet_lite0"),
             puppet_scale=("along_limb", "isotropic"),
             orientation=("every", "upright"),
+            limb_frame=("swing", "gram_schmidt"),
             pose=("mirrored", "direct", "joints"),
         )
         _at_least("network", self, 1, "width", "pose_features", "appearance_channels", "decoder_width")
