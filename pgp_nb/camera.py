@@ -90,8 +90,8 @@ class CameraLimits(NamedTuple):
     "What the network's camera may do; with the defaults the joints can span 25 to 95 % of the image."
 
     margin: float = 0.025  # free border around the joints, share of the image side
-    elevation: float = math.radians(85)  # largest |elevation|, radians
-    roll: float = math.radians(85)  # largest |roll|, radians
+    elevation: float = math.radians(85)  # largest |elevation| of an upright camera, radians
+    roll: float = math.radians(85)  # largest |roll| of an upright camera, radians
     zoom: float = 5.0  # largest over smallest distance of the pelvis
     near: float = 200.0  # smallest depth of any joint, mm
 
@@ -104,20 +104,34 @@ def _view_bounds(x, limits):
     nearest = torch.cat([(high + low) / (2 * k), limits.near - z.amin(-2)], -1).amax(-1, keepdim=True)
     return nearest, lambda tz: (low - k * tz, k * tz - high)
 
+# %% ../nbs/03_camera.ipynb #75dd1307
+def _raw_rotation(raw, limits):
+    "The rotation (...,3,3) that raw numbers say: any with 8 numbers, an upright one with 7."
+    azimuth = safe_unit(raw[..., :2], constant((1, 0), raw))
+    if raw.shape[-1] == 8:
+        elevation, roll = raw[..., 2:3].tanh() * (math.pi / 2), safe_unit(raw[..., 3:5], constant((1, 0), raw))
+        elevation = torch.cat([elevation.cos(), elevation.sin()], -1)
+    else:
+        tilt = raw[..., 2:4].tanh() * constant((limits.elevation, limits.roll), raw)
+        elevation, roll = (torch.stack([x.cos(), x.sin()], -1) for x in tilt.unbind(-1))
+    return _rotation(*torch.stack([azimuth, elevation, roll], -2).unbind(-1))
+
+
+def _check_raw(raw):
+    if raw.shape[-1] not in (7, 8):
+        raise ValueError(f"raw camera must have shape (..., 8), or (..., 7) if upright, got {tuple(raw.shape)}")
+
 # %% ../nbs/03_camera.ipynb #f2c1e960
 def camera_from_raw(
-    raw: Tensor,  # (...,7) any real numbers: azimuth cos, azimuth sin, elevation, roll, tx, ty, tz
+    raw: Tensor,  # (...,8) any real numbers: azimuth cos, sin, elevation, roll cos, sin, tx, ty, tz; (...,7): one for roll
     p: Tensor,  # (...,17,3) p^3D in mm, canonical frame
     limits: CameraLimits = CameraLimits(),  # what the camera may do
 ) -> Camera:
     "Camera c from network outputs: for every `raw`, all joints of `p` are in view (Sec. 3.2a: restricted translations)."
-    if raw.shape[-1] != 7:
-        raise ValueError(f"raw camera must have shape (..., 7), got {tuple(raw.shape)}")
-    azimuth = safe_unit(raw[..., :2], constant((1, 0), raw))
-    tilt = raw[..., 2:4].tanh() * constant((limits.elevation, limits.roll), raw)
-    rotation = _rotation(torch.cat([azimuth[..., :1], tilt.cos()], -1), torch.cat([azimuth[..., 1:], tilt.sin()], -1))
+    _check_raw(raw)
+    rotation = _raw_rotation(raw, limits)
     nearest, bounds = _view_bounds(rotate(check_pose(p), rotation), limits)
-    share = raw[..., 4:].sigmoid()
+    share = raw[..., -3:].sigmoid()
     tz = nearest * (math.log(limits.zoom) * share[..., 2:]).exp()
     low, high = bounds(tz)
     return Camera(rotation, torch.cat([low + share[..., :2] * (high - low), tz], -1))
@@ -130,24 +144,35 @@ def camera_of(
     p, rotation, translation = canonicalise(p_cam)
     return p, Camera(rotation, translation)
 
+# %% ../nbs/03_camera.ipynb #5db1ae3e
+def _inside(x, low, high, eps=1e-4):
+    return x.clamp(low + eps, high - eps)
+
+
+def _rotation_numbers(angles, limits, upright):
+    "Raw numbers (...,5), or (...,4) of an upright camera, from azimuth, elevation and roll."
+    azimuth, elevation, roll = (torch.stack([a.cos(), a.sin()], -1) for a in angles.unbind(-1))
+    if not upright:
+        return torch.cat([azimuth, _inside(angles[..., 1:2] / (math.pi / 2), -1, 1).atanh(), roll], -1)
+    tilt = angles[..., 1:] / constant((limits.elevation, limits.roll), angles)
+    return torch.cat([azimuth, _inside(tilt, -1, 1).atanh()], -1)
+
 # %% ../nbs/03_camera.ipynb #98ef151e
 def raw_from_camera(
     camera: Camera,  # rotation (...,3,3), translation (...,3) mm
     p: Tensor,  # (...,17,3) p^3D in mm, canonical frame
     limits: CameraLimits = CameraLimits(),  # as for `camera_from_raw`
-) -> Tensor:  # (...,7)
+    upright: bool = False,  # 7 numbers, one for the roll
+) -> Tensor:  # (...,8) or (...,7)
     "Inverse of `camera_from_raw`; what lies beyond the limits becomes the raw numbers of a camera at the limits."
-    eps = 1e-4
-    angles = rotation_to_angles(camera.rotation)
-    tilt = (angles[..., 1:] / constant((limits.elevation, limits.roll), angles)).clamp(eps - 1, 1 - eps)
-    allowed = torch.cat([angles[..., :1], tilt * constant((limits.elevation, limits.roll), angles)], -1)
-    nearest, bounds = _view_bounds(rotate(check_pose(p), camera_rotation(allowed)), limits)
-    zoom = ((camera.translation[..., 2:] / nearest).clamp(1, limits.zoom).log() / math.log(limits.zoom)).clamp(
-        eps, 1 - eps
-    )
+    turn = _rotation_numbers(rotation_to_angles(camera.rotation), limits, upright)
+    nothing = turn.new_zeros(*turn.shape[:-1], 3)
+    rotation = _raw_rotation(torch.cat([turn, nothing], -1), limits)
+    nearest, bounds = _view_bounds(rotate(check_pose(p), rotation), limits)
+    zoom = _inside((camera.translation[..., 2:] / nearest).clamp(1, limits.zoom).log() / math.log(limits.zoom), 0, 1)
     low, high = bounds(nearest * (math.log(limits.zoom) * zoom).exp())
-    share = ((camera.translation[..., :2] - low) / (high - low)).clamp(eps, 1 - eps)
-    return torch.cat([angles[..., :1].cos(), angles[..., :1].sin(), tilt.atanh(), share.logit(), zoom.logit()], -1)
+    share = _inside((camera.translation[..., :2] - low) / (high - low), 0, 1)
+    return torch.cat([turn, share.logit(), zoom.logit()], -1)
 
 # %% ../nbs/03_camera.ipynb #381a287a
 def depth_mirror(

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PART_NAMES
-from .camera import Camera, camera_from_raw, camera_rotation, project, to_camera
+from .camera import Camera, CameraLimits, camera_from_raw, camera_rotation, project, to_camera
 from .kinematics import canonicalise, constant, forward_kinematics, local_vectors, mirror_pose, picked
 from .engine.config import Config, NetworkConfig
 from .engine.files import write_atomically
@@ -204,7 +204,7 @@ class Encoding(NamedTuple):
     "What the encoder says of a batch of images."
 
     v: Tensor  # (B,17,3) local limb vectors v^3D; only their directions count
-    camera_raw: Tensor  # (B,7) unbounded camera parameters c
+    camera_raw: Tensor  # (B,8) unbounded camera parameters c; (B,7) of an upright camera
     facing_logit: Tensor  # (B,) positive: the person faces the camera
     appearance: Tensor  # (B,Ch,h,w) appearance map a
     keypoints: Tensor | None = (
@@ -299,11 +299,11 @@ class _ImagePoints(nn.Module):
 class _Lifter(nn.Module):
     "Image points of the joints to limb vectors, camera and facing; float32 whatever the convolutions run in."
 
-    def __init__(self, width: int = 512):
+    def __init__(self, width: int, said: int):
         super().__init__()
         self.first = nn.Linear(4 * N_JOINTS, width)
         self.block = nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
-        self.pose, self.camera = nn.Linear(width, 3 * N_JOINTS), nn.Linear(width, 8)
+        self.pose, self.camera = nn.Linear(width, 3 * N_JOINTS), nn.Linear(width, said)
         for head in (self.pose, self.camera):
             nn.init.normal_(head.weight, std=1e-2)
             nn.init.zeros_(head.bias)
@@ -311,7 +311,7 @@ class _Lifter(nn.Module):
     def forward(
         self,
         points: Tensor,  # (B,17,2) in [0,1], joints of whichever depth-flipped pose faces the camera
-    ) -> tuple[Tensor, Tensor]:  # (B,51) limb vectors, (B,8) raw camera and facing logit
+    ) -> tuple[Tensor, Tensor]:  # (B,51) limb vectors, (B,8 or 9) raw camera and facing logit
         with torch.autocast(points.device.type, enabled=False):
             x = self.first(torch.cat(_point_features(points.float()), 1))
             x = F.relu(x + self.block(x))
@@ -340,18 +340,21 @@ class Encoder(nn.Module):
             nn.Conv2d(c[-1], squeezed, 1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(side), nn.Flatten()
         )
         self.points = _ImagePoints(c, self.backbone.stride, cfg.keypoints, cfg.top_down) if cfg.keypoints else None
-        self.lifter = _Lifter(cfg.lifter) if cfg.lifter else None
+        self.lifter = _Lifter(cfg.lifter, cfg.camera_numbers + 1) if cfg.lifter else None
         features = squeezed * side**2 + 4 * cfg.keypoints
         self.facing = _mlp(features, cfg.pose_features, 1) if cfg.lifter else None
         self.pose = None if cfg.lifter else _mlp(features, cfg.pose_features, 3 * N_JOINTS)
-        self.camera = None if cfg.lifter else _mlp(features, cfg.pose_features, 8)
+        self.camera = None if cfg.lifter else _mlp(features, cfg.pose_features, cfg.camera_numbers + 1)
         self.appearance = nn.Sequential(
             nn.Conv2d(c[0], 2 * cfg.appearance_channels, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(2 * cfg.appearance_channels, cfg.appearance_channels, 3, padding=1),
         )
         with torch.no_grad():
-            self.last_layers()[1].bias[[0, 6]] = torch.tensor([1.0, -2.0])
+            bias = self.last_layers()[1].bias
+            bias[0], bias[cfg.camera_numbers - 1] = 1.0, -2.0
+            if cfg.camera_numbers == 8:
+                bias[3] = 1.0
 
     def last_layers(self) -> tuple[nn.Linear, nn.Linear]:
         "Those that say limb vectors and camera."
@@ -367,10 +370,10 @@ class Encoder(nn.Module):
         if points is not None:
             x = torch.cat([x, *_point_features(points)], 1)
         v, camera = self.lifter(points[:, :N_JOINTS]) if self.lifter else (self.pose(x), self.camera(x))
-        facing = camera[:, 7] + self.facing(x)[:, 0] if self.lifter else camera[:, 7]
+        facing = camera[:, -1] + self.facing(x)[:, 0] if self.lifter else camera[:, -1]
         return Encoding(
             v.unflatten(1, (N_JOINTS, 3)),
-            camera[:, :7],
+            camera[:, :-1],
             facing,
             self.appearance(stages[0]),
             points,
@@ -389,14 +392,15 @@ class Pose(NamedTuple):
 # %% ../nbs/05_networks.ipynb #2ee1000f
 def _resolve_facing(
     canonical: Tensor,  # (B,17,3) mm, canonical frame
-    camera_raw: Tensor,  # (B,7) unbounded camera parameters
+    camera_raw: Tensor,  # (B,7 or 8) unbounded camera parameters
     faces: Tensor,  # (B,) bool: keep the pose where True, take the depth-flipped pose where False
 ) -> tuple[Tensor, Tensor]:  # canonical pose and raw camera of the chosen one
     "The pose or its depth-flipped pose (left and right swapped)."
     keep = faces[:, None]
+    mirrored = torch.cat([camera_raw[:, :3] * constant((-1, 1, -1), camera_raw), camera_raw[:, 3:]], 1)
     return (
         torch.where(keep[..., None], canonical, mirror_pose(canonical)),
-        torch.where(keep, camera_raw, camera_raw * constant((-1, 1, -1, 1, 1, 1, 1), camera_raw)),
+        torch.where(keep, camera_raw, mirrored),
     )
 
 # %% ../nbs/05_networks.ipynb #80911c61
@@ -596,7 +600,7 @@ class PGPNet(nn.Module):
 def direct_pose(self: PGPNet, code: Encoding) -> Pose:
     "The ablation without T_fk and T_c's rotation: the pose head says the joints in the camera's axes, in metres."
     rotated = 1000 * (code.v - code.v[:, :1])
-    translation = place(rotated, code.camera_raw[:, 4:])
+    translation = place(rotated, code.camera_raw[:, -3:])
     canonical, rotation, _ = canonicalise(rotated)
     return pose_from_camera(canonical, Camera(rotation, translation), self.cfg.size)
 
@@ -666,7 +670,7 @@ def complete(self: PGPNet, code: Encoding) -> Output:
     return Output(code, pose, maps, codes, self.paint(codes, maps))
 
 # %% ../nbs/05_networks.ipynb #ce98eb66
-_BEFORE = dict(top_down=0, lifter=0)  # of files that say nothing of them
+_BEFORE = dict(top_down=0, lifter=0, orientation="upright")  # of files that say nothing of them
 _REGRESSED = {(True, True): "mirrored", (False, True): "direct", (False, False): "joints"}
 
 
@@ -748,6 +752,23 @@ def _at_size(
     other.load_state_dict(state)
     return other.train(net.training).to(next(net.parameters()))
 
+# %% ../nbs/05_networks.ipynb #3ea16929
+def _in_every_orientation(net: PGPNet) -> PGPNet:
+    "The network with a camera that says every rotation; one with an upright camera keeps what it says of small tilts."
+    if net.cfg.orientation == "every":
+        return net
+    other, state = PGPNet(replace(net.cfg, orientation="every", imagenet=None)), net.state_dict()
+    head = next(k for k, v in other.encoder.named_modules() if v is other.encoder.last_layers()[1])
+    limits = CameraLimits()
+    for name in (f"encoder.{head}.weight", f"encoder.{head}.bias"):
+        azimuth, elevation, roll, rest = state[name].split([2, 1, 1, 4])
+        cosine = torch.full_like(roll, float(name.endswith("bias")))
+        state[name] = torch.cat(
+            [azimuth, elevation * (limits.elevation / (math.pi / 2)), cosine, roll * limits.roll, rest]
+        )
+    other.load_state_dict(state)
+    return other.train(net.training).to(next(net.parameters()))
+
 # %% ../nbs/05_networks.ipynb #0a49b26b
 def starts(start_from: str) -> list[Path]:
     "The runs or files that `start_from` names."
@@ -776,6 +797,8 @@ def start_net(
     "The network that a run starts from. Raises `FileNotFoundError` or `ValueError` when it is not there, damaged, or another one but for its image size and for having no silhouette yet."
     try:
         nets = [_at_size(load_net(path), cfg.network.size) for path in _start_weights(cfg)]
+        if cfg.network.orientation == "every":
+            nets = [_in_every_orientation(net) for net in nets]
     except FileNotFoundError as e:
         raise FileNotFoundError(
             f"start_from {cfg.stages.start_from}: {e}; train that run first, or set start_from to another"

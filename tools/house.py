@@ -1,4 +1,4 @@
-"""The rules of the house and how well the tree keeps them: arrows point back, none is hidden, and the numbers that CONTRIBUTING promises.
+"""The rules of the house and how well the tree keeps them: arrows point back, none is hidden, a name has one meaning, and the numbers that CONTRIBUTING promises.
 
 python tools/house.py              (part of `make check`)
 python tools/house.py --picture    draws nbs/images/house.svg
@@ -92,21 +92,30 @@ def _leaves(text):
     return sum(len(classes[ast.unparse(group.annotation)]) for group in classes["Config"])
 
 
+def exported_names(text):
+    "What a module exports, from its `__all__`."
+    found = (n for n in ast.parse(text).body if isinstance(n, ast.Assign) and n.targets[0].id == "__all__")
+    return next((ast.literal_eval(n.value) for n in found), [])
+
+
+def name_faults(root):
+    "Names that two chapters export: one name has one meaning in the whole library."
+    owners = {}
+    for module, path in modules(root).items():
+        for name in exported_names(path.read_text(encoding="utf-8")):
+            owners.setdefault(name, []).append(module)
+    return [
+        f"{name} is exported by {' and '.join(who)}: give one of them another name"
+        for name, who in owners.items()
+        if len(who) > 1
+    ]
+
+
 def numbers(root):
     "What the house is measured by: (what, value)."
     texts = {name: path.read_text(encoding="utf-8") for name, path in modules(root).items()}
     lines = [line for text in texts.values() for line in text.splitlines()]
-    exported = {
-        name: next(
-            (
-                len(ast.literal_eval(n.value))
-                for n in ast.parse(text).body
-                if isinstance(n, ast.Assign) and n.targets[0].id == "__all__"
-            ),
-            0,
-        )
-        for name, text in texts.items()
-    }
+    exported = {name: len(exported_names(text)) for name, text in texts.items()}
     yield "chapters that export", len(texts)
     yield "exported lines", len(lines)
     yield "lines over 120 columns", f"{sum(len(line) > 120 for line in lines) / len(lines):.1%}"
@@ -173,8 +182,10 @@ def faults(root):
     "What the rules find."
     drawn = Path(root) / PICTURE
     current = drawn.exists() and drawn.read_text(encoding="utf-8") == picture(root)
-    return arrow_faults(root) + (
-        [] if current else [f"{PICTURE} is not what the imports are: run python tools/house.py --picture"]
+    return (
+        arrow_faults(root)
+        + name_faults(root)
+        + ([] if current else [f"{PICTURE} is not what the imports are: run python tools/house.py --picture"])
     )
 
 

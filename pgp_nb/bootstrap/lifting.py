@@ -36,7 +36,7 @@ def lifted(
 ) -> Encoding:  # without appearance and image points
     "What the lifter says of image points; facing by the points alone."
     v, camera = net.encoder.lifter(points)
-    return Encoding(v.unflatten(1, (-1, 3)), camera[:, :7], camera[:, 7], None)
+    return Encoding(v.unflatten(1, (-1, 3)), camera[:, :-1], camera[:, -1], None)
 
 # %% ../../nbs/bootstrap/lifting.ipynb #lif00002
 _POINT_NOISE = 0.07  # largest standard deviation of the image points that are to be lifted, image sides

@@ -20,11 +20,15 @@ from ..engine.data import COLOR_JITTER, color_jitter, mirrored_points
 from ..engine.parallel import normal, uniform
 
 # %% ../../nbs/bootstrap/self_training.ipynb #1639d06b
+# The signs of the camera's numbers in the flipped image: azimuth, roll and the translation in x are negated.
+_FLIPPED = {7: (1, -1, 1, -1, -1, 1, 1), 8: (1, -1, 1, 1, -1, -1, 1, 1)}
+
+
 def _mirrored_back(
     code: Encoding,  # of mirrored images
 ) -> Encoding:  # of the images
     "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse."
-    raw = code.camera_raw * constant((1, -1, 1, -1, -1, 1, 1), code.camera_raw)
+    raw = code.camera_raw * constant(_FLIPPED[code.camera_raw.shape[1]], code.camera_raw)
     points = None if code.keypoints is None else mirrored_points(code.keypoints, 1)
     outline = None if code.silhouette is None else code.silhouette.flip(-1)
     return code._replace(v=mirror_local_vectors(code.v), camera_raw=raw, keypoints=points, silhouette=outline)

@@ -6,15 +6,14 @@
 __all__ = ['SOURCES', 'run', 'prepare_command']
 
 # %% ../../nbs/datasets/prepare.ipynb #899ba9a7
-import argparse, difflib, importlib, os, sys, types, typing
-from collections.abc import Callable
+import argparse, difflib, importlib, sys, types, typing
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from textwrap import indent
 from typing import NamedTuple
 from fastcore.docments import docments
 from .samples import Loader, prepare, summary
-from ..engine.config import checked, from_dict
+from ..engine.config import checked, command, from_dict
 
 # %% ../../nbs/datasets/prepare.ipynb #ccb6e864
 class _Source(NamedTuple):
@@ -91,7 +90,7 @@ def _find_source(
     )
 
 # %% ../../nbs/datasets/prepare.ipynb #279cf81a
-def _find_loader(dataset: str) -> Callable:  # a key of SOURCES
+def _find_loader(dataset: str) -> type:  # a key of SOURCES
     "The class whose fields are the options."
     module, _, name = _find_source(dataset).loader.rpartition(".")
     return getattr(importlib.import_module(f"pgp_nb.{module}"), name)
@@ -117,7 +116,7 @@ def _make_loader(
     dataset: str,
     options: dict,  # a key of SOURCES; fields of its loader, the place of the files as root
 ) -> Loader:
-    "A loader from plain values. Raises `ValueError` for an unknown data set, `TypeError` for unknown, missing or ill-typed options."
+    "A loader from plain values; an unknown data set or option is named in the error."
     kind = _find_loader(dataset)
     options = {_place_of(kind) or k if k == "root" else k: v for k, v in options.items()}
     if _place_of(kind) not in (None, *options):
@@ -193,9 +192,10 @@ def _command_line(
         parser.add_argument("dataset", help="one of the names below")
         return parser
     source, kind = _find_source(dataset), _find_loader(dataset)
+    about = (kind.__doc__ or "").strip().split(" Raises")[0]
     parser = argparse.ArgumentParser(
         f"python -m pgp_nb.prepare {dataset}",
-        description=f"{source.what}.\n{(kind.__doc__ or '').strip().split(' Raises')[0]}\n\nfiles:\n{indent(source.files, '  ')}",
+        description=f"{source.what}.\n{about}\n\nfiles:\n{indent(source.files, '  ')}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"example:\n  python -m pgp_nb.prepare {dataset} {source.example}",
         allow_abbrev=False,
@@ -214,7 +214,8 @@ def _command_line(
     parser.add_argument(
         "--jobs-per-shard",
         type=int,
-        help="recordings, films or photographs that share a file; small: finer steps to resume from, more files (default: a 64th of all)",
+        help="recordings, films or photographs that share a file; small: finer steps to resume from, more files "
+        "(default: a 64th of all)",
     )
     return parser
 
@@ -233,20 +234,12 @@ def run(
     return summary(prepare(loader, out, progress=not quiet, **common))
 
 # %% ../../nbs/datasets/prepare.ipynb #d04fc662
+@command(TypeError, ValueError, OSError, ImportError, RuntimeError)
 def prepare_command(args: list[str] | None = None) -> int:  # the exit code
     "Entry point of the command line."
     args = sys.argv[1:] if args is None else args
-    try:
-        dataset = _command_line().parse_args(args[:1]).dataset
-        print(run(dataset, vars(_command_line(dataset).parse_args(args[1:]))))
-    except KeyboardInterrupt:
-        print("interrupted; the same command again goes on from here", file=sys.stderr)
-        return 130
-    except (TypeError, ValueError, OSError, ImportError, RuntimeError) as e:
-        if os.environ.get("PGP_TRACEBACK"):
-            raise
-        print(f"error: {e}", file=sys.stderr)
-        return 2
+    dataset = _command_line().parse_args(args[:1]).dataset
+    print(run(dataset, vars(_command_line(dataset).parse_args(args[1:]))))
     return 0
 
 # %% ../../nbs/datasets/prepare.ipynb #4ebf80b5

@@ -6,15 +6,17 @@
 __all__ = ['read_studies', 'run_all', 'means', 'train_command']
 
 # %% ../../nbs/engine/commands.ipynb #com00004
-import argparse, json, os, signal, subprocess, sys, threading
+import argparse, json, signal, subprocess, sys, threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 import numpy as np
 import torch
 import yaml
 from pgp_nb.engine.config import (
+    command,
     PRESETS,
     Config,
     as_plain,
@@ -30,7 +32,7 @@ from pgp_nb.engine.config import (
     unknown_parameter,
     weight_of,
 )
-from .loading import load_data
+from .loading import RunData, load_data
 from .parallel import joined_processes, processes
 from .runs import finished, train
 from ..losses import chosen_terms
@@ -41,7 +43,7 @@ from ..training import TERMS, Diverged
 def read_studies(
     path: str | Path,  # a YAML file of studies
 ) -> dict[str, dict]:  # by name: values in their groups, laid over those of the base
-    "The studies in a file. Raises `FileNotFoundError` or `TypeError` saying what is wrong; a study may build on another that builds on a preset, no deeper."
+    "The studies in a file; one may build on another that builds on a preset, no deeper."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file of studies at {path}")
@@ -135,8 +137,9 @@ def run_all(
     device: str | None = None,
     progress: bool = True,
 ) -> dict[str, dict]:  # metrics by run, or {"error": what went wrong}
-    "Train a list of studies with a list of seeds. Raises `TypeError`, `ValueError` or `FileNotFoundError` for mistakes in the configurations before any of them starts."
-    folder, loaded, found = Path(folder), (None, None), {}
+    "Train a list of studies with a list of seeds; raises for mistakes in the configurations before any of them starts."
+    folder, found = Path(folder), {}
+    loaded: tuple[dict | None, RunData | None] = (None, None)  # the last run's data, and what they were asked for
     names = _in_order(names, studies)
     configs = {
         f"{Path(n).stem}-s{s}": _run_config(n, s, folder, overrides or {}, studies) for n in names for s in seeds
@@ -144,8 +147,9 @@ def run_all(
     for cfg in configs.values():
         chosen_terms(cfg, TERMS)
     for name, cfg in configs.items():
-        found[name] = _known_metrics(cfg, folder / name)
-        if found[name] is not None:
+        known = _known_metrics(cfg, folder / name)
+        if known is not None:
+            found[name] = known
             continue
         if progress:
             print(f"== {name}", flush=True)
@@ -191,6 +195,13 @@ def _read_release(
         raise ValueError(f"{path.name} ships {release.get('ships')!r}: it has the runs {', '.join(runs)}")
     return release
 
+# %% ../../nbs/engine/commands.ipynb #80e24a83
+def _stage_base(stage: dict, values: dict[str, dict]) -> dict:
+    "What a stage of a release builds on: an earlier stage, a preset, or nothing."
+    if stage.get("base") in values:
+        return values[stage["base"]]
+    return preset_values(find_preset(stage["base"])) if "base" in stage else {}
+
 # %% ../../nbs/engine/commands.ipynb #88ed2b2c
 def _release_configs(
     release: dict,  # from `_read_release`
@@ -203,19 +214,12 @@ def _release_configs(
         if "run" not in stage:
             continue
         given = {k: v for k, v in stage.items() if k not in ("run", "about", "base")}
-        base = (
-            values[stage["base"]]
-            if stage.get("base") in values
-            else preset_values(find_preset(stage["base"]))
-            if "base" in stage
-            else {}
-        )
-        values[stage["run"]] = merge(base, placed(given))
+        values[stage["run"]] = merge(_stage_base(stage, values), placed(given))
     full = {name: merge(v, placed({"seed": seed})) for name, v in values.items()}
     return {name: from_dict(Config, _filled(v, folder, seed)) for name, v in full.items()}
 
 # %% ../../nbs/engine/commands.ipynb #2c701395
-def _filled(value: object, folder: Path, seed: int) -> object:
+def _filled(value: object, folder: Path, seed: int) -> Any:
     "Texts with {runs} and {seed} said."
     if isinstance(value, dict):
         return {k: _filled(v, folder, seed) for k, v in value.items()}
@@ -233,7 +237,7 @@ def _run_release(
     minutes: float | None = None,  # for each run; the same call goes on
     stop: Callable[[], bool] = lambda: False,
 ) -> Path | None:  # the run that ships; None when it was stopped before its end
-    "Run, resume and finish the stages of a release, in order. Raises `TypeError`, `ValueError` or `OSError` for mistakes before any work."
+    "Run, resume and finish the stages of a release, in order; raises for mistakes before any work."
     release, folder = _read_release(path), Path(folder)
     configs = _release_configs(release, folder, seed)
     for cfg in configs.values():
@@ -268,13 +272,13 @@ def _positive(text: str) -> float:
         raise ValueError(text)
     return float(text)
 
+
+_positive.__name__ = "positive"  # argparse names it in its message
+
 # %% ../../nbs/engine/commands.ipynb #d713a1a8
-_positive.__name__ = "positive"
-
-
 @contextmanager
 def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    "Whether Ctrl-C or SIGTERM has come since this was first asked; a second one stops at once. In a thread nobody asks."
+    "Whether Ctrl-C or SIGTERM has come since this was first asked; a second one stops at once. Threads never stop."
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
@@ -285,7 +289,8 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
     def heard(number: int, frame: object) -> None:
-        asked.append(number), restore()
+        asked.append(number)
+        restore()
         print("\nstopping with a checkpoint; once more to stop at once", file=sys.stderr)
 
     def stop() -> bool:
@@ -301,7 +306,8 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 # %% ../../nbs/engine/commands.ipynb #b4264324
 _EXAMPLES = """examples:
   python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set terms.seg=0
-  python -m pgp_nb.training --preset default --run runs/h36m --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
+  python -m pgp_nb.training --preset default --run runs/h36m \\
+      --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
   python -m pgp_nb.training --studies experiments/studies.yaml without-qz without-msal --run runs --seeds 0 1 2
   python -m pgp_nb.training --release experiments/release/unsup.yaml --run runs
   torchrun --nproc-per-node 2 -m pgp_nb.training --preset demo --out runs/two --set shards=2
@@ -325,7 +331,8 @@ def _command_line() -> argparse.ArgumentParser:
         "--studies",
         nargs="+",
         metavar=("FILE", "NAME"),
-        help="train studies of a file, or presets, after those that they start from; without names all of the file. --run is the folder of their run folders",
+        help="train studies of a file, or presets, after those that they start from; without names all of the file. "
+        "--run is the folder of their run folders",
     )
     parser.add_argument(
         "--release", metavar="FILE", help="run the stages of a release. --run is the folder of their run folders"
@@ -343,7 +350,7 @@ def _command_line() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="override a value of the preset; may be repeated",
     )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of studies, or of a release (default: 0)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of studies; one of a release (default: 0)")
     parser.add_argument("--afresh", action="store_true", help="ignore the checkpoint in the run folder")
     parser.add_argument(
         "--minutes", type=_positive, help="stop after that long, with a checkpoint; Ctrl-C does the same"
@@ -384,33 +391,34 @@ def _train_release(options: argparse.Namespace, stop: Callable[[], bool]) -> Non
     )
     print(f"finished: {shipped}" if shipped else "stopped with a checkpoint; the same command goes on")
 
+# %% ../../nbs/engine/commands.ipynb #8fe44bb0
+def _overrides(options: argparse.Namespace) -> dict:
+    "The values of `--set`. Raises `TypeError` or `ValueError` for options that contradict each other or the machine."
+    overrides: dict = {}
+    for text in options.set:
+        overrides = merge(overrides, parse_assignment(text))
+    if options.release and overrides:
+        raise ValueError("--set: a release says itself what its runs are")
+    if len(options.seeds) > 1 and not options.studies:
+        raise ValueError("--seeds: several seeds are for --studies; a release takes one, a preset --set seed=1")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: this machine or this build of PyTorch has no CUDA")
+    return overrides
+
 # %% ../../nbs/engine/commands.ipynb #610aacea
+@command(TypeError, ValueError, OSError, Diverged, yaml.YAMLError, subprocess.CalledProcessError)
 def train_command(args: list[str] | None = None) -> int:  # the exit code
-    "Entry point of the command line; mistakes in the arguments are said in one line."
+    "Entry point of the command line."
     options = _command_line().parse_args(args)
-    try:
-        overrides = {}
-        for text in options.set:
-            overrides = merge(overrides, parse_assignment(text))
-        if options.release and overrides:
-            raise ValueError("--set: a release says itself what its runs are")
-        if options.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("--device cuda: this machine or this build of PyTorch has no CUDA")
-        with (
-            joined_processes(options.device),
-            _asked_to_stop() if processes() == 1 else nullcontext(lambda: False) as stop,
-        ):
-            if options.studies:
-                return _train_studies(options, overrides)
-            if options.release:
-                _train_release(options, stop)
-            else:
-                _train_one(options, overrides, stop)
-    except (TypeError, ValueError, OSError, Diverged, yaml.YAMLError, subprocess.CalledProcessError) as e:
-        if os.environ.get("PGP_TRACEBACK"):
-            raise
-        print(f"error: {e}", file=sys.stderr)
-        return 2
+    overrides = _overrides(options)
+    listening = _asked_to_stop() if processes() == 1 else nullcontext(lambda: False)
+    with joined_processes(options.device), listening as stop:
+        if options.studies:
+            return _train_studies(options, overrides)
+        if options.release:
+            _train_release(options, stop)
+        else:
+            _train_one(options, overrides, stop)
     return 0
 
 # %% ../../nbs/engine/commands.ipynb #com00019

@@ -6,12 +6,14 @@
 __all__ = ['GROUPS', 'PRESETS', 'NetworkConfig', 'DataConfig', 'Stages', 'Optimisation', 'Runtime', 'PaintConfig', 'Config',
            'weight_of', 'unknown_parameter', 'checked', 'from_dict', 'placed', 'merge', 'configured', 'changed',
            'as_plain', 'find_preset', 'read_yaml', 'preset_values', 'load_config', 'parse_assignment',
-           'checked_options']
+           'checked_options', 'command']
 
 # %% ../../nbs/engine/config.ipynb #cfg00004
-import difflib, math, types, typing
+import difflib, math, os, sys, types, typing
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import wraps
 from importlib.resources import files
 from pathlib import Path
 import yaml
@@ -52,7 +54,14 @@ class NetworkConfig:
     lifter: int = 512  # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
     silhouette: int = 0  # channels of the path to the silhouette at the first stage's stride; 0: none
     pose: str = "mirrored"  # "mirrored": as if facing the camera, and a facing logit; "direct": the paper's; "joints": without T_fk and T_c's rotation
+    orientation: str = (
+        "every"  # of the camera; "upright": roll and elevation end at 85 degrees, as in weights of before
+    )
     puppet_scale: str = "along_limb"  # limbs keep their width when foreshortened; "isotropic": the paper's similarity
+
+    @property
+    def camera_numbers(self) -> int:  # that the encoder says
+        return 8 if self.orientation == "every" else 7
 
     @property
     def mirrored(self) -> bool:
@@ -68,6 +77,7 @@ class NetworkConfig:
             self,
             backbone=("resnet18", "resnet50", "efficientnet_lite0"),
             puppet_scale=("along_limb", "isotropic"),
+            orientation=("every", "upright"),
             pose=("mirrored", "direct", "joints"),
         )
         _at_least("network", self, 1, "width", "pose_features", "appearance_channels", "decoder_width")
@@ -251,7 +261,7 @@ def weight_of(cfg: Config, term: str) -> float:
     return value.get("weight", 1.0) if isinstance(value, dict) else value
 
 
-GROUPS = {f.name: f.default_factory for f in fields(Config)}
+GROUPS: dict[str, typing.Any] = {f.name: f.default_factory for f in fields(Config)}
 _LEAVES = {leaf.name: group for group, kind in GROUPS.items() for leaf in fields(kind)}  # the group of each value
 
 # %% ../../nbs/engine/config.ipynb #cfg00024
@@ -265,9 +275,9 @@ def unknown_parameter(name: str, known: typing.Iterable[str], prefix: str = "") 
     )
 
 # %% ../../nbs/engine/config.ipynb #796975b4
-def checked(value: object, kind: object, name: str) -> object:
+def checked(value: object, kind: typing.Any, name: str) -> typing.Any:
     "`value` as the type a field declares. Raises `TypeError` naming the field."
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         return from_dict(kind, value, name + ".")
     if isinstance(kind, types.UnionType):
         return value if value is None else checked(value, typing.get_args(kind)[0], name)
@@ -282,7 +292,7 @@ def checked(value: object, kind: object, name: str) -> object:
             value = float(value)
     if type(value) is not kind:
         raise TypeError(f"{name}: expected {kind.__name__}, got {value!r} ({type(value).__name__})")
-    if kind is float and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise TypeError(f"{name}: {value} is not a finite number")
     return value
 
@@ -299,7 +309,10 @@ def _checked_mapping(values: object, name: str) -> dict:
     return {str(k): v if isinstance(v, dict) else checked(v, float, f"{name}.{k}") for k, v in values.items()}
 
 # %% ../../nbs/engine/config.ipynb #921f4307
-def from_dict(kind: type, values: dict, prefix: str = "") -> object:
+_T = typing.TypeVar("_T")
+
+
+def from_dict(kind: type[_T], values: object, prefix: str = "") -> _T:
     "A configuration dataclass from plain values. Raises `TypeError` for unknown names and wrong types."
     if not isinstance(values, dict):
         raise TypeError(f"{prefix.rstrip('.') or kind.__name__}: expected a mapping of names to values, got {values!r}")
@@ -340,7 +353,7 @@ def changed(cfg: Config, **values: object) -> Config:
     return configured(merge(as_plain(asdict(cfg)), placed(as_plain(values))))
 
 
-def as_plain(value: object) -> object:
+def as_plain(value: object) -> typing.Any:
     "Tuples as lists, as YAML writes and reads them."
     if isinstance(value, dict):
         return {k: as_plain(v) for k, v in value.items()}
@@ -411,3 +424,25 @@ def checked_options(given: dict, **kinds: type) -> dict:
         if k not in _LEAVES and k not in GROUPS:
             raise unknown_parameter(k, [*kinds, *_LEAVES, *GROUPS])
     return overrides
+
+# %% ../../nbs/engine/config.ipynb #e38237c6
+def command(*mistakes: type[Exception]) -> Callable:
+    "Decorator of an entry point, arguments to exit code: `mistakes` are said in one line, code 2; Ctrl-C gives code 130."
+
+    def decorate(entry: Callable) -> Callable:
+        @wraps(entry)
+        def run(args: list[str] | None = None) -> int:
+            try:
+                return entry(args) or 0
+            except KeyboardInterrupt:
+                print("interrupted; the same command again goes on from here", file=sys.stderr)
+                return 130
+            except mistakes as e:
+                if os.environ.get("PGP_TRACEBACK"):
+                    raise
+                print(f"error: {e}", file=sys.stderr)
+                return 2
+
+        return run
+
+    return decorate
