@@ -45,7 +45,7 @@ chapters: $(ENV)
 
 pytest: $(ENV)
 	@printf '\n== Tests: pytest, wheel included\n'
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 readme: $(ENV)
 	@$(PY) tools/readme.py

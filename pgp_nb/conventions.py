@@ -197,7 +197,9 @@ def draw_skeleton_3d(
     lw: float = 2.0,  # line width, points
     axes: bool = False,  # draw the frame's axes at the pelvis
 ):
-    "Draw a 3D pose upright, with left in blue and right in red. Raises `ValueError` unless p is one pose and the frame is known."
+    """Draw a 3D pose upright, with left in blue and right in red.
+
+    Raises `ValueError` unless p is one pose and the frame is known."""
     if frame not in FRAMES:
         raise ValueError(f"unknown frame {frame!r}: expected one of {', '.join(FRAMES)}")
     p = _check_drawn(p, 3)
@@ -222,13 +224,13 @@ def pixel_centres(
 
 # %% ../nbs/00_conventions.ipynb #55275c66
 class Part(NamedTuple):
-    "One part of the puppet: the joints it is anchored to, its left-right partner, its place among six coarse parts, and the colour it is drawn in."
+    "One part of the puppet."
 
     name: str
-    joints: tuple[int, ...]
-    mirror: int
-    coarse: int
-    color: tuple[int, int, int]
+    joints: tuple[int, ...]  # it is anchored to
+    mirror: int  # its left-right partner
+    coarse: int  # its place among six coarse parts
+    color: tuple[int, int, int]  # RGB, it is drawn in
 
 
 def _part(name, joints, mirror, coarse, color):
@@ -268,7 +270,8 @@ def paint_labels(
     labels = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
     if labels.size and not 0 <= labels.min() <= labels.max() <= BACKGROUND:
         raise ValueError(
-            f"labels from {labels.min()} to {labels.max()}, expected 0..{BACKGROUND - 1} for parts and {BACKGROUND} for background"
+            f"labels from {labels.min()} to {labels.max()}, "
+            f"expected 0..{BACKGROUND - 1} for parts and {BACKGROUND} for background"
         )
     painted = _PART_COLORS[labels.astype(int)]
     if image is None:
@@ -320,11 +323,11 @@ def show_images(
 
 # %% ../nbs/00_conventions.ipynb #7917238a
 class JointOrder(NamedTuple):
-    "A data set's joints: their names in its order, the recipe for ours, and a note on each of ours that is only approximated."
+    "A data set's joints, and how ours are made of them."
 
-    joints: tuple[str, ...]
-    recipe: dict[str, dict[str, float]]
-    notes: dict[str, str]
+    joints: tuple[str, ...]  # their names, in its order
+    recipe: dict[str, dict[str, float]]  # ours as weighted sums of theirs, where the names differ
+    notes: dict[str, str]  # on each of ours that is only approximated
 
     @property
     def weights(self) -> np.ndarray:
@@ -353,7 +356,8 @@ _MIDDLE = "mean of the hips"
 JOINT_ORDERS = {
     "h36m": _order(" ".join(JOINT_NAMES)),
     "h36m_32": _order(
-        "pelvis r_hip r_knee r_ankle r_foot r_toe l_hip l_knee l_ankle l_foot l_toe center_11 spine thorax nose head_top center_16 "
+        "pelvis r_hip r_knee r_ankle r_foot r_toe l_hip l_knee l_ankle l_foot l_toe "
+        "center_11 spine thorax nose head_top center_16 "
         "l_shoulder l_elbow l_wrist l_hand_20 l_hand_21 l_hand_22 l_hand_23 center_24 "
         "r_shoulder r_elbow r_wrist r_hand_28 r_hand_29 r_hand_30 r_hand_31"
     ),
@@ -362,14 +366,16 @@ JOINT_ORDERS = {
 # %% ../nbs/00_conventions.ipynb #5c4824eb
 JOINT_ORDERS |= {
     "mpi_inf_3dhp": _order(
-        "spine_3 spine_4 spine_2 spine pelvis neck head head_top l_clavicle l_shoulder l_elbow l_wrist l_hand r_clavicle r_shoulder "
-        "r_elbow r_wrist r_hand l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe",
+        "spine_3 spine_4 spine_2 spine pelvis neck head head_top "
+        "l_clavicle l_shoulder l_elbow l_wrist l_hand r_clavicle r_shoulder r_elbow r_wrist r_hand "
+        "l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe",
         thorax="neck",
         nose="head",
         notes={"nose": "their head joint, at a third of the way from neck to head top"},
     ),
     "mpi_inf_3dhp_test": _order(
-        "head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r_knee r_ankle l_hip l_knee l_ankle pelvis spine head",
+        "head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist "
+        "r_hip r_knee r_ankle l_hip l_knee l_ankle pelvis spine head",
         thorax="neck",
         nose="head",
         notes={"nose": "their head joint, at a third of the way from neck to head top"},
@@ -391,7 +397,8 @@ JOINT_ORDERS |= {
 # %% ../nbs/00_conventions.ipynb #f87939e2
 JOINT_ORDERS |= {
     "coco": _order(
-        "nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle",
+        "nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist "
+        "l_hip r_hip l_knee r_knee l_ankle r_ankle",
         pelvis=_HIPS,
         thorax={"l_shoulder": 0.55, "r_shoulder": 0.55, "l_hip": -0.05, "r_hip": -0.05},
         spine={"l_shoulder": 0.264, "r_shoulder": 0.264, "l_hip": 0.236, "r_hip": 0.236},
@@ -405,8 +412,10 @@ JOINT_ORDERS |= {
         },
     ),
     "cmu": _order(
-        "root l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe spine upper_back thorax lower_neck nose head_top l_shoulder l_elbow "
-        "l_forearm l_wrist l_hand l_finger l_thumb r_shoulder r_elbow r_forearm r_wrist r_hand r_finger r_thumb",
+        "root l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe "
+        "spine upper_back thorax lower_neck nose head_top "
+        "l_shoulder l_elbow l_forearm l_wrist l_hand l_finger l_thumb "
+        "r_shoulder r_elbow r_forearm r_wrist r_hand r_finger r_thumb",
         pelvis=_HIPS,
         notes={
             "pelvis": "mean of the hips; their root lies above",
@@ -462,8 +471,9 @@ def convert_joints(
     x,  # (...,N,D) joints in the order of `source`, array or tensor, any unit and frame
     source: str,  # a key of `JOINT_ORDERS`: h36m, h36m_32, mpi_inf_3dhp, mpi_inf_3dhp_test, lsp, coco, cmu
 ):  # (...,17,D), the same kind, dtype and device (integers become floats)
-    """Joints of another data set in our order. `JOINT_ORDERS[source].exact` says which are its own; the others are weighted means, see its `notes`.
+    """Joints of another data set in our order.
 
+    `JOINT_ORDERS[source].exact` says which are its own; the others are weighted means, see its `notes`.
     Raises `ValueError` for an unknown source, a wrong number of joints, and NaN."""
     order = _find_order(source)
     if not hasattr(x, "new_tensor"):
@@ -488,7 +498,9 @@ def convert_visible(
     visible,  # (...,N) bool: which of the source's joints are labelled
     source: str,  # as for `convert_joints`
 ) -> np.ndarray:  # (...,17) bool
-    "Which of our joints are known: those whose every ingredient is labelled. Raises `ValueError` for an unknown source or a wrong number of joints."
+    """Which of our joints are known: those whose every ingredient is labelled.
+
+    Raises `ValueError` for an unknown source or a wrong number of joints."""
     order, seen = _find_order(source), np.asarray(visible, dtype=bool)
     if seen.shape[-1:] != (len(order.joints),):
         raise ValueError(f"shape {seen.shape} does not fit the order {source!r}: expected (..., {len(order.joints)})")

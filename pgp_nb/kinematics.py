@@ -116,7 +116,9 @@ def limb_lengths(
 
 # %% ../nbs/02_kinematics.ipynb #b42902a2
 def _axes(r_hip, l_hip, thorax, hip_scale, trunk_scale):
-    "Columns X, Y, Z (...,3,3) of C from pelvis-relative joints (...,3); the scales (...,1) are lengths to compare with."
+    """Columns X, Y, Z (...,3,3) of C from pelvis-relative joints (...,3).
+
+    The scales (...,1) are lengths to compare with."""
     eye = torch.eye(3, dtype=r_hip.dtype, device=r_hip.device)
 
     def unless_short(v, spare):
@@ -148,14 +150,18 @@ def body_axes(
 def face_vector(
     p: Tensor,  # (...,17,3) joints, any frame and unit
 ) -> Tensor:  # (...,3) unit vector, frame of `p`
-    "The paper's face-vector: normal of the plane through neck (thorax), left and right hip, pointing forward (Sec. 3.2a)."
+    """The paper's face-vector (Sec. 3.2a).
+
+    The normal of the plane through neck (thorax), left and right hip, pointing forward."""
     return body_axes(p)[..., 0]
 
 # %% ../nbs/02_kinematics.ipynb #a5944a1d
 def canonicalise(
     p: Tensor,  # (...,17,3) joints in mm, any frame
 ) -> tuple[Tensor, Tensor, Tensor]:  # canonical pose (...,17,3), rotation (...,3,3), translation (...,3)
-    "Canonical pose, with `p = canonical @ rotation.mT + translation` (Sec. 3.2a). Raises `ValueError` on NaN, which is not looked for on a GPU."
+    """Canonical pose, with `p = canonical @ rotation.mT + translation` (Sec. 3.2a).
+
+    Raises `ValueError` on NaN, which is not looked for on a GPU."""
     axes, origin = body_axes(check_pose(p, finite=not p.is_cuda)), p[..., 0, :]
     return rotate(p - origin[..., None, :], axes.mT), axes, origin
 
@@ -167,7 +173,9 @@ def limb_frame(
     u: Tensor,  # (...,3) unit vector along the parent limb, canonical frame
     parallel: float = _PARALLEL,  # |cos| to the face-vector beyond which the trunk axis replaces it; 1 or more: never
 ) -> Tensor:  # (...,3,3) rotation; columns e1 = u, e2 towards the face-vector +X, e3 = e1 x e2
-    "Parent-relative frame: Gram-Schmidt of parent limb and face-vector; near parallel, of parent limb and trunk axis (Sec. 3.2a)."
+    """Parent-relative frame: Gram-Schmidt of parent limb and face-vector (Sec. 3.2a).
+
+    Where these are nearly parallel, of parent limb and trunk axis."""
     eye, cos = torch.eye(3, dtype=u.dtype, device=u.device), u[..., :1]
     side = torch.where(cos.abs() > parallel, cos.sign() * eye[2], eye[0])
     e2 = side - (side * u).sum(-1, keepdim=True) * u
@@ -193,7 +201,9 @@ def _default_directions(v):
 
 # %% ../nbs/02_kinematics.ipynb #1bb8c9fb
 def _canonical_trunk(u, length):
-    "Bones and directions (...,4,3) of `_TRUNK`, turned so that the face-vector is +X, from directions and lengths (...,4)."
+    """Bones and directions (...,4,3) of `_TRUNK`, from directions and lengths (...,4).
+
+    They are turned so that the face-vector is +X."""
     bones = u * length[..., None]
     r, l, spine, thorax = bones.unbind(-2)
     axes = _axes(r, l, spine + thorax, length[..., 0:1] + length[..., 1:2], length[..., 2:3] + length[..., 3:4])
@@ -224,7 +234,9 @@ def forward_kinematics(
 def local_vectors(
     p: Tensor,  # (...,17,3) joints in mm, any frame
 ) -> tuple[Tensor, Tensor]:  # v^3D (...,17,3), unit vectors (pelvis: zero), and limb lengths (...,17) in mm
-    "Inverse of T_fk (Sec. 3.2a): `forward_kinematics(*local_vectors(p))` is `canonicalise(p)[0]`. Raises `ValueError` on NaN."
+    """Inverse of T_fk (Sec. 3.2a): `forward_kinematics(*local_vectors(p))` is `canonicalise(p)[0]`.
+
+    Raises `ValueError` on NaN."""
     c, short = canonicalise(p)[0], limb_lengths(p)[..., None] < 1e-3
     bones = safe_unit(c - picked(c, _PARENT_OR_ROOT), _default_directions(c), 1e-3)
     out, d = [torch.zeros_like(bones[..., :1, :]), picked(bones, _TRUNK)], picked(bones, [_TRUNK[i] for i in _FRONT])

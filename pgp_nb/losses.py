@@ -51,15 +51,9 @@ class Iteration:
         setup: Mapping[str, object] = {},  # what the `setup` of each term has found in the data
         terms: frozenset[str] = frozenset(),  # names of those that have begun
     ):
-        self.net, self.cfg, self.data, self.generators, self.number, self.setup, self.terms = (
-            net,
-            cfg,
-            data,
-            generators,
-            number,
-            setup,
-            terms,
-        )
+        self.net, self.cfg, self.data = net, cfg, data
+        self.generators, self.number = generators, number
+        self.setup, self.terms = setup, terms
         self.size, self.device = net.cfg.size, next(net.parameters()).device
         self.depth_z: Tensor | None = None  # (B,17) mm of p-hat_z, once the energies have seen it
         self._drawn, self._computed = {}, {}
@@ -158,7 +152,9 @@ def _configured_term(
 
 # %% ../nbs/06_losses.ipynb #ab9f6768
 def chosen_terms(cfg: Config, terms: Sequence[Term]) -> list[Term]:
-    "Those of the terms that a run minimises, in the order of the list. Raises `TypeError` or `ValueError` for what does not fit together."
+    """Those of the terms that a run minimises, in the order of the list.
+
+    Raises `TypeError` or `ValueError` for what does not fit together."""
     known = [t.name for t in terms]
     for name in cfg.terms:
         if name not in known:
@@ -173,7 +169,8 @@ def chosen_terms(cfg: Config, terms: Sequence[Term]) -> list[Term]:
             raise ValueError(f"terms.{term.name} goes beside {term.joins}: give terms.{term.joins} a weight")
     if cfg.stages.bootstrap and not any("bootstrap" in t.trains.values() for t in chosen):
         raise ValueError(
-            f"stages.bootstrap {cfg.stages.bootstrap}: no term begins there; give terms.paint a weight, or set bootstrap to 0"
+            f"stages.bootstrap {cfg.stages.bootstrap}: no term begins there; "
+            "give terms.paint a weight, or set bootstrap to 0"
         )
     return chosen
 
@@ -234,11 +231,9 @@ def image_c_loss(
     if m_sal is None:
         return loss
     scale = source.std((2, 3), keepdim=True) + 1e-3
-    ours, person, around = (
-        _masked_mean(features / scale, maps.w_fg),
-        _masked_mean(source / scale, m_sal),
-        _masked_mean(source / scale, 1 - m_sal),
-    )
+    ours = _masked_mean(features / scale, maps.w_fg)
+    person = _masked_mean(source / scale, m_sal)
+    around = _masked_mean(source / scale, 1 - m_sal)
     near, far = (ours - person).abs().mean(1), (ours - around).abs().mean(1)
     return loss + (near + F.relu(near - far + margin)).mean()
 
@@ -294,7 +289,9 @@ def as_facing_camera(
     q: Tensor,  # (B,17,2) joints in the image
     faces: Tensor,  # (B,) bool: the person faces the camera
 ) -> Tensor:  # (B,17,2)
-    "Joints in the image, named as if the person faced the camera: left and right swapped where they face away; its own inverse."
+    """Joints in the image, named as if the person faced the camera.
+
+    Left and right are swapped where they face away. Its own inverse."""
     return torch.where(faces[..., None, None], q, picked(q, MIRROR))
 
 # %% ../nbs/06_losses.ipynb #174ff12e
@@ -457,11 +454,13 @@ def _silhouette(it: Iteration) -> Tensor:
 def _check_silhouette(cfg: Config, options: Mapping) -> None:
     if not cfg.network.silhouette:
         raise ValueError(
-            "terms.silhouette trains the silhouette, and the network has none: set terms.silhouette to 0, or network.silhouette to its width"
+            "terms.silhouette trains the silhouette, and the network has none: "
+            "set terms.silhouette to 0, or network.silhouette to its width"
         )
     if cfg.data.saliency_quality is None:
         raise ValueError(
-            "terms.silhouette learns from m_sal, of which nothing is known: set terms.silhouette to 0, or data.saliency_quality to a number"
+            "terms.silhouette learns from m_sal, of which nothing is known: "
+            "set terms.silhouette to 0, or data.saliency_quality to a number"
         )
 
 
@@ -512,7 +511,9 @@ def _expected_view_error(
     p_second: Tensor,  # (B,) probability of facing the camera
     turn: Tensor,  # (B,3,3)
 ) -> Tensor:  # scalar, metres
-    "Disagreement of the two facings that agree best, and that expected over the four pairs, which moves the logits alone."
+    """Disagreement of the two facings that agree best, and that expected over the four pairs.
+
+    The latter moves the logits alone."""
     chances = torch.stack([p * q for p in (p_first, 1 - p_first) for q in (p_second, 1 - p_second)])
     errors = torch.stack([_view_error(a, b, turn) for a in first for b in second])
     return (errors.amin(0) + (chances * errors.detach()).sum(0)).mean()

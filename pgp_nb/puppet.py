@@ -135,7 +135,9 @@ def template_joints(
     mm_per_px: float = 10.0,  # size of a template pixel
     origin: tuple = (64, -10.5),  # template pixel of the point (0, 0) mm
 ) -> np.ndarray:  # (17,2) px
-    "The joints of the drawing in template pixels; the left side mirrors the right. Anchors $r_c^{l(j)}$ of the paper's Sec. 3.1."
+    """The joints of the drawing in template pixels; the left side mirrors the right.
+
+    They hold the anchors $r_c^{l(j)}$ of the paper's Sec. 3.1."""
     left = {"l" + n[1:]: (-x, y) for n, (x, y) in joints.items() if n.startswith("r_")}
     both = {**joints, **left}
     missing = [n for n in JOINT_NAMES if n not in both]
@@ -215,14 +217,15 @@ def canonical_maps(
         return np.where(soft < 1e-3, 0, soft)
 
     depth = [_depth_inside(m) for m in masks]
+    phi = [blur(np.clip(0.5 + d - erosion, 0, 1)) for d in depth]
     psi = [blur(np.clip(0.5 + max(erosion, 0.5) - np.abs(d), 0, 1)) for d in depth]
-    return np.stack([blur(np.clip(0.5 + d - erosion, 0, 1)) for d in depth]), np.stack(
-        [p / max(p.max(), 1e-6) for p in psi]
-    )
+    return np.stack(phi), np.stack([p / max(p.max(), 1e-6) for p in psi])
 
 # %% ../nbs/01_puppet.ipynb #fdd119a2
 class _PartFrames(NamedTuple):
-    "Where the parts of N puppets lie: template offset w (along + i across) goes to `centre + direction (along Re w + i across Im w)`."
+    """Where the parts of N puppets lie.
+
+    A template offset w goes to `centre + direction (along Re w + i across Im w)`."""
 
     centre: Tensor  # (N,10) complex px
     direction: Tensor  # (N,10) complex, length 1
@@ -233,7 +236,9 @@ class _PartFrames(NamedTuple):
 def _anchor_frames(
     joints: np.ndarray,  # (17,2) px
 ) -> dict[str, Tensor]:
-    "For each part: joint indices (10,4), anchors' centre (10,) and axis (10,), anchors about them (10,4), as complex template px."
+    """For each part: joint indices (10,4), and as complex template px its anchors.
+
+    Of these the centre (10,), the axis (10,), and their places about both (10,4)."""
     idx = torch.tensor([(p.joints * 2)[:4] for p in PARTS])
     points = torch.view_as_complex(torch.tensor(joints))
     axes = np.array([np.subtract(*_part_axis(l, joints)[::-1]) for l in range(N_PARTS)])
@@ -249,7 +254,9 @@ def _part_windows(
     erosion: float,
     sigma: float,  # px
 ) -> dict[str, Tensor]:
-    "phi_c and psi_c of each part, cut out of the template: windows (10,2,h,w) of one size and their boxes (10,4) x0 y0 x1 y1."
+    """phi_c and psi_c of each part, cut out of the template.
+
+    Windows (10,2,h,w) of one size, and their boxes (10,4) x0 y0 x1 y1."""
     maps = np.stack(canonical_maps(masks, erosion, sigma), 1)
     spans = [np.nonzero(m) for m in maps.max(1) > 0]
     boxes = np.array([(x.min(), y.min(), x.max() + 1, y.max() + 1) for y, x in spans])
@@ -280,7 +287,9 @@ def _check_template(
 
 # %% ../nbs/01_puppet.ipynb #81145301
 class Puppet(nn.Module):
-    "A template person that takes any 2D pose and gives $\\phi_p, \\psi_p, w_{fg}, w_{unc}$ of Sec. 3.1. It has buffers and no parameters; `to(device)` moves it."
+    """A template person that takes any 2D pose and gives $\\phi_p, \\psi_p, w_{fg}, w_{unc}$ of Sec. 3.1.
+
+    It has buffers and no parameters; `to(device)` moves it."""
 
     def __init__(
         self,
@@ -317,7 +326,10 @@ class Puppet(nn.Module):
 def check_joints(
     q: Tensor,  # (...,17,2) px
 ) -> Tensor:  # (N,17,2) px, float32 or float64
-    "Flatten the leading dimensions. Raises `ValueError` for another shape and, on the CPU, for NaN and infinity (on CUDA the check would stall the queue)."
+    """Flatten the leading dimensions.
+
+    Raises `ValueError` for another shape and, on the CPU, for NaN and infinity:
+    on CUDA the check would stall the queue."""
     if q.shape[-2:] != (N_JOINTS, 2):
         raise ValueError(f"2D joints of shape {tuple(q.shape)}: need (...,{N_JOINTS},2) pixels")
     if not q.is_cuda and not q.isfinite().all():
@@ -353,7 +365,9 @@ def _stretches(
     offset: Tensor,
     least: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    "Length from the joints along the limb, width from the whole puppet; the torso's width from its own shoulders and hips."
+    """Length from the joints along the limb, width from the whole puppet.
+
+    The torso's width comes from its own shoulders and hips."""
     z = _at_least((w.real * offset).mean(2) / w.real.square().mean(1), least)
     along = z.abs()
     size = along.pow(8).mean(-1, keepdim=True).pow(1 / 8)
@@ -388,7 +402,9 @@ def part_transforms(
     self: Puppet,
     q: Tensor,  # (...,17,2) px
 ) -> Tensor:  # (...,10,2,3): template px (x,y,1) to image px
-    "$\\mathcal{S}^{(l)}$ of Sec. 3.1 as matrices: anchors to joints, exactly for limbs of at least `min_length`, in least squares for the torso."
+    """$\\mathcal{S}^{(l)}$ of Sec. 3.1 as matrices, which carry anchors to joints.
+
+    Exactly for limbs of at least `min_length`, in least squares for the torso."""
     f = self.part_frames(check_joints(q))
     turn = self._axis.to(f.centre.dtype).conj()
     x, y = (f.direction * _stretch(turn * v, f.along, f.across) for v in (1, 1j))
@@ -430,7 +446,9 @@ def _stacked(self: Puppet, f: _PartFrames, H: int, W: int) -> tuple[Tensor, ...]
 def _image_windows(
     self: Puppet, f: _PartFrames, H: int, W: int
 ) -> tuple[Tensor, Tensor]:  # x (10,N,w), y (10,N,h) int64
-    "The columns and rows of windows, all of one size and inside the image, that hold what the image shows of each part."
+    """The columns and rows of windows that hold what the image shows of each part.
+
+    All are of one size and inside the image."""
     boxes = self._boxes + self._boxes.new_tensor([-0.5, -0.5, 0.5, 0.5])
     corners = torch.view_as_complex(boxes[:, [[0, 1], [2, 1], [0, 3], [2, 3]]].contiguous())
     w = ((corners - self._centre[:, None]) * self._axis.conj()[:, None]).to(f.centre.dtype)
@@ -444,7 +462,9 @@ def _image_windows(
 
 # %% ../nbs/01_puppet.ipynb #ecd14aba
 class _Paste(torch.autograd.Function):
-    "Maps (10,2,N,m) at the pixels index (10,N,m) of images with `area` pixels -> phi_p, psi_p (N,10,area), w_fg, w_unc (N,area)."
+    """Maps (10,2,N,m) pasted at the pixels index (10,N,m) of empty images with `area` pixels.
+
+    Returns phi_p, psi_p (N,10,area), w_fg, w_unc (N,area)."""
 
     @staticmethod
     def forward(ctx, maps, index, area):
@@ -552,7 +572,9 @@ def load(
     path: str | Path | None = None,  # file written by `save`; None: the puppet shipped with the library
     **settings,  # override `erosion`, `sigma`, `scale`, `min_length` of `Puppet`
 ) -> Puppet:
-    "Read a puppet. Raises `FileNotFoundError`, or `ValueError` where the file is truncated or does not hold a template."
+    """Read a puppet.
+
+    Raises `FileNotFoundError`, or `ValueError` where the file is truncated or does not hold a template."""
     path = files("pgp_nb") / "data" / "puppet.npz" if path is None else Path(path)
     if not path.is_file():
         raise FileNotFoundError(

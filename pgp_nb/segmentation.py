@@ -18,7 +18,9 @@ from .kinematics import picked
 def limb_depths(
     depth: Tensor,  # (...,17) mm, distance of the joints along the camera's axis
 ) -> Tensor:  # d^(l) (...,10) mm
-    "$d^{(l)}$ of Sec. 3.1: the mean depth of a part's two joints, for the torso of its four. Raises `ValueError` for another number of joints."
+    """$d^{(l)}$ of Sec. 3.1: the mean depth of a part's two joints, for the torso of its four.
+
+    Raises `ValueError` for another number of joints."""
     if depth.shape[-1:] != (N_JOINTS,):
         raise ValueError(f"depths of shape {tuple(depth.shape)}: need (...,{N_JOINTS}), one for each joint")
     return picked(depth, [j for p in PARTS for j in (p.joints * 2)[:4]], -1).unflatten(-1, (N_PARTS, 4)).mean(-1)
@@ -31,7 +33,9 @@ def relative_depth(
     least: float = 0.3,  # smallest divisor
     most: float = 3.0,  # largest divisor
 ) -> Tensor:  # (...,10) in [least, most]; 1 at the pelvis
-    "The divisor of the part maps, without unit: 1 + `strength` for each metre behind the pelvis. Finite and positive for every finite depth, zero and negative included."
+    """The divisor of the part maps, without unit: 1 + `strength` for each metre behind the pelvis.
+
+    Finite and positive for every finite depth, zero and negative included."""
     root = torch.as_tensor(root_depth, dtype=limb_depth.dtype, device=limb_depth.device)[..., None]
     return (1 + strength * (limb_depth - root) / 1000).clamp(least, most)
 
@@ -43,10 +47,13 @@ def depth_ordered_maps(
     tau: float = 0.08,  # temperature
     strength: float = 3.0,  # see `relative_depth`
 ) -> Tensor:  # phi_d (...,10,H,W), adds up to 1 over the parts
-    "The first depth-aware step of Sec. 3.1 alone, $\\phi_d$: the decoder's input $p$. Raises `ValueError` for shapes that do not fit."
+    """The first depth-aware step of Sec. 3.1 alone, $\\phi_d$: the decoder's input $p$.
+
+    Raises `ValueError` for shapes that do not fit."""
     if part_maps.shape[-3] != N_PARTS or limb_depth.shape != part_maps.shape[:-2]:
         raise ValueError(
-            f"part maps {tuple(part_maps.shape)} and limb depths {tuple(limb_depth.shape)}: need (...,{N_PARTS},H,W) and (...,{N_PARTS})"
+            f"part maps {tuple(part_maps.shape)} and limb depths {tuple(limb_depth.shape)}: "
+            f"need (...,{N_PARTS},H,W) and (...,{N_PARTS})"
         )
     return (part_maps / (tau * relative_depth(limb_depth, root_depth, strength))[..., None, None]).softmax(-3)
 
@@ -65,7 +72,9 @@ def depth_aware_maps(
     tau: float = 0.08,  # temperature of the first softmax
     strength: float = 3.0,  # see `relative_depth`
 ) -> _DepthMaps:  # (...,10,H,W) and (...,11,H,W)
-    "The three depth-aware steps of Sec. 3.1, with $d^{(l)}$ taken relative to the pelvis and a temperature. Raises `ValueError` for shapes that do not fit."
+    """The three depth-aware steps of Sec. 3.1, with $d^{(l)}$ taken relative to the pelvis and a temperature.
+
+    Raises `ValueError` for shapes that do not fit."""
     phi_d = depth_ordered_maps(part_maps, limb_depth, root_depth, tau, strength)
     background = 1 - phi_d.amax(-3, keepdim=True)
     return _DepthMaps(phi_d, torch.cat([phi_d, background], -3).softmax(-3))
@@ -75,10 +84,13 @@ def depth_aware_maps(
 def part_labels(
     maps: Tensor,  # phi_d_bar (...,11,H,W), or phi_d (...,10,H,W)
 ) -> Tensor:  # (...,H,W) int64: 0..9 the part, 10 background
-    "The part segmentation $y^p$ of Sec. 3.1 as labels, from $\\bar\\phi_d$ or, the same and faster, from $\\phi_d$. Not differentiable. Raises `ValueError` for another number of channels."
+    """The part segmentation $y^p$ of Sec. 3.1 as labels; not differentiable.
+
+    From $\\bar\\phi_d$ or, the same and faster, from $\\phi_d$. Raises `ValueError` for another number of channels."""
     if maps.shape[-3] not in (N_PARTS, N_PARTS + 1):
         raise ValueError(
-            f"maps of shape {tuple(maps.shape)}: need (...,{N_PARTS + 1},H,W), the background last, or (...,{N_PARTS},H,W)"
+            f"maps of shape {tuple(maps.shape)}: "
+            f"need (...,{N_PARTS + 1},H,W), the background last, or (...,{N_PARTS},H,W)"
         )
     top, labels = maps.max(-3)  # on the CPU four times as fast as argmax
     return labels if maps.shape[-3] > N_PARTS else torch.where(top > 0.5, labels, BACKGROUND)

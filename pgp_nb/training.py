@@ -119,7 +119,7 @@ def start(self: Trainer, term: Term, module: str | None = None) -> int:
 # %% ../nbs/07_training.ipynb #d18b599c
 @patch
 def lr(self: Trainer, term: Term, module: str) -> float:
-    "From the term's start a cosine from `lr` times its weight to a twentieth; a ramp over 50 iterations where a module joins, or new optimizers do."
+    "A cosine from `lr` times the term's weight to a twentieth; a ramp where a module, or new optimizers, begin."
     cfg, start = self.cfg, self.start(term)
     ramp = (self.iteration - max(self.start(term, module), self.restarted)) / 50
     fallen = (
@@ -220,7 +220,7 @@ def gradients(self: Trainer, losses: dict[str, Tensor]) -> _Gradients:
 # %% ../nbs/07_training.ipynb #tra00016
 @patch
 def check_finite(self: Trainer, found: _Gradients) -> dict[str, float]:
-    "The losses as numbers, in one transfer from the device. Raises `Diverged` if one of them or a gradient is not finite."
+    "The losses as numbers, in one transfer. Raises `Diverged` if one of them or a gradient is not finite."
     average([found.numbers])
     numbers, names = found.numbers.tolist(), [*found.losses, *(f"the gradient of {k}" for k in found.losses)]
     bad = [name for name, x in zip(names, numbers) if not math.isfinite(x)]
@@ -231,7 +231,7 @@ def check_finite(self: Trainer, found: _Gradients) -> dict[str, float]:
 # %% ../nbs/07_training.ipynb #d628d54e
 @patch
 def apply(self: Trainer, found: _Gradients) -> dict[str, float]:
-    "One step of each optimizer with its own gradients. Returns the losses. Raises `Diverged` before anything is changed."
+    "A step of each optimizer with its own gradients. Returns the losses. Raises `Diverged` before any change."
     values = self.check_finite(found) if found.losses else {}
     for term in self.terms:
         if term.name not in found.pairs:
@@ -283,7 +283,7 @@ def minimise(
     trainer: Trainer,  # a run at any iteration
     after: Callable[[dict[str, float]], bool] | None = None,  # called with the losses of each; True: it is enough
 ) -> None:
-    "Iterations until the last one, or until it is enough. What keeps, resumes and measures a run is called `after` each."
+    "Iterations until the last one. What keeps, resumes and measures a run is called `after` each."
     while trainer.iteration < trainer.cfg.stages.iterations:
         start = time.perf_counter()
         losses = step(trainer)

@@ -41,8 +41,10 @@ def relink(text, up, host, shown):
     "The links of a processed chapter as the site needs them. `up` leads to the site's root, `shown` holds the headings of each page."
 
     def local(link):
-        page, anchor = link[1], link[2]
-        return f"{up}{page}#{anchor if anchor in shown.get(page, ()) else anchor.split('.')[0]}"  # a method without a heading: its class
+        "To the name's heading; for a method without one to its class, for a helper without one to its page."
+        page, name = link[1], link[2]
+        found = [n for n in (name, name.split(".")[0]) if n in shown.get(page, ())]
+        return f"{up}{page}" + (f"#{found[0]}" if found else "")
 
     text = re.sub(re.escape(host) + r"([\w/]+\.html)#([\w.]+)", local, text).replace(host, up)
     text = re.sub(
