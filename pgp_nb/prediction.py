@@ -31,11 +31,9 @@ class Prediction(NamedTuple):
 
     joints_3d: Tensor  # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
     joints_2d: Tensor  # (B,17,2) px of the input image: joints_3d projected
-    points_2d: Tensor  # (B,17,2) px of the input image: where the joints are seen, a little nearer to them than the projections
+    points_2d: Tensor  # (B,17,2) px of the input image: where the joints are seen
     canonical: Tensor  # (B,17,3) mm, canonical frame: p^3D
-    parts: (
-        Tensor | list[Tensor]
-    )  # (B,H,W) labels 0..9, 10 background: y-hat, within the silhouette where the network has one
+    parts: Tensor | list[Tensor]  # (B,H,W) labels 0..9, 10 background: y-hat, within the silhouette if there is one
     appearance: Tensor  # appearance codes a: (B,10,Ch), or (B,Ch,h,w) where the network keeps it spatial
     crops: Tensor  # (B,3,S,S) what the network saw, in [0,1]
     painted: Tensor  # (B,3,S,S) I-hat, the crops painted back from pose and appearance
@@ -51,15 +49,12 @@ def _paste_labels(
     "Part labels of the whole image from the logits of a square crop; background outside it."
     x, y, side = square
     grid_x, grid_y = ((torch.arange(n) + 0.5 - corner) / side * 2 - 1 for n, corner in ((width, x), (height, y)))
-    labels, (columns, rows) = (
-        torch.full((height, width), BACKGROUND),
-        ((g.abs() <= 1).nonzero()[:, 0] for g in (grid_x, grid_y)),
-    )
+    labels = torch.full((height, width), BACKGROUND)
+    columns, rows = ((g.abs() <= 1).nonzero()[:, 0] for g in (grid_x, grid_y))
     for some in rows.split(64):  # few rows at a time: the logits of a whole photograph would be gigabytes
         grid = torch.stack(torch.broadcast_tensors(grid_x[columns], grid_y[some, None]), -1)
-        labels[some[:, None], columns] = F.grid_sample(
-            logits[None], grid[None], padding_mode="border", align_corners=False
-        )[0].argmax(0)
+        placed = F.grid_sample(logits[None], grid[None], padding_mode="border", align_corners=False)
+        labels[some[:, None], columns] = placed[0].argmax(0)
     return labels
 
 # %% ../nbs/10_prediction.ipynb #593e77f4
@@ -75,13 +70,15 @@ def pretrained_names(folder: str | Path | None = None) -> list[str]:
 
 # %% ../nbs/10_prediction.ipynb #8a8e6600
 def pretrained_file(name: str, folder: str | Path | None = None) -> Path:
-    "The file of a name, its checksum compared. Raises `ValueError` or `FileNotFoundError` saying what to do."
+    "The file of a name, its checksum compared."
     folder = Path(folder or _weights_folder())
     if name not in pretrained_names(folder):
+        names = ", ".join(pretrained_names(folder)) or "none in this installation"
         raise ValueError(
-            f"no shipped weights are called {name!r}: choose from {', '.join(pretrained_names(folder)) or 'none in this installation'}, or load your own run with PGP.from_run"
+            f"no shipped weights are called {name!r}: choose from {names}, or load your own run with PGP.from_run"
         )
-    path, known = folder / f"{name}.safetensors", json.loads((folder / "index.json").read_text())[name]
+    path = folder / f"{name}.safetensors"
+    known = json.loads((folder / "index.json").read_text())[name]
     if not path.is_file():
         raise FileNotFoundError(f"{path.name} is missing from the package: install pgp_nb again")
     if sha256(path.read_bytes()).hexdigest() != known["sha256"]:
@@ -90,7 +87,7 @@ def pretrained_file(name: str, folder: str | Path | None = None) -> Path:
 
 # %% ../nbs/10_prediction.ipynb #d37dfa0e
 def model_card(name: str = "unsup", folder: str | Path | None = None) -> str:
-    "The model card of shipped weights, Markdown. Raises as `pretrained_file`."
+    "The model card of shipped weights, Markdown."
     return pretrained_file(name, folder).with_suffix(".md").read_text()
 
 # %% ../nbs/10_prediction.ipynb #447eb0f7
@@ -107,9 +104,8 @@ def ship(
     known = json.loads(index.read_text()) if index.is_file() else {}
     write_atomically(folder / f"{name}.safetensors", lambda temporary: shutil.copyfile(source, temporary))
     write_text(folder / f"{name}.md", card)
-    write_json(
-        index, known | {name: {"sha256": sha256(source.read_bytes()).hexdigest(), "bytes": source.stat().st_size}}
-    )
+    about = {"sha256": sha256(source.read_bytes()).hexdigest(), "bytes": source.stat().st_size}
+    write_json(index, known | {name: about})
     return folder / f"{name}.safetensors"
 
 # %% ../nbs/10_prediction.ipynb #583d559c
@@ -128,7 +124,7 @@ class PGP:
         folder: str | Path,  # run folder with weights.safetensors
         device: str | None = None,  # default: CUDA where there is one
     ) -> "PGP":
-        "The network that a run has left. Raises `FileNotFoundError` or `ValueError` saying what is wrong with the file."
+        "The network that a run has left."
         return cls(load_net(Path(folder) / "weights.safetensors"), device)
 
     @classmethod
@@ -137,25 +133,22 @@ class PGP:
         name: str = "unsup",  # level of supervision, one of `pretrained_names()`
         device: str | None = None,  # default: CUDA where there is one
     ) -> "PGP":
-        "Weights that come with the library. Raises `ValueError` for an unknown name or a file that is not the shipped one."
+        "Weights that come with the library."
         return cls(load_net(pretrained_file(name)), device)
 
     @torch.no_grad()
     def predict(
         self,
-        images: Sequence
-        | np.ndarray
-        | Tensor
-        | str
-        | Path,  # RGB arrays (H,W,3), tensors (3,H,W) or file names, one or many, of any size
+        images,  # RGB arrays (H,W,3), tensors (3,H,W), PIL images or file names, one or many, of any size
         boxes: Sequence | None = None,  # (x0,y0,x1,y1) px of the person in each image, tight; None: the whole image
         batch: int = 32,  # images at a time
-        flip_test: bool = True,  # average with what is said of the mirror images: better, and twice the time of the encoder
-        film: bool = False,  # the images are frames of one person, one after the other: who faces the camera is decided for all together
+        flip_test: bool = True,  # average over image and mirror image: better, at twice the encoder's time
+        film: bool = False,  # frames of one person, one after the other: facing is decided for all together
     ) -> Prediction:
-        "3D pose, 2D joints, parts and appearance of one person in each image. Raises `ValueError` naming the image that cannot be used."
+        "3D pose, 2D joints, parts and appearance of one person in each image."
         if isinstance(images, (str, Path)) or getattr(images, "ndim", 4) == 3 or hasattr(images, "convert"):
-            images, boxes = [images], boxes if boxes is None or np.ndim(boxes) != 1 else [boxes]
+            images = [images]
+            boxes = [boxes] if boxes is not None and np.ndim(boxes) == 1 else boxes
         images = images if hasattr(images, "__len__") else list(images)
         if len(images) == 0:
             raise ValueError("no images to predict")
@@ -185,19 +178,11 @@ def look(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_t
     "Encode one batch of images, whose first is number `first` of them all."
     images = [to_rgb(image, f"image {i}") for i, image in enumerate(images, first)]
     squares = [square_of(im, None if boxes is None else boxes[i], f"image {i}") for i, im in enumerate(images, first)]
-    crops = (
-        torch.from_numpy(np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])).permute(
-            0, 3, 1, 2
-        )
-        / 255
-    )
+    crops = np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])
+    crops = torch.from_numpy(crops).permute(0, 3, 1, 2) / 255
     seen = crops.to(self.device)
-    return _Looked(
-        [im.shape[:2] for im in images],
-        squares,
-        crops,
-        flip_averaged(self.net, seen) if flip_test else self.net.encode(seen),
-    )
+    code = flip_averaged(self.net, seen) if flip_test else self.net.encode(seen)
+    return _Looked([im.shape[:2] for im in images], squares, crops, code)
 
 # %% ../nbs/10_prediction.ipynb #3080c299
 def _in_film(net: PGPNet, looked: list[_Looked]) -> list[_Looked]:
@@ -208,14 +193,12 @@ def _in_film(net: PGPNet, looked: list[_Looked]) -> list[_Looked]:
 @patch
 def read_off(self: PGP, looked: _Looked) -> dict:
     "What is found in a batch, in the images' coordinates."
-    found, squares = {k: v.cpu() for k, v in self.in_crops(looked.code).items()}, torch.tensor(looked.squares)
-    parts = [
-        _paste_labels(logits, s, *shape) for logits, s, shape in zip(found.pop("logits"), looked.squares, looked.shapes)
-    ]
-    placed = {
-        k: found[k] * (squares[:, None, 2:] / self.net.cfg.size) + squares[:, None, :2]
-        for k in ("joints_2d", "points_2d")
-    }
+    found = {k: v.cpu() for k, v in self.in_crops(looked.code).items()}
+    places = zip(found.pop("logits"), looked.squares, looked.shapes)
+    parts = [_paste_labels(logits, square, *shape) for logits, square, shape in places]
+    squares = torch.tensor(looked.squares)
+    corner, scale = squares[:, None, :2], squares[:, None, 2:] / self.net.cfg.size
+    placed = {k: found[k] * scale + corner for k in ("joints_2d", "points_2d")}
     return found | placed | {"parts": parts, "crops": looked.crops, "squares": squares}
 
 # %% ../nbs/10_prediction.ipynb #e4bc4448
@@ -226,10 +209,10 @@ def in_crops(
 ) -> dict[str, Tensor]:
     "What an encoding says, everything in the crops' coordinates."
     out = self.net.complete(code)
-    poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")} | {
-        "points_2d": points_in_image(code, out.pose, self.net.cfg.size)
-    }
-    return poses | {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
+    poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")}
+    points = points_in_image(code, out.pose, self.net.cfg.size)
+    pictures = {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
+    return poses | {"points_2d": points} | pictures
 
 # %% ../nbs/10_prediction.ipynb #6ed78bd1
 def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, side: float = 1.5):
@@ -257,10 +240,9 @@ def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, sid
 def _crop_labels(found: Prediction, i: int) -> np.ndarray:  # (S,S,3) uint8
     "The parts of one person over its darkened crop."
     size = found.crops.shape[-1]
-    labels = crop(color_labels(found.parts[i], (0, 0, 0)).numpy(), tuple(found.squares[i].tolist()), size).astype(float)
+    colours = color_labels(found.parts[i], (0, 0, 0)).numpy()
+    labels = crop(colours, tuple(found.squares[i].tolist()), size).astype(float)
     image = found.crops[i].permute(1, 2, 0).numpy() * 255
-    return (
-        np.where(labels.sum(-1, keepdims=True) > 30, 0.3 * image + 0.7 * labels, 0.5 * image)
-        .clip(0, 255)
-        .astype(np.uint8)
-    )
+    is_part = labels.sum(-1, keepdims=True) > 30
+    mixed = np.where(is_part, 0.3 * image + 0.7 * labels, 0.5 * image)
+    return mixed.clip(0, 255).astype(np.uint8)

@@ -74,15 +74,14 @@ def _png_strip(
     pictures: list[np.ndarray],  # (H,W,3) uint8 RGB each, of one height
 ) -> bytes:  # PNG
     "Pictures side by side as the bytes of one PNG."
-    ok, data = cv2.imencode(
-        ".png", np.ascontiguousarray(np.concatenate(pictures, 1)[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 3]
-    )
+    strip = np.ascontiguousarray(np.concatenate(pictures, 1)[..., ::-1])
+    ok, data = cv2.imencode(".png", strip, [cv2.IMWRITE_PNG_COMPRESSION, 3])
     if not ok:
         raise ValueError(f"OpenCV cannot encode {len(pictures)} pictures of shape {pictures[0].shape}")
     return data.tobytes()
 
 # %% ../nbs/11_widgets.ipynb #637098d2
-def _number(content: dict, key: str, low: float, high: float) -> float:
+def _bounded_number(content: dict, key: str, low: float, high: float) -> float:
     "A finite number from a message, between bounds."
     value = content.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
@@ -100,7 +99,7 @@ class _LiveWidget(anywidget.AnyWidget):
     answered = traitlets.Int(0).tag(sync=True)
 
     def receive(self, content) -> None:
-        "Act on a message from the browser: `actions()` names those there are. Bad messages set `note` and change nothing else."
+        "Act on a message from the browser, one of `actions()`. Bad messages set `note` and change nothing else."
         try:
             if not isinstance(content, dict):
                 raise ValueError(f"message is a {type(content).__name__}, expected a dictionary")
@@ -179,38 +178,59 @@ function picturePanels(model, root, width) {
 
 # %% ../nbs/11_widgets.ipynb #4a578386
 _CSS = """
-.pgp { display: flex; flex-wrap: wrap; gap: 8px; outline: none; font: 12px sans-serif; align-items: flex-start; user-select: none; }
-.pgp-panel { margin: 0; } .pgp-panel figcaption { text-align: center; color: #555; }
-.pgp-stage { position: relative; line-height: 0; border: 1px solid #ccc; } .pgp-stage canvas { width: 100%; image-rendering: auto; }
+.pgp {
+  display: flex; flex-wrap: wrap; gap: 8px; align-items: flex-start;
+  outline: none; font: 12px sans-serif; user-select: none;
+}
+.pgp-panel { margin: 0; }
+.pgp-panel figcaption { text-align: center; color: #555; }
+.pgp-stage { position: relative; line-height: 0; border: 1px solid #ccc; }
+.pgp-stage canvas { width: 100%; image-rendering: auto; }
 .pgp-stage svg { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; overflow: visible; }
-.pgp circle { cursor: grab; } .pgp circle.on { stroke: black; }
-.pgp-note { flex-basis: 100%; color: #555; } .pgp-note.bad { color: #b00; }
-.pgp-controls { display: grid; grid-template-columns: auto 130px 4em; gap: 2px 6px; align-items: center; align-content: start; }
+.pgp circle { cursor: grab; }
+.pgp circle.on { stroke: black; }
+.pgp-note { flex-basis: 100%; color: #555; }
+.pgp-note.bad { color: #b00; }
+.pgp-controls {
+  display: grid; grid-template-columns: auto 130px 4em; gap: 2px 6px;
+  align-items: center; align-content: start;
+}
 .pgp-controls input, .pgp-controls select { width: 130px; margin: 0; }
 """
 
 # %% ../nbs/11_widgets.ipynb #8f9e8ccb
 _SKELETON_JS = """
 function skeleton(model, svg, radius) {
-  const sides = model.get("sides"), parents = model.get("parents");
+  const sides = model.get("sides"), parents = model.get("parents"), names = model.get("names");
   const size = model.get("size");
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
-  const lines = parents.map((p, i) => p < 0 ? null : el(svg, "line", { stroke: sides[i], "stroke-width": radius / 2.5, "stroke-opacity": 0.7 }));
+  const lines = parents.map((p, i) => {
+    if (p < 0) return null;
+    return el(svg, "line", { stroke: sides[i], "stroke-width": radius / 2.5, "stroke-opacity": 0.7 });
+  });
   const circles = parents.map((p, i) => {
-    const c = el(svg, "circle", { r: radius, fill: sides[i], "stroke-width": radius / 3, "data-joint": model.get("names")[i] });
-    const t = document.createElementNS(NS, "title"); t.textContent = model.get("names")[i]; c.appendChild(t);
+    const look = { r: radius, fill: sides[i], "stroke-width": radius / 3 };
+    const c = el(svg, "circle", { ...look, "data-joint": names[i] });
+    const title = document.createElementNS(NS, "title");
+    title.textContent = names[i];
+    c.appendChild(title);
     return c;
   });
   const place = (q) => q.forEach(([u, v], i) => {
-    circles[i].setAttribute("cx", u); circles[i].setAttribute("cy", v);
-    if (lines[i]) { const a = q[parents[i]];
-      for (const [k, x] of [["x1", a[0]], ["y1", a[1]], ["x2", u], ["y2", v]]) lines[i].setAttribute(k, x); }
+    circles[i].setAttribute("cx", u);
+    circles[i].setAttribute("cy", v);
+    if (!lines[i]) return;
+    const a = q[parents[i]];
+    for (const [k, x] of [["x1", a[0]], ["y1", a[1]], ["x2", u], ["y2", v]]) lines[i].setAttribute(k, x);
   });
   return { circles, place };
 }
 function showNote(model, root, text) {
   const note = el(root, "div", { class: "pgp-note" });
-  const show = () => { note.textContent = model.get("note") || text; note.classList.toggle("bad", !!model.get("note")); };
+  const show = () => {
+    note.textContent = model.get("note") || text;
+    note.classList.toggle("bad", !!model.get("note"));
+  };
   model.on("change:note", show);
   show();
 }
@@ -226,8 +246,9 @@ function render({ model, el: host }) {
   const { circles, place } = skeleton(model, svg, size / 60);
   let q = model.get("joints").map(x => [...x]), held = -1, chosen = -1;
   const choose = (i) => { chosen = i; circles.forEach((c, k) => c.classList.toggle("on", k === i)); };
+  const inReach = (x) => Math.min(Math.max(x, -size / 2), 1.5 * size);
   const move = (i, u, v) => {
-    q[i] = [Math.min(Math.max(u, -size / 2), 1.5 * size), Math.min(Math.max(v, -size / 2), 1.5 * size)];
+    q[i] = [inReach(u), inReach(v)];
     place(q);
     send("move" + i, { kind: "move", joint: i, u: q[i][0], v: q[i][1] });
   };
@@ -241,7 +262,11 @@ function render({ model, el: host }) {
   });
   for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => { held = -1; });
   const nearer = (mm) => { if (chosen >= 0) send("depth" + Math.random(), { kind: "nearer", joint: chosen, mm }); };
-  svg.addEventListener("wheel", (e) => { if (chosen >= 0) { nearer(e.deltaY < 0 ? 50 : -50); e.preventDefault(); } }, { passive: false });
+  svg.addEventListener("wheel", (e) => {
+    if (chosen < 0) return;
+    nearer(e.deltaY < 0 ? 50 : -50);
+    e.preventDefault();
+  }, { passive: false });
   root.addEventListener("keydown", (e) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
     if (step && chosen >= 0) move(chosen, q[chosen][0] + step[0], q[chosen][1] + step[1]);
@@ -250,9 +275,14 @@ function render({ model, el: host }) {
     else return;
     e.preventDefault(); e.stopPropagation();
   });
-  model.on("change:joints change:answered", () => { if (held < 0 && idle()) { q = model.get("joints").map(x => [...x]); place(q); } });
+  model.on("change:joints change:answered", () => {
+    if (held >= 0 || !idle()) return;
+    q = model.get("joints").map(x => [...x]);
+    place(q);
+  });
   place(q);
-  showNote(model, root, "drag a joint · wheel, + and - bring the chosen joint nearer or further · arrow keys nudge · r resets");
+  showNote(model, root, "drag a joint · wheel, + and - bring the chosen joint nearer or further · "
+    + "arrow keys nudge · r resets");
 }
 export default { render };
 """
@@ -260,9 +290,8 @@ export default { render };
 # %% ../nbs/11_widgets.ipynb #a3b2583e
 def _skeleton_traits() -> dict:
     "Names, parents and colours of the joints, for the browser."
-    return dict(
-        names=list(JOINT_NAMES), parents=list(PARENTS), sides=[SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)]
-    )
+    sides = [SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)]
+    return dict(names=list(JOINT_NAMES), parents=list(PARENTS), sides=sides)
 
 # %% ../nbs/11_widgets.ipynb #3ee22820
 class PuppetWidget(_LiveWidget):
@@ -304,11 +333,10 @@ from fastcore.basics import patch
 @patch
 def actions(self: PuppetWidget) -> dict:
     "What the browser may ask for."
+    place = lambda m, axis: _bounded_number(m, axis, -self.size, 2 * self.size)
     return {
-        "move": lambda m: self.move(
-            m.get("joint"), _number(m, "u", -self.size, 2 * self.size), _number(m, "v", -self.size, 2 * self.size)
-        ),
-        "nearer": lambda m: self.nearer(m.get("joint"), _number(m, "mm", -1000, 1000)),
+        "move": lambda m: self.move(m.get("joint"), place(m, "u"), place(m, "v")),
+        "nearer": lambda m: self.nearer(m.get("joint"), _bounded_number(m, "mm", -1000, 1000)),
         "reset": lambda m: self.reset(),
     }
 
@@ -329,7 +357,7 @@ def reset(self: PuppetWidget) -> None:
 
 # %% ../nbs/11_widgets.ipynb #3fda4557
 def _joint(i) -> int:
-    "A joint index or name as an index. Raises `ValueError` for anything else."
+    "A joint index or name as an index."
     if isinstance(i, str) and i in JOINT_NAMES:
         return JOINT_NAMES.index(i)
     if isinstance(i, int) and not isinstance(i, bool) and 0 <= i < N_JOINTS:
@@ -342,9 +370,9 @@ def move(
     self: PuppetWidget,
     joint: int | str,  # index or name
     u: float,  # px, to the right
-    v: float,
-):  # px, down
-    "Put a joint somewhere. Raises `ValueError` for an unknown joint or a place that is not finite."
+    v: float,  # px, down
+) -> None:
+    "Put a joint somewhere."
     i = _joint(joint)
     if not (math.isfinite(u) and math.isfinite(v)):
         raise ValueError(f"place ({u}, {v}) of {JOINT_NAMES[i]} is not finite")
@@ -356,9 +384,9 @@ def move(
 def nearer(
     self: PuppetWidget,
     joint: int | str,  # index or name
-    mm: float,
-):  # towards the viewer; negative: away
-    "Change the depth of a joint. Raises `ValueError` for an unknown joint."
+    mm: float,  # towards the viewer; negative: away
+) -> None:
+    "Change the depth of a joint."
     self.depth[_joint(joint)] -= mm
     self.update()
 
@@ -378,20 +406,9 @@ def figure(self: PuppetWidget):
     return fig
 
 # %% ../nbs/11_widgets.ipynb #3e02fe77
-_LIMBS = (
-    "l_knee",
-    "l_ankle",
-    "r_knee",
-    "r_ankle",
-    "nose",
-    "head_top",
-    "l_shoulder",
-    "l_elbow",
-    "l_wrist",
-    "r_shoulder",
-    "r_elbow",
-    "r_wrist",
-)
+_BENDING_LIMBS = tuple(
+    "l_knee l_ankle r_knee r_ankle nose head_top l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist".split()
+)  # each named by the joint it ends at
 
 
 def _direction_from_angles(
@@ -453,8 +470,10 @@ function orbit(model, root, choose) {
   const stage = el(box, "div", { class: "pgp-stage", style: "aspect-ratio:1" });
   el(box, "figcaption", {}, "3D pose: drag to look around" + (model.get("limbs").length ? ", click a joint" : ""));
   const svg = el(stage, "svg"), { circles, place } = skeleton(model, svg, 1.6), half = model.get("size") / 2;
-  const axes = ["X", "Y", "Z"].map((name, k) => el(svg, "line", { stroke: "#999", "stroke-width": 0.5, "stroke-dasharray": "2 1" }));
-  const letters = ["X", "Y", "Z"].map(name => el(svg, "text", { "font-size": 5, fill: "#777", "text-anchor": "middle" }, name));
+  const dashed = { stroke: "#999", "stroke-width": 0.5, "stroke-dasharray": "2 1" };
+  const axes = ["X", "Y", "Z"].map(() => el(svg, "line", dashed));
+  const small = { "font-size": 5, fill: "#777", "text-anchor": "middle" };
+  const labels = ["X", "Y", "Z"].map(name => el(svg, "text", small, name));
   let azimuth = 0.6, height = 0.25, from = null, moved = false;
   const flat = ([x, y, z]) => {
     const ca = Math.cos(azimuth), sa = Math.sin(azimuth), ch = Math.cos(height), sh = Math.sin(height);
@@ -464,17 +483,28 @@ function orbit(model, root, choose) {
   const draw = () => {
     place(model.get("pose").map(flat));
     const o = flat([0, 0, 0]);
-    axes.forEach((line, k) => { const tip = flat([0, 1, 2].map(j => j === k ? 500 : 0));
+    axes.forEach((line, k) => {
+      const tip = flat([0, 1, 2].map(j => j === k ? 500 : 0));
       for (const [n, v] of [["x1", o[0]], ["y1", o[1]], ["x2", tip[0]], ["y2", tip[1]]]) line.setAttribute(n, v);
-      letters[k].setAttribute("x", 1.15 * tip[0] - 0.15 * o[0]); letters[k].setAttribute("y", 1.15 * tip[1] - 0.15 * o[1] + 2); });
-    circles.forEach((c, i) => c.classList.toggle("on", model.get("limbs").length && model.get("names")[i] === model.get("limb")));
+      labels[k].setAttribute("x", 1.15 * tip[0] - 0.15 * o[0]);
+      labels[k].setAttribute("y", 1.15 * tip[1] - 0.15 * o[1] + 2);
+    });
+    const chosen = model.get("limbs").length ? model.get("names").indexOf(model.get("limb")) : -1;
+    circles.forEach((c, i) => c.classList.toggle("on", i === chosen));
   };
-  svg.addEventListener("pointerdown", (e) => { from = [e.clientX, e.clientY]; moved = false; svg.setPointerCapture(e.pointerId); });
+  svg.addEventListener("pointerdown", (e) => {
+    from = [e.clientX, e.clientY];
+    moved = false;
+    svg.setPointerCapture(e.pointerId);
+  });
   svg.addEventListener("pointermove", (e) => {
     if (!from) return;
-    azimuth -= (e.clientX - from[0]) / 100; height = Math.min(Math.max(height + (e.clientY - from[1]) / 100, -1.5), 1.5);
-    moved = moved || Math.abs(e.clientX - from[0]) + Math.abs(e.clientY - from[1]) > 1;
-    from = [e.clientX, e.clientY]; draw();
+    const right = e.clientX - from[0], down = e.clientY - from[1];
+    azimuth -= right / 100;
+    height = Math.min(Math.max(height + down / 100, -1.5), 1.5);
+    moved = moved || Math.abs(right) + Math.abs(down) > 1;
+    from = [e.clientX, e.clientY];
+    draw();
   });
   svg.addEventListener("pointerup", (e) => {
     const i = circles.indexOf(document.elementFromPoint(e.clientX, e.clientY));
@@ -493,7 +523,10 @@ function sliderRows(model, box, send) {
     el(box, "label", {}, text);
     const input = el(box, "input", { type: "range", min: low, max: high, step, name });
     const shown = el(box, "output");
-    input.addEventListener("input", () => { shown.textContent = input.value; send(name, { kind: "set", name, value: Number(input.value) }); });
+    input.addEventListener("input", () => {
+      shown.textContent = input.value;
+      send(name, { kind: "set", name, value: Number(input.value) });
+    });
     return { name, input, shown, digits: step < 1 ? 2 : 0 };
   });
 }
@@ -531,8 +564,10 @@ function render({ model, el: host }) {
   };
   root.addEventListener("keydown", (e) => {
     const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[e.key];
-    if (step && e.target.type === "range") { e.target.stepUp(step); e.target.dispatchEvent(new Event("input")); }
-    else if (e.key === "r") send("reset", { kind: "reset" });
+    if (step && e.target.type === "range") {
+      e.target.stepUp(step);
+      e.target.dispatchEvent(new Event("input"));
+    } else if (e.key === "r") send("reset", { kind: "reset" });
     else return;
     e.preventDefault(); e.stopPropagation();
   });
@@ -545,7 +580,7 @@ export default { render };
 
 # %% ../nbs/11_widgets.ipynb #3c222618
 class PoseWidget(_LiveWidget):
-    "A 3D pose in JupyterLab with sliders for its limbs' angles and the camera, beside its puppet (T = T_s ∘ T_c ∘ T_fk of Sec. 3.2a)."
+    "A 3D pose with sliders for its limbs' angles and the camera, beside its puppet (T of Sec. 3.2a)."
 
     _esm = _COMMON_JS + _PICTURES_JS + _SKELETON_JS + _VIEW_JS + _SLIDERS_JS + _POSE_JS
     _css = _CSS
@@ -561,7 +596,7 @@ class PoseWidget(_LiveWidget):
         size: int = 128,  # px, side of the maps that are computed
         controls: tuple[_Control, ...] = _CONTROLS,  # the sliders: `LIMB_CONTROLS`, `CAMERA_CONTROLS` or both
     ):
-        limbs = _LIMBS if LIMB_CONTROLS[0] in controls else ()
+        limbs = _BENDING_LIMBS if LIMB_CONTROLS[0] in controls else ()
         super().__init__(
             size=size,
             panels=list(_PANELS[:2]),
@@ -603,18 +638,20 @@ def update(self: PoseWidget) -> None:
 def reset(self: PoseWidget) -> None:
     "Back to the first pose, seen from the front."
     self.v = self._start.clone()
-    self.values = dict(
-        bend=0.0, turn=0.0, azimuth=0.0, elevation=0.0, roll=0.0, left_right=0.5, up_down=0.5, distance=0.12
-    )
+    angles = dict(bend=0.0, turn=0.0, azimuth=0.0, elevation=0.0, roll=0.0)
+    self.values = angles | dict(left_right=0.5, up_down=0.5, distance=0.12)
     self.choose(self.limb)
     self.update()
 
 # %% ../nbs/11_widgets.ipynb #72c7a93e
 @patch
-def choose(self: PoseWidget, name: str):  # the joint the limb ends at, one of `_LIMBS`
-    "Make `bend` and `turn` those of a limb. Raises `ValueError` for a limb that is not in `_LIMBS`."
-    if name not in _LIMBS:
-        raise ValueError(f"limb {name!r} has no angles of its own, expected one of {', '.join(_LIMBS)}")
+def choose(
+    self: PoseWidget,
+    name: str,  # the joint the limb ends at
+) -> None:
+    "Make `bend` and `turn` those of a limb."
+    if name not in _BENDING_LIMBS:
+        raise ValueError(f"limb {name!r} has no angles of its own, expected one of {', '.join(_BENDING_LIMBS)}")
     bend, turn = _angles_from_direction(self.v[JOINT_NAMES.index(name)])
     with self.hold_sync():
         self.limb, self.values = name, self.values | {"bend": bend, "turn": turn}
@@ -624,14 +661,14 @@ def choose(self: PoseWidget, name: str):  # the joint the limb ends at, one of `
 def set(
     self: PoseWidget,
     name: str,  # of a control
-    value: float,
-):  # within its range
-    "Move a slider. Raises `ValueError` for an unknown one or a value out of its range."
+    value: float,  # within its range
+) -> None:
+    "Move a slider."
     controls = {c[0]: _Control(*c) for c in self.controls}
     if not isinstance(name, str) or name not in controls:
         raise ValueError(f"control is {name!r}, expected one of {', '.join(controls)}")
     control = controls[name]
-    self.values = self.values | {name: _number({name: value}, name, control.low, control.high)}
+    self.values = self.values | {name: _bounded_number({name: value}, name, control.low, control.high)}
     if name in ("bend", "turn"):
         self.v[JOINT_NAMES.index(self.limb)] = _direction_from_angles(self.values["bend"], self.values["turn"])
     self.update()

@@ -55,9 +55,11 @@ def _tapered(
     bulge: Tensor | float = 0.0,  # (B,K) mm, added between the ends
 ) -> _Outline:
     "Segments with their thickness."
-    a, b, scale = project(start, size), project(end, size), FOCAL * size / torch.stack([start[..., 2], end[..., 2]], -1)
+    a, b = project(start, size), project(end, size)
+    scale = FOCAL * size / torch.stack([start[..., 2], end[..., 2]], -1)
     along, distance = segment_coordinates(a, b, size)
-    t, (first, last) = along.clamp(0, 1), (r[..., None, None] for r in (radii * scale).unbind(-1))
+    t = along.clamp(0, 1)
+    first, last = (r[..., None, None] for r in (radii * scale).unbind(-1))
     more = (bulge * scale[..., 0])[..., None, None] * torch.sin(math.pi * t.sqrt())
     return _Outline(along, distance, first + t * (last - first) + more, (b - a).norm(dim=-1))
 
@@ -72,12 +74,12 @@ def _roundness(outline: _Outline) -> Tensor:
     return (1 - (outline.distance / (1.1 * outline.radius)) ** 2).clamp_min(0)
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b0000b
-_RADII = {
+_RADII = {  # mm
     "upper_arm": (54.0, 44.0, 3.0),
     "forearm": (43.0, 29.0, 4.0),
     "thigh": (74.0, 57.0, 6.0),
     "shin": (55.0, 37.0, 9.0),
-}  # mm
+}
 LIMBS = tuple(k for k, p in enumerate(PARTS) if p.name[2:] in _RADII)
 _KINDS = tuple(list(_RADII).index(PART_NAMES[k][2:]) for k in LIMBS)  # of each limb
 _ARM_OR_LEG = tuple(k // 2 for k in _KINDS)
@@ -89,21 +91,25 @@ def _limb_outlines(
     pose: Pose,  # as it is drawn
     size: int,  # image side, px
     g: torch.Generator,  # source of randomness
-) -> _Outline:  # of the 8 `_LIMBS`
+) -> _Outline:  # of the 8 `LIMBS`
     "Arms and legs of people, each with a build of their own."
     joints, B = pose.joints_3d, len(pose.joints_3d)
-    width = picked(uniform(0.8, 1.25, (B, 4), g, joints.device), _KINDS, 1) * uniform(
-        0.85, 1.15, (B, 1), g, joints.device
-    )
+    of_kind = uniform(0.8, 1.25, (B, 4), g, joints.device)
+    of_person = uniform(0.85, 1.15, (B, 1), g, joints.device)
+    width = picked(of_kind, _KINDS, 1) * of_person
     start, end = (picked(joints, [PARTS[k].joints[i] for k in LIMBS], 1) for i in (0, 1))
     shape = picked(constant(tuple(_RADII.values()), joints), _KINDS, 0) * width[..., None]
     return _tapered(start, end, shape[..., :2], size, shape[..., 2])
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b0000e
 def _clothes_end(B: int, g: torch.Generator, device) -> Tensor:
-    "(B,2) where sleeves and trouser legs end: 0 at shoulder or hip, 1 at elbow or knee, 2 at wrist or ankle; negative where there are none."
-    kind, long, short = (uniform(low, high, (B, 2), g, device) for low, high in ((0, 1), (1.8, 2.05), (0.2, 1.8)))
-    return torch.where(kind < 0.35, long, torch.where(kind < 0.42, torch.full_like(kind, -0.5), short))
+    """(B,2) where sleeves and trouser legs end; negative where there are none.
+
+    0 is at shoulder or hip, 1 at elbow or knee, 2 at wrist or ankle."""
+    some = lambda low, high: uniform(low, high, (B, 2), g, device)
+    kind, long, short = some(0, 1), some(1.8, 2.05), some(0.2, 1.8)
+    none = torch.full_like(kind, -0.5)
+    return torch.where(kind < 0.35, long, torch.where(kind < 0.42, none, short))
 
 
 def _before(
@@ -120,7 +126,8 @@ def _sleeves_and_legs(limbs: _Outline, g: torch.Generator) -> Tensor:
     B, device = len(limbs.length), limbs.length.device
     ends, looser = _clothes_end(B, g, device), uniform(1, 1.35, (B, 2), g, device)
     place = picked(ends, _ARM_OR_LEG, 1) - constant(tuple(map(float, _LOWER)), ends)
-    return _covered(limbs, picked(looser, _ARM_OR_LEG, 1)[..., None, None]) * _before(limbs.along, limbs.length, place)
+    covered = _covered(limbs, picked(looser, _ARM_OR_LEG, 1)[..., None, None])
+    return covered * _before(limbs.along, limbs.length, place)
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b00011
 def _across(v: Tensor, axis: Tensor) -> Tensor:
@@ -135,29 +142,33 @@ def _trunk_outlines(
 ) -> _Outline:  # of 8 segments
     "Trunks of people, each with a girth and a belly of their own."
     j, B = pose.joints_3d, len(pose.joints_3d)
-    girth, belly = uniform(0.85, 1.22, (B, 1, 1), g, j.device), 1.5 * uniform(0, 1, (B, 1, 1), g, j.device) ** 2
+    girth = uniform(0.85, 1.22, (B, 1, 1), g, j.device)
+    belly = 1.5 * uniform(0, 1, (B, 1, 1), g, j.device) ** 2
     joint = lambda *names: picked(j, joint_index(*names), 1)
-    (thorax, spine, pelvis), unit = (joint(n) for n in ("thorax", "spine", "pelvis")), lambda v: F.normalize(v, dim=-1)
-    shoulders, hips, down = unit(joint("l_shoulder") - joint("r_shoulder")), hip_line(j), unit(pelvis - thorax)
+    unit = lambda v: F.normalize(v, dim=-1)
+    thorax, spine, pelvis = (joint(n) for n in ("thorax", "spine", "pelvis"))
+    shoulders = unit(joint("l_shoulder") - joint("r_shoulder"))
+    hips = hip_line(j)
+    down = unit(pelvis - thorax)
     front = _across(face_vector(j)[:, None], down)
     side = girth * constant((-1, 0, 1), j)[:, None]
-    chest, waist, seat = (
-        thorax + 75 * down + 62 * side * shoulders + 25 * front,
-        spine + 48 * side * shoulders + (18 + 25 * belly) * front,
-        pelvis + 55 * side * hips + 8 * front,
-    )
+    chest = thorax + 75 * down + 62 * side * shoulders + 25 * front
+    waist = spine + 48 * side * shoulders + (18 + 25 * belly) * front
+    seat = pelvis + 55 * side * hips + 8 * front
     low = -18 * down - 25 * front
     start = torch.cat([joint("r_shoulder"), chest, waist, joint("r_hip") + low], 1)
     end = torch.cat([joint("l_shoulder"), waist, seat, joint("l_hip") + low], 1)
     r = lambda mm: girth * mm * torch.ones_like(side[..., 0:1])[:, :1]
     at_waist = r(80 + 12 * belly)
-    radii = lambda shoulder, upper, lower, hip: torch.cat([shoulder, *[upper] * 3, *[lower] * 3, hip], 1)
-    return _tapered(
-        start, end, torch.cat([radii(r(58), r(84), at_waist, r(68)), radii(r(58), at_waist, r(90), r(68))], -1), size
-    )
+    at_start = torch.cat([r(58), *[r(84)] * 3, *[at_waist] * 3, r(68)], 1)
+    at_end = torch.cat([r(58), *[at_waist] * 3, *[r(90)] * 3, r(68)], 1)
+    return _tapered(start, end, torch.cat([at_start, at_end], -1), size)
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b00014
-def _hands(
+_HAND_RADII = (*[18.0] * 3, *[9.5] * 4, 11.0)  # mm: of palm, fingers and thumb
+
+
+def _hand_segments(
     joints_3d: Tensor,  # (B,17,3) mm, camera frame
     g: torch.Generator,  # source of randomness
 ) -> tuple[Tensor, Tensor, tuple]:  # (B,2,8,3) mm starts and ends of segments, their 8 radii, mm
@@ -166,27 +177,20 @@ def _hands(
     some = lambda low, high: uniform(low, high, (len(wrist), 2, 1), g, wrist.device)
     axis = F.normalize(fore + 0.25 * normal(fore.shape, g, fore.device), dim=-1)
     side = _across(normal(fore.shape, g, fore.device), axis)
-    up, length, curl, spread = torch.linalg.cross(axis, side), some(0.85, 1.15), 1.6 * some(0, 1) ** 2, some(0, 0.35)
+    up = torch.linalg.cross(axis, side)
+    length, curl, spread = some(0.85, 1.15), 1.6 * some(0, 1) ** 2, some(0, 0.35)
     point = lambda forward, sideways: wrist + forward * axis + sideways * side
     palm = [(point(8, o / 2), point(80 * length, o)) for o in (-20, 0, 20)]
-    finger = lambda o: (
-        length * (75 - 8 * abs(o)) * F.normalize(curl.cos() * axis + curl.sin() * up + 0.6 * o * spread * side, dim=-1)
-    )
+    bent = curl.cos() * axis + curl.sin() * up
+    finger = lambda o: length * (75 - 8 * abs(o)) * F.normalize(bent + 0.6 * o * spread * side, dim=-1)
     fingers = [(base := point(88 * length, 21 * o), base + finger(o)) for o in (-1.5, -0.5, 0.5, 1.5)]
-    thumb = length * 70 * F.normalize(axis + some(0.3, 1) * side + 0.3 * up, dim=-1)
-    return *(torch.stack(x, 2) for x in zip(*palm, *fingers, (point(25, 25), point(25, 25) + thumb))), (
-        18.0,
-        18.0,
-        18.0,
-        9.5,
-        9.5,
-        9.5,
-        9.5,
-        11.0,
-    )
+    along_thumb = length * 70 * F.normalize(axis + some(0.3, 1) * side + 0.3 * up, dim=-1)
+    thumb = (point(25, 25), point(25, 25) + along_thumb)
+    start, end = (torch.stack(x, 2) for x in zip(*palm, *fingers, thumb))
+    return start, end, _HAND_RADII
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b00016
-def _feet(
+def _foot_segments(
     joints_3d: Tensor,  # (B,17,3) mm, camera frame
     g: torch.Generator,  # source of randomness
 ) -> tuple[Tensor, Tensor, tuple]:  # (B,2,3,3) mm starts and ends of segments, their 3 radii, mm
@@ -195,13 +199,13 @@ def _feet(
     some = lambda low, high: uniform(low, high, (len(ankle), 2, 1), g, ankle.device)
     outwards = hip_line(joints_3d) * constant((-1, 1), ankle)[:, None]
     ahead = F.normalize(toes_forward(joints_3d, shin) + some(-0.1, 0.4) * outwards + some(-0.25, 0.5) * shin, dim=-1)
-    down, length = _across(shin, ahead), some(0.85, 1.15)
-    heel, instep, toes = (
-        ankle - 40 * ahead + 55 * down,
-        ankle + 60 * length * ahead + 50 * down,
-        ankle + 150 * length * ahead + 68 * down,
-    )
-    return torch.stack([ankle + 10 * shin] * 2 + [heel], 2), torch.stack([heel, instep, toes], 2), (33.0, 35.0, 27.0)
+    down = _across(shin, ahead)
+    length = some(0.85, 1.15)
+    heel = ankle - 40 * ahead + 55 * down
+    instep = ankle + 60 * length * ahead + 50 * down
+    toes = ankle + 150 * length * ahead + 68 * down
+    start = torch.stack([ankle + 10 * shin] * 2 + [heel], 2)
+    return start, torch.stack([heel, instep, toes], 2), (33.0, 35.0, 27.0)
 
 # %% ../../nbs/bootstrap/figures.ipynb #8e117b3f
 def _body_ends(
@@ -211,7 +215,7 @@ def _body_ends(
 ) -> Tensor:  # (B,4,H,W) in [0,1], for the parts `ENDS`
     "Where feet and hands are seen."
     shapes = []
-    for segments, thick in ((_feet, 1.3), (_hands, 1.2)):
+    for segments, thick in ((_foot_segments, 1.3), (_hand_segments, 1.2)):
         start, end, radii = segments(pose.joints_3d, g)
         width = constant(radii, start)[None, :, None] * uniform(0.9, thick, (len(start), 1, 1), g, start.device)
         outline = _tapered(start.flatten(1, 2), end.flatten(1, 2), width.repeat(1, 2, 1).expand(-1, -1, 2), size)
@@ -231,7 +235,8 @@ def _shades(
     if not cfg.details:
         return bare, bare
     bare = bare + light_gradient(B, size, g, device) + side_light(relief, g)
-    return bare.clamp_min(0), (bare + patterns(B, size, g, device) + texture(frames, g)).clamp_min(0)
+    dressed = bare + patterns(B, size, g, device) + texture(frames, g)
+    return bare.clamp_min(0), dressed.clamp_min(0)
 
 # %% ../../nbs/bootstrap/figures.ipynb #2687062a
 def _alike(
@@ -244,7 +249,7 @@ def _alike(
 
 # %% ../../nbs/bootstrap/figures.ipynb #c3ef5d81
 def _socks(
-    limbs: _Outline,  # of the `_LIMBS`
+    limbs: _Outline,  # of the `LIMBS`
     shins: Tensor,  # (B,2,H,W) brightness of the shins
     depth: Tensor,  # (B,2) of the shins
     shoes: Tensor,  # (B,3)
@@ -255,16 +260,15 @@ def _socks(
     both = _Outline(*(picked(x, [LIMBS.index(k) for k in _SHINS], 1) for x in limbs))
     top = uniform(0.3, 1.2, (B, 1), g, device)
     color = torch.where(uniform(0, 1, (B, 1), g, device) < 0.5, shoes, uniform(0, 1, (B, 3), g, device))
-    return Layers(
-        _covered(both, 1.04) * (1 - _before(both.along, both.length, top)), shins, _alike(color, 2, g), depth - 0.03
-    )
+    alpha = _covered(both, 1.04) * (1 - _before(both.along, both.length, top))
+    return Layers(alpha, shins, _alike(color, 2, g), depth - 0.03)
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b0001a
 _TORSO, _HEAD = (PART_NAMES.index(n) for n in ("torso", "head"))
 
 
 def _clothes_layers(
-    limbs: _Outline,  # of the `_LIMBS`
+    limbs: _Outline,  # of the `LIMBS`
     shade: Tensor,  # (B,10,H,W) of clothes
     depth: Tensor,  # (B,10) of the parts
     bands: Tensor,  # (B,5,3) colours in the order of `_BANDS`
@@ -285,17 +289,13 @@ def _waist_layer(
     g: torch.Generator,  # source of randomness
 ) -> Layers:
     "The upper end of the trousers, or a shirt that hangs over it."
-    hips, thorax = (
-        picked(pose.joints_2d, joint_index(*names), 1).mean(1, keepdim=True)
-        for names in (("r_hip", "l_hip"), ("thorax",))
-    )
+    middle = lambda *names: picked(pose.joints_2d, joint_index(*names), 1).mean(1, keepdim=True)
+    hips, thorax = middle("r_hip", "l_hip"), middle("thorax")
     up, _ = segment_coordinates(hips, thorax, trunk.shape[-1])
-    below = _before(
-        up, (thorax - hips).norm(dim=-1).clamp_min(4), uniform(-0.3, 0.35, (len(trunk), 1), g, trunk.device)
-    )
-    return Layers(
-        trunk * below, shade[:, PART_NAMES.index("l_thigh"), None], bands[:, None, 3], depth[:, _TORSO, None] - 0.02
-    )
+    height = uniform(-0.3, 0.35, (len(trunk), 1), g, trunk.device)
+    below = _before(up, (thorax - hips).norm(dim=-1).clamp_min(4), height)
+    shade = shade[:, PART_NAMES.index("l_thigh"), None]
+    return Layers(trunk * below, shade, bands[:, None, 3], depth[:, _TORSO, None] - 0.02)
 
 # %% ../../nbs/bootstrap/figures.ipynb #a1b0001b
 def _body_layers(
@@ -306,31 +306,23 @@ def _body_layers(
     g: torch.Generator,  # source of randomness
     cfg: PaintConfig = PaintConfig(),
 ) -> Layers:  # of the 10 parts, then of 11 pieces of clothing
-    "Bodies and their clothes, in the place of `_part_layers`."
+    "Bodies and their clothes, in the place of a puppet's parts."
     B, size, device = len(frames), frames.shape[-1], frames.device
     limbs, trunk = _limb_outlines(pose, size, g), _trunk_outlines(pose, size, g)
     head = puppet.part_maps(pose.joints_2d, size)[:, _HEAD, None]
     threshold = (THRESHOLD + uniform(-WIDTH_JITTER, WIDTH_JITTER, (B, 1, 1, 1), g, device)).clamp_min(0.08)
-    alpha = torch.cat(
-        [_covered(trunk).amax(1, keepdim=True), ((head - threshold) * 8 + 0.5).clamp(0, 1), _covered(limbs)], 1
-    )
-    bare, dressed = _shades(
-        torch.cat([_roundness(trunk).amax(1, keepdim=True), head, _roundness(limbs)], 1), frames, g, cfg
-    )
+    opaque_head = ((head - threshold) * 8 + 0.5).clamp(0, 1)
+    alpha = torch.cat([_covered(trunk).amax(1, keepdim=True), opaque_head, _covered(limbs)], 1)
+    relief = torch.cat([_roundness(trunk).amax(1, keepdim=True), head, _roundness(limbs)], 1)
+    bare, dressed = _shades(relief, frames, g, cfg)
     depth = limb_depths(pose.joints_3d[..., 2]) + cfg.order_jitter * normal((B, len(PARTS)), g, device)
     _, skin, shirt, _, shoes = bands.unbind(1)
-    body = Layers(
-        alpha,
-        torch.cat([dressed[:, :1], bare[:, 1:]], 1),
-        torch.cat([_alike(shirt, 1, g), _alike(skin, 9, g)], 1),
-        depth,
-    )
-    return stacked(
-        body,
-        _socks(limbs, picked(bare, _SHINS, 1), picked(depth, _SHINS, 1), shoes, g),
-        _clothes_layers(limbs, dressed, depth, bands, g),
-        _waist_layer(pose, alpha[:, :1], dressed, depth, bands, g),
-    )
+    shade = torch.cat([dressed[:, :1], bare[:, 1:]], 1)
+    colors = torch.cat([_alike(shirt, 1, g), _alike(skin, 9, g)], 1)
+    socks = _socks(limbs, picked(bare, _SHINS, 1), picked(depth, _SHINS, 1), shoes, g)
+    clothes = _clothes_layers(limbs, dressed, depth, bands, g)
+    waist = _waist_layer(pose, alpha[:, :1], dressed, depth, bands, g)
+    return stacked(Layers(alpha, shade, colors, depth), socks, clothes, waist)
 
 
 BODY = Figure(_body_layers, _body_ends)

@@ -31,7 +31,7 @@ from .self_training import SelfLabels, flip_averaged, self_certainty, unseen_pro
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0007
 def _optical_flow(
-    first: np.ndarray,
+    first: np.ndarray,  # (H,W,3) uint8 RGB
     second: np.ndarray,  # (H,W,3) uint8 RGB
 ) -> np.ndarray:  # (H,W,2) float32 px
     "How far each pixel of the first frame has gone in the second (DIS)."
@@ -50,14 +50,15 @@ def _moved(
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0009
 def _carried(
-    points: np.ndarray,  # (T,K,2) px: what each frame says by itself
+    points: np.ndarray,  # (T,K,2) px, found in each frame by itself
     images: np.ndarray,  # (T,H,W,3) uint8 RGB, one after the other
     reach: int = 3,  # frames, to both sides
 ) -> np.ndarray:  # (T,2*reach+1,K,2) px; NaN beyond the ends of the film
-    "What the frames around each frame say of it, their points carried to it by the flow from frame to frame. Raises `ValueError` where there are not as many frames as rows of points."
+    "For each frame the points of the frames around it, carried to it by the flow from frame to frame."
     if len(points) != len(images):
         raise ValueError(f"points of {len(points)} frames for a film of {len(images)}")
-    length, found = len(points), np.full((len(points), 2 * reach + 1, *points.shape[1:]), np.nan, np.float32)
+    length = len(points)
+    found = np.full((length, 2 * reach + 1, *points.shape[1:]), np.nan, np.float32)
     found[:, reach] = points
     for way in (1, -1):
         steps = {t: _optical_flow(images[t], images[t + way]) for t in range(length) if 0 <= t + way < length}
@@ -76,7 +77,7 @@ def _robust_mean(
     spread: float = 1.5,  # frames: standard deviation of the weight of frames around
     px: float = 2.0,  # points much farther than this from the others count less
 ) -> np.ndarray:  # (T,K,2) px
-    "The mean of what the frames around say, near ones first, stray points hardly at all (ten rounds of iteratively reweighted means)."
+    "The mean of carried points, near frames first, stray points hardly at all (iteratively reweighted means)."
     reach = points.shape[1] // 2
     near = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)[:, None, None] * np.isfinite(points)
     known, weight = np.nan_to_num(points), near
@@ -103,10 +104,11 @@ def film_labels(
     images: np.ndarray,  # (T,S,S,3) uint8 RGB: a film of one person, one frame after the other
     doubt: float = 0.5,  # certainty below which a facing bit counts for nothing
 ) -> SelfLabels:  # of T frames
-    "What a film says of its frames. Raises `ValueError` for a network without image points or lifter."
+    "The pseudo-labels of a film."
     if not net.cfg.lifter:
         raise ValueError(
-            "the network has no lifter to lift points that were carried along: train one with network.lifter and network.keypoints"
+            "the network has no lifter to lift points that were carried along: "
+            "train one with network.lifter and network.keypoints"
         )
     size = net.cfg.size
     x = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).to(memory_format=torch.channels_last)
@@ -116,12 +118,9 @@ def film_labels(
     points = torch.from_numpy(_robust_mean(_carried(own.numpy(), images))).to(x.dtype)
     pose = net.pose(lifted(net, as_facing_camera(points, faces) / size), faces)
     pelvis = pose.joints_3d[:, :1]
-    return SelfLabels(
-        _smoothed(pose.joints_3d - pelvis) + pelvis,
-        unseen_projected(points, pose),
-        self_certainty(code.facing_logit, doubt),
-        code.silhouette,
-    )
+    joints_3d = _smoothed(pose.joints_3d - pelvis) + pelvis
+    certainty = self_certainty(code.facing_logit, doubt)
+    return SelfLabels(joints_3d, unseen_projected(points, pose), certainty, code.silhouette)
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0010
 def _film_person(
@@ -132,10 +131,8 @@ def _film_person(
     every: int = 2,  # frames of the motion to a frame of the film
     seed: int = 0,  # of the data set
     filming: Filming = Filming(),  # how it is filmed
-) -> dict[
-    str, np.ndarray
-]:  # image (T,S,S,3), parts (T,S,S), joints_3d (T,17,3) mm, camera frame, joints_2d (T,17,2) px
-    "Film number `index` of a person, by one camera that stands still: the same for the same arguments, whatever was made before."
+) -> dict[str, np.ndarray]:  # image (T,S,S,3), parts (T,S,S), joints_3d (T,17,3) mm, joints_2d (T,17,2) px
+    "Film number `index` of a person, by one camera that stands still: the same for the same arguments."
     rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index])
     motion = sample_motion(split, frames * every, rng, least=filming.moved_mm)[::every]
     person, place = random_person(rng, bodies_of(split)), random_background(rng)
@@ -148,13 +145,12 @@ def _film_person(
 def _weights_file(
     weights: str,  # name of shipped weights, run folder or file
 ) -> Path:
-    "The file of a network. Raises `FileNotFoundError` if it is not there."
+    "The file of a network."
     path = Path(pretrained_file(weights)) if weights in pretrained_names() else Path(weights)
     path = path / "weights.safetensors" if path.is_dir() else path
     if not path.is_file():
-        raise FileNotFoundError(
-            f"no weights {weights}: give a run folder, a .safetensors file or one of {', '.join(pretrained_names())}"
-        )
+        names = ", ".join(pretrained_names())
+        raise FileNotFoundError(f"no weights {weights}: give a run folder, a .safetensors file or one of {names}")
     return path
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #36f95b1f
@@ -166,7 +162,7 @@ def _labelling_net(path: Path) -> PGPNet:
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0012
 @dataclass(frozen=True)
 class FilmPseudoLabels:
-    "Loader of films of the embedded people with what a network says of them: two neighbouring frames are a pair, its joints pseudo-labels."
+    "Loader of films of the embedded people: two neighbouring frames are a pair, its joints pseudo-labels."
 
     weights: str = "unsup"  # who labels: shipped weights, a run folder or a file
     films: int = 800  # how many
@@ -179,7 +175,8 @@ class FilmPseudoLabels:
     name: ClassVar[str] = "film_pseudo_labels"
 
     @property
-    def about(self) -> dict:  # the file is named by its content: the same weights elsewhere make the same labels
+    def about(self) -> dict:
+        "What the labels depend on; the weights by their content, wherever they lie."
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         return given | {"weights": sha256(_weights_file(self.weights).read_bytes()).hexdigest()[:16]}
 
@@ -193,35 +190,28 @@ class FilmPseudoLabels:
         net = _labelling_net(_weights_file(self.weights))
         if net.cfg.size != size:
             raise RuntimeError(f"{self.weights} looks at {net.cfg.size} px: prepare at that size, not at {size}")
-        return _film_samples(
-            net, _film_person(self.split, job["film"], size, self.frames, self.every, self.seed), self, job["film"]
-        )
+        film = _film_person(self.split, job["film"], size, self.frames, self.every, self.seed)
+        return _film_samples(net, film, self, job["film"])
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #c0722675
 def _film_samples(
-    net: PGPNet, film: dict[str, np.ndarray], loader: FilmPseudoLabels, number: int
+    net: PGPNet,  # who labels
+    film: dict[str, np.ndarray],  # as from `_film_person`
+    loader: FilmPseudoLabels,  # what it was asked for
+    number: int,  # of the film
 ) -> list[Sample | Skip]:
-    "A film as pairs of neighbours with its pseudo-labels; of the truth only the person's mask is looked at, for the noisy m_sal."
-    said, unknown = film_labels(net, film["image"], loader.doubt), np.full((2, 3, 3), np.nan, np.float32)
-    joints = [
-        torch.where((said.certainty > 0)[:, None, None], x, torch.nan).numpy() for x in (said.joints_3d, said.joints_2d)
-    ]
-    key = [loader.seed, SPLITS.index(loader.split), number]
-    saliency = np.stack(
-        [
-            noisy_saliency(p != BACKGROUND, loader.saliency_quality, np.random.default_rng([*key, t]))
-            for t, p in enumerate(film["parts"])
-        ]
-    )
-    parts, cameras = (
-        np.full_like(film["parts"], UNKNOWN),
-        (unknown, unknown[..., 0], np.stack([fixed_intrinsics(net.cfg.size)] * 2)),
-    )
-    pair = lambda t: Sample(
-        *(x[t : t + 2] for x in (film["image"], saliency, parts, *joints)),
-        *cameras,
-        f"film/{loader.split}/{loader.seed}/{number}/{t}",
-    )
+    "A film as pairs of neighbours with its pseudo-labels; of the truth only the mask is used, for the noisy m_sal."
+    labels = film_labels(net, film["image"], loader.doubt)
+    sure = (labels.certainty > 0)[:, None, None]
+    joints = [torch.where(sure, x, torch.nan).numpy() for x in (labels.joints_3d, labels.joints_2d)]
+    rng = lambda t: np.random.default_rng([loader.seed, SPLITS.index(loader.split), number, t])
+    saliency = [noisy_saliency(p != BACKGROUND, loader.saliency_quality, rng(t)) for t, p in enumerate(film["parts"])]
+    parts = np.full_like(film["parts"], UNKNOWN)
+    along = (film["image"], np.stack(saliency), parts, *joints)
+    unknown = np.full((2, 3, 3), np.nan, np.float32)
+    cameras = (unknown, unknown[..., 0], np.stack([fixed_intrinsics(net.cfg.size)] * 2))
+    name = f"film/{loader.split}/{loader.seed}/{number}"
+    pair = lambda t: Sample(*(x[t : t + 2] for x in along), *cameras, f"{name}/{t}")
     known = np.isfinite(joints[0]).all((1, 2))
     return [
         pair(t) if known[t : t + 2].any() else Skip(f"film {number}, frame {t}", "facing in doubt")

@@ -30,21 +30,19 @@ def _both_facings(
 def _sway(
     pair: Tensor,  # (...,T,2,17,3) mm, any frame
 ) -> Tensor:  # (...,T-2,2,2,2) mm, by the choices in the three frames
-    "Mean distance of the joints about the pelvis, in the last of three frames, from where uniform motion would have taken them."
+    "Mean distance of the joints, in the last of three frames, from where uniform motion would have taken them."
     x = pair - pair[..., :1, :]
-    before, now, then = (
-        x[..., :-2, :, None, None, :, :],
-        x[..., 1:-1, None, :, None, :, :],
-        x[..., 2:, None, None, :, :, :],
-    )
+    before = x[..., :-2, :, None, None, :, :]
+    now = x[..., 1:-1, None, :, None, :, :]
+    then = x[..., 2:, None, None, :, :, :]
     return (then - 2 * now + before).norm(dim=-1).mean(-1)
 
 # %% ../../nbs/bootstrap/films.ipynb #f11d000a
 def _check_film(facing_logit: Tensor, pair: Tensor, mm: float) -> None:
-    "Raises `ValueError` for wrong shapes, numbers that are not finite and a scale that is not positive."
     if facing_logit.ndim < 1 or pair.shape != (*facing_logit.shape, 2, 17, 3):
         raise ValueError(
-            f"the pair must have shape (...,T,2,17,3) for logits of shape (...,T), got {tuple(pair.shape)} and {tuple(facing_logit.shape)}"
+            "the pair must have shape (...,T,2,17,3) for logits of shape (...,T), "
+            f"got {tuple(pair.shape)} and {tuple(facing_logit.shape)}"
         )
     if not (facing_logit.isfinite().all() and pair.isfinite().all()):
         raise ValueError("logits and poses must be finite: leave out frames without a person")
@@ -57,12 +55,14 @@ def _facing_in_film(
     pair: Tensor,  # (...,T,2,17,3) mm, as from `_both_facings`
     mm: float = 20.0,  # sway that makes a way through the film e times less likely
 ) -> Tensor:  # (...,T) log-odds that the person faces the camera, by the whole film
-    "The facing bits of a film of one person, decided together. Fewer than three frames stay as they are. Raises `ValueError` as `_check_film`."
+    "The facing bits of a film of one person, decided together. Fewer than three frames stay as they are."
     _check_film(facing_logit, pair, mm)
     if facing_logit.shape[-1] < 3:
         return facing_logit
-    bits, cost = torch.stack([logsigmoid(-facing_logit), logsigmoid(facing_logit)], -1), _sway(pair) / mm
-    ahead, after = [bits[..., 0, :, None] + bits[..., 1, None, :]], [torch.zeros_like(cost[..., 0, 0, :, :])]
+    bits = torch.stack([logsigmoid(-facing_logit), logsigmoid(facing_logit)], -1)
+    cost = _sway(pair) / mm
+    ahead = [bits[..., 0, :, None] + bits[..., 1, None, :]]
+    after = [torch.zeros_like(cost[..., 0, 0, :, :])]
     for bit, c in zip(bits[..., 2:, :].unbind(-2), cost.unbind(-4)):
         ahead.append((ahead[-1][..., None] - c).logsumexp(-3) + bit[..., None, :])
     for bit, c in zip(bits[..., 2:, :].flip(-2).unbind(-2), cost.flip(-4).unbind(-4)):
@@ -77,38 +77,34 @@ def decided_together(
     codes: list[Encoding],  # of a film of one person, in batches
 ) -> list[Encoding]:
     "The same encodings, who faces the camera decided for the whole film."
-    logits, pair = (
-        torch.cat([code.facing_logit for code in codes]),
-        torch.cat([_both_facings(net, code) for code in codes]),
-    )
+    logits = torch.cat([code.facing_logit for code in codes])
+    pair = torch.cat([_both_facings(net, code) for code in codes])
     decided = _facing_in_film(logits, pair).split([len(code.facing_logit) for code in codes])
     return [code._replace(facing_logit=bits) for code, bits in zip(codes, decided)]
 
 # %% ../../nbs/bootstrap/films.ipynb #fil00002
 def _film_labelled(it: Iteration, n: int, g: torch.Generator) -> Labelled:
-    "Random frames of films, half of them mirrored, with what the films say of them."
+    "Random frames of films, half of them mirrored, with their pseudo-labels."
     data, frames = it.data, it.setup["film_labels"]
     i = frames[torch.randint(len(frames), (n,), generator=g, device=g.device)]
-    images, joints_3d, joints_2d = (
-        take(x, (i // 2, i % 2), it.device)
-        for x in (data.labelled_images, data.labelled_joints_3d, data.labelled_joints_2d)
-    )
-    images, *joints = mirrored_where(
-        uniform(0, 1, (n,), g, it.device) < 0.5, images.float() / 255, joints_3d, joints_2d
-    )
+    known = (data.labelled_images, data.labelled_joints_3d, data.labelled_joints_2d)
+    images, joints_3d, joints_2d = (take(x, (i // 2, i % 2), it.device) for x in known)
+    mirrored = uniform(0, 1, (n,), g, it.device) < 0.5
+    images, *joints = mirrored_where(mirrored, images.float() / 255, joints_3d, joints_2d)
     return Labelled(images, SelfLabels(*joints, torch.ones_like(joints_3d[:, 0, 0])))
 
 # %% ../../nbs/bootstrap/films.ipynb #8bda0af8
 def _film_labels(it: Iteration) -> Tensor:
-    "L_self on what films say of their frames."
+    "L_self on the pseudo-labels of films."
     n = it.cfg.optimisation.batch_size // it.cfg.optimisation.shards
     return pseudo_label_loss(it, it.by_shard(lambda g: _film_labelled(it, n, g)))
 
 
-def _check_folder(cfg: Config, options: Mapping) -> None:
+def _check_film_folder(cfg: Config, options: Mapping) -> None:
     if not cfg.data.pseudo_labels:
         raise ValueError(
-            "terms.film_labels learns from a prepared folder of film labels: name it in data.pseudo_labels, or set terms.film_labels to 0"
+            "terms.film_labels learns from a prepared folder of film labels: "
+            "name it in data.pseudo_labels, or set terms.film_labels to 0"
         )
 
 
@@ -117,6 +113,6 @@ FILM_LABELS = Term(
     _film_labels,
     {"encoder": "bootstrap"},
     joins="paint",
-    check=_check_folder,
+    check=_check_film_folder,
     setup=lambda data: known_frames(data.labelled_joints_3d, 1.0, True),
 )

@@ -24,16 +24,15 @@ def _seen_points(
     noise: float,  # largest standard deviation, image sides
     g: torch.Generator,  # source of randomness
 ) -> Tensor:  # (B,17,2) in [0,1]
-    "Projected joints as an encoder might see them: those of the depth-flipped pose that faces the camera, each pose disturbed by up to `noise`."
+    "Projected joints as an encoder might see them: named as if the person faced the camera, and disturbed."
     spread = uniform(0, noise, (len(joints_2d), 1, 1), g, joints_2d.device)
-    return as_facing_camera(joints_2d, faces) / size + (spread * normal(joints_2d.shape, g, joints_2d.device)).to(
-        joints_2d
-    )
+    error = (spread * normal(joints_2d.shape, g, joints_2d.device)).to(joints_2d)
+    return as_facing_camera(joints_2d, faces) / size + error
 
 # %% ../../nbs/bootstrap/lifting.ipynb #5647d7ec
 def lifted(
     net: PGPNet,  # with a lifter
-    points: Tensor,  # (B,17,2) in [0,1], as `_seen_points` gives them
+    points: Tensor,  # (B,17,2) in [0,1], named as if the person faced the camera
 ) -> Encoding:  # without appearance and image points
     "What the lifter says of image points; facing by the points alone."
     v, camera = net.encoder.lifter(points)
@@ -54,7 +53,8 @@ def _lift(it: Iteration, views: int = 8) -> Tensor:
 def _check_lifter(cfg: Config, options: Mapping) -> None:
     if not cfg.network.lifter:
         raise ValueError(
-            "terms.lift trains the lifter, and the network has none: set terms.lift to 0, or network.lifter to its width"
+            "terms.lift trains the lifter, and the network has none: "
+            "set terms.lift to 0, or network.lifter to its width"
         )
 
 

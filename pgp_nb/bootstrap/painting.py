@@ -36,9 +36,8 @@ def fill_in(
     mass = F.avg_pool2d(known, 2, ceil_mode=True)
     coarse = F.avg_pool2d(images * known, 2, ceil_mode=True) / mass.clamp_min(1e-4)
     coarse = fill_in(coarse, (4 * mass).clamp(0, 1))
-    return known * images + (1 - known) * F.interpolate(
-        coarse, size=images.shape[-2:], mode="bilinear", align_corners=False
-    )
+    smooth = F.interpolate(coarse, size=images.shape[-2:], mode="bilinear", align_corners=False)
+    return known * images + (1 - known) * smooth
 
 # %% ../../nbs/bootstrap/painting.ipynb #dc9a6a69
 def _not_salient(
@@ -64,8 +63,9 @@ def backgrounds(
     known = _not_salient(saliency)
     filled = fill_in(frames, known)
     other = flip_rotate(shuffled(filled, g), g, 20.0, zoom)
-    half = uniform(0, 1, (len(frames), 1, 1, 1), g, frames.device) < 0.5
-    return flip_rotate(torch.where(half, torch.lerp(other, filled, F.avg_pool2d(known, 5, 1, 2)), filled), g, 4.0, zoom)
+    patched = torch.lerp(other, filled, F.avg_pool2d(known, 5, 1, 2))
+    is_patched = uniform(0, 1, (len(frames), 1, 1, 1), g, frames.device) < 0.5
+    return flip_rotate(torch.where(is_patched, patched, filled), g, 4.0, zoom)
 
 # %% ../../nbs/bootstrap/painting.ipynb #e85f8f9e
 def _jitter_limbs(
@@ -103,7 +103,7 @@ def _band_colors(
     saliency: Tensor,  # (B,1,H,W) in [0,1]
     g: torch.Generator,  # source of randomness
 ) -> Tensor:  # (B,5,3) one colour per band
-    "Colours of random salient pixels, one from each horizontal band of the salient region; every other pixel is looked at."
+    "Colours of random salient pixels, one from each horizontal band of the salient region."
     images, saliency = images[..., ::2, ::2], saliency[..., ::2, ::2]
     rows = saliency.sum((1, 3)).cumsum(-1)
     height = rows / rows[:, -1:].clamp_min(1e-6)
@@ -140,11 +140,11 @@ def part_colors(
     return in_tone(colors, g)
 
 # %% ../../nbs/bootstrap/painting.ipynb #3295fd74
-_SKIN = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
-_HAIR = ("171412", "2a1d15", "46301f", "6a4a2f", "a57e4e", "d2b27a", "7d3a1e", "8f8d8a", "d0cdc8")
+_SKIN_TONES = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
+_HAIR_TONES = ("171412", "2a1d15", "46301f", "6a4a2f", "a57e4e", "d2b27a", "7d3a1e", "8f8d8a", "d0cdc8")
 
 
-def _between(
+def _mixed_tones(
     tones: tuple[str, ...],  # hexadecimal colours
     B: int,
     g: torch.Generator,
@@ -162,8 +162,11 @@ def _natural_colors(
     share: float,  # of the people, the others keep their colours
 ) -> Tensor:  # (B,5,3)
     "Skin and hair in human colours; one in eight is bald, one in seven wears a cap of any colour."
-    B, light, kind = len(bands), uniform(0.6, 1.1, (len(bands), 1, 1), g), uniform(0, 1, (len(bands), 1), g)
-    hair, skin, cap = _between(_HAIR, B, g), _between(_SKIN, B, g), uniform(0, 1, (B, 3), g)
+    B = len(bands)
+    light = uniform(0.6, 1.1, (B, 1, 1), g)
+    kind = uniform(0, 1, (B, 1), g)
+    hair, skin = _mixed_tones(_HAIR_TONES, B, g), _mixed_tones(_SKIN_TONES, B, g)
+    cap = uniform(0, 1, (B, 3), g)
     hair = torch.where(kind < 0.12, skin, torch.where(kind < 0.27, cap, hair))
     human = (torch.stack([hair, skin], 1) * light).clamp(max=1).to(bands)
     chosen = uniform(0, 1, (B, 1, 1), g, bands.device) < share
@@ -238,13 +241,13 @@ def toes_forward(
 # %% ../../nbs/bootstrap/painting.ipynb #e9d580c5
 def _toes_and_fingers(
     joints_3d: Tensor,  # (...,17,3) mm, camera frame
-) -> tuple[
-    Tensor, Tensor
-]:  # (...,4,3) mm each: ankles and wrists, and where the foot or hand ends; the order is `ENDS`
-    "The ends of feet and hands."
-    (ankles, shins), (wrists, hands) = limb_ends(joints_3d, "knee", "ankle"), limb_ends(joints_3d, "elbow", "wrist")
-    forward = toes_forward(joints_3d, shins)
-    return torch.cat([ankles, wrists], -2), torch.cat([ankles + 150 * forward + 50 * shins, wrists + 110 * hands], -2)
+) -> tuple[Tensor, Tensor]:  # (...,4,3) mm each, in the order of `ENDS`
+    "Ankles and wrists, and where the feet and hands that begin there end."
+    ankles, shins = limb_ends(joints_3d, "knee", "ankle")
+    wrists, hands = limb_ends(joints_3d, "elbow", "wrist")
+    toes = ankles + 150 * toes_forward(joints_3d, shins) + 50 * shins
+    fingers = wrists + 110 * hands
+    return torch.cat([ankles, wrists], -2), torch.cat([toes, fingers], -2)
 
 
 ENDS = tuple(PART_NAMES.index(n) for n in ("r_shin", "l_shin", "r_forearm", "l_forearm"))
@@ -255,7 +258,7 @@ def segment_coordinates(
     b: Tensor,  # (B,K,2) px
     size: int,  # image side, px
 ) -> tuple[Tensor, Tensor]:  # (B,K,H,W) each
-    "Where pixels lie along segments, 0 at a, 1 at b, beyond both outside of [0,1], and how far they are from the segments, px."
+    "Where pixels lie along segments (0 at a, 1 at b, outside of [0,1] beyond), and how far they are from them, px."
     y, x = pixel_grid(size, a)
     (ax, ay), (dx, dy) = ((t[..., None, None] for t in v.unbind(-1)) for v in (a, b - a))
     t = ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy).clamp_min(1e-6)
@@ -283,11 +286,12 @@ def clutter(
     B, size, dev = len(background), background.shape[-1], background.device
     a, b = (uniform(0, size, (B, n, 2), g, dev) for _ in range(2))
     radius = uniform(0.01, 0.07, (B, n), g, dev) * size * (uniform(0, 1, (B, 1), g, dev) < share)
-    other, tint = flip_rotate(shuffled(background, g), g, 180.0, 3.0), uniform(0.2, 1.2, (B, n, 3, 1, 1), g, dev)
+    other = flip_rotate(shuffled(background, g), g, 180.0, 3.0)
+    tint = uniform(0.2, 1.2, (B, n, 3, 1, 1), g, dev)
     for k, bar in enumerate(capsules(a, b, radius, size).unbind(1)):
-        background = torch.lerp(
-            background, (other * tint[:, k]).clamp(max=1), (bar * (radius[:, k] > 0)[:, None, None])[:, None]
-        )
+        color = (other * tint[:, k]).clamp(max=1)
+        opacity = bar * (radius[:, k] > 0)[:, None, None]
+        background = torch.lerp(background, color, opacity[:, None])
     return background
 
 # %% ../../nbs/bootstrap/painting.ipynb #163d9323
@@ -300,10 +304,13 @@ def shadow(
     B, size, dev = len(background), background.shape[-1], background.device
     ankles = picked(pose.joints_2d, joint_index("r_ankle", "l_ankle"))
     scale = (FOCAL * size / pose.joints_3d[:, 0, 2])[:, None]
-    angle, reach = uniform(0, 2 * math.pi, (B, 1), g, dev), uniform(50, 500, (B, 1), g, dev) * scale
+    angle = uniform(0, 2 * math.pi, (B, 1), g, dev)
+    reach = uniform(50, 500, (B, 1), g, dev) * scale
     away = torch.stack([reach * angle.cos(), 0.4 * reach * angle.sin() + 60 * scale], -1)
-    dark = capsules(ankles, ankles + away, uniform(50, 110, (B, 2), g, dev) * scale, size).amax(1, keepdim=True)
-    return background * (1 - uniform(0, 0.6, (B, 1, 1, 1), g, dev) * F.avg_pool2d(dark, 3, 1, 1))
+    width = uniform(50, 110, (B, 2), g, dev) * scale
+    dark = capsules(ankles, ankles + away, width, size).amax(1, keepdim=True)
+    strong = uniform(0, 0.6, (B, 1, 1, 1), g, dev)
+    return background * (1 - strong * F.avg_pool2d(dark, 3, 1, 1))
 
 # %% ../../nbs/bootstrap/painting.ipynb #b418bcbb
 def _feet_and_hands(
@@ -315,24 +322,29 @@ def _feet_and_hands(
     "Where feet and hands are seen, some of them faintly."
     start, end = _toes_and_fingers(pose.joints_3d)
     opacity = uniform(0.5, 1, (len(start), 4, 1, 1), g, start.device).sqrt()
-    return capsules(project(start, size), project(end, size), radius * FOCAL * size / end[..., 2], size) * opacity
+    width = radius * FOCAL * size / end[..., 2]
+    return capsules(project(start, size), project(end, size), width, size) * opacity
 
 # %% ../../nbs/bootstrap/painting.ipynb #aa6db01c
-_GARMENTS = tuple(
-    {"torso": 0, "head": 1}.get(p.name, 0 if "arm" in p.name else 2) for p in PARTS
-)  # shirt, head, trousers
+_SHIRT, _CAP, _TROUSERS = range(3)
+_WORN_ON = {
+    "torso": _SHIRT,
+    "upper_arm": _SHIRT,
+    "forearm": _SHIRT,
+    "head": _CAP,
+    "thigh": _TROUSERS,
+    "shin": _TROUSERS,
+}
+_GARMENTS = tuple(_WORN_ON[p.name.removeprefix("l_").removeprefix("r_")] for p in PARTS)
 
 
 def patterns(B: int, size: int, g: torch.Generator, device) -> Tensor:
-    "(B,10,H,W) changes of brightness in [-1,1]: stripes, checks or plaid, fine or coarse, soft or sharp, on three garments of five; faint ones on heads."
+    "(B,10,H,W) changes of brightness in [-1,1]: stripes, checks or plaid on most garments, faint ones on heads."
     per_garment = lambda low, high: uniform(low, high, (B, 3, 1, 1), g, device)
-    angle, phase, across, edge, kind = (
-        per_garment(0, math.pi),
-        per_garment(0, 6.3),
-        per_garment(0, 6.3),
-        per_garment(0.8, 4),
-        per_garment(0, 1),
-    )
+    angle = per_garment(0, math.pi)
+    phase, across = per_garment(0, 6.3), per_garment(0, 6.3)
+    edge = per_garment(0.8, 4)
+    kind = per_garment(0, 1)
     wave = 2 * math.pi / (size * per_garment(math.log(0.026), math.log(0.3)).exp())
     strong = (kind < 0.6) * per_garment(0.1, 0.9) * constant((1, 0.2, 1), kind)[:, None, None]
     y, x = pixel_grid(size, angle)
@@ -355,9 +367,9 @@ def texture(
 ) -> Tensor:  # (B,10,H,W) changes of brightness about zero
     "The brightness of random parts of random frames, on half of the garments."
     other = flip_rotate(shuffled(frames, g), g, 180.0, 3.0).mean(1, keepdim=True)
-    strong = (uniform(0, 1, (len(frames), 3, 1, 1), g, frames.device) < 0.5) * uniform(
-        0.2, 1.5, (len(frames), 3, 1, 1), g, frames.device
-    )
+    per_garment = lambda low, high: uniform(low, high, (len(frames), 3, 1, 1), g, frames.device)
+    worn = per_garment(0, 1) < 0.5
+    strong = worn * per_garment(0.2, 1.5)
     return picked(strong, _GARMENTS, 1) * (other - other.mean((2, 3), keepdim=True))
 
 # %% ../../nbs/bootstrap/painting.ipynb #493045db
@@ -366,10 +378,9 @@ def side_light(
     g: torch.Generator,  # source of randomness
 ) -> Tensor:  # (B,10,H,W) changes of brightness about zero
     "Limbs are round: brighter on the side of the light. The slope of a part map stands for the normal."
-    angle, strong = (
-        uniform(0, 2 * math.pi, (len(maps), 1, 1, 1), g, maps.device),
-        uniform(0, 0.08, (len(maps), 1, 1, 1), g, maps.device) * maps.shape[-1] / 16,
-    )
+    some = lambda high: uniform(0, high, (len(maps), 1, 1, 1), g, maps.device)
+    angle = some(2 * math.pi)
+    strong = some(0.08) * maps.shape[-1] / 16
     slope_y, slope_x = torch.gradient(maps, dim=(2, 3))
     return strong * (angle.cos() * slope_x + angle.sin() * slope_y)
 
@@ -394,13 +405,10 @@ def _part_layers(
     alpha = ((maps - threshold[..., None, None]) * 8 + 0.5).clamp(0, 1)
     shade = 1.05 - uniform(0, 0.35, (B, 1, 1, 1), g, dev) * (1 - maps)
     if cfg.details:
-        shade = (
-            shade
-            + patterns(B, size, g, dev)
-            + light_gradient(B, size, g, dev)
-            + texture(frames, g)
-            + side_light(maps, g)
-        )
+        shade = shade + patterns(B, size, g, dev)
+        shade = shade + light_gradient(B, size, g, dev)
+        shade = shade + texture(frames, g)
+        shade = shade + side_light(maps, g)
     depth = limb_depths(pose.joints_3d[..., 2]) + cfg.order_jitter * normal((B, N_PARTS), g, dev)
     return Layers(alpha, shade.clamp_min(0), part_colors(bands, g), depth)
 
@@ -411,29 +419,22 @@ def _garment_layers(
     size: int,  # image side, px
     g: torch.Generator,  # source of randomness
 ) -> Layers:  # of skirt and hair
-    "A skirt or long shirt between the hips and the knees on a quarter of the people, long hair behind the head on a third."
+    "A skirt or long shirt above the knees on a quarter of the people, long hair behind the head on a third."
     B, dev, p = len(bands), bands.device, pose.joints_3d
     joint = lambda *names: picked(p, joint_index(*names)).mean(1)
+    some = lambda low, high: uniform(low, high, (B, 1), g, dev)
     hips, knees, top, thorax = joint("l_hip", "r_hip"), joint("l_knee", "r_knee"), joint("head_top"), joint("thorax")
     a = torch.stack([hips, 0.35 * thorax + 0.65 * top], 1)
-    long = torch.stack(
-        [
-            hips + uniform(0.2, 0.9, (B, 1), g, dev) * (knees - hips),
-            thorax - uniform(40, 120, (B, 1), g, dev) * face_vector(p),
-        ],
-        1,
-    )
-    radius = (
-        torch.cat([uniform(120, 200, (B, 1), g, dev), uniform(70, 110, (B, 1), g, dev)], 1) * FOCAL * size / a[..., 2]
-    )
-    worn = torch.cat([uniform(0, 1, (B, 1), g, dev) < 0.25, uniform(0, 1, (B, 1), g, dev) < 0.33], 1)
-    alpha = capsules(project(a, size), project(long, size), radius, size) * worn[..., None, None]
-    names = list(_BANDS)
-    skirt = torch.where(
-        uniform(0, 1, (B, 1), g, dev) < 0.5, bands[:, names.index("shirt")], bands[:, names.index("trousers")]
-    )
-    depth = torch.stack([(a[:, 0, 2] + long[:, 0, 2]) / 2 - 60, (a[:, 1, 2] + long[:, 1, 2]) / 2], 1)
-    return Layers(alpha, 0.75 + 0.25 * alpha, torch.stack([skirt, bands[:, names.index("hair")]], 1), depth)
+    hem = hips + some(0.2, 0.9) * (knees - hips)
+    tips = thorax - some(40, 120) * face_vector(p)
+    b = torch.stack([hem, tips], 1)
+    radius = torch.cat([some(120, 200), some(70, 110)], 1) * FOCAL * size / a[..., 2]
+    worn = torch.cat([some(0, 1) < 0.25, some(0, 1) < 0.33], 1)
+    alpha = capsules(project(a, size), project(b, size), radius, size) * worn[..., None, None]
+    hair, shirt, trousers = (bands[:, list(_BANDS).index(k)] for k in ("hair", "shirt", "trousers"))
+    skirt = torch.where(some(0, 1) < 0.5, shirt, trousers)
+    depth = torch.stack([(a[:, 0, 2] + b[:, 0, 2]) / 2 - 60, (a[:, 1, 2] + b[:, 1, 2]) / 2], 1)
+    return Layers(alpha, 0.75 + 0.25 * alpha, torch.stack([skirt, hair], 1), depth)
 
 # %% ../../nbs/bootstrap/painting.ipynb #8116101b
 def _detail_layers(
@@ -447,32 +448,20 @@ def _detail_layers(
     B, size, dev, head = len(bands), parts.alpha.shape[-1], bands.device, PART_NAMES.index("head")
     hair, skin, shoes = (bands[:, list(_BANDS).index(k)] for k in ("hair", "face", "shoes"))
     balls = _skull(pose.joints_3d)
-    radius = (
-        torch.cat([uniform(74, 88, (B, 1), g, dev), uniform(84, 104, (B, 1), g, dev)], 1) * FOCAL * size / balls[..., 2]
-    )
+    some = lambda low, high: uniform(low, high, (B, 1), g, dev)
+    radius = torch.cat([some(74, 88), some(84, 104)], 1) * FOCAL * size / balls[..., 2]
     q = project(balls, size)
     alpha = torch.cat([capsules(q, q, radius, size), ends(pose, size, g)], 1)
-    depth = torch.cat(
-        [
-            parts.depth[:, head, None] - 1 + 0.01 * (balls[..., 2] - balls[..., 2].mean(1, keepdim=True)),
-            picked(parts.depth, ENDS, 1) - 0.1,
-        ],
-        1,
-    )
-    return Layers(
-        alpha,
-        picked(parts.shade, (head, head, *ENDS), 1),
-        torch.stack([skin, hair, shoes, shoes, skin, skin], 1),
-        depth,
-    )
+    shade = picked(parts.shade, (head, head, *ENDS), 1)
+    colors = torch.stack([skin, hair, shoes, shoes, skin, skin], 1)
+    behind = balls[..., 2] - balls[..., 2].mean(1, keepdim=True)
+    on_head = parts.depth[:, head, None] - 1 + 0.01 * behind
+    depth = torch.cat([on_head, picked(parts.depth, ENDS, 1) - 0.1], 1)
+    return Layers(alpha, shade, colors, depth)
 
 # %% ../../nbs/bootstrap/painting.ipynb #c1823237
-_CHEST = (
-    0.6,
-    0.3,
-    0.25,
-    0.08,
-)  # shares of the people with a neckline, buttons or a tie, a print on the chest, a print on the back
+# shares of the people with a neckline, buttons or a tie, a print on the chest, a print on the back
+_CHEST = (0.6, 0.3, 0.25, 0.08)
 
 
 def _chest_layers(
@@ -481,36 +470,25 @@ def _chest_layers(
     bands: Tensor,  # (B,5,3) colours in the order of `_BANDS`
     g: torch.Generator,  # source of randomness
 ) -> Layers:  # in the order of `_CHEST`
-    "What clothes have before the chest more often than behind it, as far as the torso reaches; the neckline in the colour of the face."
+    "What clothes have before the chest more often than behind it; the neckline in the colour of the face."
     B, size, dev, torso = len(bands), parts.alpha.shape[-1], bands.device, PART_NAMES.index("torso")
     pelvis, spine, thorax = (pose.joints_3d[:, k] for k in joint_index("pelvis", "spine", "thorax"))
     front, down = face_vector(pose.joints_3d), F.normalize(pelvis - thorax, dim=-1)
     some = lambda low, high: uniform(low, high, (B, 1), g, dev)
     neck, button, chest = thorax + 60 * front, thorax + 100 * front, torch.lerp(thorax, spine, some(0.3, 0.8))
-    start = torch.stack([neck, button, chest + 110 * front, chest - 90 * front], 1)
-    end = torch.stack(
-        [
-            neck + 30 * front + some(0, 120) * down,
-            torch.lerp(button, pelvis + 100 * front, some(0.4, 1)),
-            *start[:, 2:].unbind(1),
-        ],
-        1,
-    )
+    print_before, print_behind = chest + 110 * front, chest - 90 * front
+    start = torch.stack([neck, button, print_before, print_behind], 1)
+    neckline = neck + 30 * front + some(0, 120) * down
+    last_button = torch.lerp(button, pelvis + 100 * front, some(0.4, 1))
+    end = torch.stack([neckline, last_button, print_before, print_behind], 1)
     radius = torch.cat([some(25, 60), some(8, 30), some(35, 80), some(35, 80)], 1) * FOCAL * size / start[..., 2]
     worn = uniform(0, 1, (B, len(_CHEST)), g, dev) < constant(_CHEST, front)
-    alpha = (
-        capsules(project(start, size), project(end, size), radius, size)
-        * worn[..., None, None]
-        * parts.alpha[:, torso, None]
-    )
+    alpha = capsules(project(start, size), project(end, size), radius, size) * worn[..., None, None]
+    alpha = alpha * parts.alpha[:, torso, None]
+    shade = picked(parts.shade, [PART_NAMES.index("head")] * len(_CHEST), 1)
     colors = torch.cat([bands[:, list(_BANDS).index("face"), None], uniform(0, 1, (B, 3, 3), g, dev)], 1)
     towards = front[:, 2:].sign() * constant((1, 1, 1, -1), front)
-    return Layers(
-        alpha,
-        picked(parts.shade, [PART_NAMES.index("head")] * len(_CHEST), 1),
-        colors,
-        parts.depth[:, torso, None] + 0.05 * towards,
-    )
+    return Layers(alpha, shade, colors, parts.depth[:, torso, None] + 0.05 * towards)
 
 # %% ../../nbs/bootstrap/painting.ipynb #37da94ae
 class Figure(NamedTuple):

@@ -27,16 +27,15 @@ _FLIPPED = {7: (1, -1, 1, -1, -1, 1, 1), 8: (1, -1, 1, 1, -1, -1, 1, 1)}
 def _mirrored_back(
     code: Encoding,  # of mirrored images
 ) -> Encoding:  # of the images
-    "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse. Joints in the camera's axes (`kinematic=False`) take `_mirrored_joints`."
-    raw, points = code.camera_raw * constant(_FLIPPED[code.camera_raw.shape[1]], code.camera_raw), code.keypoints
-    if points is not None:
-        points = mirrored_points(points, 1)
+    "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse."
+    raw = code.camera_raw * constant(_FLIPPED[code.camera_raw.shape[1]], code.camera_raw)
+    points = None if code.keypoints is None else mirrored_points(code.keypoints, 1)
     outline = None if code.silhouette is None else code.silhouette.flip(-1)
     return code._replace(v=mirror_local_vectors(code.v), camera_raw=raw, keypoints=points, silhouette=outline)
 
 
 def _mirrored_joints(code: Encoding) -> Encoding:
-    "The same for the ablation that says joints in the camera's axes."
+    "The same for the ablation that predicts joints in the camera's axes (`kinematic=False`)."
     return _mirrored_back(code)._replace(v=picked(code.v, MIRROR) * constant((-1, 1, 1), code.v))
 
 # %% ../../nbs/bootstrap/self_training.ipynb #e246c899
@@ -47,7 +46,7 @@ class SelfLabels(NamedTuple):
     "Pseudo-labels of a batch of frames."
 
     joints_3d: Tensor  # (B,17,3) mm, camera frame
-    joints_2d: Tensor  # (B,17,2) px: the image points, which lie nearer to the joints than the projections of joints_3d do; these for `UNSEEN` joints, and where the network has no image points
+    joints_2d: Tensor  # (B,17,2) px: image points; joints_3d projected for `UNSEEN` joints or without image points
     certainty: Tensor  # (B,) of the facing bit, in [0,1]; 0 where it is in doubt
     silhouette: Tensor | None = None  # (B,h,w) logits
 
@@ -56,15 +55,14 @@ def flip_averaged(
     net: PGPNet,  # as it is, in its mode
     images: Tensor,  # (B,3,S,S) in [0,1]
 ) -> Encoding:
-    "The average of what the encoder says of images and of their mirror images, with the image points of the joints only; the appearance is the images' own."
+    "The average over images and their mirror images, with the image points of the joints only; their own appearance."
     both = net.encode(torch.cat([images, images.flip(-1)]))
     first, second = (Encoding(*(None if x is None else x.chunk(2)[i] for x in both)) for i in (0, 1))
     second = _mirrored_back(second) if net.cfg.kinematic else _mirrored_joints(second)
     if first.keypoints is not None:
         first = first._replace(keypoints=first.keypoints[:, :N_JOINTS])
-    averaged = [
-        k for k in ("v", "camera_raw", "facing_logit", "keypoints", "silhouette") if getattr(first, k) is not None
-    ]
+    present = lambda k: getattr(first, k) is not None
+    averaged = filter(present, ("v", "camera_raw", "facing_logit", "keypoints", "silhouette"))
     return first._replace(**{k: (getattr(first, k) + getattr(second, k)) / 2 for k in averaged})
 
 # %% ../../nbs/bootstrap/self_training.ipynb #27442147
@@ -78,13 +76,12 @@ def self_certainty(
 
 # %% ../../nbs/bootstrap/self_training.ipynb #60f32c32
 def unseen_projected(
-    points: Tensor,
-    pose: Pose,  # (B,17,2) px, left and right as the pose has them
+    points: Tensor,  # (B,17,2) px, left and right as the pose has them
+    pose: Pose,  # of the same people
 ) -> Tensor:  # (B,17,2) px
     "Image points, those of the `UNSEEN` joints by projection of the pose."
-    return torch.where(
-        constant(tuple(name in UNSEEN for name in JOINT_NAMES), points, torch.bool)[:, None], pose.joints_2d, points
-    )
+    unseen = constant(tuple(name in UNSEEN for name in JOINT_NAMES), points, torch.bool)
+    return torch.where(unseen[:, None], pose.joints_2d, points)
 
 # %% ../../nbs/bootstrap/self_training.ipynb #522f7fa3
 @torch.no_grad()
@@ -93,7 +90,7 @@ def self_labels(
     images: Tensor,  # (B,3,S,S) in [0,1], unlabelled
     doubt: float = 0.5,  # certainty below which a facing bit counts for nothing
 ) -> SelfLabels:
-    "Pseudo-labels: the average of what the encoder says of images and of their mirror images. No gradient."
+    "Pseudo-labels: the average of the predictions for images and for their mirror images. No gradient."
     code = flip_averaged(net, images)
     pose = net.pose(code)
     points = unseen_projected(points_in_image(code, pose, net.cfg.size), pose)
@@ -101,7 +98,7 @@ def self_labels(
 
 # %% ../../nbs/bootstrap/self_training.ipynb #d5268b87
 def points_in_image(code: Encoding, pose: Pose, size: int) -> Tensor:
-    "The image points of the joints in px, left and right as the pose has them; its projected joints where there are no image points."
+    "The image points in px, left and right as the pose has them; its projected joints where there are none."
     if code.keypoints is None:
         return pose.joints_2d
     return as_facing_camera(size * code.keypoints[:, :N_JOINTS], faces_camera(pose.joints_3d))
@@ -125,7 +122,7 @@ class Labelled(NamedTuple):
 
 
 def pseudo_labelled(it: Iteration) -> Labelled:
-    "The target frames of the batch with what the encoder says of them."
+    "The target frames of the batch and their pseudo-labels."
     frames = it.batch.target
     flip = it.by_shard(lambda x, g: uniform(0, 1, (len(x), 1, 1, 1), g, x.device) < 0.5, frames)
     images = torch.where(flip, frames.flip(-1), frames)
