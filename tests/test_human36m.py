@@ -13,35 +13,12 @@ from hypothesis import given, settings, strategies as st
 from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets import human36m
 from pgp_nb.conventions import JOINT_ORDERS
-from pgp_nb.datasets.human36m import (
-    _CAMERA_IDS,
-    _ArrayUnpickler,
-    Human36M,
-    Take,
-    _camera_from,
-    _cameras_from_metadata,
-    convert_pickled,
-    _find_layout,
-    _flat_arrays,
-    pick_pairs,
-    _plain_name,
-    project_lens,
-    _read_cameras,
-    read_cdf,
-    _rotation_from_angles,
-    _rotation_from_quaternion,
-    _world_to_camera,
-)
-from pgp_nb.datasets.samples import (
-    Sample,
-    Skip,
-    box_of,
-    crop_frame,
-    prepare,
-    read_manifest,
-    read_samples,
-    stack_samples,
-)
+from pgp_nb.datasets.human36m import Human36M, Take, convert_pickled, pick_pairs, project_lens, read_cdf
+from pgp_nb.datasets.human36m import _CAMERA_IDS, _ArrayUnpickler, _camera_from, _cameras_from_metadata, _find_layout
+from pgp_nb.datasets.human36m import _flat_arrays, _plain_name, _read_cameras, _rotation_from_angles
+from pgp_nb.datasets.human36m import _rotation_from_quaternion, _world_to_camera
+from pgp_nb.datasets.samples import Sample, Skip, box_of, crop_frame, prepare, read_manifest, read_samples
+from pgp_nb.datasets.samples import stack_samples
 
 pytest.importorskip("cdflib", reason="the miniature is written with cdflib")
 import make_human36m

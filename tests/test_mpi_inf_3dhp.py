@@ -10,22 +10,9 @@ from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets import mpi_inf_3dhp
 from pgp_nb.conventions import JOINT_ORDERS, convert_joints
 from pgp_nb.datasets.human36m import convert_pickled
-from pgp_nb.datasets.mpi_inf_3dhp import (
-    _CUT_OFF,
-    _FRAMES,
-    JOINT_SETS,
-    _MIRRORED,
-    MPIINF3DHP,
-    _NO_FRAME,
-    _estimate_intrinsics,
-    _film_sequence,
-    _read_annotations,
-    _read_calibration,
-    _read_test,
-    _reproject,
-    scores_3dhp,
-    _screen_mask,
-)
+from pgp_nb.datasets.mpi_inf_3dhp import JOINT_SETS, MPIINF3DHP, scores_3dhp
+from pgp_nb.datasets.mpi_inf_3dhp import _CUT_OFF, _FRAMES, _MIRRORED, _NO_FRAME, _estimate_intrinsics, _film_sequence
+from pgp_nb.datasets.mpi_inf_3dhp import _read_annotations, _read_calibration, _read_test, _reproject, _screen_mask
 from pgp_nb.datasets.samples import Sample, Skip, make_job, prepare, read_manifest, read_samples, stack_samples
 
 pytest.importorskip("cdflib", reason="the miniature needs cdflib")

@@ -6,20 +6,9 @@ from hypothesis import given, settings, strategies as st
 from helpers import SAMPLES, needs_samples
 from pgp_nb.engine.images import crop, square_around
 from pgp_nb.datasets.samples import Skip, prepare, read_samples
-from pgp_nb.datasets.videos import (
-    OnnxDetector,
-    _Track,
-    Videos,
-    _Views,
-    _box_iou,
-    find_shots,
-    _mine_pairs,
-    moving_masks,
-    _person_logits,
-    _read_frames,
-    _shot_pairs,
-    _stands_still,
-)
+from pgp_nb.datasets.videos import OnnxDetector, Videos, find_shots, moving_masks
+from pgp_nb.datasets.videos import _Track, _Views, _box_iou, _mine_pairs, _person_logits, _read_frames, _shot_pairs
+from pgp_nb.datasets.videos import _stands_still
 
 
 def puppet_film(frames=40, height=120, width=200, pan=0.0):

@@ -386,8 +386,11 @@ def video_frames(
     for i in range(max(wanted, default=-1) + 1):
         if not video.grab():
             break
-        if i in wanted and (got := video.retrieve())[0]:
-            yield i, np.ascontiguousarray(got[1][..., ::-1])
+        if i not in wanted:
+            continue
+        good, image = video.retrieve()
+        if good:
+            yield i, np.ascontiguousarray(image[..., ::-1])
     video.release()
 
 # %% ../../nbs/datasets/human36m.ipynb #1c487578
@@ -402,8 +405,9 @@ def _video_stills(
     length, stills = video.get(cv2.CAP_PROP_FRAME_COUNT), []
     for i in range(n):
         video.set(cv2.CAP_PROP_POS_FRAMES, int((i + 0.5) / n * length))
-        if (got := video.read())[0]:
-            stills.append(np.ascontiguousarray(got[1][..., ::-1]))
+        good, image = video.read()
+        if good:
+            stills.append(np.ascontiguousarray(image[..., ::-1]))
     video.release()
     return stills
 

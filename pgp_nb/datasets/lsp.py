@@ -14,18 +14,8 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from pgp_nb.conventions import (
-    BACKGROUND,
-    COARSE_PARTS,
-    JOINT_ORDERS,
-    N_JOINTS,
-    PARTS,
-    PART_MIRROR,
-    PART_NAMES,
-    UNKNOWN,
-    convert_joints,
-    convert_visible,
-)
+from ..conventions import BACKGROUND, COARSE_PARTS, PARTS, PART_MIRROR, PART_NAMES, UNKNOWN
+from ..conventions import JOINT_ORDERS, N_JOINTS, convert_joints, convert_visible
 from ..engine.files import write_atomically
 from ..engine.images import read_image
 from .samples import Sample, Skip, box_of, crop_frame, pair_of
@@ -228,7 +218,8 @@ class LSP:
 
     def jobs(self) -> list[dict]:
         joints, _, extended = self.annotations()
-        n, digits = len(joints), 5 if extended else 4
+        n = len(joints)
+        digits = 5 if extended else 4
         if self.split not in ("train", "test", "all"):
             raise ValueError(f"split {self.split!r}: choose train, test or all")
         if extended and self.split == "test":

@@ -57,7 +57,8 @@ class _Reader:
     def raw(self, n: int) -> list[str]:
         "The next n lines as they are, or those that are left."
         ahead, self.ahead = self.ahead[:n], self.ahead[n:]
-        lines = ahead + [line for _ in range(n - len(ahead)) if (line := self.file.readline(_LONGEST_LINE))]
+        read = (self.file.readline(_LONGEST_LINE) for _ in range(n - len(ahead)))
+        lines = ahead + [line for line in read if line]
         self.number += len(lines)
         return lines
 
@@ -68,7 +69,10 @@ class _Reader:
     def line(self) -> list[str]:
         "Words of the next line that has any, [] at the end of the file."
         self.words, self.taken = [], 0
-        while not self.words and (text := self.ahead.pop(0) if self.ahead else self.file.readline(_LONGEST_LINE)):
+        while not self.words:
+            text = self.ahead.pop(0) if self.ahead else self.file.readline(_LONGEST_LINE)
+            if not text:
+                break
             self.number, self.text = self.number + 1, text
             if len(text) == _LONGEST_LINE:
                 raise MocapError(

@@ -348,7 +348,8 @@ def _list_train_jobs(loader: MPIINF3DHP) -> list[dict]:
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #0bdbae99
 def _make_train(loader: MPIINF3DHP, subject: int, seq: int, camera: int, size: int) -> list[Sample | Skip]:
     "The samples of a training video."
-    where, rate = f"S{subject}/Seq{seq}", 2 if (subject, seq) in _FAST else 1
+    where = f"S{subject}/Seq{seq}"
+    rate = 2 if (subject, seq) in _FAST else 1
     folder = _find_sequence(loader.root, where)
     annotations = _read_annotations(folder / "annot.mat", loader.universal)
     cameras = _read_calibration(folder / "camera.calibration")

@@ -9,17 +9,8 @@ __all__ = ['Person', 'random_person', 'Dressed', 'vertex_normals', 'dress', 'pai
 from functools import cache
 from typing import NamedTuple
 import numpy as np
-from pgp_nb.people.bodies import (
-    N_BODIES,
-    N_BONES,
-    BONE_NAMES,
-    BONE_PARTS,
-    smoothstep,
-    unit,
-    load_body,
-    mean_body,
-    topology,
-)
+from .bodies import BONE_NAMES, BONE_PARTS, N_BODIES, N_BONES
+from .bodies import load_body, mean_body, smoothstep, topology, unit
 from ..conventions import N_PARTS, joint_index
 
 # %% ../../nbs/people/clothes.ipynb #fee7cfb0
@@ -342,13 +333,14 @@ def _hanging_hair(person, body):
 def _tail(person, body):
     "A ponytail or a bun: a blob behind the head, drawn out downwards."
     center, half = _head_shape(body)
-    bun = person.hair == "bun"
-    t, phi = np.linspace(0, np.pi, 8), np.linspace(0, 2 * np.pi, 9)[:-1]
-    radius, length = (34, 34) if bun else (27, 90 + 90 * person.hair_length)
-    root = center + [-half[0] * (0.75 if bun else 0.9), 0, half[2] * (0.62 if bun else 0.35)]
-    back = 0 if bun else 25
-    down = 0 if bun else 0.75 * length
-    rings = []
+    if person.hair == "bun":
+        root = center + [-half[0] * 0.75, 0, half[2] * 0.62]
+        radius, length, back, down = 34, 34, 0, 0
+    else:
+        root = center + [-half[0] * 0.9, 0, half[2] * 0.35]
+        radius, length, back = 27, 90 + 90 * person.hair_length, 25
+        down = 0.75 * length
+    t, phi, rings = np.linspace(0, np.pi, 8), np.linspace(0, 2 * np.pi, 9)[:-1], []
     for a in t:
         wide = np.sin(a) ** 0.8
         x = wide * np.cos(phi) * radius - back * np.sin(0.9 * a)

@@ -20,19 +20,8 @@ import numpy as np
 import torch
 from ..conventions import BACKGROUND, N_JOINTS
 from ..kinematics import canonicalise
-from pgp_nb.datasets.samples import (
-    FORMAT,
-    VERSION,
-    Sample,
-    Samples,
-    Skip,
-    fixed_intrinsics,
-    make_shards,
-    read_manifest,
-    read_shards,
-    show_pairs,
-    write_manifest,
-)
+from ..datasets.samples import FORMAT, VERSION, Sample, Samples, Skip, fixed_intrinsics
+from ..datasets.samples import make_shards, read_manifest, read_shards, show_pairs, write_manifest
 from .bodies import N_BODIES, retarget
 from .clothes import Person, random_person
 from .scenery import Background, PersonCamera, random_background

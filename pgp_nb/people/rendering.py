@@ -13,14 +13,8 @@ from .bodies import load_body, pose_from_joints, posed_joints, skin, smoothstep,
 from ..camera import FOCAL
 from .clothes import Dressed, Person, dress, paint_garments, random_person, vertex_normals
 from ..conventions import BACKGROUND
-from pgp_nb.people.scenery import (
-    Background,
-    PersonCamera,
-    pixel_size,
-    project_points,
-    random_background,
-    render_background,
-)
+from .scenery import Background, PersonCamera, pixel_size
+from .scenery import project_points, random_background, render_background
 
 # %% ../../nbs/people/rendering.ipynb #9f809158
 class _PosedPerson(NamedTuple):
