@@ -1,7 +1,9 @@
 """A pretend accelerator: tensors that say they are on another device, and are computed on the CPU.
 
-What a run on a GPU trips over, and a run on the CPU never shows, shows here: an operation on tensors of two devices is an error, every value that is waited for
-from the device is noted in `waits`, and everything that is brought there in `uploads`. Precision and speed are the CPU's. Only in a process of its own, which imports this before it computes: the device is registered for good.
+What a run on a GPU trips over, and a run on the CPU never shows, shows here: an operation on tensors of two devices
+is an error, every value that is waited for from the device is noted in `waits`, and everything that is brought there
+in `uploads`. Precision and speed are the CPU's. Only in a process of its own, which imports this before it computes:
+the device is registered for good.
 """
 
 import contextlib
@@ -26,7 +28,10 @@ backend_registration._setup_privateuseone_for_python_backend(DEVICE, Backend())
 
 
 class Pretended(torch.Tensor):
-    "A tensor on the pretend device; `inner` has its values. It says of itself that it is a CUDA tensor, so that the library takes the way of a GPU."
+    """A tensor on the pretend device; `inner` has its values.
+
+    It says of itself that it is a CUDA tensor, so that the library takes the way of a GPU.
+    """
 
     is_cuda = property(lambda self: True)
 
@@ -83,12 +88,11 @@ def unwrapped(values):
 
 
 def run(func, args, kwargs):
-    "One operation: on the CPU, after a check that all tensors are on one device; the result is where they are, or where `device` says."
-    tensors, wanted = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)], kwargs.get("device")
-    there, here = (
-        [x for x in tensors if isinstance(x, Pretended)],
-        [x for x in tensors if not isinstance(x, Pretended) and x.dim()],
-    )
+    "One operation on the CPU, where all tensors are on one device; the result is there too, or where `device` says."
+    wanted = kwargs.get("device")
+    tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+    there = [x for x in tensors if isinstance(x, Pretended)]
+    here = [x for x in tensors if not isinstance(x, Pretended) and x.dim()]
     name = func.overloadpacket.__name__
     if name == "_local_scalar_dense" and there:
         note_wait()
@@ -104,9 +108,10 @@ def run(func, args, kwargs):
         uploads.append(caller())
     if there and here:
         raise RuntimeError(f"{name}: tensors on two devices")
-    result = func(
-        *unwrapped(args), **unwrapped(kwargs) | ({"device": torch.device("cpu")} if wanted is not None else {})
-    )
+    options = unwrapped(kwargs)
+    if wanted is not None:
+        options |= {"device": torch.device("cpu")}
+    result = func(*unwrapped(args), **options)
     if leaves or not there and (wanted is None or torch.device(wanted).type != DEVICE):
         return result
     known = {id(x.inner): x for x in there}

@@ -61,10 +61,10 @@ def test_root_alignment_and_scale(p, t, scale, x, y, z):
 
 @quick
 @given(poses)
-def test_a_twin_has_the_other_facing(p):
-    twin = ev.depth_mirror(p)
-    assert float(ev.pa_mpjpe_oracle_facing(twin, p)) < 1e-3
-    assert torch.allclose(twin[list(MIRROR), :2], p[:, :2])
+def test_a_depth_flipped_pose_has_the_other_facing(p):
+    flipped = ev.depth_mirror(p)
+    assert float(ev.pa_mpjpe_oracle_facing(flipped, p)) < 1e-3
+    assert torch.allclose(flipped[list(MIRROR), :2], p[:, :2])
 
 
 labels = st.lists(st.integers(0, 10), min_size=12, max_size=12).map(lambda x: torch.tensor(x).view(3, 4))

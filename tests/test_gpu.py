@@ -1,4 +1,8 @@
-"""On a real GPU: losses and predictions are the CPU's, recorded iterations those that Python asks for one by one, a run stops and goes on, bfloat16 and compiled networks stay close. Skipped where there is none."""
+"""On a real GPU, and skipped where there is none.
+
+Losses and predictions are the CPU's, recorded iterations are those that Python asks for one by one, a run stops and
+goes on, bfloat16 and compiled networks stay close.
+"""
 
 import pytest
 import torch
@@ -7,8 +11,7 @@ from pgp_nb.engine.config import changed
 from pgp_nb.engine.parallel import normal
 from pgp_nb.puppet import Puppet
 from pgp_nb.training import Trainer, step
-from test_device import KINDS, predicted, six_iterations, whole_run
-from test_distributed import at_level, small_run, toy_data
+from small_runs import LEVELS, at_level, predicted, six_iterations, small_run, toy_data, whole_run
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
 
@@ -54,12 +57,8 @@ def test_recorded_supervision_is_that_which_python_asks_for():
 
 def test_numbers_that_a_gpu_draws_follow_the_seed():
     drawn = lambda seed: normal((2, 3, 64, 64), torch.Generator("cuda").manual_seed(seed))
-    assert (
-        drawn(1).is_cuda
-        and torch.equal(drawn(1), drawn(1))
-        and not torch.equal(drawn(1), drawn(2))
-        and abs(drawn(1).std() - 1) < 0.05
-    )
+    assert drawn(1).is_cuda and abs(drawn(1).std() - 1) < 0.05
+    assert torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2))
 
 
 def test_a_run_stops_and_goes_on(tmp_path):
@@ -73,7 +72,7 @@ def test_predictions_are_those_of_the_cpu():
     assert (here["parts"] == there["parts"].cpu()).float().mean() > 0.999
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LEVELS)
 def test_the_losses_are_those_of_the_cpu(kind):
     cfg = six_iterations(kind)
     close(course(cfg, "cpu")[0], course(cfg, "cuda", same_numbers=True)[0], rel=1e-2, abs=1e-3)

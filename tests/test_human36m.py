@@ -6,52 +6,25 @@ import os
 import pickle
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets import human36m
 from pgp_nb.conventions import JOINT_ORDERS
-from pgp_nb.datasets.human36m import (
-    _CAMERA_IDS,
-    _ArrayUnpickler,
-    Human36M,
-    Take,
-    _camera_from,
-    _cameras_from_metadata,
-    convert_pickled,
-    _find_layout,
-    _flat_arrays,
-    pick_pairs,
-    _plain_name,
-    project_lens,
-    _read_cameras,
-    read_cdf,
-    _rotation_from_angles,
-    _rotation_from_quaternion,
-    _world_to_camera,
-)
-from pgp_nb.datasets.samples import (
-    Sample,
-    Skip,
-    box_of,
-    crop_frame,
-    prepare,
-    read_manifest,
-    read_samples,
-    stack_samples,
-)
+from pgp_nb.datasets.human36m import Human36M, Take, convert_pickled, pick_pairs, project_lens, read_cdf
+from pgp_nb.datasets.human36m import _CAMERA_IDS, _ArrayUnpickler, _camera_from, _cameras_from_metadata, _find_layout
+from pgp_nb.datasets.human36m import _flat_arrays, _plain_name, _read_cameras, _rotation_from_angles
+from pgp_nb.datasets.human36m import _rotation_from_quaternion, _world_to_camera
+from pgp_nb.datasets.samples import Sample, Skip, box_of, crop_frame, prepare, read_manifest, read_samples
+from pgp_nb.datasets.samples import stack_samples
 
 pytest.importorskip("cdflib", reason="the miniature is written with cdflib")
-sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
 import make_human36m
 
 CHOICE = dict(every=10, gap=(5, 15))
-REAL = Path(os.environ.get("PGP_SAMPLES", "")) / "h36m_samples"
-needs_samples = pytest.mark.skipif(
-    "PGP_SAMPLES" not in os.environ or not REAL.is_dir(), reason="PGP_SAMPLES names no folder with h36m_samples"
-)
+REAL = SAMPLES / "h36m_samples"
 
 
 @pytest.fixture(scope="module")
@@ -333,7 +306,7 @@ def test_layout_that_needs_converting(mini, tmp_path):
     assert isinstance(_find_layout(mini / "mmpose"), human36m._MMPoseLayout)
 
 
-@needs_samples
+@needs_samples("h36m_samples")
 def test_real_frames_reproject(tmp_path):
     convert_pickled(REAL / "cameras.pkl", tmp_path / "cameras_plain.npz")
     cameras = _read_cameras(tmp_path)
@@ -346,18 +319,9 @@ def test_real_frames_reproject(tmp_path):
         assert np.abs(project_lens(x, camera) - q).max() < 1e-4
         swapped = camera._replace(tangential=camera.tangential[::-1])
         assert np.abs(project_lens(x, swapped) - q).max() > 0.003
-        frame = crop_frame(
-            human36m.read_image(REAL / str(name)),
-            box_of(q),
-            128,
-            None,
-            None,
-            x,
-            q,
-            camera.rotation,
-            camera.translation,
-            camera.intrinsics,
-        )
+        image = human36m.read_image(REAL / str(name))
+        seen_by = (camera.rotation, camera.translation, camera.intrinsics)
+        frame = crop_frame(image, box_of(q), 128, None, None, x, q, *seen_by)
         world = (x - camera.translation) @ camera.rotation
         assert 0 < world[..., 2].max() < 2300 and world[..., 2].min() > -200, (
             "feet above the floor, head below the ceiling: z is up"
@@ -365,7 +329,7 @@ def test_real_frames_reproject(tmp_path):
         assert frame.image.std() > 10
 
 
-@needs_samples
+@needs_samples("h36m_samples")
 def test_real_frames_in_the_layout(tmp_path):
     (tmp_path / "annotation_body3d/fps10").mkdir(parents=True)
     shutil.copy(REAL / "test_h36m_body3d.npz", tmp_path / "annotation_body3d/fps10/h36m_train.npz")

@@ -1,44 +1,26 @@
 "MPI-INF-3DHP: the miniature, damaged files, the protocol, and the real frames where they are present."
 
-import os
 import shutil
-import sys
 from pathlib import Path
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets import mpi_inf_3dhp
 from pgp_nb.conventions import JOINT_ORDERS, convert_joints
 from pgp_nb.datasets.human36m import convert_pickled
-from pgp_nb.datasets.mpi_inf_3dhp import (
-    _CUT_OFF,
-    _FRAMES,
-    JOINT_SETS,
-    _MIRRORED,
-    MPIINF3DHP,
-    _NO_FRAME,
-    _estimate_intrinsics,
-    _film_sequence,
-    _read_annotations,
-    _read_calibration,
-    _read_test,
-    _reproject,
-    scores_3dhp,
-    _screen_mask,
-)
+from pgp_nb.datasets.mpi_inf_3dhp import JOINT_SETS, MPIINF3DHP, scores_3dhp
+from pgp_nb.datasets.mpi_inf_3dhp import _CUT_OFF, _FRAMES, _MIRRORED, _NO_FRAME, _estimate_intrinsics, _film_sequence
+from pgp_nb.datasets.mpi_inf_3dhp import _read_annotations, _read_calibration, _read_test, _reproject, _screen_mask
 from pgp_nb.datasets.samples import Sample, Skip, make_job, prepare, read_manifest, read_samples, stack_samples
 
 pytest.importorskip("cdflib", reason="the miniature needs cdflib")
 pytest.importorskip("h5py", reason="the miniature needs h5py")
-sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
 import make_mpi_inf_3dhp
 
 CHOICE = dict(every=5, gap=(3, 9))
-REAL = Path(os.environ.get("PGP_SAMPLES", "")) / "mpi_inf_3dhp_samples"
-needs_samples = pytest.mark.skipif(
-    "PGP_SAMPLES" not in os.environ or not REAL.is_dir(), reason="PGP_SAMPLES names no folder with mpi_inf_3dhp_samples"
-)
+REAL = SAMPLES / "mpi_inf_3dhp_samples"
 
 
 @pytest.fixture(scope="module")
@@ -238,22 +220,8 @@ def test_people_outside(mini):
 
 def test_joint_sets():
     order = JOINT_ORDERS["mpi_inf_3dhp_test"]
-    official = [
-        "head_top",
-        "neck",
-        "r_shoulder",
-        "r_elbow",
-        "r_wrist",
-        "l_shoulder",
-        "l_elbow",
-        "l_wrist",
-        "r_hip",
-        "r_knee",
-        "r_ankle",
-        "l_hip",
-        "l_knee",
-        "l_ankle",
-    ]
+    official = "head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist".split()
+    official += "r_hip r_knee r_ankle l_hip l_knee l_ankle".split()
     theirs = [order.joints[i] for i in order.weights.argmax(1)]
     assert [theirs[j] for j in JOINT_SETS[14]] == official and JOINT_SETS[17] == tuple(range(17))
     pelvis_wrong = torch.zeros(1, 17, 3)
@@ -273,7 +241,7 @@ def test_training_and_test_orders_agree():
     np.testing.assert_allclose(convert_joints(x, "mpi_inf_3dhp"), convert_joints(subset, "mpi_inf_3dhp_test"))
 
 
-@needs_samples
+@needs_samples("mpi_inf_3dhp_samples")
 def test_real_frames_reproject(tmp_path):
     for split in ("train", "test"):
         convert_pickled(REAL / f"cameras_{split}.pkl", tmp_path / f"{split}.npz")

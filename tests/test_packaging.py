@@ -1,24 +1,16 @@
 "The wheel: built, installed into an empty environment, imported there, with its data and without a network."
 
 import ast, hashlib, json, os, shutil, subprocess, sys, zipfile
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers import ROOT
+
 LOCK = ROOT / "requirements-dev.lock"
 FILES = sorted(p.relative_to(ROOT / "pgp_nb") for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_"))
 MODULES = [".".join(p.with_suffix("").parts) for p in FILES]
-EXTRA_PACKAGES = {
-    "ipywidgets",
-    "anywidget",
-    "traitlets",
-    "papermill",
-    "nbconvert",
-    "nbformat",
-    "nbclient",
-    "tensorboard",
-}
+NEEDED_PACKAGES = set("torch numpy opencv-python-headless matplotlib safetensors pyyaml tqdm fastcore".split())
+EXTRA_PACKAGES = set("ipywidgets anywidget traitlets papermill nbconvert nbformat nbclient tensorboard".split())
 
 IMPORT_ALL = """
 import builtins, importlib, json, socket, sys, time
@@ -56,7 +48,10 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def python(wheel):
-    "An environment with the wheel and its own requirements alone, at the lock's versions; kept between runs while lock and requirements stay."
+    """An environment with the wheel and its own requirements alone, at the lock's versions.
+
+    It is kept between runs while lock and requirements stay.
+    """
     folder = ROOT / ".venv-wheel"
     made_from = hashlib.sha256(
         LOCK.read_bytes() + (ROOT / "settings.ini").read_bytes() + sys.version.encode()
@@ -75,17 +70,16 @@ def python(wheel):
 
 @pytest.fixture(scope="session")
 def imports(python, tmp_path_factory):
-    "What importing every module in the empty environment reports; the quickest of up to three tries, since the first one compiles; processor time, since other work must not fail it."
+    """What importing every module in the empty environment reports.
+
+    The quickest of up to three tries, since the first one compiles; in processor time, since other work on the machine
+    must not fail it.
+    """
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     reports = []
     for _ in range(3):
-        reports.append(
-            json.loads(
-                run(
-                    python, "-I", "-c", IMPORT_ALL, *MODULES, cwd=tmp_path_factory.mktemp("elsewhere"), env=env
-                ).splitlines()[-1]
-            )
-        )
+        said = run(python, "-I", "-c", IMPORT_ALL, *MODULES, cwd=tmp_path_factory.mktemp("elsewhere"), env=env)
+        reports.append(json.loads(said.splitlines()[-1]))
         if reports[-1]["seconds"] < 2:
             break
     return min(reports, key=lambda r: r["seconds"])
@@ -109,16 +103,7 @@ def test_the_wheel_asks_for_no_development_package(wheel):
         for line in metadata.splitlines()
         if line.startswith("Requires-Dist") and "extra ==" not in line
     }
-    assert needed == {
-        "torch",
-        "numpy",
-        "opencv-python-headless",
-        "matplotlib",
-        "safetensors",
-        "pyyaml",
-        "tqdm",
-        "fastcore",
-    }
+    assert needed == NEEDED_PACKAGES
     assert "License-Expression: Apache-2.0" in metadata or "License: Apache-2.0" in metadata
 
 
@@ -168,42 +153,23 @@ def test_the_version_is_the_one_in_the_settings(python, tmp_path):
         for line in (ROOT / "settings.ini").read_text().splitlines()
         if line.startswith("version")
     )
-    assert run(
-        python,
-        "-I",
-        "-c",
-        "import pgp_nb, importlib.metadata as m; print(pgp_nb.__version__, m.version('pgp_nb'))",
-        cwd=tmp_path,
-    ).split() == [version, version]
+    code = "import pgp_nb, importlib.metadata as m; print(pgp_nb.__version__, m.version('pgp_nb'))"
+    assert run(python, "-I", "-c", code, cwd=tmp_path).split() == [version, version]
 
 
 def test_training_runs_from_the_wheel_alone(python, tmp_path):
     "The preset is found in the package; no notebook, TensorBoard or test package is there to help."
     values = dict(iterations=4, bootstrap=1, warmup=1, validate_every=2, pairs="[16, 4, 4]")
     options = [word for k, v in values.items() for word in ("--set", f"{k}={v}")]
-    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {
-        "PGP_DATA": str(tmp_path / "people"),
-        "OMP_NUM_THREADS": "1",
-    }
-    run(
-        python,
-        "-I",
-        "-m",
-        "pgp_nb.training",
-        "--preset",
-        "tiny",
-        "--device",
-        "cpu",
-        "--run",
-        tmp_path / "run",
-        *options,
-        cwd=tmp_path,
-        env=env,
-    )
-    assert {"weights.safetensors", "metrics.json", "curve.jsonl"} <= {
-        p.name for p in (tmp_path / "run").iterdir()
-    } and not (tmp_path / "run/tensorboard").exists()
-    assert "semi" in run(python, "-I", "-m", "pgp_nb.training", "--presets", cwd=tmp_path).split()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    env |= {"PGP_DATA": str(tmp_path / "people"), "OMP_NUM_THREADS": "1"}
+    training = (python, "-I", "-m", "pgp_nb.training")
+    quick = ("--preset", "tiny", "--device", "cpu", "--run", tmp_path / "run")
+    run(*training, *quick, *options, cwd=tmp_path, env=env)
+    written = {p.name for p in (tmp_path / "run").iterdir()}
+    assert {"weights.safetensors", "metrics.json", "curve.jsonl"} <= written
+    assert "tensorboard" not in written
+    assert "semi" in run(*training, "--presets", cwd=tmp_path).split()
 
 
 @pytest.mark.parametrize("minor", range(10, 14))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import SAMPLES, interruptible, needs_samples, python, wait_for_files
 from pgp_nb.people import people as P
 from pgp_nb.camera import project
 from pgp_nb.conventions import BACKGROUND
@@ -18,6 +19,14 @@ N = SHARDS * P._PAIRS_PER_SHARD
 
 def load(root, n=N, workers=1, **kw):
     return P.load_people("train", n=n, size=SIZE, root=root, progress=False, workers=workers, **kw)
+
+
+def program(root, n, workers):
+    "What a process of its own runs to make people."
+    return (
+        "from pgp_nb.people.people import load_people\n"
+        f"load_people('train', n={n}, size={SIZE}, root={str(root)!r}, progress=False, workers={workers})\n"
+    )
 
 
 def same(a, b):
@@ -49,17 +58,8 @@ def test_fewer_pairs_are_the_first_ones(reference):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_half_way_it_goes_on_and_gives_the_same(reference, tmp_path, how):
-    code = f"from pgp_nb.people.people import load_people; load_people('train', n={3 * N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)"
-    heed_interrupts = lambda: signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # a shell that starts the tests in the background ignores them
-    child = subprocess.Popen(
-        [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
-    )
-    deadline = time.time() + 120
-    while not shards(tmp_path) and child.poll() is None and time.time() < deadline:
-        time.sleep(0.02)
-    assert child.poll() is None, "it was over before it could be killed"
+    child = interruptible("-c", program(tmp_path, 3 * N, workers=2))
+    wait_for_files(lambda: shards(tmp_path), child)
     os.killpg(child.pid, how)
     errors = child.communicate(timeout=60)[1].decode()
     assert errors.count("Traceback") <= 1, f"workers complain: {errors}"
@@ -155,17 +155,14 @@ def test_worker_that_dies_while_others_start_says_the_same(tmp_path, monkeypatch
 
 def test_scripts_need_no_guard(reference, tmp_path):
     "Worker processes do not run the script again."
-    (tmp_path / "script.py").write_text(
-        f"from pgp_nb.people.people import load_people\nprint('once')\n"
-        f"load_people('train', n={N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)\n"
-    )
-    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120)
+    (tmp_path / "script.py").write_text("print('once')\n" + program(tmp_path, N, workers=2))
+    done = python(tmp_path / "script.py", timeout=120)
     assert done.returncode == 0 and done.stdout == "once\n", done.stderr
     assert same(reference[0], load(tmp_path))
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path):
-    code = f"from pgp_nb.people.people import load_people; load_people('train', n={50 * N}, size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=2)"
+    code = program(tmp_path, 50 * N, workers=2)
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     while not shards(tmp_path) and child.poll() is None:
         time.sleep(0.02)
@@ -196,10 +193,8 @@ def test_the_cache_is_a_prepared_folder(reference):
 
 
 def test_two_processes_may_fill_one_cache(reference, tmp_path):
-    code = f"import sys; from pgp_nb.people.people import load_people; load_people('train', n=int(sys.argv[1]), size={SIZE}, root={str(tmp_path)!r}, progress=False, workers=1)"
-    children = [
-        subprocess.Popen([sys.executable, "-c", code, str(n)], stderr=subprocess.PIPE, text=True) for n in (N, 20)
-    ]
+    codes = [program(tmp_path, n, workers=1) for n in (N, 20)]
+    children = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for code in codes]
     for child in children:
         assert not child.communicate(timeout=120)[1] and child.returncode == 0
     assert same(reference[0], load(tmp_path))
@@ -276,12 +271,10 @@ def test_saliency_quality_needs_no_new_pictures(reference):
     assert 0.5 < overlap < 0.95
 
 
+@needs_samples("cmu/cmu_joints.npz")
 @pytest.mark.parametrize("follow", [False, True])
 def test_real_motion_capture_can_be_filmed(follow):
-    samples = Path(os.environ.get("PGP_SAMPLES", "")) / "cmu" / "cmu_joints.npz"
-    if not os.environ.get("PGP_SAMPLES") or not samples.exists():
-        pytest.skip("PGP_SAMPLES is not set to the folder of sample data")
-    with np.load(samples) as z:
+    with np.load(SAMPLES / "cmu/cmu_joints.npz") as z:
         clip = z["dmgnn_train_soccer_1"][:24:6]
     film = P.render_motion(clip, size=48, seed=1, follow=follow)
     assert film.images.shape == (4, 48, 48, 3) and film.masks.any((1, 2)).all()

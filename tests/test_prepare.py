@@ -1,21 +1,19 @@
 "The command line and the notebook that prepare data sets."
 
-import io, json, subprocess, sys
+import io, json
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.io import savemat
 
+from helpers import papermill, python
 from pgp_nb.datasets import prepare as P
 from pgp_nb.datasets import samples as S
 from pgp_nb.conventions import JOINT_ORDERS, joint_index
 from pgp_nb.datasets.lsp import _read_joints, write_lsp
 from pgp_nb.people.people import _film_pair
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def matlab(compressed):
@@ -41,9 +39,7 @@ def lsp(tmp_path_factory):
 
 
 def command(*args):
-    return subprocess.run(
-        [sys.executable, "-m", "pgp_nb.datasets.prepare", *map(str, args)], capture_output=True, text=True, timeout=200
-    )
+    return python("-m", "pgp_nb.datasets.prepare", *args, timeout=200)
 
 
 def test_command_line_from_files_to_samples_with_two_processes(lsp, tmp_path, capsys):
@@ -53,12 +49,8 @@ def test_command_line_from_files_to_samples_with_two_processes(lsp, tmp_path, ca
     samples = S.read_samples(tmp_path / "out")
     assert samples.name.tolist() == [f"lsp_dataset/im000{i}" for i in (1, 2, 3, 5, 6)] and samples.size == 48
     assert samples.known_2d.sum(-1).tolist() == [[14, 14]] * 5
-    assert (
-        P.prepare_command(
-            ["lsp", "--root", str(lsp), "--out", str(tmp_path / "out"), "--size", "48", "--no-saliency", "--quiet"]
-        )
-        == 0
-    )
+    again = f"lsp --root {lsp} --out {tmp_path / 'out'} --size 48 --no-saliency --quiet"
+    assert P.prepare_command(again.split()) == 0
     said = capsys.readouterr()
     assert said.out == done.stdout and not said.err
 
@@ -90,46 +82,17 @@ def test_every_data_set_has_a_loader_whose_options_are_explained(dataset):
     assert not unexplained
 
 
-def papermill(tmp_path, *args):
+def in_notebook(tmp_path, *args):
+    "How the notebook ended, and the notebook with its outputs, or None."
     path = tmp_path / "prepare.ipynb"
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "papermill",
-            "--log-level",
-            "ERROR",
-            "--no-progress-bar",
-            "experiments/prepare.ipynb",
-            str(path),
-            *map(str, args),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    done = papermill("prepare", path, *args, timeout=200)
     return done, json.loads(path.read_text()) if path.exists() else None
 
 
 def test_notebook_prepares_what_the_command_line_does(lsp, tmp_path):
-    done, notebook = papermill(
-        tmp_path,
-        "-p",
-        "dataset",
-        "lsp",
-        "-p",
-        "root",
-        lsp,
-        "-p",
-        "out",
-        tmp_path / "out",
-        "-p",
-        "size",
-        "48",
-        "-y",
-        "{saliency: false, split: test}",
-    )
+    where = ("-p", "root", lsp, "-p", "out", tmp_path / "out")
+    options = ("-p", "size", "48", "-y", "{saliency: false, split: test}")
+    done, notebook = in_notebook(tmp_path, "-p", "dataset", "lsp", *where, *options)
     assert done.returncode == 0, done.stderr[-2000:]
     assert S.read_samples(tmp_path / "out").name.tolist() == ["lsp_dataset/im0005", "lsp_dataset/im0006"]
     text = "".join("".join(o.get("text", "")) for c in notebook["cells"] for o in c.get("outputs", []))
@@ -137,9 +100,8 @@ def test_notebook_prepares_what_the_command_line_does(lsp, tmp_path):
 
 
 def test_notebook_refuses_unknown_names_before_any_work(lsp, tmp_path):
-    done, _ = papermill(
-        tmp_path, "-p", "dataset", "lsp", "-p", "root", lsp, "-p", "out", tmp_path / "out", "-p", "splitt", "test"
-    )
+    where = ("-p", "root", lsp, "-p", "out", tmp_path / "out")
+    done, _ = in_notebook(tmp_path, "-p", "dataset", "lsp", *where, "-p", "splitt", "test")
     assert done.returncode != 0 and "did you mean split" in done.stderr and not (tmp_path / "out").exists()
 
 

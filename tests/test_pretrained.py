@@ -1,4 +1,7 @@
-"The weights that come with the library: whole, small, described, and better than the mean pose on people they have not seen."
+"""The weights that come with the library: whole, small and described.
+
+On people they have not seen they are better than the mean pose.
+"""
 
 import pytest
 import torch
@@ -20,16 +23,9 @@ def test_unsup_ships_beside_one_more_level_within_20_mb():
 @pytest.mark.parametrize("name", NAMES)
 def test_cards_say_how_the_weights_came_about_and_how_good_they_are(name):
     card = model_card(name)
-    for said in (
-        "## Training",
-        "python -m pgp_nb.training --release",
-        "## Metrics",
-        "pa_mpjpe",
-        "mean pose",
-        "## Limits",
-        "## Licence",
-        "Apache-2.0",
-    ):
+    headings = [f"## {title}" for title in "Training Metrics Limits Licence".split()]
+    contents = ["python -m pgp_nb.training --release", "pa_mpjpe", "mean pose", "Apache-2.0"]
+    for said in headings + contents:
         assert said in card, said
 
 

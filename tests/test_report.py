@@ -1,16 +1,19 @@
-"The report notebook and what is kept of runs. Fabricated ones: every number below is made up, and none of it is a result."
+"""The report notebook, and what is kept of runs.
 
-import importlib, json, math, re, shutil, subprocess, sys
+Of fabricated ones: every number below is made up, and none of it is a result.
+"""
+
+import importlib, json, math, re, shutil
 from pathlib import Path
 
 import pytest
 
+from helpers import ROOT, papermill
 from pgp_nb.engine.results import read_results
 
 nbformat = pytest.importorskip("nbformat", reason="the notebook tools are not installed: the report is not built")
 pytest.importorskip("papermill", reason="papermill is not installed: the report is not built")
 
-ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "experiments/report.ipynb"
 
 
@@ -37,22 +40,17 @@ def made_up(pa, **more):
     } | more
 
 
-TRAINED = "{stages: {iterations: 10, terms: {image_u: 1.0, supervised: {share: 0.1}}}, network: {size: 96}, data: {pairs: [64, 8, 8]}}"
+TRAINED = """
+stages: {iterations: 10, terms: {image_u: 1.0, supervised: {share: 0.1}}}
+network: {size: 96}
+data: {pairs: [64, 8, 8]}
+"""
 
 
 def tool(name, monkeypatch):
     "A script of tools/ as a module."
     monkeypatch.syspath_prepend(ROOT / "tools")
     return importlib.import_module(name)
-
-
-def papermill(output, *parameters):
-    return subprocess.run(
-        [sys.executable, "-m", "papermill", str(NOTEBOOK), str(output), *parameters],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
 
 
 def built(tmp_path, runs, **parameters):
@@ -122,20 +120,15 @@ def many(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(many, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
-    done = papermill(out / "report.ipynb", "-p", "runs", str(many), "-p", "out", str(out / "report"))
+    done = papermill("report", out / "report.ipynb", "-p", "runs", many, "-p", "out", out / "report")
     assert done.returncode == 0, done.stderr[-3000:]
     return out
 
 
 def test_papermill_writes_report_and_figures(whole):
     report = whole / "report"
-    assert {p.name for p in report.iterdir()} == {
-        "report.md",
-        "report.html",
-        "supervision.png",
-        "ablations.png",
-        "fig4.png",
-    }
+    written = "report.md report.html supervision.png ablations.png fig4.png"
+    assert {p.name for p in report.iterdir()} == set(written.split())
     for picture in report.glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
     page = (report / "report.html").read_text(encoding="utf-8")
@@ -146,7 +139,8 @@ def test_papermill_writes_report_and_figures(whole):
 
 def test_table_2_holds_ours_beside_theirs(whole):
     text = (whole / "report/report.md").read_text(encoding="utf-8")
-    assert row(text, "**PGP (unsup)**")[2:] == ["99.2", "62.0 ± 2.0 [60.0, 65.0]", "57.0 ± 2.0", "0.125 ± 0.000", "3"]
+    ours = ["99.2", "62.0 ± 2.0 [60.0, 65.0]", "57.0 ± 2.0", "0.125 ± 0.000", "3"]
+    assert row(text, "**PGP (unsup)**")[2:] == ours
     assert row(text, "**PGP (weakly-sup)**")[2:4] == ["62.4", "45.0 [43.0, 48.0]"]
     assert row(text, "Martinez")[2:] == ["52.1", "", "", "", ""]
     assert row(text, "*mean pose of D_z*")[3] == "120.0 ± 0.0 [118.0, 123.0]" and row(text, "*nearest pose of D_z*")[
@@ -176,14 +170,8 @@ def test_the_curve_and_the_segmentation(whole):
         and row(text, "0 ")[1].startswith("62.0")
     )
     table_5 = text[text.index("## Table 5") :]
-    assert row(table_5, "**PGP (unsup)**")[2:] == [
-        "0.78",
-        "0.47",
-        "0.900 ± 0.000",
-        "0.600 ± 0.000",
-        "0.800 ± 0.000",
-        "0.500 ± 0.000",
-    ]
+    measured = [f"{f1} ± 0.000" for f1 in ("0.900", "0.600", "0.800", "0.500")]
+    assert row(table_5, "**PGP (unsup)**")[2:] == ["0.78", "0.47", *measured]
     assert row(table_5, "**PGP (weakly-sup)**")[4:] == ["–"] * 4 and row(text, "mine")[3].startswith("77.0")
 
 
@@ -233,13 +221,8 @@ def test_what_is_missing_is_a_dash_and_said(tmp_path):
     (tmp_path / "runs/notes").mkdir()
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert row(text, "**PGP (unsup)**")[3:] == ["70.0", "–", "–", "1"]
-    for method in (
-        "**PGP (weakly-sup)**",
-        "**PGP (semi-sup)**",
-        "*Encoder(Only-3D-sup)*",
-        "**PGP (multi-view-sup)**",
-        "*mean pose of D_z*",
-    ):
+    ours = [f"**PGP ({level}-sup)**" for level in ("weakly", "semi", "multi-view")]
+    for method in (*ours, "*Encoder(Only-3D-sup)*", "*mean pose of D_z*"):
         assert row(text, method)[3:] == ["–"] * 4
     assert row(text, "without T_fk∘T_c")[4:] == ["–"] * 4 and "No run of its own" in text
     said = text[text.index("## What is missing") :]

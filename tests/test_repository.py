@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers import ROOT, python
+
 sys.path.insert(0, str(ROOT / "tools"))
 import check, house, readme
 from docs import plain
@@ -228,9 +229,9 @@ def test_arrows_that_point_forward_or_hide_are_found(tmp_path):
         == []
     )
     (forward,) = small_house(tmp_path / "b", puppet="from .networks import Pose\n")
-    assert (
-        forward
-        == "pgp_nb/puppet.py:2 imports networks, which stands later in reading order: move what both need into the earlier chapter"
+    assert forward == (
+        "pgp_nb/puppet.py:2 imports networks, which stands later in reading order:"
+        " move what both need into the earlier chapter"
     )
     hidden = small_house(
         tmp_path / "c",
@@ -256,11 +257,14 @@ def test_the_house_keeps_its_rules():
 
 
 def test_the_package_offers_what_users_want_at_once_and_loads_it_on_first_use():
-    code = "import time; start = time.perf_counter(); import pgp_nb, sys; assert 'torch' not in sys.modules; print(time.perf_counter() - start)"
-    seconds = min(
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-        for _ in range(3)
-    )
+    code = """
+import sys, time
+start = time.perf_counter()
+import pgp_nb
+print(time.perf_counter() - start)
+assert "torch" not in sys.modules
+"""
+    seconds = min(float(python("-c", code, check=True).stdout) for _ in range(3))
     assert seconds < 0.1
     import pgp_nb
     from pgp_nb.prediction import PGP

@@ -1,15 +1,10 @@
 """Saliency and static backgrounds beyond the chapter: arbitrary images, what is missing, the sample videos."""
 
-import os, sys, time
-from pathlib import Path
+import sys, time
 import cv2, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
+from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets.saliency import _f_measure, background_difference, saliency, saliency_scores, static_background
-
-SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
-needs_videos = pytest.mark.skipif(
-    not (SAMPLES / "videos").is_dir(), reason="PGP_SAMPLES names no folder with the sample videos"
-)
 
 
 @settings(max_examples=12, deadline=None)
@@ -84,7 +79,7 @@ def test_f_measure_is_between_nothing_and_perfect(seed, threshold):
     assert 0 <= _f_measure(s, m, threshold) <= 1 and _f_measure(m.astype(float), m, 0.5) == 1
 
 
-@needs_videos
+@needs_samples("videos")
 def test_people_of_the_second_sample_video_stand_out_from_its_median():
     video, frames = cv2.VideoCapture(str(SAMPLES / "videos/sports2d_demo.mp4")), []
     while (read := video.read())[0]:

@@ -1,11 +1,15 @@
-"Samples and prepared folders: any content survives a round trip, damage is found, interruption and process counts change nothing."
+"""Samples and prepared folders: any content survives a round trip, and damage is found.
 
-import os, signal, subprocess, sys, time
+Interruptions and the number of processes change nothing.
+"""
+
+import os, signal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from helpers import interruptible, wait_for_files
 from pgp_nb.datasets import samples as S
 from pgp_nb.people.people import EmbeddedPeople
 
@@ -145,20 +149,10 @@ def test_a_settings_change_makes_the_shards_again(reference, tmp_path):
 
 @pytest.mark.parametrize("how,workers", [(signal.SIGINT, 2), (signal.SIGKILL, 1)])
 def test_interrupted_it_goes_on_and_gives_the_same(reference, tmp_path, how, workers):
-    command = f"people --split val --pairs {PAIRS} --size {SIZE} --out {tmp_path} --workers {workers} --jobs-per-shard 2 --quiet"
-    heed_interrupts = lambda: signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # a shell that starts the tests in the background ignores them
-    child = subprocess.Popen(
-        [sys.executable, "-m", "pgp_nb.datasets.prepare", *command.split()],
-        start_new_session=True,
-        stderr=subprocess.PIPE,
-        preexec_fn=heed_interrupts,
-    )
-    deadline = time.time() + 120
-    while not list(tmp_path.glob("0*.npz")) and child.poll() is None and time.time() < deadline:
-        time.sleep(0.01)
-    assert child.poll() is None, "it was over before it could be interrupted"
+    asked = f"people --split val --pairs {PAIRS} --size {SIZE} --out {tmp_path}"
+    fine = f"--workers {workers} --jobs-per-shard 2 --quiet"
+    child = interruptible("-m", "pgp_nb.datasets.prepare", *asked.split(), *fine.split())
+    wait_for_files(lambda: list(tmp_path.glob("0*.npz")), child)
     os.killpg(child.pid, how)
     said = child.communicate(timeout=60)[1].decode()
     if how == signal.SIGINT:
@@ -201,9 +195,8 @@ def test_damaged_shards_are_announced_and_made_again(reference, tmp_path):
             (tmp_path / S._MANIFEST).unlink()
         with pytest.warns(UserWarning, match="00001.npz is damaged.*made again") as said:
             assert prepared(tmp_path) == reference[1]
-        assert (
-            len(said) == 1 and path.read_bytes() == whole and all(p.stat().st_mtime_ns == t for p, t in before.items())
-        )
+        assert len(said) == 1 and path.read_bytes() == whole
+        assert all(p.stat().st_mtime_ns == t for p, t in before.items())
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,7 +1,6 @@
 """Training from the outside: command line, killed runs, the papermill notebook, and mistakes people make."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from helpers import ROOT, papermill, python
 from pgp_nb.conventions import UNKNOWN
 from pgp_nb.datasets.samples import Sample, write_samples
 from pgp_nb.engine.commands import run_all
@@ -26,29 +26,11 @@ from pgp_nb.engine.measure import validate
 from pgp_nb.engine.runs import read_curve, _save_checkpoint
 from pgp_nb.training import Trainer, step
 
-ROOT = Path(__file__).parents[1]
 QUICK = ["--preset", "tiny", "--device", "cpu"]
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    "One thread, and a data cache that the tests of this file share."
-    return os.environ | {
-        "PGP_DATA": str(tmp_path_factory.mktemp("people")),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
 def command(environment, *arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "pgp_nb.training", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=ROOT,
-        **options,
-    )
+    return python("-m", "pgp_nb.training", *arguments, env=environment, **options)
 
 
 @pytest.fixture(scope="module")
@@ -61,23 +43,13 @@ def whole(environment, tmp_path_factory):
 
 
 def test_run_leaves_what_it_promises(whole):
-    assert {
-        "config.yaml",
-        "checkpoint.pt",
-        "optimizer.pt",
-        "curve.jsonl",
-        "best.safetensors",
-        "weights.safetensors",
-        "metrics.json",
-        "tensorboard",
-    } <= {p.name for p in whole.iterdir()}
+    promised = "config.yaml checkpoint.pt optimizer.pt best.safetensors weights.safetensors"
+    promised += " curve.jsonl metrics.json tensorboard"
+    assert set(promised.split()) <= {p.name for p in whole.iterdir()}
     metrics = json.loads((whole / "metrics.json").read_text())
-    assert (
-        metrics["iterations"] == 30
-        and 0 < metrics["pa_mpjpe"] < 400
-        and 0 <= metrics["f1_fg"] <= 1
-        and metrics["pa_mpjpe_ci"][0] < metrics["pa_mpjpe"] < metrics["pa_mpjpe_ci"][1]
-    )
+    assert metrics["iterations"] == 30
+    assert 0 < metrics["pa_mpjpe"] < 400 and 0 <= metrics["f1_fg"] <= 1
+    assert metrics["pa_mpjpe_ci"][0] < metrics["pa_mpjpe"] < metrics["pa_mpjpe_ci"][1]
 
 
 def test_what_documents_cite_of_a_run_is_kept(environment, whole, tmp_path, monkeypatch):
@@ -186,24 +158,12 @@ def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "save", no_space)
     with pytest.raises(OSError, match="free some disk space"):
         _save_checkpoint(trainer, tmp_path)
-    assert (
-        set(before) == {"checkpoint.pt", "optimizer.pt"}
-        and {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
-    )
-
-
-def papermill(environment, output, *parameters, notebook="train"):
-    return subprocess.run(
-        [sys.executable, "-m", "papermill", f"experiments/{notebook}.ipynb", str(output), *parameters],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=ROOT,
-    )
+    assert set(before) == {"checkpoint.pt", "optimizer.pt"}
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
 def test_papermill_notebook_reports_a_run(environment, whole):
-    done = papermill(environment, whole / "train.ipynb", "-p", "preset", "tiny", "-p", "run", str(whole))
+    done = papermill("train", whole / "train.ipynb", "-p", "preset", "tiny", "-p", "run", whole, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     metrics = json.loads((whole / "metrics.json").read_text())
     assert all(metrics[row]["pa_mpjpe"] > 0 for row in ("mean_pose", "supervised")) and metrics["pa_mpjpe"] > 0
@@ -229,35 +189,22 @@ def test_papermill_notebook_trains_where_nothing_is_known(environment, tmp_path)
         for i, (images, saliency) in enumerate(zip(data.images, data.saliency))
     )
     write_samples(pairs, tmp_path / "films", {}, progress=False)
-    parameters = dict(
-        train_data=str(tmp_path / "films"),
-        run=str(tmp_path / "run"),
-        validate_every=0,
-        iterations=4,
-        bootstrap=1,
-        warmup=1,
-        batch_size=4,
-    )
-    done = papermill(
-        environment, tmp_path / "out.ipynb", *(word for k, v in parameters.items() for word in ("-p", k, str(v)))
-    )
+    parameters = dict(train_data=tmp_path / "films", run=tmp_path / "run", validate_every=0)
+    parameters |= dict(iterations=4, bootstrap=1, warmup=1, batch_size=4)
+    options = [word for k, v in parameters.items() for word in ("-p", k, v)]
+    done = papermill("train", tmp_path / "out.ipynb", *options, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     text = (tmp_path / "out.ipynb").read_text()
-    assert (
-        "there is no supervised baseline" in text
-        and "No held-out data" in text
-        and (tmp_path / "run/weights.safetensors").exists()
-    )
+    assert "there is no supervised baseline" in text and "No held-out data" in text
+    assert (tmp_path / "run/weights.safetensors").exists()
 
 
 def test_a_finished_run_reports_what_its_weights_were_trained_with(environment, whole):
     refused = command(environment, *QUICK, "--run", str(whole), "--set", "terms.seg=0.5")
     assert refused.returncode == 2 and "holds another configuration: terms" in refused.stderr
     written = (whole / "config.yaml").read_text()
-    assert (
-        command(environment, *QUICK, "--run", str(whole), "--set", "lr=0.5").returncode == 0
-        and (whole / "config.yaml").read_text() == written
-    )
+    assert command(environment, *QUICK, "--run", str(whole), "--set", "lr=0.5").returncode == 0
+    assert (whole / "config.yaml").read_text() == written
 
 
 @pytest.mark.parametrize(
@@ -269,7 +216,8 @@ def test_a_finished_run_reports_what_its_weights_were_trained_with(environment, 
     ],
 )
 def test_papermill_parameters_are_checked(environment, tmp_path, parameters, message):
-    done = papermill(environment, tmp_path / "out.ipynb", "-p", "run", str(tmp_path / "run"), *parameters)
+    where = ("-p", "run", tmp_path / "run")
+    done = papermill("train", tmp_path / "out.ipynb", *where, *parameters, env=environment)
     assert done.returncode != 0 and message in done.stderr
     assert not (tmp_path / "run").exists()
 
@@ -278,13 +226,8 @@ def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypa
     small = "{iterations: 3, bootstrap: 1, warmup: 1, validate_every: 3, pairs: [16, 4, 4]}"
     broken = tmp_path / "broken.yaml"
     broken.write_text("base: tiny\nstart_from: runs/never-s{seed}\n")
-    done = papermill(
-        environment,
-        tmp_path / "out.ipynb",
-        "-y",
-        f"{{studies: [tiny, {broken}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}",
-        notebook="ablations",
-    )
+    asked = f"{{studies: [tiny, {broken}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}"
+    done = papermill("ablations", tmp_path / "out.ipynb", "-y", asked, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     runs = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert set(runs) == {"tiny-s0", "tiny-s1"}
@@ -313,7 +256,8 @@ def test_studies_and_releases_from_the_command_line(environment, tmp_path):
     assert [p.name for p in (tmp_path / "runs").iterdir()] == ["second-s0"]
     wrong = command(environment, *study, "secnd", "--run", str(tmp_path / "runs"))
     assert wrong.returncode == 2 and "did you mean second?" in wrong.stderr
-    stages = f"  - {{run: first, base: tiny, {QUICKEST}}}\n  - {{run: second, base: first, start_from: '{{runs}}/first-s{{seed}}'}}\n"
+    stages = f"  - {{run: first, base: tiny, {QUICKEST}}}\n"
+    stages += "  - {run: second, base: first, start_from: '{runs}/first-s{seed}'}\n"
     (tmp_path / "release.yaml").write_text(f"name: toy\nships: second\nstages:\n{stages}")
     released = command(
         environment, "--device", "cpu", "--release", str(tmp_path / "release.yaml"), "--run", str(tmp_path / "chain")

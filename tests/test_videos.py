@@ -1,34 +1,21 @@
 """Own videos: broken and truncated files, resuming, cameras that move, a detection network, the sample videos."""
 
-import os, shutil
-from pathlib import Path
+import shutil
 import cv2, numpy as np, pytest
 from hypothesis import given, settings, strategies as st
+from helpers import SAMPLES, needs_samples
 from pgp_nb.engine.images import crop, square_around
 from pgp_nb.datasets.samples import Skip, prepare, read_samples
-from pgp_nb.datasets.videos import (
-    OnnxDetector,
-    _Track,
-    Videos,
-    _Views,
-    _box_iou,
-    find_shots,
-    _mine_pairs,
-    moving_masks,
-    _person_logits,
-    _read_frames,
-    _shot_pairs,
-    _stands_still,
-)
-
-SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "nowhere")
-needs_videos = pytest.mark.skipif(
-    not (SAMPLES / "videos").is_dir(), reason="PGP_SAMPLES names no folder with the sample videos"
-)
+from pgp_nb.datasets.videos import OnnxDetector, Videos, find_shots, moving_masks
+from pgp_nb.datasets.videos import _Track, _Views, _box_iou, _mine_pairs, _person_logits, _read_frames, _shot_pairs
+from pgp_nb.datasets.videos import _stands_still
 
 
 def puppet_film(frames=40, height=120, width=200, pan=0.0):
-    "A figure of rectangles whose arms swing while it walks; (T,H,W,3) and its masks. The camera pans by `pan` px a frame."
+    """A figure of rectangles whose arms swing while it walks: (T,H,W,3) and its masks (T,H,W).
+
+    The camera pans by `pan` px a frame.
+    """
     rng = np.random.default_rng(1)
     wall = cv2.resize(
         rng.integers(60, 200, (20, 60, 3), dtype=np.uint8), (width * 3, height), interpolation=cv2.INTER_CUBIC
@@ -151,7 +138,8 @@ def test_late_frames_are_the_right_ones(tmp_path):
         assert np.abs([f.mean() - film[n, 0, 0, 0] for n, f in zip(late, in_order)]).max() < 6
 
 
-# A network as YOLO's exporters write it, by hand: the mean colour of a 64 x 64 image goes through one linear layer into (1, 6, 20).
+# A network as YOLO's exporters write it, by hand: the mean colour of a 64 x 64 image goes through one linear layer
+# into (1, 6, 20).
 def field(number, value):
     key = lambda kind: bytes([number << 3 | kind])
     if isinstance(value, int):
@@ -247,11 +235,9 @@ def test_iou_is_symmetric(a, b):
 @given(st.integers(1, 30), st.integers(0, 2**32 - 1))
 def test_pairs_keep_their_promises(n, seed):
     rng = np.random.default_rng(seed)
-    views, times, good = (
-        _Views(*rng.random((2, n, 32, 32)).astype(np.float32)),
-        np.cumsum(rng.uniform(0.05, 0.3, n)),
-        rng.random(n) < 0.7,
-    )
+    views = _Views(*rng.random((2, n, 32, 32)).astype(np.float32))
+    times = np.cumsum(rng.uniform(0.05, 0.3, n))
+    good = rng.random(n) < 0.7
     for i, j in _mine_pairs(views, times, good, rng, least=0.1, gap=(0.3, 2.0)):
         assert good[i] and good[j] and 0.3 - 1e-6 <= abs(times[i] - times[j]) <= 2 + 1e-6
 
@@ -292,9 +278,7 @@ def drawn_person(q):
     return mask
 
 
-@pytest.mark.skipif(
-    not (SAMPLES / "lsp_extended_sample").is_dir(), reason="PGP_SAMPLES names no folder with the sample photographs"
-)
+@needs_samples("lsp_extended_sample", "h36m_samples")
 def test_outlines_of_real_people_in_all_kinds_of_poses_are_not_refused():
     from scipy.io import loadmat
 
@@ -307,7 +291,7 @@ def test_outlines_of_real_people_in_all_kinds_of_poses_are_not_refused():
     assert (_person_logits(np.stack(bodies)) > -2).all() and (_person_logits(np.stack(sport)) > -2).mean() > 0.95
 
 
-@needs_videos
+@needs_samples("videos")
 def test_a_truncated_copy_of_a_sample_video(tmp_path):
     source = SAMPLES / "videos/vnect_test_video.mp4"
     (tmp_path / "films").mkdir()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers import ROOT
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 NOTEBOOKS = {
     "puppet": "from pgp_nb.widgets import PuppetWidget\nPuppetWidget()",
@@ -59,22 +60,9 @@ def lab(tmp_path_factory):
         json.dumps({"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}})
     )
     log = open(folder / "log", "w")
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            "--no-browser",
-            "--allow-root",
-            "--ip=127.0.0.1",
-            f"--port={port}",
-            f"--ServerApp.root_dir={folder}",
-            "--LabApp.expose_app_in_browser=True",
-        ],
-        env=environment,
-        stdout=log,
-        stderr=log,
-    )
+    options = f"--no-browser --allow-root --ip=127.0.0.1 --port={port} --LabApp.expose_app_in_browser=True"
+    command = [sys.executable, "-m", "jupyterlab", *options.split(), f"--ServerApp.root_dir={folder}"]
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
 
     def answers():
@@ -108,14 +96,8 @@ def browser(tmp_path_factory):
     )
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--window-size=1500,1100",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
+    plain = "--headless=new --no-sandbox --disable-dev-shm-usage --disable-gpu --window-size=1500,1100"
+    for argument in (*plain.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
@@ -125,7 +107,10 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def open_widget(lab, browser, tmp_path):
-    "Open the notebook of a widget, run it, and give the element it is drawn in. Leaves a screenshot, in the folder PGP_SCREENSHOTS if that is set."
+    """Open the notebook of a widget, run it, and give the element it is drawn in.
+
+    Leaves a screenshot, in the folder PGP_SCREENSHOTS if that is set.
+    """
     address, token = lab
     from selenium.common.exceptions import WebDriverException
 
@@ -145,7 +130,10 @@ def open_widget(lab, browser, tmp_path):
         cell = "return !!(window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell'))"
         wait("the notebook", lambda: browser.execute_script(cell), 120)
         wait("its focus", focused)
-        kernel = "const k = window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel; return k?.connectionStatus === 'connected' && k.status === 'idle'"
+        kernel = """
+            const kernel = window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+            return kernel?.connectionStatus === 'connected' && kernel.status === 'idle'
+        """
         wait("its kernel", lambda: browser.execute_script(kernel), 120)
         browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         root = wait("the widget", lambda: next(iter(browser.find_elements("css selector", ".pgp")), None), 60)
@@ -269,14 +257,8 @@ def test_sliders_move_limb_and_camera(open_widget, browser):
 def test_camera_alone_has_no_limb_to_choose(open_widget, browser):
     open_widget("camera")
     sliders = browser.find_elements("css selector", ".pgp input[type=range]")
-    assert [s.get_attribute("name") for s in sliders] == [
-        "azimuth",
-        "elevation",
-        "roll",
-        "left_right",
-        "up_down",
-        "distance",
-    ]
+    expected = "azimuth elevation roll left_right up_down distance".split()
+    assert [s.get_attribute("name") for s in sliders] == expected
     assert not browser.find_elements("css selector", ".pgp select, .pgp circle.on")
     first = pictures(browser)
     browser.execute_script("arguments[0].value = 0.9; arguments[0].dispatchEvent(new Event('input'))", sliders[-1])

@@ -63,12 +63,9 @@ class _StudioCamera(NamedTuple):
 # %% ../../nbs/datasets/human36m.ipynb #deac2888
 def _camera_from(rotation, centre, focal, principal, radial, tangential) -> _StudioCamera:
     "A camera from any array-likes. Raises `ValueError` for wrong sizes and for a matrix that is no rotation."
-    camera = _StudioCamera(
-        *(
-            np.asarray(x, float).reshape(s)
-            for x, s in zip((rotation, centre, focal, principal, radial, tangential), ((3, 3), 3, 2, 2, 3, 2))
-        )
-    )
+    given = (rotation, centre, focal, principal, radial, tangential)
+    shapes = ((3, 3), 3, 2, 2, 3, 2)
+    camera = _StudioCamera(*(np.asarray(x, float).reshape(shape) for x, shape in zip(given, shapes)))
     if not np.allclose(camera.rotation @ camera.rotation.T, np.eye(3), atol=1e-4):
         raise ValueError("the rotation of a camera is no rotation matrix: is the file damaged?")
     return camera
@@ -96,19 +93,13 @@ def project_lens(
     return (xy * stretch + swapped * r2) * camera.focal + camera.principal
 
 # %% ../../nbs/datasets/human36m.ipynb #e9ed6a05
-def _rotation_from_angles(
-    a: float,
-    b: float,
-    c: float,  # radians
-) -> np.ndarray:  # (3,3)
-    "R_x(a) R_y(b) R_z(c), each turning counter-clockwise about its axis."
+def _rotation_from_angles(a: float, b: float, c: float) -> np.ndarray:
+    "R_x(a) R_y(b) R_z(c) as (3,3), each turning counter-clockwise about its axis; radians."
     (ca, cb, cc), (sa, sb, sc) = np.cos([a, b, c]), np.sin([a, b, c])
-    x, y, z = (
-        [[1, 0, 0], [0, ca, -sa], [0, sa, ca]],
-        [[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]],
-        [[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]],
-    )
-    return np.array(x) @ np.array(y) @ np.array(z)
+    x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
+    y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
+    z = np.array([[cc, -sc, 0], [sc, cc, 0], [0, 0, 1]])
+    return x @ y @ z
 
 # %% ../../nbs/datasets/human36m.ipynb #a5dbd25b
 def _cameras_from_metadata(
@@ -124,14 +115,12 @@ def _cameras_from_metadata(
         ) from e
     if numbers.shape != (300,):
         raise ValueError(f"{path.name}: w0 holds {len(numbers)} numbers, expected 300")
-    outer, inner = numbers[:264].reshape(4, 11, 6), numbers[264:].reshape(4, 9)
-    return {
-        (f"S{s + 1}", _CAMERA_IDS[c]): _camera_from(
-            _rotation_from_angles(*outer[c, s, :3]), outer[c, s, 3:], *np.split(inner[c], [2, 4, 7])
-        )
-        for c in range(4)
-        for s in range(11)
-    }
+    cameras = {}
+    for camera_id, subjects, inner in zip(_CAMERA_IDS, numbers[:264].reshape(4, 11, 6), numbers[264:].reshape(4, 9)):
+        for s, outer in enumerate(subjects, 1):
+            rotation, place = _rotation_from_angles(*outer[:3]), outer[3:]
+            cameras[f"S{s}", camera_id] = _camera_from(rotation, place, *np.split(inner, [2, 4, 7]))
+    return cameras
 
 # %% ../../nbs/datasets/human36m.ipynb #6d485c75
 def _rotation_from_quaternion(
@@ -163,17 +152,15 @@ def _cameras_from_videopose3d(
         }
         inner, outer = (found[n] for n in names)
         return {
-            (s, i["id"]): _camera_from(
-                _rotation_from_quaternion(o["orientation"]).T,
-                o["translation"],
-                i["focal_length"],
-                i["center"],
-                i["radial_distortion"],
-                i["tangential_distortion"][::-1],
+            (subject, lens["id"]): _camera_from(
+                _rotation_from_quaternion(place["orientation"]).T,
+                place["translation"],
+                *(lens[k] for k in ("focal_length", "center", "radial_distortion")),
+                lens["tangential_distortion"][::-1],
             )
-            for s, cameras in outer.items()
-            for i, o in zip(inner, cameras)
-            if o
+            for subject, places in outer.items()
+            for lens, place in zip(inner, places)
+            if place
         }
     except (SyntaxError, KeyError, TypeError, ValueError) as e:
         raise ValueError(f"{path.name} does not hold {' and '.join(names)} as VideoPose3D writes them ({e})") from e
@@ -205,7 +192,7 @@ def _flat_arrays(
     value,  # nested dicts, lists and tuples of arrays, numbers and text
     key: str = "",  # name of the whole
 ) -> dict[str, np.ndarray]:
-    "The arrays in nested containers by their path, `S1/54138969/R`. Raises `ValueError` for what is no array, number or text."
+    "The arrays in nested containers by their path, `S1/54138969/R`."
     if isinstance(value, np.ndarray) and value.dtype == object:
         value = value.item() if value.ndim == 0 else list(value)
     if isinstance(value, (list, tuple)):
@@ -214,8 +201,12 @@ def _flat_arrays(
         if np.asarray(value).dtype == object:
             raise ValueError(f"{key or 'it'} is a {type(value).__name__}: not an array, a number or text")
         return {key: np.asarray(value)}
-    path = lambda k: "/".join(filter(None, (key, *(map(str, k) if isinstance(k, tuple) else (str(k),)))))
-    return {k: a for name, v in value.items() for k, a in _flat_arrays(v, path(name)).items()}
+    arrays = {}
+    for name, inside in value.items():
+        parts = name if isinstance(name, tuple) else (name,)
+        path = "/".join(filter(None, (key, *map(str, parts))))
+        arrays |= _flat_arrays(inside, path)
+    return arrays
 
 # %% ../../nbs/datasets/human36m.ipynb #3d4ac522
 def _plain_name(path: str | Path) -> Path:
@@ -246,7 +237,7 @@ def convert_pickled(
     path: str | Path,  # a .pkl, or an .npz with object arrays
     out: str | Path | None = None,  # the plain .npz; default: `_plain_name(path)`
 ) -> list[str]:  # names of the arrays written
-    "Convert a pickled file once, keeping only arrays, numbers and text. Raises `FileNotFoundError`, and `ValueError` for a damaged file or one that holds anything else; nothing is written then."
+    "Convert a pickled file once, keeping only arrays, numbers and text."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
@@ -277,13 +268,12 @@ def _cameras_from_mmpose(
     with _open_plain(path) as z:
         arrays = dict(z)
     try:
-        return {
-            (s, i): _camera_from(
-                arrays[f"{s}/{i}/R"].T, arrays[f"{s}/{i}/T"] * 1000, *(arrays[f"{s}/{i}/{k}"] for k in "fckp")
-            )
-            for s, i, k in (name.split("/") for name in arrays)
-            if k == "R"
-        }
+        cameras = {}
+        for subject, camera_id, kind in (name.split("/") for name in arrays):
+            if kind == "R":
+                rotation, place, *inner = (arrays[f"{subject}/{camera_id}/{k}"] for k in "RTfckp")
+                cameras[subject, camera_id] = _camera_from(rotation.T, place * 1000, *inner)
+        return cameras
     except (KeyError, ValueError) as e:
         raise ValueError(f"{Path(path).name} does not hold cameras as mmpose writes them ({e})") from e
 
@@ -304,7 +294,8 @@ def _read_cameras(
         if (root / name).is_file():
             return read(root / name)
     raise FileNotFoundError(
-        f"no cameras in {root.name}: expected one of {', '.join(readers)}; cameras.pkl is converted once by pgp_nb.datasets.human36m.convert_pickled('.../cameras.pkl')"
+        f"no cameras in {root.name}: expected one of {', '.join(readers)}; cameras.pkl is converted once by"
+        " pgp_nb.datasets.human36m.convert_pickled('.../cameras.pkl')"
     )
 
 # %% ../../nbs/datasets/human36m.ipynb #f817df23
@@ -390,13 +381,16 @@ def video_frames(
     path: str | Path,
     numbers,  # frame numbers from 0, in any order
 ) -> Iterator[tuple[int, np.ndarray]]:  # number, (H,W,3) uint8 RGB
-    "The frames asked for, in the order of the video; those after its end do not come. Raises `FileNotFoundError` or `ValueError` naming the file."
+    "The frames asked for, in the order of the video; those after its end do not come."
     video, wanted = _open_video(path), {int(n) for n in numbers}
     for i in range(max(wanted, default=-1) + 1):
         if not video.grab():
             break
-        if i in wanted and (got := video.retrieve())[0]:
-            yield i, np.ascontiguousarray(got[1][..., ::-1])
+        if i not in wanted:
+            continue
+        good, image = video.retrieve()
+        if good:
+            yield i, np.ascontiguousarray(image[..., ::-1])
     video.release()
 
 # %% ../../nbs/datasets/human36m.ipynb #1c487578
@@ -411,8 +405,9 @@ def _video_stills(
     length, stills = video.get(cv2.CAP_PROP_FRAME_COUNT), []
     for i in range(n):
         video.set(cv2.CAP_PROP_POS_FRAMES, int((i + 0.5) / n * length))
-        if (got := video.read())[0]:
-            stills.append(np.ascontiguousarray(got[1][..., ::-1]))
+        good, image = video.read()
+        if good:
+            stills.append(np.ascontiguousarray(image[..., ::-1]))
     video.release()
     return stills
 
@@ -528,7 +523,7 @@ def _find_layout(
     root: str | Path,  # folder of the data set
     videos: str | Path | None = None,  # folder of the videos, if another
 ) -> _RawLayout | _PlainLayout | _MMPoseLayout:
-    "The layout of a folder. Raises `FileNotFoundError` describing the three there are, `ValueError` for a file that has to be converted first."
+    "The layout of a folder."
     root = Path(root)
     if (root / "annotation_body3d").is_dir():
         return _MMPoseLayout(root)
@@ -536,12 +531,14 @@ def _find_layout(
         return _PlainLayout(root, Path(videos or root))
     if (root / "data_3d_h36m.npz").is_file():
         raise ValueError(
-            "data_3d_h36m.npz holds a pickle: if you trust it, call pgp_nb.datasets.human36m.convert_pickled on it once; data_3d_h36m_plain.npz is read from then on"
+            "data_3d_h36m.npz holds a pickle: if you trust it, call pgp_nb.datasets.human36m.convert_pickled on it"
+            " once; data_3d_h36m_plain.npz is read from then on"
         )
     if next(root.glob("S*/MyPoseFeatures/D3_Positions"), None):
         return _RawLayout(root, Path(videos or root))
     raise FileNotFoundError(
-        f"no Human3.6M in {root}: expected S*/MyPoseFeatures/D3_Positions (as distributed), data_3d_h36m.npz (VideoPose3D) or annotation_body3d (mmpose)"
+        f"no Human3.6M in {root}: expected S*/MyPoseFeatures/D3_Positions (as distributed),"
+        " data_3d_h36m.npz (VideoPose3D) or annotation_body3d (mmpose)"
     )
 
 # %% ../../nbs/datasets/human36m.ipynb #1ea1d448
@@ -555,24 +552,21 @@ def pick_pairs(
     name: str,  # of the recording: the draw depends on nothing else
     step: int = _STEP,  # frames between two that are used
 ) -> np.ndarray:  # (N,2) frame numbers of source and target
-    "Frames that make pairs. A target that would lie outside goes to the other side, or as far as the recording goes. Raises `ValueError` for distances that `step` does not divide."
+    "Frames that make pairs. A target that would lie outside goes to the other side, or as far as the recording goes."
     if min(every, gap[0]) < step or gap[1] < gap[0] or any(x % step for x in (every, *gap)):
         raise ValueError(
-            f"every={every}, gap={gap}: expected multiples of {step}, every and gap[0] at least {step}, gap[0] <= gap[1]"
+            f"every={every}, gap={gap}: expected multiples of {step}, every and gap[0] at least {step},"
+            " gap[0] <= gap[1]"
         )
-    rng, last = np.random.default_rng(zlib.crc32(name.encode())), (length - 1) // step * step
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    last = (length - 1) // step * step
     source = np.arange(0, last + 1, every)
-    jump = (
-        rng.integers(gap[0] // step, gap[1] // step, len(source), endpoint=True)
-        * step
-        * rng.choice((-1, 1), len(source))
-    )
+    distance = rng.integers(gap[0] // step, gap[1] // step, len(source), endpoint=True) * step
+    jump = distance * rng.choice((-1, 1), len(source))
     there, back = source + jump, source - jump
-    target = np.where(
-        (there >= 0) & (there <= last),
-        there,
-        np.where((back >= 0) & (back <= last), back, np.where(2 * source > last, 0, last)),
-    )
+    inside = lambda number: (number >= 0) & (number <= last)
+    farther_end = np.where(2 * source > last, 0, last)
+    target = np.where(inside(there), there, np.where(inside(back), back, farther_end))
     return np.stack([source, target], -1)[source != target]
 
 # %% ../../nbs/datasets/human36m.ipynb #d8c093ae
@@ -598,13 +592,12 @@ def _mask_near(
     background: np.ndarray,  # (H,W,3) uint8 RGB
     box,  # x0, y0, x1, y1 px around the person
 ) -> np.ndarray:  # (H,W) uint8
-    "Foreground within twice the box, 0 elsewhere: the crop shows no more. Raises `ValueError` if frame and background differ in size."
-    (height, width), (x0, y0, x1, y1) = image.shape[:2], box
+    "Foreground within twice the box, 0 elsewhere: the crop shows no more."
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = box
     room = max(x1 - x0, y1 - y0) / 2
-    window = tuple(
-        slice(int(np.clip(low - room, 0, end)), int(np.clip(high + room, 0, end)))
-        for low, high, end in ((y0, y1, height), (x0, x1, width))
-    )
+    within = lambda low, high, end: slice(int(np.clip(low - room, 0, end)), int(np.clip(high + room, 0, end)))
+    window = within(y0, y1, height), within(x0, x1, width)
     mask = np.zeros((height, width), np.uint8)
     if mask[window].size:
         mask[window] = 255 * background_difference(image[window][None], background[window])[0]
@@ -619,16 +612,17 @@ def _film_take(
     size: int,  # side of the crops, px
     saliency: bool = True,  # m_sal from the background; else 0
 ) -> dict[int, Frame]:  # by frame number
-    "Frames of a recording, cut around the person, with all that is known about them; frames that do not exist are left out."
+    "Frames of a recording, cut around the person, with all that is known; those that do not exist are left out."
     at, joints = layout.track(take, camera)
-    row, found, mask = dict(zip(at.tolist(), joints)), {}, None
-    for n, image in layout.frames(take, [n for n in numbers if n in row]):
-        box = box_of(q := project_lens(row[n], camera))
+    pose = dict(zip(at.tolist(), joints))
+    seen_by = (camera.rotation, camera.translation, camera.intrinsics)
+    found, mask = {}, None
+    for n, image in layout.frames(take, [n for n in numbers if n in pose]):
+        q = project_lens(pose[n], camera)
+        box = box_of(q)
         if saliency:
             mask = _mask_near(image, _camera_background(layout, take.subject, take.camera), box)
-        found[n] = crop_frame(
-            image, box, size, mask, None, row[n], q, camera.rotation, camera.translation, camera.intrinsics
-        )
+        found[n] = crop_frame(image, box, size, mask, None, pose[n], q, *seen_by)
     return found
 
 # %% ../../nbs/datasets/human36m.ipynb #a4d45e48
@@ -655,44 +649,44 @@ class Human36M:
         return dict(split=self.split, every=self.every, gap=list(self.gap), views=self.views, saliency=self.saliency)
 
     def jobs(self) -> list[dict]:
-        "One for each recording before each camera. Raises `FileNotFoundError` or `ValueError` if the folder is not Human3.6M."
-        takes, _ = _find_layout(self.root, self.videos).takes(_SUBJECTS[self.split]), _read_cameras(Path(self.root))
+        "One for each recording before each camera."
+        takes = _find_layout(self.root, self.videos).takes(_SUBJECTS[self.split])
+        _read_cameras(Path(self.root))
         if not takes:
             raise FileNotFoundError(f"no poses of {', '.join(_SUBJECTS[self.split])} in {self.root}")
         return [t._asdict() for t in takes]
 
     def make(
         self,
-        job: dict,
-        size: int,  # one of `jobs()`; px
+        job: dict,  # one of `jobs()`
+        size: int,  # px
     ) -> list[Sample | Skip]:
         "The samples of one recording. Raises `ValueError` or `FileNotFoundError` if it cannot be read."
         take = Take(**job)
-        return [Skip("/".join(take), _DROPPED[take[:2]])] if take[:2] in _DROPPED else _make_take(self, take, size)
+        recording = (take.subject, take.action)
+        if recording in _DROPPED:
+            return [Skip("/".join(take), _DROPPED[recording])]
+        return _make_take(self, take, size)
 
 # %% ../../nbs/datasets/human36m.ipynb #bbcc063b
 def _make_take(loader: Human36M, take: Take, size: int) -> list[Sample | Skip]:
     "The samples of one recording before one camera."
-    layout, cameras, other = (
-        _find_layout(loader.root, loader.videos),
-        _read_cameras(Path(loader.root)),
-        _next_camera(take) if loader.views else take,
-    )
+    layout, cameras = _find_layout(loader.root, loader.videos), _read_cameras(Path(loader.root))
     camera = _camera_before(cameras, take)
+    film = lambda *what: _film_take(layout, *what, size, loader.saliency)
     pairs = pick_pairs(layout.track(take, camera)[0].max() + 1, loader.every, loader.gap, "/".join(take))
     if loader.views:
+        other = _next_camera(take)
         pairs[:, 1] = pairs[:, 0]
-    source = _film_take(layout, take, camera, pairs[:, 0] if loader.views else pairs.ravel(), size, loader.saliency)
-    target = (
-        _film_take(layout, other, _camera_before(cameras, other), pairs[:, 1], size, loader.saliency)
-        if loader.views
-        else source
-    )
+        source = film(take, camera, pairs[:, 0])
+        target = film(other, _camera_before(cameras, other), pairs[:, 1])
+    else:
+        other = take
+        source = target = film(take, camera, pairs.ravel())
+    missing = "no such frame: the video ends before the poses, or an image is missing"
     return [
-        pair_of(source[a], target[b], n)
-        if a in source and b in target
-        else Skip(n, "no such frame: the video ends before the poses, or an image is missing")
-        for (a, b), n in zip(pairs.tolist(), _names(take, other, pairs))
+        pair_of(source[a], target[b], name) if a in source and b in target else Skip(name, missing)
+        for (a, b), name in zip(pairs.tolist(), _names(take, other, pairs))
     ]
 
 # %% ../../nbs/datasets/human36m.ipynb #439c19ef

@@ -14,18 +14,8 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from pgp_nb.conventions import (
-    BACKGROUND,
-    COARSE_PARTS,
-    JOINT_ORDERS,
-    N_JOINTS,
-    PARTS,
-    PART_MIRROR,
-    PART_NAMES,
-    UNKNOWN,
-    convert_joints,
-    convert_visible,
-)
+from ..conventions import BACKGROUND, COARSE_PARTS, PARTS, PART_MIRROR, PART_NAMES, UNKNOWN
+from ..conventions import JOINT_ORDERS, N_JOINTS, convert_joints, convert_visible
 from ..engine.files import write_atomically
 from ..engine.images import read_image
 from .samples import Sample, Skip, box_of, crop_frame, pair_of
@@ -36,7 +26,7 @@ from .saliency import saliency
 def _read_joints(
     path: str | Path,  # joints.mat
 ) -> tuple[np.ndarray, np.ndarray, bool]:  # (N,14,2) px; (N,14) bool: labelled; whether it is LSP-extended
-    "The joints of LSP or LSP-extended, told apart by the shape. Raises `FileNotFoundError` or `ValueError` saying what is wrong with the file."
+    "The joints of LSP or LSP-extended, told apart by the shape."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
@@ -49,7 +39,9 @@ def _read_joints(
             f"{path.name}: joints have shape {joints.shape}, expected (3, 14, N) of LSP or (14, 3, N) of LSP-extended"
         )
     joints = joints.transpose((2, 0, 1) if extended else (2, 1, 0))
-    labelled = (joints[..., 2] > 0 if extended else True) & (np.abs(joints[..., :2]) < 1e5).all(-1)
+    labelled = (np.abs(joints[..., :2]) < 1e5).all(-1)
+    if extended:
+        labelled &= joints[..., 2] > 0
     return joints[..., :2], labelled, extended
 
 # %% ../../nbs/datasets/lsp.ipynb #32db9be7
@@ -60,7 +52,7 @@ def write_lsp(
     labelled: np.ndarray | None = None,  # (N,14) bool
     extended: bool = False,  # in the layout of LSP-extended
 ) -> None:
-    "Photographs and joints of one's own in the layout of LSP or LSP-extended. Raises `ValueError` for joints of another shape, `ImportError` without scipy."
+    "Photographs and joints of one's own in the layout of LSP or LSP-extended."
     try:
         from scipy.io import savemat
     except ImportError as e:
@@ -72,22 +64,19 @@ def write_lsp(
     rows = np.concatenate([joints, third[..., None]], -1).transpose((1, 2, 0) if extended else (2, 1, 0))
     for i, image in enumerate(images, 1):
         data = cv2.imencode(".jpg", image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 95))[1].tobytes()
-        write_atomically(
-            Path(folder) / "images" / f"im{i:0{5 if extended else 4}d}.jpg",
-            lambda temporary: temporary.write_bytes(data),
-        )
+        name = f"im{i:05d}.jpg" if extended else f"im{i:04d}.jpg"
+        write_atomically(Path(folder) / "images" / name, lambda temporary: temporary.write_bytes(data))
     write_atomically(Path(folder) / "joints.mat", lambda temporary: savemat(temporary, {"joints": rows}))
 
 # %% ../../nbs/datasets/lsp.ipynb #b0c2bbef
 def _joints_of(
-    q: np.ndarray,
-    labelled: np.ndarray,  # (14,2) px; (14,) bool
+    q: np.ndarray,  # (14,2) px
+    labelled: np.ndarray,  # (14,) bool
 ) -> np.ndarray:  # (17,2) float32 px, NaN where LSP has no such joint or it is not labelled
     "LSP's joints in our order. Joints that LSP does not have stay unknown."
     known = convert_visible(labelled, "lsp") & JOINT_ORDERS["lsp"].exact
-    return np.where(known[:, None], convert_joints(np.where(labelled[:, None], q, 0.0), "lsp"), np.nan).astype(
-        np.float32
-    )
+    ours = convert_joints(np.where(labelled[:, None], q, 0.0), "lsp")
+    return np.where(known[:, None], ours, np.nan).astype(np.float32)
 
 # %% ../../nbs/datasets/lsp.ipynb #88354c02
 _SIDE = {
@@ -105,16 +94,10 @@ _SIDE = {
     "ankle": "shin",
     "foot": "shin",
 }
-_CENTRE = {
-    "l_upper_head": "head",
-    "r_upper_head": "head",
-    "r_lower_head": "head",
-    "l_lower_head": "head",
-    "neck": "torso",
-}
+_CENTRE = dict(l_upper_head="head", r_upper_head="head", r_lower_head="head", l_lower_head="head", neck="torso")
 
 
-def _side_part(side, part):
+def _side_part(side: str, part: str) -> str:
     return part if part == "torso" else f"{side}_{part}"
 
 # %% ../../nbs/datasets/lsp.ipynb #de5b88ab
@@ -145,10 +128,10 @@ def _bone_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarr
 
 # %% ../../nbs/datasets/lsp.ipynb #016e8001
 def _six_to_parts(
-    labels: np.ndarray,  # (H,W) uint8, 0 background, 1..6 as SIX_PARTS, 255 not decided
+    labels: np.ndarray,  # (H,W) uint8, 0 background, 1..6 as _SIX_PARTS, 255 not decided
     joints_2d: np.ndarray,  # (17,2) px, NaN where unknown
 ) -> np.ndarray:  # (H,W) uint8, index into PARTS, 10 background, UNKNOWN
-    "Six parts as our ten: pixels of an arm or leg go to the nearer of its two bones. Raises `ValueError` for labels from 7 to 254."
+    "Six parts as our ten: pixels of an arm or leg go to the nearer of its two bones."
     bad = (labels > len(_SIX_PARTS)) & (labels != UNKNOWN)
     if bad.any():
         raise ValueError(f"label {labels[bad][0]} among 6 parts: expected 0..{len(_SIX_PARTS)}, or {UNKNOWN}")
@@ -159,9 +142,9 @@ def _six_to_parts(
         if len(ours) == 1:
             out[labels == value] = ours[0]
             continue
-        near = np.stack(
-            [_bone_distance(where[:, ::-1] + 0.5, *joints_2d[list(PARTS[i].joints)].astype(float)) for i in ours]
-        )
+        pixels = where[:, ::-1] + 0.5
+        bones = [joints_2d[list(PARTS[i].joints)].astype(float) for i in ours]
+        near = np.stack([_bone_distance(pixels, *bone) for bone in bones])
         out[labels == value] = np.where(np.isnan(near).any(0), UNKNOWN, np.array(ours)[near.argmin(0)])
     return out
 
@@ -170,7 +153,7 @@ def _label_agreement(
     parts: np.ndarray,  # (H,W) uint8, our parts
     joints_2d: np.ndarray,  # (17,2) px, NaN where unknown
 ) -> tuple[float, float]:  # shares in [0,1]; NaN when no limb can be asked
-    "At the middles of the eight limbs: how often the label is right, and how often it would be right with left and right exchanged."
+    """How often the label at the middle of a limb is that of the limb, and how often that of its mirror partner."""
     hits = []
     for i, part in enumerate(PARTS):
         middle = joints_2d[list(part.joints)].mean(0)
@@ -180,7 +163,10 @@ def _label_agreement(
         if not (0 <= x < parts.shape[1] and 0 <= y < parts.shape[0]) or parts[y, x] in (BACKGROUND, UNKNOWN):
             continue
         hits.append((parts[y, x] == i, parts[y, x] == PART_MIRROR[i]))
-    return tuple(float(x) for x in np.mean(hits, 0)) if hits else (float("nan"),) * 2
+    if not hits:
+        return float("nan"), float("nan")
+    right, exchanged = np.mean(hits, 0)
+    return float(right), float(exchanged)
 
 # %% ../../nbs/datasets/lsp.ipynb #f54b41a5
 def _read_labels(
@@ -232,20 +218,27 @@ class LSP:
 
     def jobs(self) -> list[dict]:
         joints, _, extended = self.annotations()
-        n, digits = len(joints), 5 if extended else 4
+        n = len(joints)
+        digits = 5 if extended else 4
         if self.split not in ("train", "test", "all"):
             raise ValueError(f"split {self.split!r}: choose train, test or all")
         if extended and self.split == "test":
             raise ValueError("LSP-extended has no test photographs: choose train or all")
-        first, last = (n // 2 if self.split == "test" else 0), (n // 2 if self.split == "train" and not extended else n)
+        first, last = 0, n
+        if self.split == "test":
+            first = n // 2
+        if self.split == "train" and not extended:
+            last = n // 2
         return [{"number": i, "image": f"im{i + 1:0{digits}d}"} for i in range(first, last)]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         joints, labelled, _ = self.annotations()
-        q, title = _joints_of(joints[job["number"]], labelled[job["number"]]), f"{Path(self.root).name}/{job['image']}"
-        if labelled[job["number"]].sum() < self.least:
+        i, title = job["number"], f"{Path(self.root).name}/{job['image']}"
+        if labelled[i].sum() < self.least:
             return [Skip(title, f"fewer than {self.least} labelled joints")]
-        image, parts = read_image(Path(self.root) / "images" / f"{job['image']}.jpg"), None
+        q = _joints_of(joints[i], labelled[i])
+        image = read_image(Path(self.root) / "images" / f"{job['image']}.jpg")
+        parts = None
         if self.labels is not None:
             path = Path(self.labels) / f"{job['image']}_part_segmentation.png"
             if not path.is_file():
@@ -253,9 +246,8 @@ class LSP:
             parts = _six_to_parts(_read_labels(path), q)
             if parts.shape != image.shape[:2]:
                 return [Skip(title, "part labels of another size than the photograph")]
-        frame = crop_frame(
-            image, box_of(q), size, _photograph_saliency(image) if self.saliency else None, parts, joints_2d=q
-        )
+        mask = _photograph_saliency(image) if self.saliency else None
+        frame = crop_frame(image, box_of(q), size, mask, parts, joints_2d=q)
         return [pair_of(frame, frame, title)]
 
 # %% ../../nbs/datasets/lsp.ipynb #7d52ad0e
@@ -277,7 +269,8 @@ class UP31:
         lists = sorted(Path(self.root).rglob(f"{self.split}_31_*.txt"))
         if len(lists) != 1:
             raise FileNotFoundError(
-                f"{len(lists)} list files {self.split}_31_*.txt below {Path(self.root).name}: expected one; the splits are train, val, trainval and test"
+                f"{len(lists)} list files {self.split}_31_*.txt below {Path(self.root).name}: expected one;"
+                " the splits are train, val, trainval and test"
             )
         lines = [line.split() for line in lists[0].read_text().splitlines() if line.strip()]
         bad = [i for i, line in enumerate(lines, 1) if len(line) < 2]
@@ -286,22 +279,16 @@ class UP31:
         return [{"image": line[0].lstrip("/"), "labels": line[1].lstrip("/")} for line in lines]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
-        image, parts = (
-            read_image(Path(self.root) / job["image"]),
-            _segments_to_parts(_read_labels(Path(self.root) / job["labels"])),
-        )
+        image = read_image(Path(self.root) / job["image"])
+        parts = _segments_to_parts(_read_labels(Path(self.root) / job["labels"]))
         if parts.shape != image.shape[:2]:
             return [Skip(job["image"], "part labels of another size than the photograph")]
         y, x = np.nonzero((parts != BACKGROUND) & (parts != UNKNOWN))
         if len(x) < self.least * parts.size:
             return [Skip(job["image"], "hardly any pixel is labelled")]
-        frame = crop_frame(
-            image,
-            (x.min(), y.min(), x.max() + 1, y.max() + 1),
-            size,
-            _photograph_saliency(image) if self.saliency else None,
-            parts,
-        )
+        box = (x.min(), y.min(), x.max() + 1, y.max() + 1)
+        mask = _photograph_saliency(image) if self.saliency else None
+        frame = crop_frame(image, box, size, mask, parts)
         return [pair_of(frame, frame, job["image"])]
 
 # %% ../../nbs/datasets/lsp.ipynb #d719a7ed
@@ -327,10 +314,8 @@ def _lsp_photographs(folder: Path, n: int) -> list[_Photograph]:
     joints, labelled, _ = _read_joints(folder / "joints.mat")
     files = sorted((folder / "images").glob("*.jpg"))
     whole = np.flatnonzero(labelled[: len(files)].all(1))[:n]
-    clicked, exact = (
-        convert_joints(torch.from_numpy(joints[whole]).float(), "lsp"),
-        torch.tensor(JOINT_ORDERS["lsp"].exact),
-    )
+    clicked = convert_joints(torch.from_numpy(joints[whole]).float(), "lsp")
+    exact = torch.tensor(JOINT_ORDERS["lsp"].exact)
     return [_Photograph("LSP", read_image(files[i]), q, exact) for i, q in zip(whole, clicked)]
 
 # %% ../../nbs/datasets/lsp.ipynb #a9a4b943
@@ -346,12 +331,11 @@ def sample_photographs(
             with np.load(file) as z:
                 if z["part"].shape[1] != N_JOINTS:
                     continue
-                for name, q in zip(z["imgname"], torch.from_numpy(z["part"][..., :2]).float()):
-                    match = sorted((folder / part).rglob(Path(str(name)).name))
-                    if match:
-                        found.append(
-                            _Photograph(
-                                title, read_image(match[0]), convert_joints(q, source) if source else q, all_joints
-                            )
-                        )
+                names, joints = z["imgname"], torch.from_numpy(z["part"][..., :2]).float()
+            if source:
+                joints = convert_joints(joints, source)
+            for name, q in zip(names, joints):
+                match = sorted((folder / part).rglob(Path(str(name)).name))
+                if match:
+                    found.append(_Photograph(title, read_image(match[0]), q, all_joints))
     return found + _lsp_photographs(folder / "lsp_extended_sample", lsp)

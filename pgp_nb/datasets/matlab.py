@@ -13,35 +13,30 @@ import numpy as np
 
 # %% ../../nbs/datasets/matlab.ipynb #42110b47
 _LARGEST = 1 << 30  # bytes, of a file or of what is unpacked from it
-_STORED = {
-    1: "i1",
-    2: "u1",
-    3: "i2",
-    4: "u2",
-    5: "i4",
-    6: "u4",
-    7: "f4",
-    9: "f8",
-    12: "i8",
-    13: "u8",
-}  # numbers by MATLAB's code
+# types of numbers by MATLAB's code
+_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _MATRIX, _COMPRESSED, _CELLS = 14, 15, 1
 
 
 def _element(data: memoryview, at: int, order: str) -> tuple[int, memoryview, int]:
-    "Type and bytes of the element that starts here, and where the next one starts. Numbers of up to 4 bytes share 8 bytes with type and size."
+    """Type and bytes of the element that starts here, and where the next one starts.
+
+    Numbers of up to 4 bytes share 8 bytes with type and size; others are padded to a multiple of 8 bytes.
+    """
     kind, size = struct.unpack_from(order + "II", data, at)
-    start, after = at + 8, at + 8 + size + (-size % 8 if kind != _COMPRESSED else 0)
+    start = at + 8
+    after = start + size
+    if kind != _COMPRESSED:
+        after += -size % 8
     if kind >> 16:
-        kind, size, start, after = kind & 0xFFFF, kind >> 16, at + 4, at + 8
+        kind, size = kind & 0xFFFF, kind >> 16
+        start, after = at + 4, at + 8
     if start + size > len(data):
         raise ValueError("it is cut")
+    content = data[start : start + size]
     if kind == _COMPRESSED:
-        kind, content, _ = _element(
-            memoryview(zlib.decompressobj().decompress(data[start : start + size], _LARGEST)), 0, order
-        )
-    else:
-        content = data[start : start + size]
+        unpacked = zlib.decompressobj().decompress(content, _LARGEST)
+        kind, content, _ = _element(memoryview(unpacked), 0, order)
     return kind, content, after
 
 # %% ../../nbs/datasets/matlab.ipynb #7a56d8b6
@@ -73,7 +68,11 @@ def _cells(shape: tuple[int, ...], rest: memoryview, order: str) -> list[np.ndar
         kind, content, at = _element(rest, at, order)
         if kind != _MATRIX:
             raise ValueError("a cell holds no array")
-        cells.append(_numbers(*_matrix(content, order)[1:], order) if len(content) else np.zeros((0, 0)))
+        if len(content):
+            _, *matrix = _matrix(content, order)
+            cells.append(_numbers(*matrix, order))
+        else:
+            cells.append(np.zeros((0, 0)))
     if len(cells) != np.prod(shape, dtype=object):
         raise ValueError(f"{len(cells)} cells are left of {shape}")
     return cells
@@ -87,8 +86,12 @@ def _variables(data: memoryview, names: tuple[str, ...], order: str) -> dict:
         if kind != _MATRIX:
             continue
         name, kind, shape, rest = _matrix(content, order)
-        if name in names:
-            found[name] = _cells(shape, rest, order) if kind == _CELLS else _numbers(kind, shape, rest, order)
+        if name not in names:
+            continue
+        if kind == _CELLS:
+            found[name] = _cells(shape, rest, order)
+        else:
+            found[name] = _numbers(kind, shape, rest, order)
     return found
 
 # %% ../../nbs/datasets/matlab.ipynb #ba9d1e5e
@@ -96,7 +99,7 @@ def read_mat(
     path: str | Path,  # a MATLAB file of version 5 to 7.2
     *names: str,  # variables wanted
 ) -> dict[str, np.ndarray | list[np.ndarray]]:  # float arrays; of a cell array a list, column by column
-    "Variables of a MATLAB file. Raises `FileNotFoundError`, or `ValueError` saying what is wrong with the file or which variable is missing."
+    "Variables of a MATLAB file."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path.name} in {path.parent.name or path.parent}")

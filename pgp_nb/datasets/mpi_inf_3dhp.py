@@ -21,24 +21,18 @@ from ..engine.images import read_image
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #ba2807c3
-_FRAMES = {
-    (1, 1): 6416,
-    (1, 2): 12430,
-    (2, 1): 6502,
-    (2, 2): 6081,
-    (3, 1): 12488,
-    (3, 2): 12283,
-    (4, 1): 6171,
-    (4, 2): 6675,
-    (5, 1): 12820,
-    (5, 2): 12312,
-    (6, 1): 6188,
-    (6, 2): 6145,
-    (7, 1): 6239,
-    (7, 2): 6320,
-    (8, 1): 6468,
-    (8, 2): 6054,
+# frames of sequences 1 and 2 of each subject
+_FRAMES_BY_SUBJECT = {
+    1: (6416, 12430),
+    2: (6502, 6081),
+    3: (12488, 12283),
+    4: (6171, 6675),
+    5: (12820, 12312),
+    6: (6188, 6145),
+    7: (6239, 6320),
+    8: (6468, 6054),
 }
+_FRAMES = {(s, q): n for s, both in _FRAMES_BY_SUBJECT.items() for q, n in enumerate(both, 1)}
 _FAST = {(1, 2), (3, 1), (3, 2), (5, 1), (5, 2)}  # 50 frames a second, the others 25
 _CHEST_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
 _SWAPPED = {(4, 2): range(3759, 5853)}
@@ -58,7 +52,7 @@ class _Calibration(NamedTuple):
 def _read_calibration(
     path: str | Path,  # camera.calibration
 ) -> dict[int, _Calibration]:  # by the number of the camera
-    "The cameras of a sequence. Raises `ValueError` for a file that is damaged or something else, `FileNotFoundError` without it."
+    "The cameras of a sequence."
     path, blocks = Path(path), []
     if not path.is_file():
         raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
@@ -72,7 +66,8 @@ def _read_calibration(
             raise ValueError("no camera in it")
     except (ValueError, KeyError, IndexError) as e:
         raise ValueError(
-            f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a Skeletool camera calibration, or was cut ({e})"
+            f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a Skeletool camera calibration,"
+            f" or was cut ({e})"
         ) from e
     return {
         camera: _Calibration(inner[:3, :3], outer[:3, :3] @ _Z_UP, outer[:3, 3])
@@ -92,25 +87,19 @@ def _read_annotations(
     path: Path,  # annot.mat
     universal: bool = False,  # univ_annot3 instead of annot3
 ) -> dict[int, _Annotation]:  # by the number of the camera
-    "The joints of a sequence before all its cameras. Raises `ValueError` for a damaged file, `FileNotFoundError` without it."
+    "The joints of a sequence before all its cameras."
     if not path.is_file():
         raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
     third = "univ_annot3" if universal else "annot3"
     try:
         mat = read_mat(path, "annot2", third, "cameras")
+        ours = lambda a, d: convert_joints(a.astype(np.float32).reshape(len(a), 28, d), "mpi_inf_3dhp")
         cells = zip(mat["cameras"].ravel().tolist(), mat["annot2"], mat[third])
-        return {
-            int(c): _Annotation(
-                *(
-                    convert_joints(a.astype(np.float32).reshape(len(a), 28, d), "mpi_inf_3dhp")
-                    for a, d in ((q, 2), (x, 3))
-                )
-            )
-            for c, q, x in cells
-        }
+        return {int(camera): _Annotation(ours(q, 2), ours(x, 3)) for camera, q, x in cells}
     except Exception as e:
         raise ValueError(
-            f"{path.name} of {path.parent.parent.name}/{path.parent.name} cannot be read ({e}): was it cut? Download it again"
+            f"{path.name} of {path.parent.parent.name}/{path.parent.name} cannot be read ({e}):"
+            " was it cut? Download it again"
         ) from e
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #e7f22413
@@ -128,7 +117,7 @@ def _screen_mask(
     joints_2d: np.ndarray,  # (17,2) px
     chair: np.ndarray | None = None,  # (H,W) uint8, red channel of ChairMasks
 ) -> np.ndarray:  # (H,W) uint8, 255: person
-    "The person before the screen, without the chair. Raises `ValueError` for masks of two sizes, or if no joint lies in the frame."
+    "The person before the screen, without the chair."
     height, width = screen.shape
     u, v = np.floor(joints_2d).astype(int).T
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
@@ -139,23 +128,28 @@ def _screen_mask(
         return person
     if chair.shape != screen.shape:
         raise ValueError(f"chair mask {chair.shape} and screen mask {screen.shape} differ in size")
-    return np.minimum(person, chair if chair.mean() > 127 else 255 - chair)
+    no_chair = chair if chair.mean() > 127 else 255 - chair
+    return np.minimum(person, no_chair)
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #3a7d5279
 def _estimate_intrinsics(
     joints_3d: np.ndarray,  # (N,17,3) mm, camera frame
     joints_2d: np.ndarray,  # (N,17,2) px
 ) -> tuple[np.ndarray, float]:  # (3,3) px; mean distance that is left, px
-    "Focal lengths and principal point of a camera without a lens. Raises `ValueError` for points behind the camera or too few."
+    "Focal lengths and principal point of a camera without a lens."
     x, q = np.asarray(joints_3d, float).reshape(-1, 3), np.asarray(joints_2d, float).reshape(-1, 2)
-    if len(x) < 3 or not (x[:, 2] > 0).all():
+    in_front = x[:, 2] > 0
+    if len(x) < 3 or not in_front.all():
         raise ValueError(
-            f"{len(x)} joints, {int((x[:, 2] <= 0).sum())} of them not in front of the camera: intrinsics cannot be estimated"
+            f"{len(x)} joints, {int((~in_front).sum())} of them not in front of the camera:"
+            " intrinsics cannot be estimated"
         )
-    lines = [
-        np.linalg.lstsq(np.stack([x[:, i] / x[:, 2], np.ones(len(x))], -1), q[:, i], rcond=None)[0] for i in (0, 1)
-    ]
-    (fx, cx), (fy, cy) = lines
+
+    def line(i: int) -> np.ndarray:
+        slope_and_shift = np.stack([x[:, i] / x[:, 2], np.ones(len(x))], -1)
+        return np.linalg.lstsq(slope_and_shift, q[:, i], rcond=None)[0]
+
+    (fx, cx), (fy, cy) = line(0), line(1)
     k = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     return k, float(np.linalg.norm(_reproject(x, k) - q, axis=-1).mean())
 
@@ -175,7 +169,7 @@ def _read_test(
     path: Path,  # annot_data.mat
     universal: bool = False,  # joints_3d from univ_annot3; the intrinsics always belong to annot3
 ) -> _AnnotatedSequence:
-    "The annotation of a test sequence. Raises `ValueError` for a damaged file, or if 2D and 3D do not belong together; `FileNotFoundError` without it, `ImportError` without h5py."
+    "The annotation of a test sequence."
     try:
         import h5py
     except ImportError as e:
@@ -184,10 +178,8 @@ def _read_test(
         raise FileNotFoundError(f"no {path.name} in {path.parent.name}")
     try:
         with h5py.File(path) as f:
-            q, x, u = (
-                convert_joints(np.asarray(f[k], np.float32).reshape(-1, 17, d), "mpi_inf_3dhp_test")
-                for k, d in (("annot2", 2), ("annot3", 3), ("univ_annot3", 3))
-            )
+            ours = lambda k, d: convert_joints(np.asarray(f[k], np.float32).reshape(-1, 17, d), "mpi_inf_3dhp_test")
+            q, x, u = ours("annot2", 2), ours("annot3", 3), ours("univ_annot3", 3)
             valid = np.flatnonzero(np.asarray(f["valid_frame"]))
     except Exception as e:
         raise ValueError(
@@ -196,7 +188,8 @@ def _read_test(
     k, residual = _estimate_intrinsics(x[valid], q[valid])
     if residual > 5:
         raise ValueError(
-            f"{path.name} of {path.parent.name}: annot3 reprojects {residual:.1f} px from annot2; they do not belong together"
+            f"{path.name} of {path.parent.name}: annot3 reprojects {residual:.1f} px from annot2;"
+            " they do not belong together"
         )
     return _AnnotatedSequence(q, u if universal else x, valid, k, residual)
 
@@ -225,14 +218,11 @@ def _find_sequence(
     name: str,  # S1/Seq1, or TS1
 ) -> Path | None:
     "The folder of a sequence, below the root or one of the folders that people put between, or None."
-    return next(
-        (
-            p
-            for between in (".", "train", "test", "mpi_inf_3dhp_test_set", "mpi_inf_3dhp_train_set")
-            if (p := Path(root) / between / name).is_dir()
-        ),
-        None,
-    )
+    for between in (".", "train", "test", "mpi_inf_3dhp_test_set", "mpi_inf_3dhp_train_set"):
+        folder = Path(root) / between / name
+        if folder.is_dir():
+            return folder
+    return None
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #4a5e32f2
 def _frames_together(
@@ -242,17 +232,14 @@ def _frames_together(
     "The frames of several videos side by side, as far as all of them go."
     for got in zip(*(video_frames(p, numbers) for p in paths)):
         if len({n for n, _ in got}) > 1:
-            raise ValueError(
-                f"{', '.join(p.parent.name + '/' + p.name for p in paths)} fall out of step at frame {got[0][0]}: is one of them damaged?"
-            )
+            names = ", ".join(f"{p.parent.name}/{p.name}" for p in paths)
+            raise ValueError(f"{names} fall out of step at frame {got[0][0]}: is one of them damaged?")
         yield got[0][0], [x for _, x in got]
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #6d5a1048
-_NO_FRAME, _CUT_OFF, _MIRRORED = (
-    "no such frame: the video ends before the annotation",
-    "fewer than 14 joints in the frame",
-    "others report that left and right are swapped in these rows",
-)
+_NO_FRAME = "no such frame: the video ends before the annotation"
+_CUT_OFF = "fewer than 14 joints in the frame"
+_MIRRORED = "others report that left and right are swapped in these rows"
 
 
 def _film_sequence(
@@ -266,30 +253,32 @@ def _film_sequence(
 ) -> dict[int, Frame | str]:  # by frame number; a text says why there is none
     "Frames of a training sequence, cut around the person. Raises `FileNotFoundError` without its videos."
     masks = _mask_files(folder, camera) if saliency else []
+    seen_by = (calibration.rotation, calibration.translation, calibration.intrinsics)
     found = {int(n): _NO_FRAME for n in numbers}
     for n, (image, *maps) in _frames_together([folder / "imageSequence" / f"video_{camera}.avi", *masks], numbers):
         q, x = annotation.joints_2d[n], annotation.joints_3d[n]
         inside = ((q >= 0) & (q < image.shape[1::-1])).all(-1).sum()
-        mask = _screen_mask(maps[0][..., 0], q, *(m[..., 0] for m in maps[1:])) if maps and inside else None
-        found[n] = (
-            _CUT_OFF
-            if inside < 14
-            else crop_frame(image, box_of(q), size, mask, None, x, q, *calibration[1:], calibration.intrinsics)
-        )
+        if inside < 14:
+            found[n] = _CUT_OFF
+            continue
+        mask = None
+        if maps:
+            screen, *chair = (m[..., 0] for m in maps)
+            mask = _screen_mask(screen, q, *chair)
+        found[n] = crop_frame(image, box_of(q), size, mask, None, x, q, *seen_by)
     return found
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #10def409
 def _mask_files(folder: Path, camera: int) -> list[Path]:
-    "The masks of a video: green screen, and the chair where there is one. Raises `FileNotFoundError` without the first."
-    screens, chair = (
-        [folder / k / f"video_{camera}.avi" for k in ("FGmasks", "FGmaks")],
-        folder / "ChairMasks" / f"video_{camera}.avi",
-    )
-    if not (screen := [f for f in screens if f.is_file()]):
+    "The masks of a video: green screen, and the chair where there is one."
+    there = lambda *kinds: [f for k in kinds if (f := folder / k / f"video_{camera}.avi").is_file()]
+    screens = there("FGmasks", "FGmaks")
+    if not screens:
         raise FileNotFoundError(
-            f"no FGmasks/video_{camera}.avi in {folder.parent.name}/{folder.name}: download the masks, or ask for saliency=False"
+            f"no FGmasks/video_{camera}.avi in {folder.parent.name}/{folder.name}:"
+            " download the masks, or ask for saliency=False"
         )
-    return [screen[0], chair] if chair.is_file() else [screen[0]]
+    return screens[:1] + there("ChairMasks")
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #3f755e20
 @dataclass(frozen=True)
@@ -324,11 +313,11 @@ class MPIINF3DHP:
         )
 
     def jobs(self) -> list[dict]:
-        "One for each training video that is there, or for 32 pairs of a test sequence. Raises `FileNotFoundError` if there are none."
-        jobs = _list_train_jobs(self) if self.split == "train" else _list_test_jobs(self)
-        example = (
-            "S1/Seq1/imageSequence/video_0.avi" if self.split == "train" else "mpi_inf_3dhp_test_set/TS1/annot_data.mat"
-        )
+        "One for each training video that is there, or for 32 pairs of a test sequence."
+        if self.split == "train":
+            jobs, example = _list_train_jobs(self), "S1/Seq1/imageSequence/video_0.avi"
+        else:
+            jobs, example = _list_test_jobs(self), "mpi_inf_3dhp_test_set/TS1/annot_data.mat"
         if not jobs:
             raise FileNotFoundError(
                 f"no {self.split} sequences of MPI-INF-3DHP in {self.root}: expected {example} and so on"
@@ -337,11 +326,13 @@ class MPIINF3DHP:
 
     def make(
         self,
-        job: dict,
-        size: int,  # one of `jobs()`; px
+        job: dict,  # one of `jobs()`
+        size: int,  # px
     ) -> list[Sample | Skip]:
         "The samples of one job. Raises `ValueError` or `FileNotFoundError` if it cannot be read."
-        return (_make_train if self.split == "train" else _make_test)(self, size=size, **job)
+        if self.split == "train":
+            return _make_train(self, size=size, **job)
+        return _make_test(self, size=size, **job)
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #148cf779
 def _list_train_jobs(loader: MPIINF3DHP) -> list[dict]:
@@ -357,28 +348,19 @@ def _list_train_jobs(loader: MPIINF3DHP) -> list[dict]:
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #0bdbae99
 def _make_train(loader: MPIINF3DHP, subject: int, seq: int, camera: int, size: int) -> list[Sample | Skip]:
     "The samples of a training video."
-    where, rate = f"S{subject}/Seq{seq}", 2 if (subject, seq) in _FAST else 1
+    where = f"S{subject}/Seq{seq}"
+    rate = 2 if (subject, seq) in _FAST else 1
     folder = _find_sequence(loader.root, where)
-    annotations, cameras = (
-        _read_annotations(folder / "annot.mat", loader.universal),
-        _read_calibration(folder / "camera.calibration"),
-    )
+    annotations = _read_annotations(folder / "annot.mat", loader.universal)
+    cameras = _read_calibration(folder / "camera.calibration")
     if camera not in annotations or camera not in cameras:
         raise ValueError(f"no camera {camera} in the annotation or the calibration of {where}")
     length = min(_FRAMES[subject, seq], len(annotations[camera].joints_2d))
-    pairs = pick_pairs(
-        length, loader.every * rate, (loader.gap[0] * rate, loader.gap[1] * rate), f"{where}/{camera}", 1
-    )
+    near, far = loader.gap
+    pairs = pick_pairs(length, loader.every * rate, (near * rate, far * rate), f"{where}/{camera}", 1)
     swapped = _SWAPPED.get((subject, seq), range(0))
-    film = _film_sequence(
-        folder,
-        camera,
-        [n for n in pairs.ravel() if n not in swapped],
-        annotations[camera],
-        cameras[camera],
-        size,
-        loader.saliency,
-    )
+    numbers = [n for n in pairs.ravel() if n not in swapped]
+    film = _film_sequence(folder, camera, numbers, annotations[camera], cameras[camera], size, loader.saliency)
     return [
         _pair(film.get(a, _MIRRORED), film.get(b, _MIRRORED), f"{where}/{camera}/{a + 1:06d}+{b + 1:06d}")
         for a, b in pairs.tolist()
@@ -411,10 +393,8 @@ def _make_test(loader: MPIINF3DHP, sequence: str, first: int, size: int) -> list
     folder = _find_sequence(loader.root, sequence)
     s = _read_test(folder / "annot_data.mat", loader.universal)
     pairs = _valid_pairs(loader, sequence, s)[first : first + 32].tolist()
-    film = {
-        n: _film_still(folder / "imageSequence" / f"img_{n + 1:06d}.jpg", s, n, size)
-        for n in sorted({n for pair in pairs for n in pair})
-    }
+    numbers = sorted({n for pair in pairs for n in pair})
+    film = {n: _film_still(folder / "imageSequence" / f"img_{n + 1:06d}.jpg", s, n, size) for n in numbers}
     return [_pair(film[a], film[b], f"{sequence}/{a + 1:06d}+{b + 1:06d}") for a, b in pairs]
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #563a651a
@@ -422,15 +402,6 @@ def _film_still(path: Path, s: _AnnotatedSequence, n: int, size: int) -> Frame |
     "One frame of the test set, cut around the person; a text says why there is none."
     if not path.is_file():
         return _NO_FRAME
-    return crop_frame(
-        read_image(path),
-        box_of(s.joints_2d[n]),
-        size,
-        None,
-        None,
-        s.joints_3d[n],
-        s.joints_2d[n],
-        None,
-        None,
-        s.intrinsics,
-    )
+    q = s.joints_2d[n]
+    known = dict(joints_3d=s.joints_3d[n], joints_2d=q, intrinsics=s.intrinsics)
+    return crop_frame(read_image(path), box_of(q), size, **known)

@@ -58,7 +58,7 @@ def _superpixels(
     image: np.ndarray,  # (H,W,3) uint8 RGB
     n: int = 300,  # about how many
 ) -> _Regions:
-    "Split an image into regions of even colour. Raises `ImportError` without scikit-image, `ValueError` for what is not an image."
+    "Split an image into regions of even colour."
     try:
         from skimage.segmentation import slic
     except ImportError as e:
@@ -68,13 +68,9 @@ def _superpixels(
     flat, area = labels.ravel(), np.bincount(labels.ravel())
     mean = lambda values: np.bincount(flat, values.ravel()) / area
     y, x = (np.mgrid[: labels.shape[0], : labels.shape[1]] + 0.5) / max(labels.shape)
-    return _Regions(
-        labels,
-        np.stack([mean(c) for c in np.moveaxis(lab, -1, 0)], -1),
-        np.stack([mean(x), mean(y)], -1),
-        _on_border(labels),
-        _neighbours(labels),
-    )
+    color = np.stack([mean(c) for c in np.moveaxis(lab, -1, 0)], -1)
+    centre = np.stack([mean(x), mean(y)], -1)
+    return _Regions(labels, color, centre, _on_border(labels), _neighbours(labels))
 
 # %% ../../nbs/datasets/saliency.ipynb #7c1ce241
 def _walk_costs(
@@ -145,11 +141,9 @@ def _smoothness(
     least: float = 0.1,  # mu
 ) -> np.ndarray:  # (K,K)
     "w_ij: how much two superpixels want the same saliency."
-    near = (
-        regions.beside
-        | ((regions.beside.astype(np.float32) @ regions.beside) > 0)
-        | regions.border[:, None] & regions.border
-    )
+    two_steps = (regions.beside.astype(np.float32) @ regions.beside) > 0
+    both_on_border = regions.border[:, None] & regions.border
+    near = regions.beside | two_steps | both_on_border
     np.fill_diagonal(near, False)
     return np.where(near, _spread(distance, sigma) + least, 0)
 
@@ -181,17 +175,17 @@ def saliency(
     side: int = 224,  # longer side to work at, px
     n: int = 300,  # superpixels
 ) -> np.ndarray:  # (H,W) float32 in [0,1]
-    "Saliency by robust background detection (Zhu et al. 2014). Raises `ValueError` for what is not an image, `ImportError` without scikit-image."
+    "Saliency by robust background detection (Zhu et al. 2014)."
     height, width = _check_picture(image).shape[:2]
     zoom = min(1, side / max(height, width))
-    small = (
-        cv2.resize(image, (max(16, round(width * zoom)), max(16, round(height * zoom))), interpolation=cv2.INTER_AREA)
-        if zoom < 1
-        else image
-    )
-    regions = _superpixels(small, n)
+    if zoom < 1:
+        smaller = max(16, round(width * zoom)), max(16, round(height * zoom))
+        image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+    regions = _superpixels(image, n)
     found = _region_saliency(regions)[regions.labels].astype(np.float32)
-    return found if zoom == 1 else cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
+    if zoom < 1:
+        found = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
+    return found
 
 # %% ../../nbs/datasets/saliency.ipynb #cd8f6c6f
 def _f_measure(
@@ -200,12 +194,14 @@ def _f_measure(
     threshold: float | None = None,  # None: twice the mean saliency
     beta2: float = 0.3,  # weight of precision
 ) -> float:
-    "F-measure of a thresholded saliency map; 0 where nothing is found. Raises `ValueError` for an empty mask and other shapes."
+    "F-measure of a thresholded saliency map; 0 where nothing is found."
     if saliency.shape != mask.shape:
         raise ValueError(f"saliency {saliency.shape} and mask {mask.shape}: expected the same shape")
     if not mask.any():
         raise ValueError("the mask is empty: there is nothing to find")
-    chosen = saliency >= (min(2 * saliency.mean(), saliency.max()) if threshold is None else threshold)
+    if threshold is None:
+        threshold = min(2 * saliency.mean(), saliency.max())
+    chosen = saliency >= threshold
     hits = (chosen & mask).sum()
     if not hits:
         return 0.0
@@ -217,7 +213,10 @@ def saliency_scores(
     maps: Sequence[np.ndarray],  # (H,W) in [0,1] each
     masks: Sequence[np.ndarray],  # (H,W) bool each
 ) -> dict[str, float]:  # max_f, adaptive_f, mae
-    "Mean scores of saliency maps against true masks: max F over common thresholds, F at each map's own threshold, mean absolute error."
+    """Mean scores of saliency maps against true masks.
+
+    `max_f`: F at the best common threshold, `adaptive_f`: F at each map's own threshold, `mae`: mean absolute error.
+    """
     if len(maps) != len(masks) or not len(maps):
         raise ValueError(f"{len(maps)} maps for {len(masks)} masks: expected as many, and at least one")
     at = [np.mean([_f_measure(s, m, t) for s, m in zip(maps, masks)]) for t in np.linspace(0, 1, 42)[1:-1]]
@@ -243,9 +242,8 @@ def _spectral_residual(
 ) -> np.ndarray:  # (H,W) float32 in [0,1]
     "Saliency by the spectral residual (Hou and Zhang 2007)."
     height, width = _check_picture(image).shape[:2]
-    spectrum = np.fft.fft2(
-        cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
-    )
+    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA)
+    spectrum = np.fft.fft2(grey.astype(np.float32))
     log = np.log(np.abs(spectrum) + 1e-9)
     residual = np.exp(log - cv2.blur(log, (3, 3)) + 1j * np.angle(spectrum))
     found = cv2.GaussianBlur(np.abs(np.fft.ifft2(residual)) ** 2, (0, 0), 2.5)
@@ -300,7 +298,8 @@ def background_difference(
     frames = _check_frames(frames)
     if background.shape != frames.shape[1:] or background.dtype != np.uint8:
         raise ValueError(
-            f"background has shape {background.shape} and type {background.dtype}: expected uint8 {frames.shape[1:]}, as the frames"
+            f"background has shape {background.shape} and type {background.dtype}:"
+            f" expected uint8 {frames.shape[1:]}, as the frames"
         )
     differs = (cv2.medianBlur(cv2.absdiff(frame, background).max(-1), 5) for frame in frames)
     return np.stack([((d.astype(np.float32) - low) / (high - low)).clip(0, 1) for d in differs])

@@ -35,10 +35,8 @@ def _natural(path: Path) -> list:
 # %% ../../nbs/datasets/videos.ipynb #9a11da7b
 def _frame_files(folder: Path) -> list[Path]:
     "The pictures directly in a folder, in order."
-    return sorted(
-        (f for f in Path(folder).iterdir() if f.suffix.lower() in _IMAGE_SUFFIXES and not f.name.startswith(".")),
-        key=_natural,
-    )
+    there = (f for f in Path(folder).iterdir() if f.suffix.lower() in _IMAGE_SUFFIXES and not f.name.startswith("."))
+    return sorted(there, key=_natural)
 
 # %% ../../nbs/datasets/videos.ipynb #e12cd89b
 def _find_sources(
@@ -56,7 +54,8 @@ def _find_sources(
     films = [d for d in (folder, *folder.rglob("*")) if d.is_dir() and len(_frame_files(d)) > 1]
     if not videos and not films:
         raise FileNotFoundError(
-            f"{folder.name} holds neither videos ({', '.join(_VIDEO_SUFFIXES)}) nor folders of frames ({', '.join(_IMAGE_SUFFIXES)})"
+            f"{folder.name} holds neither videos ({', '.join(_VIDEO_SUFFIXES)})"
+            f" nor folders of frames ({', '.join(_IMAGE_SUFFIXES)})"
         )
     return sorted(videos + films, key=_natural)
 
@@ -75,19 +74,22 @@ def _film_length(
     "Number of frames and frame rate as the file states them."
     if source.is_dir():
         return _Length(len(_frame_files(source)), folder_fps)
-    video = cv2.VideoCapture(str(source))
-    frames, fps = (video.get(p) if video.isOpened() else 0 for p in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
+    video, frames, fps = cv2.VideoCapture(str(source)), 0, 0
+    if video.isOpened():
+        frames, fps = video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)
     video.release()
     return _Length(max(0, int(frames)), fps if 1 <= fps <= 1000 else folder_fps)
 
 # %% ../../nbs/datasets/videos.ipynb #084ce7a7
 def _shrink(
-    image: np.ndarray,
+    image: np.ndarray,  # (H,W,3) uint8
     side: int | None,  # longer side, px; None: as it is
 ) -> np.ndarray:
     "An image no larger than `side`."
-    zoom = side / max(image.shape[:2]) if side else 1
-    return image if zoom >= 1 else cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+    if not side or side >= max(image.shape[:2]):
+        return image
+    zoom = side / max(image.shape[:2])
+    return cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
 
 # %% ../../nbs/datasets/videos.ipynb #73a11647
 def _read_frames(
@@ -131,8 +133,8 @@ def _color_histogram(
 
 # %% ../../nbs/datasets/videos.ipynb #e97a063a
 def _color_difference(
-    a: np.ndarray,
-    b: np.ndarray,  # histograms
+    a: np.ndarray,  # histogram
+    b: np.ndarray,  # another
 ) -> float:  # 0 the same, 1 nothing in common
     "Bhattacharyya distance of two histograms."
     return math.sqrt(max(0.0, 1 - float(np.sqrt(a * b).sum())))
@@ -158,8 +160,12 @@ def _picture_area(
         there = np.flatnonzero(share > 0.01)
         if not len(there):
             return slice(0, len(share))
-        first, last = there[0], there[-1] + 1
-        return slice(int(first + 2 * (first > 0)), int(last - 2 * (last < len(share))))
+        first, last = int(there[0]), int(there[-1]) + 1
+        if first > 0:
+            first += 2
+        if last < len(share):
+            last -= 2
+        return slice(first, last)
 
     return inner(light.mean(1)), inner(light.mean(0))
 
@@ -174,8 +180,8 @@ def _stands_still(
 
 # %% ../../nbs/datasets/videos.ipynb #c6007515
 def _lively(
-    frames: np.ndarray,
-    background: np.ndarray,  # (T,H,W,3), (H,W,3) uint8
+    frames: np.ndarray,  # (T,H,W,3) uint8
+    background: np.ndarray,  # (H,W,3) uint8
 ) -> np.ndarray:  # (H,W) bool
     "Pixels that differ clearly from the background in one frame of six or more."
     differs = np.stack([cv2.absdiff(f, background).max(-1) for f in frames[:: max(1, len(frames) // 24)]])
@@ -209,18 +215,14 @@ def _still_background(
     if not people.any():
         return median
     reach = int(0.12 * max(people.shape)) | 1
-    hidden = np.stack(
-        [
-            cv2.dilate(s, np.ones((11, 11))) & cv2.dilate(people, np.ones((reach, reach)))
-            for s in salient.astype(np.uint8)
-        ]
-    )
+    about_people = cv2.dilate(people, np.ones((reach, reach)))
+    hidden = np.stack([cv2.dilate(s, np.ones((11, 11))) & about_people for s in salient.astype(np.uint8)])
     return static_background(few, hidden > 0)
 
 # %% ../../nbs/datasets/videos.ipynb #af277fe0
 def _camera_step(
-    a: np.ndarray,
-    b: np.ndarray,  # (H,W) uint8, one after the other
+    a: np.ndarray,  # (H,W) uint8
+    b: np.ndarray,  # (H,W) uint8, the next frame
 ) -> np.ndarray:  # (3,3): pixels of a to pixels of b
     "How the picture as a whole moved; the identity where there is nothing to follow."
     corners = cv2.goodFeaturesToTrack(a, 300, 0.01, 7)
@@ -228,11 +230,9 @@ def _camera_step(
         return np.eye(3)
     moved, found, _ = cv2.calcOpticalFlowPyrLK(a, b, corners, None, winSize=(15, 15))
     good = found.ravel() == 1
-    step = (
-        cv2.estimateAffinePartial2D(corners[good], moved[good], ransacReprojThreshold=1.5)[0]
-        if good.sum() >= 8
-        else None
-    )
+    if good.sum() < 8:
+        return np.eye(3)
+    step, _ = cv2.estimateAffinePartial2D(corners[good], moved[good], ransacReprojThreshold=1.5)
     return np.eye(3) if step is None else np.vstack([step, [0, 0, 1]])
 
 # %% ../../nbs/datasets/videos.ipynb #72ff3c04
@@ -247,9 +247,9 @@ def _camera_path(
 
 # %% ../../nbs/datasets/videos.ipynb #de8b873c
 def _moving_background(
-    frames: np.ndarray,
-    path: np.ndarray,
-    t: int,  # (T,H,W,3) uint8; (T,3,3); number of the frame
+    frames: np.ndarray,  # (T,H,W,3) uint8
+    path: np.ndarray,  # (T,3,3) from `_camera_path`
+    t: int,  # number of the frame
     reach: tuple[int, ...] = (5, 8, 11, 14),  # frames before and after that are looked at
 ) -> np.ndarray:  # (H,W,3) uint8
     "Background of one frame of a moving camera; the frame itself where no other shows the place."
@@ -270,9 +270,8 @@ def moving_masks(
     if _stands_still(frames, median):
         return background_difference(frames, _still_background(frames, median))
     path = _camera_path(frames)
-    return np.concatenate(
-        [background_difference(frames[t : t + 1], _moving_background(frames, path, t)) for t in range(len(frames))]
-    )
+    one = lambda t: background_difference(frames[t : t + 1], _moving_background(frames, path, t))
+    return np.concatenate([one(t) for t in range(len(frames))])
 
 # %% ../../nbs/datasets/videos.ipynb #8571cd8b
 def _person_boxes(
@@ -283,14 +282,16 @@ def _person_boxes(
     height = len(mask)
     sure = cv2.morphologyEx((mask > 0.3).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
     gap = np.ones((height // 16 | 1, height // 40 | 1))
-    joined = cv2.morphologyEx(np.pad(sure, height // 8), cv2.MORPH_CLOSE, gap)[
-        height // 8 : -(height // 8), height // 8 : -(height // 8)
-    ]
+    room = height // 8
+    joined = cv2.morphologyEx(np.pad(sure, room), cv2.MORPH_CLOSE, gap)[room:-room, room:-room]
     n, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
     boxes = []
     for i in range(1, n):
         x, y, w, h, _ = stats[i]
-        if max(w, h) < least * height or not 0.12 < w / h < 2.5 or sure[labels == i].sum() < 0.12 * w * h:
+        small = max(w, h) < least * height
+        line_or_carpet = not 0.12 < w / h < 2.5
+        mostly_gaps = sure[labels == i].sum() < 0.12 * w * h
+        if small or line_or_carpet or mostly_gaps:
             continue
         boxes.append((x, y, x + w, y + h, mask[labels == i].mean()))
     return np.array(boxes, np.float32).reshape(-1, 5)
@@ -316,13 +317,18 @@ def _drop_doubles(
     "Boxes with a score, without those that a better one covers."
     boxes = boxes[boxes[:, 4] >= least]
     corner_size = np.column_stack([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]])
-    return boxes[np.array(cv2.dnn.NMSBoxes(corner_size.tolist(), boxes[:, 4].tolist(), least, overlap), int).ravel()]
+    best = cv2.dnn.NMSBoxes(corner_size.tolist(), boxes[:, 4].tolist(), least, overlap)
+    return boxes[np.array(best, int).ravel()]
 
 # %% ../../nbs/datasets/videos.ipynb #42152e64
 class OnnxDetector:
     "People by a YOLO network in an ONNX file of yours."
 
-    def __init__(self, path: str | Path, size: int = 640):  # the file; side of the network's input, px
+    def __init__(
+        self,
+        path: str | Path,  # the file
+        size: int = 640,  # side of the network's input, px
+    ):
         if not Path(path).is_file():
             raise FileNotFoundError(
                 f"no detector at {path}: name an ONNX file, or leave the detector out to use the embedded one"
@@ -346,7 +352,8 @@ class OnnxDetector:
         output = self.net.forward()
         if output.ndim != 3 or min(output.shape[1:]) < 5:
             raise ValueError(
-                f"the detector's output has shape {output.shape}: expected (1,4+classes,N) or (1,N,5+classes), as YOLO networks have"
+                f"the detector's output has shape {output.shape}:"
+                " expected (1,4+classes,N) or (1,N,5+classes), as YOLO networks have"
             )
         return _drop_doubles(_yolo_boxes(output[0])) * ([1 / zoom] * 4 + [1])
 
@@ -359,8 +366,8 @@ class OnnxDetector:
 
 # %% ../../nbs/datasets/videos.ipynb #06124425
 def _box_iou(
-    a: np.ndarray,
-    b: np.ndarray,  # (n,4), (m,4)
+    a: np.ndarray,  # (n,4)
+    b: np.ndarray,  # (m,4)
 ) -> np.ndarray:  # (n,m)
     "Intersection over union of boxes."
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:4], b[None, :, 2:4])
@@ -394,21 +401,23 @@ class _Track:
 
 # %% ../../nbs/datasets/videos.ipynb #6dfb9981
 def _inner_colors(
-    frame: np.ndarray,
-    box: np.ndarray,  # (H,W,3) uint8; (4,) px
+    frame: np.ndarray,  # (H,W,3) uint8
+    box: np.ndarray,  # (4,) px
 ) -> np.ndarray:
     "Colours of the middle of a box, where the person is rather than what is behind."
     x0, y0, x1, y1 = box
     dx, dy = 0.25 * (x1 - x0), 0.1 * (y1 - y0)
-    part = frame[max(0, int(y0 + dy)) : max(1, math.ceil(y1 - dy)), max(0, int(x0 + dx)) : max(1, math.ceil(x1 - dx))]
+    rows = slice(max(0, int(y0 + dy)), max(1, math.ceil(y1 - dy)))
+    columns = slice(max(0, int(x0 + dx)), max(1, math.ceil(x1 - dx)))
+    part = frame[rows, columns]
     return _color_histogram(np.ascontiguousarray(part) if part.size else frame)
 
 # %% ../../nbs/datasets/videos.ipynb #98aad2ea
 def _match(
     tracks: list[_Track],
-    t: int,
-    boxes: np.ndarray,
-    colors: list[np.ndarray],  # (n,4) px and histograms of frame t
+    t: int,  # number of the frame
+    boxes: np.ndarray,  # (n,4) px
+    colors: list[np.ndarray],  # n histograms
 ) -> list[tuple[int, int]]:  # track and box
     "Which box continues which track."
     from scipy.optimize import linear_sum_assignment
@@ -455,12 +464,14 @@ def _sharpness(
     image: np.ndarray,  # (H,W,3) uint8
 ) -> float:
     "How strong the finest detail is: standard deviation of the Laplacian."
-    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std()) if image.size else 0.0
+    if not image.size:
+        return 0.0
+    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
 
 # %% ../../nbs/datasets/videos.ipynb #e25405a5
 def _cut_box(
-    image: np.ndarray,
-    box: np.ndarray,  # (H,W[,3]); (4,) px
+    image: np.ndarray,  # (H,W[,3])
+    box: np.ndarray,  # (4,) px
 ) -> np.ndarray:
     "The pixels of a box that lie in the image."
     x0, y0, x1, y1 = box
@@ -468,19 +479,22 @@ def _cut_box(
 
 # %% ../../nbs/datasets/videos.ipynb #77d18e89
 def _local_median(
-    values: np.ndarray,
-    times: np.ndarray,
-    reach: float,  # (K,), (K,) frames, frames
+    values: np.ndarray,  # (K,)
+    times: np.ndarray,  # (K,) frames
+    reach: float,  # frames
 ) -> np.ndarray:  # (K,)
     "Median of the values within `reach` of each."
     return np.array([np.median(values[np.abs(times - t) <= reach]) for t in times])
 
 # %% ../../nbs/datasets/videos.ipynb #e05d5e49
 def _silhouette_sizes(
-    masks: np.ndarray,
-    track: _Track,  # (T,H,W) in [0,1]; one person
+    masks: np.ndarray,  # (T,H,W) in [0,1]
+    track: _Track,  # one person
 ) -> tuple[np.ndarray, np.ndarray]:  # (K,) px, (K,) in [0,1]
-    "Area of the silhouette in each box and how sure it is; the box itself counts for people who do not stand out from the background."
+    """Area of the silhouette in each box, and how sure it is.
+
+    The box itself counts for people who do not stand out from the background.
+    """
     inside = [_cut_box(masks[t], b) for t, b in zip(track.times, track.boxes)]
     area, whole = np.array([m.sum() for m in inside]), np.array([m.size for m in inside], float)
     if np.median(area / np.maximum(whole, 1)) < 0.05:
@@ -494,33 +508,36 @@ def _judge(
     track: _Track,  # one person
     others: list[_Track],  # everybody in the shot
     fps: float = 10.0,  # of the frames
-) -> list[str]:  # one of REASONS for each box, "" where it is good
+) -> list[str]:  # one of _REASONS for each box, "" where it is good
     "What is wrong with each frame of a track."
     times, boxes = np.array(track.times), np.stack(track.boxes)
-    (height, width), edge = frames.shape[1:3], 0.01 * frames.shape[1]
+    height, width = frames.shape[1:3]
+    edge = 0.01 * height
     area, certainty = _silhouette_sizes(masks, track)
     usual = area / np.maximum(_local_median(area, times, 2 * fps), 1e-9)
     sharp = np.array([_sharpness(_cut_box(frames[t], b)) for t, b in zip(times, boxes)])
-    come, go = times[0] + fps / 2 if times[0] else 0, times[-1] - fps / 2 if times[-1] < len(frames) - 1 else times[-1]
-    tests = np.stack(
-        [
-            (boxes[:, :2] <= edge).any(1) | (boxes[:, 2] >= width - edge) | (boxes[:, 3] >= height - edge),
-            [_shared(t, b, track, others, fps) > 0.1 for t, b in zip(times, boxes)],
-            usual < 0.65,
-            usual > 1.6,
-            certainty < 0.5,
-            (times < come) | (times > go),
-            sharp < 0.5 * _local_median(sharp, times, 2 * fps),
-        ]
+    come, go = 0, times[-1]
+    if times[0] > 0:
+        come = times[0] + fps / 2
+    if times[-1] < len(frames) - 1:
+        go = times[-1] - fps / 2
+    tests = (
+        (boxes[:, :2] <= edge).any(1) | (boxes[:, 2] >= width - edge) | (boxes[:, 3] >= height - edge),
+        [_shared(t, b, track, others, fps) > 0.1 for t, b in zip(times, boxes)],
+        usual < 0.65,
+        usual > 1.6,
+        certainty < 0.5,
+        (times < come) | (times > go),
+        sharp < 0.5 * _local_median(sharp, times, 2 * fps),
     )
-    return [_REASONS[bad.argmax()] if bad.any() else "" for bad in tests.T]
+    return [_REASONS[bad.argmax()] if bad.any() else "" for bad in np.stack(tests).T]
 
 # %% ../../nbs/datasets/videos.ipynb #e70747b8
 def _shared(
-    t: int,
-    box: np.ndarray,
-    track: _Track,
-    others: list[_Track],
+    t: int,  # number of the frame
+    box: np.ndarray,  # (4,) px
+    track: _Track,  # whose box it is
+    others: list[_Track],  # everybody in the shot
     reach: float,  # frames
 ) -> float:
     "Greatest share of a box that somebody else's box covers, where they were last seen if not now."
@@ -530,9 +547,8 @@ def _shared(
         if other is track or abs(other.times[k] - t) > reach:
             continue
         b = other.boxes[k]
-        covered.append(
-            (np.minimum(box[2:], b[2:]) - np.maximum(box[:2], b[:2])).clip(0).prod() / (box[2:] - box[:2]).prod()
-        )
+        both = (np.minimum(box[2:], b[2:]) - np.maximum(box[:2], b[:2])).clip(0).prod()
+        covered.append(both / (box[2:] - box[:2]).prod())
     return max(covered)
 
 # %% ../../nbs/datasets/videos.ipynb #f12d5b23
@@ -544,13 +560,14 @@ class _Views(NamedTuple):
 
 # %% ../../nbs/datasets/videos.ipynb #5d96be06
 def _aligned_views(
-    frames: np.ndarray,
-    masks: np.ndarray,
-    track: _Track,  # (T,H,W,3) uint8; (T,H,W) in [0,1]
+    frames: np.ndarray,  # (T,H,W,3) uint8
+    masks: np.ndarray,  # (T,H,W) in [0,1]
+    track: _Track,  # one person
 ) -> _Views:
     "The frames of a track around the middle of the box, all at one scale."
     boxes = np.stack(track.boxes)
-    side, centres = 1.2 * np.median((boxes[:, 2:] - boxes[:, :2]).max(1)), (boxes[:, :2] + boxes[:, 2:]) / 2
+    side = 1.2 * np.median((boxes[:, 2:] - boxes[:, :2]).max(1))
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     squares = [(*(c - side / 2), side) for c in centres]
     cut = lambda images: np.stack([crop(images[t], square, 32) for t, square in zip(track.times, squares)])
     greys = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in cut(frames)]) / np.float32(255)
@@ -583,7 +600,8 @@ def _mine_pairs(
         if times[i] - last < every - 1e-9:
             continue
         apart = np.abs(times - times[i])
-        fits = np.flatnonzero(good & (_pose_change(views, i) >= least) & (apart >= gap[0] - 1e-9) & (apart <= gap[1]))
+        in_time = (apart >= gap[0] - 1e-9) & (apart <= gap[1])
+        fits = np.flatnonzero(good & in_time & (_pose_change(views, i) >= least))
         if len(fits):
             pairs.append((int(i), int(rng.choice(fits))))
             last = times[i]
@@ -682,20 +700,21 @@ def _shot_pairs(
     area = _picture_area(frames)
     small = np.ascontiguousarray(frames[:, area[0], area[1]])
     masks = moving_masks(small)
-    tracks = _track_people(small, detector(small) if detector else [_person_boxes(m) for m in masks])
-    pairs, wrong = [], [] if tracks else [(numbers[0], "nobody found in the shot")]
+    boxes = detector(small) if detector else [_person_boxes(m) for m in masks]
+    tracks = _track_people(small, boxes)
+    pairs, wrong = [], []
+    if not tracks:
+        wrong.append((numbers[0], "nobody found in the shot"))
     for person, track in enumerate(tracks):
         views = _aligned_views(small, masks, track)
         if not detector and not any_shape and _person_logits(views.silhouettes).mean() < -2:
             wrong.append((numbers[track.times[0]], "not shaped like a person"))
             continue
-        verdict, times = _judge(small, masks, track, tracks, rate), np.array(track.times) / rate
-        cuts = [
-            _Cut(numbers[t], _widened(track, k), masks[t], area, frames.shape[2]) for k, t in enumerate(track.times)
-        ]
-        found = _mine_pairs(
-            views, times, np.array(verdict) == "", np.random.default_rng([numbers[0], person]), **settings
-        )
+        verdict = _judge(small, masks, track, tracks, rate)
+        times, good = np.array(track.times) / rate, np.array(verdict) == ""
+        width = frames.shape[2]
+        cuts = [_Cut(numbers[t], _widened(track, k), masks[t], area, width) for k, t in enumerate(track.times)]
+        found = _mine_pairs(views, times, good, np.random.default_rng([numbers[0], person]), **settings)
         pairs += [_ShotPair(person, cuts[i], cuts[j]) for i, j in found]
         wrong += [(cut.number, reason) for cut, reason in zip(cuts, verdict) if reason]
         if not found:
@@ -721,9 +740,9 @@ class Videos:
     @property
     def about(self) -> dict:
         "The settings that change the samples."
-        return {k: v for k, v in asdict(self).items() if k != "folder"} | {
-            "detector": self.detector and Path(self.detector).name
-        }
+        settings = asdict(self)
+        del settings["folder"]
+        return settings | {"detector": self.detector and Path(self.detector).name}
 
     def jobs(self) -> list[dict]:
         "Stretches of the films. Raises `FileNotFoundError` where there are none, `ValueError` for impossible settings."
@@ -734,21 +753,18 @@ class Videos:
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         "The pairs of one stretch of a film, and what was left out."
         source, name = Path(self.folder) / job["film"], job["film"]
-        numbers = range(job["start"], job["stop"], max(1, round(_film_length(source, self.folder_fps).fps / self.rate)))
+        fps = _film_length(source, self.folder_fps).fps
+        numbers = range(job["start"], job["stop"], max(1, round(fps / self.rate)))
         frames = list(_read_frames(source, numbers, self.side))
         if not frames:
             return [Skip(f"{name}/{job['start']:06d}", "cannot be decoded: damaged, or not a film")]
         if len({f.shape for f in frames}) > 1:
             return [Skip(f"{name}/{job['start']:06d}", "pictures of different sizes in a folder of frames")]
-        cut_short = (
-            [Skip(f"{name}/{numbers[len(frames)]:06d}", "film ends before its stated length: truncated?")]
-            if len(frames) < len(numbers) - 1
-            else []
-        )
-        pairs, skips = self.find(
-            name, np.stack(frames), list(numbers[: len(frames)]), _film_length(source, self.folder_fps).fps
-        )
-        return self.cut(source, name, pairs, size) + skips + cut_short
+        pairs, skips = self.find(name, np.stack(frames), list(numbers[: len(frames)]), fps)
+        if len(frames) < len(numbers) - 1:
+            end = f"{name}/{numbers[len(frames)]:06d}"
+            skips.append(Skip(end, "film ends before its stated length: truncated?"))
+        return self.cut(source, name, pairs, size) + skips
 
 # %% ../../nbs/datasets/videos.ipynb #5d1f0c77
 @patch
@@ -767,21 +783,21 @@ def stretches(
 @patch
 def find(
     self: Videos,
-    name: str,
-    frames: np.ndarray,
-    numbers: list[int],
-    fps: float,  # of the film; (T,H,W,3) uint8; of the frames; of the film
+    name: str,  # of the film
+    frames: np.ndarray,  # (T,H,W,3) uint8
+    numbers: list[int],  # of the frames
+    fps: float,  # of the film
 ) -> tuple[list[tuple[int, _ShotPair]], list[Skip]]:
     "Pairs in the shots of a stretch, each with the number of the shot's first frame, and what was left out."
-    detector, pairs, skips = OnnxDetector(self.detector) if self.detector else None, [], []
+    detector = OnnxDetector(self.detector) if self.detector else None
     rate = fps / max(1, round(fps / self.rate))
+    settings = dict(least=self.least_change, every=self.every)
+    pairs, skips = [], []
     for shot in find_shots(frames):
         if shot.stop - shot.start < 0.8 * rate:
             skips.append(Skip(f"{name}/{numbers[shot.start]:06d}", "shot shorter than a second"))
             continue
-        found, wrong = _shot_pairs(
-            frames[shot], numbers[shot], rate, detector, self.any_shape, least=self.least_change, every=self.every
-        )
+        found, wrong = _shot_pairs(frames[shot], numbers[shot], rate, detector, self.any_shape, **settings)
         pairs += [(numbers[shot.start], pair) for pair in found]
         skips += [Skip(f"{name}/{number:06d}", reason) for number, reason in wrong]
     return pairs, skips
@@ -799,11 +815,11 @@ def cut(self: Videos, source: Path, name: str, pairs: list[tuple[int, _ShotPair]
         for number, image in zip(sorted(wanted), _read_frames(source, sorted(wanted)))
         for i, c in wanted[number].items()
     }
-    title = lambda shot, p: f"{name}/{shot:06d}/{p.person}/{p.source.number:06d}{p.target.number - p.source.number:+d}"
-    again = lambda p: {id(p.source), id(p.target)} <= frames.keys()
-    return [
-        pair_of(frames[id(p.source)], frames[id(p.target)], title(shot, p))
-        if again(p)
-        else Skip(title(shot, p), "a frame could not be decoded a second time")
-        for shot, p in pairs
-    ]
+
+    def sample(shot: int, person: int, source: _Cut, target: _Cut) -> Sample | Skip:
+        title = f"{name}/{shot:06d}/{person}/{source.number:06d}{target.number - source.number:+d}"
+        if {id(source), id(target)} <= frames.keys():
+            return pair_of(frames[id(source)], frames[id(target)], title)
+        return Skip(title, "a frame could not be decoded a second time")
+
+    return [sample(shot, *pair) for shot, pair in pairs]

@@ -20,7 +20,10 @@ from ..networks import Pose, place, pose_from_camera
 
 # %% ../../nbs/engine/data.ipynb #7ff650fe
 class TrainData(typing.NamedTuple):
-    "What a run trains on. The joints are read by the terms of the supervision levels that know them, `views` and `turns` by `multi_view`."
+    """What a run trains on.
+
+    The joints are read by the terms of the supervision levels that know them, `views` and `turns` by `multi_view`.
+    """
 
     images: Tensor  # (N,2,3,S,S) uint8: source and target
     saliency: Tensor  # (N,2,S,S) uint8: m_sal
@@ -52,11 +55,9 @@ def take(
 ) -> Tensor:
     "`x[index]` on the device; from page-locked memory and without waiting where the data set did not fit there."
     picked = x[tuple(i.to(x.device) for i in index)]
-    return (
-        picked.pin_memory().to(device, non_blocking=True)
-        if device.type == "cuda" and not picked.is_cuda
-        else picked.to(device)
-    )
+    if device.type == "cuda" and not picked.is_cuda:
+        return picked.pin_memory().to(device, non_blocking=True)
+    return picked.to(device)
 
 # %% ../../nbs/engine/data.ipynb #e439cdd5
 def evenly(
@@ -101,9 +102,8 @@ def draw_batch(
     pairs = _draw_pairs(data.images, data.saliency, n - mixed, g, device)
     poses = take(data.poses, (torch.randint(len(data.poses), (n,), generator=g, device=g.device),), device)
     if mixed:
-        pairs = [
-            torch.cat(x) for x in zip(pairs, _draw_pairs(data.mixed_images, data.mixed_saliency, mixed, g, device))
-        ]
+        further = _draw_pairs(data.mixed_images, data.mixed_saliency, mixed, g, device)
+        pairs = [torch.cat(x) for x in zip(pairs, further)]
     return Batch(*pairs, poses)
 
 # %% ../../nbs/engine/data.ipynb #d195f499
@@ -113,13 +113,18 @@ def known_frames(
     whole: bool,  # every joint must be known; False: one is enough
 ) -> Tensor:  # (K,) frame numbers, 2 * pair + side
     "The annotated frames of a share of the pairs. Raises `ValueError` if there is none."
-    pairs = evenly(0 if joints is None else max(1, round(share * len(joints))), 0 if joints is None else len(joints))
-    known = joints[pairs].isfinite().flatten(3).all(3) if len(pairs) else torch.zeros(0, 2, 1)
-    i, side = (known.all(2) if whole else known.any(2)).nonzero().T
+    if joints is None:
+        joints = torch.zeros(0, 2, 1, 1)
+    pairs = evenly(max(1, round(share * len(joints))), len(joints))
+    known = joints[pairs].isfinite().flatten(3).all(3)
+    annotated = known.all(2) if whole else known.any(2)
+    i, side = annotated.nonzero().T
     frames = 2 * pairs[i] + side
     if not len(frames):
+        wanted = "all" if whole else "any"
         raise ValueError(
-            f"no frame of the {len(pairs)} annotated pairs has {'all' if whole else 'any'} of its joints: choose another supervision, share or data"
+            f"no frame of the {len(pairs)} annotated pairs has {wanted} of its joints:"
+            " choose another supervision, share or data"
         )
     return frames
 
@@ -158,9 +163,8 @@ def color_jitter(
     change = lambda *shape, s=strength: 1 + uniform(-s, s, shape, g, d)
     grey = images.mean(1, keepdim=True)
     x = grey + (images - grey) * change(B, 1, 1, 1, s=1.5 * strength)
-    x = (x - x.mean((1, 2, 3), keepdim=True)) * change(B, 1, 1, 1) + x.mean((1, 2, 3), keepdim=True) * change(
-        B, 1, 1, 1
-    )
+    mean = x.mean((1, 2, 3), keepdim=True)
+    x = (x - mean) * change(B, 1, 1, 1) + mean * change(B, 1, 1, 1)
     return (x * change(B, 3, 1, 1, s=0.4 * strength)).clamp(0, 1)
 
 # %% ../../nbs/engine/data.ipynb #1bc255f6
@@ -194,10 +198,12 @@ def mirrored_where(
     *joints: Tensor,  # (B,17,3) mm, camera frame, or (B,17,2) px
 ) -> tuple[Tensor, ...]:  # images, joints
     "Some of the images mirrored together with their joints."
-    mirrored = lambda x: mirror_pose(x, axis=0) if x.shape[-1] == 3 else mirrored_points(x, images.shape[-1])
-    return torch.where(flip[:, None, None, None], images.flip(-1), images), *(
-        torch.where(flip[:, None, None], mirrored(x), x) for x in joints
-    )
+
+    def mirrored(x: Tensor) -> Tensor:
+        return mirror_pose(x, axis=0) if x.shape[-1] == 3 else mirrored_points(x, images.shape[-1])
+
+    images = torch.where(flip[:, None, None, None], images.flip(-1), images)
+    return images, *(torch.where(flip[:, None, None], mirrored(x), x) for x in joints)
 
 # %% ../../nbs/engine/data.ipynb #39afdb4d
 def augment(

@@ -16,7 +16,10 @@ def write_atomically(
     path: str | Path,  # file to write; its folder is made if need be
     write: Callable[[Path], object],  # called with a temporary path beside it
 ) -> None:
-    "Write a file under a temporary name, then rename; readable by whoever may read a new file here. On a full disk or another failure raises `OSError` with the remedy, and what stood at `path` stays."
+    """Write a file under a temporary name, then rename; what stood at `path` stays if anything fails.
+
+    It is readable by whoever may read a new file here.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
@@ -29,7 +32,8 @@ def write_atomically(
     except (OSError, RuntimeError) as e:
         raise OSError(
             getattr(e, "errno", None),
-            f"could not write {path.name} ({e}): free some disk space or choose another folder; what was there before is untouched",
+            f"could not write {path.name} ({e}): free some disk space or choose another folder;"
+            " what was there before is untouched",
         ) from e
     finally:
         with suppress(OSError):

@@ -37,7 +37,8 @@ def _as_bytes(image: np.ndarray, name: str) -> np.ndarray:
         raise ValueError(f"{name} holds NaN or infinite pixels")
     if image.min() < -1e-3 or image.max() > 1.001:
         raise ValueError(
-            f"{name} has floating-point pixels from {image.min():g} to {image.max():g}: scale them to [0,1], or hand over uint8"
+            f"{name} has floating-point pixels from {image.min():g} to {image.max():g}:"
+            " scale them to [0,1], or hand over uint8"
         )
     return (image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
@@ -52,15 +53,17 @@ def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> 
     if isinstance(image, Tensor):
         if image.dim() != 3 or image.shape[0] != 3:
             raise ValueError(f"{name} is a tensor of shape {tuple(image.shape)}: expected (3,H,W), RGB")
-        image = (image.float() if image.is_floating_point() else image).detach().cpu().permute(1, 2, 0).numpy()
+        if image.is_floating_point():
+            image = image.float()
+        image = image.detach().cpu().permute(1, 2, 0).numpy()
     image = np.asarray(image)
     if image.dtype == object:
-        raise ValueError(
-            f"{name} is {image.item() if image.ndim == 0 else image!r}: expected an RGB array (H,W,3), a tensor (3,H,W) or a file name"
-        )
+        given = image.item() if image.ndim == 0 else image
+        raise ValueError(f"{name} is {given!r}: expected an RGB array (H,W,3), a tensor (3,H,W) or a file name")
     if image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
-            f"{name} has shape {image.shape}: expected (H,W,3) RGB; repeat a grey channel three times, drop an alpha channel"
+            f"{name} has shape {image.shape}: expected (H,W,3) RGB;"
+            " repeat a grey channel three times, drop an alpha channel"
         )
     if min(image.shape[:2]) < 8:
         raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: too small to hold a person")
@@ -89,7 +92,7 @@ def square_around(
 
 # %% ../../nbs/engine/images.ipynb #58aac5eb
 def square_of(image: np.ndarray, box: Sequence[float] | None, name: str) -> tuple[float, float, float]:
-    "The square crop of an image: around the box, or the smallest that holds the whole image. Raises `ValueError` for a box beside the image."
+    "The square crop of an image: around the box, or the smallest that holds the whole image."
     height, width = image.shape[:2]
     if box is None:
         return square_around((0, 0, width, height), 0.0)
@@ -109,8 +112,7 @@ def crop(
     coarse = max(1, math.ceil(side / size))
     fine = size * coarse
     grid = (np.arange(fine, dtype=np.float32) + 0.5) * side / fine - 0.5
-    map_x, map_y = np.broadcast_to(grid + x, (fine, fine)), np.broadcast_to((grid + y)[:, None], (fine, fine))
-    cut = cv2.remap(
-        image, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    map_x = np.broadcast_to(grid + x, (fine, fine)).astype(np.float32)
+    map_y = np.broadcast_to((grid + y)[:, None], (fine, fine)).astype(np.float32)
+    cut = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cut if coarse == 1 else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)

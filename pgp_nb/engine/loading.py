@@ -28,17 +28,18 @@ class RunData(typing.NamedTuple):
 
 # %% ../../nbs/engine/loading.ipynb #c8c9803d
 def _prepared_manifest(folder: str, size: int) -> dict:
-    "The manifest of a prepared folder. Raises `FileNotFoundError` or `ValueError` for a folder that is not prepared, or at another image size."
+    "The manifest, the list of contents, of a folder that was prepared at an image size."
     manifest = read_manifest(folder)
     if manifest["size"] != size:
         raise ValueError(
-            f"{Path(folder).name} holds images of {manifest['size']} px, the network takes {size}: prepare it at that size, or set network.size"
+            f"{Path(folder).name} holds images of {manifest['size']} px, the network takes {size}:"
+            " prepare it at that size, or set network.size"
         )
     return manifest
 
 
 def prepared_pairs(folder: str, n: int, size: int, progress: bool) -> dict[str, Tensor]:
-    "n pairs spread evenly over a prepared folder, or as many as it has. Raises `FileNotFoundError` or `ValueError` saying what is wrong with it."
+    "n pairs spread evenly over a prepared folder, or as many as it has."
     number = _prepared_manifest(folder, size)["number"]
     return training_arrays(read_samples(folder, min(n, number), progress))
 
@@ -49,16 +50,21 @@ def people_pairs(
     size: int,  # image side, px
     seed: int = 0,
     saliency_quality: float | None = 0.7,  # of the data set
-    progress: bool = True,
-    views: bool = False,  # a progress bar; pairs of two cameras at one instant
+    progress: bool = True,  # show a progress bar
+    views: bool = False,  # pairs of two cameras at one instant
 ) -> dict[str, Tensor]:
-    "Pairs of the embedded people, as `prepared_pairs` gives those of a folder; without a quality nothing of m_sal is known, and it is 0."
+    """Pairs of the embedded people, as `prepared_pairs` gives those of a folder.
+
+    Without a saliency quality nothing is known of m_sal, and it is 0.
+    """
     people = load_people(split, n, size, seed, progress=progress, saliency_quality=saliency_quality or 0.0, views=views)
     arrays = {k: torch.from_numpy(getattr(people, k)) for k in ("saliency", "joints_3d", "joints_2d", "parts")}
     if saliency_quality is None:
         arrays["saliency"] = torch.zeros_like(arrays["saliency"])
-    rotation = {"rotation": torch.from_numpy(people.rotations)} if views else {}
-    return arrays | rotation | {"images": torch.from_numpy(people.images).permute(0, 1, 4, 2, 3).contiguous()}
+    if views:
+        arrays["rotation"] = torch.from_numpy(people.rotations)
+    arrays["images"] = torch.from_numpy(people.images).permute(0, 1, 4, 2, 3).contiguous()
+    return arrays
 
 # %% ../../nbs/engine/loading.ipynb #f8b6bb0e
 def _load_pairs(
@@ -96,17 +102,21 @@ def _turns_between(
     views: dict[str, Tensor],  # rotation (V,2,3,3) world to camera, joints_3d (V,2,17,3) mm
     tolerance: float = 0.05,  # of known joints, as a share of the body
 ) -> Tensor:  # (V,3,3)
-    "Rotations from the first camera's axes to the second's. Raises `ValueError` if cameras are not known, or known joints say that the frames are of two instants."
+    "Rotations from the first camera's axes to the second's; known joints must fit, or it is no pair of views."
     turn = views["rotation"][:, 1] @ views["rotation"][:, 0].mT
-    if not turn.isfinite().all():
+    unknown = ~turn.isfinite().flatten(1).all(1)
+    if unknown.any():
         raise ValueError(
-            f"{int((~turn.isfinite()).flatten(1).any(1).sum())} of {len(turn)} pairs of views have no known camera: multi-view supervision needs the rotations of both"
+            f"{int(unknown.sum())} of {len(turn)} pairs of views have no known camera:"
+            " multi-view supervision needs the rotations of both"
         )
     about = views["joints_3d"] - views["joints_3d"][:, :, :1]
     apart = (about[:, 0] @ turn.mT - about[:, 1]).abs().flatten(1).amax(1) / about.abs().flatten(1).amax(1)
-    if (apart > tolerance).any():
+    two_poses = apart > tolerance
+    if two_poses.any():
         raise ValueError(
-            f"{int((apart > tolerance).sum())} of {len(turn)} pairs of views show two poses: multi-view supervision needs two cameras at one instant; prepare such pairs for view_data"
+            f"{int(two_poses.sum())} of {len(turn)} pairs of views show two poses:"
+            " multi-view supervision needs two cameras at one instant; prepare such pairs for view_data"
         )
     return turn
 
@@ -118,13 +128,17 @@ def _load_views(cfg: Config, progress: bool) -> dict[str, Tensor]:
     views = _load_pairs(cfg, cfg.data.view_data, "train", cfg.data.pairs[0], progress, views=True)
     if views is None:
         raise ValueError(
-            "the term multi_view with prepared data needs view_data: a prepared folder of pairs of two cameras at one instant"
+            "the term multi_view with prepared data needs view_data:"
+            " a prepared folder of pairs of two cameras at one instant"
         )
     return dict(views=views["images"], turns=_turns_between(views))
 
 # %% ../../nbs/engine/loading.ipynb #48e49f6e
 def _load_poses(cfg: Config) -> Tensor:
-    "Unpaired poses D_z (M,17,3) mm, upright frame. Where the network's own predictions stand in for them, they are for the baselines."
+    """Unpaired poses D_z (M,17,3) mm, upright frame.
+
+    Where the network's own predictions stand in for them, they are for the baselines.
+    """
     data = cfg.data
     if data.poses in ("people", "predicted"):
         return torch.from_numpy(unpaired_poses(data.unpaired, cfg.seed, upright=True))
@@ -144,7 +158,7 @@ def load_data(
     cfg: Config,  # names the data, their number and size
     progress: bool = True,  # show progress bars
 ) -> RunData:
-    "The data of a configuration; people are generated on first use. Raises `FileNotFoundError` or `ValueError` before that if a named file is missing or wrong."
+    "The data of a configuration. Named files are looked at first; people are generated on first use."
     data, validates = cfg.data, cfg.optimisation.validate_every
     if cfg.stages.start_from:
         start_net(cfg)
@@ -159,12 +173,11 @@ def load_data(
     test = _load_pairs(cfg, data.test_data, "test", data.pairs[2], progress)
     if validates and val is None:
         raise ValueError(
-            "validate_every needs val_data: a prepared folder of other people than train_data; or set validate_every to 0"
+            "validate_every needs val_data: a prepared folder of other people than train_data;"
+            " or set validate_every to 0"
         )
-    further = dict(zip(("mixed_images", "mixed_saliency"), mixed)) | dict(
-        zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
-    )
-    known = TrainData(
-        train["images"], train["saliency"], poses, train["joints_3d"], train["joints_2d"], **views, **further
-    )
+    paired = {k: train[k] for k in ("images", "saliency", "joints_3d", "joints_2d")}
+    paired |= zip(("mixed_images", "mixed_saliency"), mixed)
+    paired |= zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
+    known = TrainData(poses=poses, **paired, **views)
     return RunData(known, held_out_frames(val, True), held_out_frames(test))

@@ -25,7 +25,10 @@ from ..training import Trainer
 # %% ../../nbs/engine/measure.ipynb #e158d11b
 @contextmanager
 def _measuring():
-    "No gradients; compiled networks run as they are written, since what is called now and then, in batches of all sizes, is not worth compiling. For a `with`, or as a decorator."
+    """No gradients, and compiled networks run as they are written. For a `with`, or as a decorator.
+
+    What is called now and then, in batches of all sizes, is not worth compiling.
+    """
     with torch.no_grad(), torch.compiler.set_stance("force_eager"):
         yield
 
@@ -72,9 +75,18 @@ def _calibrated(
 # %% ../../nbs/engine/measure.ipynb #ca5edf66
 @_measuring()
 def predict_batches(
-    net: PGPNet, images: Tensor, batch: int = 64, decoder: bool = True, flip_test: bool = False
+    net: PGPNet,  # calibrated
+    images: Tensor,  # (N,3,S,S) uint8
+    batch: int = 64,
+    decoder: bool = True,  # parts, too
+    flip_test: bool = False,  # average with what the mirror images say
 ) -> dict[str, Tensor]:
-    "joints_3d (N,17,3) mm, joints_2d (N,17,2) px, their projections, points_2d (N,17,2) px, the image points of the joints, and, with the decoder, parts (N,S,S), shape-unaware y^p and shape-aware y-hat, of (N,3,S,S) uint8 images; with `flip_test` averaged with what their mirror images say."
+    """Poses and parts of images.
+
+    `joints_3d` (N,17,3) mm, camera frame, `joints_2d` (N,17,2) px, their projections, `points_2d` (N,17,2) px, the
+    image points of the joints, and `canonical` (N,17,3) mm. With the decoder also (N,S,S) labels: `puppet_parts`, the
+    shape-unaware y^p, and `parts`, the shape-aware y-hat.
+    """
     net.eval()
     device, out = next(net.parameters()).device, []
     for chunk in images.split(batch):
@@ -86,10 +98,8 @@ def predict_batches(
         if decoder and net.silhouette:
             parts["decoder_parts"] = output.painted.logits.argmax(1)
         points = points_in_image(code, pose, net.cfg.size)
-        out.append(
-            {"joints_3d": pose.joints_3d, "joints_2d": pose.joints_2d, "points_2d": points, "canonical": pose.canonical}
-            | parts
-        )
+        poses = {k: getattr(pose, k) for k in ("joints_3d", "joints_2d", "canonical")}
+        out.append(poses | {"points_2d": points} | parts)
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
 # %% ../../nbs/engine/measure.ipynb #f6e9872b
@@ -97,9 +107,8 @@ class HeldOut(typing.NamedTuple):
     "Frames that are not trained on, with their truth."
 
     images: Tensor  # (M,3,S,S) uint8
-    truth: dict[
-        str, Tensor
-    ]  # joints_3d (M,17,3), joints_2d (M,17,2), parts (M,S,S); NaN, or label 255, where not known
+    # joints_3d (M,17,3), joints_2d (M,17,2), parts (M,S,S); NaN, or label 255, where not known
+    truth: dict[str, Tensor]
 
 # %% ../../nbs/engine/measure.ipynb #9643b824
 def validate(
@@ -110,7 +119,8 @@ def validate(
     "Pose metrics on the validation split. The network is left as it was."
     with _calibrated(trainer.kept, some_frames(trainer.data, frames)) as net:
         found = predict_batches(net, val.images, decoder=False)
-    return {f"val/{k}": v for k, v in evaluate({k: found[k] for k in ("joints_3d", "joints_2d")}, val.truth).items()}
+    poses = {k: found[k] for k in ("joints_3d", "joints_2d")}
+    return {f"val/{k}": v for k, v in evaluate(poses, val.truth).items()}
 
 # %% ../../nbs/engine/measure.ipynb #62a4ba7e
 def mean_pose_prediction(
@@ -120,10 +130,9 @@ def mean_pose_prediction(
 ) -> dict[str, Tensor]:
     "The baseline that looks at nothing: the mean of the unpaired poses, facing the camera in the middle of the image."
     canonical = mean_pose(canonicalise(poses)[0])
-    raw = zoom_raw(torch.tensor([0.75]))
-    pose = pose_from_camera(
-        canonical, camera_from_raw(torch.cat([torch.tensor([1.0, 0, 0, 0, 0, 0]), raw]), canonical), size
-    )
+    facing_us = torch.tensor([1.0, 0, 0, 0, 0, 0])
+    raw = torch.cat([facing_us, zoom_raw(torch.tensor([0.75]))])
+    pose = pose_from_camera(canonical, camera_from_raw(raw, canonical), size)
     n = len(truth["joints_3d"])
     return {"joints_3d": pose.joints_3d.expand(n, -1, -1), "joints_2d": pose.joints_2d.expand(n, -1, -1)}
 
@@ -133,14 +142,18 @@ def held_out(
     data: HeldOut | None,  # people that it has not seen
     decoder: bool = True,  # whether the decoder was trained
 ) -> dict[str, float | list[float]]:  # by the names of `METRICS`, and <name>_ci
-    "Metrics with their intervals of a network on held-out people; the shape-aware parts as `f1_*` unless the decoder was not trained, the puppet's own as `f1_*_puppet`, the decoder's where they are another thing as `f1_*_decoder`. Empty without such people."
+    """Metrics with their intervals of a network on held-out people; empty without such people.
+
+    The shape-aware parts are scored as `f1_*` if the decoder was trained, the puppet's own as `f1_*_puppet`, the
+    decoder's where they are another thing as `f1_*_decoder`.
+    """
     if data is None:
         return {}
     prediction = predict_batches(net, data.images)
-    names = ("joints_3d", "joints_2d", "puppet_parts", "parts", "decoder_parts")
-    return evaluate(
-        {k: prediction[k] for k in names[: None if decoder else 3] if k in prediction}, data.truth, intervals=True
-    )
+    names = ["joints_3d", "joints_2d", "puppet_parts"]
+    if decoder:
+        names += ["parts", "decoder_parts"]
+    return evaluate({k: prediction[k] for k in names if k in prediction}, data.truth, intervals=True)
 
 # %% ../../nbs/engine/measure.ipynb #9004e163
 @_measuring()
@@ -149,10 +162,11 @@ def picture_rows(
     source: Tensor,  # (N,3,S,S) uint8, whose appearance is taken
     target: Tensor,  # (N,3,S,S) uint8, whose pose is taken
 ) -> np.ndarray:  # (4*S, N*S, 3) uint8
-    "Rows: the target, its puppet's parts y^p, its shape-aware parts, and I-hat: the source painted in the target's pose."
+    "Rows: the target, its puppet's parts y^p, its shape-aware parts, and I-hat, the source in the target's pose."
     net.eval()
     device = next(net.parameters()).device
-    codes, seen = net(source.to(device).float() / 255).codes, net(target.to(device).float() / 255)
+    codes = net(source.to(device).float() / 255).codes
+    seen = net(target.to(device).float() / 255)
     painted = net.paint(codes, seen.maps)
     photo = lambda x: x.byte().permute(0, 2, 3, 1).cpu()
     rows = [
@@ -173,11 +187,12 @@ def pictures(trainer: Trainer, n: int = 6) -> np.ndarray:
 
 # %% ../../nbs/engine/measure.ipynb #ea5c25c5
 def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
-    "Columns are images; rows: the image, the predicted 3D pose, the true one, both as the camera sees them, then both from the person's side."
+    """Each column is an image and four 3D poses: predicted and true as the camera sees them, and both from the side."""
     import matplotlib.pyplot as plt
 
-    found, size = predict_batches(net, images), net.cfg.size
-    figure, n = plt.figure(figsize=(1.3 * len(images), 6.5)), len(images)
+    found, size, n = predict_batches(net, images), net.cfg.size, len(images)
+    figure = plt.figure(figsize=(1.3 * n, 6.5))
+    titles = ("predicted", "true", "predicted, side", "true, side")
     turn = torch.tensor([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
     for i in range(n):
         ax = figure.add_subplot(5, n, i + 1)
@@ -190,8 +205,6 @@ def poses_figure(net: PGPNet, images: Tensor, true: Tensor):
             draw_skeleton_3d(ax, p, frame="camera")
             ax.axis("off")
             if i == 0:
-                ax.text2D(
-                    0, 1, ("predicted", "true", "predicted, side", "true, side")[r], transform=ax.transAxes, fontsize=7
-                )
+                ax.text2D(0, 1, titles[r], transform=ax.transAxes, fontsize=7)
     figure.tight_layout(pad=0.1)
     return figure

@@ -144,7 +144,7 @@ def read_series(
 
 # %% ../../nbs/engine/results.ipynb #710cebd9
 def write_series(path: str | Path, series: dict[str, dict[str, list[float]]]) -> None:
-    "Write what `read_series` reads, ordered by run. `ValueError` if a run's columns differ from the first's or in length."
+    "Write what `read_series` reads, ordered by run; all runs have the same columns."
     names = list(next(iter(series.values())))
     for run, columns in series.items():
         if list(columns) != names or len({len(column) for column in columns.values()}) != 1:

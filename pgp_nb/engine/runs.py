@@ -45,11 +45,9 @@ def _save_checkpoint(
         config=asdict(trainer.cfg),
     )
     weights = {k: v.contiguous() for k, v in trainer.net.state_dict().items()}
-    exact = (
-        about
-        | dict(net=weights, optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
-        | ({"mean": trainer.mean.state_dict()} if trainer.mean else {})
-    )
+    exact = about | dict(net=weights, optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
+    if trainer.mean:
+        exact["mean"] = trainer.mean.state_dict()
     small = about | dict(net={k: v.half() if v.is_floating_point() else v for k, v in weights.items()})
     for name, state in ((_EXACT, exact), (_SMALL, small)):
         write_atomically(Path(run) / name, lambda temporary: torch.save(state, temporary))
@@ -65,11 +63,13 @@ def _read_checkpoint(run: str | Path) -> dict | None:
             states.append(torch.load(path, map_location="cpu", weights_only=True))
         except Exception as e:
             raise ValueError(
-                f"{path.name} is damaged ({type(e).__name__}): delete it to go on from the other file of the checkpoint, or both of them to start this run afresh"
+                f"{path.name} is damaged ({type(e).__name__}): delete it to go on from the other file"
+                " of the checkpoint, or both of them to start this run afresh"
             ) from e
         if "config" not in states[-1]:
             raise ValueError(
-                f"{path.name} is damaged or no checkpoint of this library: delete it to start this run afresh, or choose another run folder"
+                f"{path.name} is damaged or no checkpoint of this library:"
+                " delete it to start this run afresh, or choose another run folder"
             )
     return max(states, key=lambda s: s["iteration"], default=None)
 
@@ -130,13 +130,16 @@ def finished(trainer: Trainer) -> bool:
 
 
 def _restore_best(trainer: Trainer, run: str | Path) -> None:
-    "The best weights in place of the last ones, where there was a validation, or else their running mean, where there is one."
+    "Put the best weights in place of the last ones; without a validation their running mean, if there is one."
     kept = trainer.kept if trainer.best is None else load_net(Path(run) / _BEST)
     trainer.net.load_state_dict(kept.state_dict())
 
 # %% ../../nbs/engine/runs.ipynb #3eb8d620
 class _Log:
-    "Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures; in the first process only."
+    """Loss curves in `curve.jsonl` and, where tensorboard is installed, as TensorBoard scalars and pictures.
+
+    In the first process only.
+    """
 
     def __init__(self, run: Path, iteration: int):
         self.path, self.board, self.on = run / "curve.jsonl", None, rank() == 0
@@ -260,13 +263,16 @@ def fit(
     stop: Callable[[], bool] = lambda: False,  # asked before each iteration; True: stop there, with a checkpoint
     terms: Sequence[Term] = TERMS,  # there are
 ) -> Trainer:
-    "Train until the last iteration or the end of patience, writing checkpoints. A loss that is not finite raises `Diverged`, naming the last good checkpoint."
+    """Train until the last iteration or the end of patience, writing checkpoints.
+
+    A loss that is not finite raises `Diverged`, naming the last good checkpoint.
+    """
     run, trainer = Path(run), Trainer(cfg, data, device, terms)
     _prepare_run(trainer, run, resume)
-    books, deadline = (
-        _Bookkeeping(trainer, run, val, progress),
-        time.monotonic() + 60 * minutes if minutes else math.inf,
-    )
+    books = _Bookkeeping(trainer, run, val, progress)
+    deadline = math.inf
+    if minutes:
+        deadline = time.monotonic() + 60 * minutes
     enough = lambda: finished(trainer) or time.monotonic() >= deadline or stop()
 
     def after(losses: dict[str, float]) -> bool:
@@ -277,9 +283,9 @@ def fit(
         if not enough():
             minimise(trainer, after)
     except Diverged as e:
-        kept = (
-            "the last good checkpoint is in the run folder" if (run / _SMALL).exists() else "there is no checkpoint yet"
-        )
+        kept = "there is no checkpoint yet"
+        if (run / _SMALL).exists():
+            kept = "the last good checkpoint is in the run folder"
         raise Diverged(f"{e}; {kept}. Call again with a lower lr to go on from there") from e
     finally:
         books.close()
@@ -293,7 +299,7 @@ def fit(
 def run_configuration(
     run: Path,  # run folder
 ) -> Config:
-    "What the weights in a run folder were trained with. Raises `FileNotFoundError`, or `ValueError` for a run of another version."
+    "What the weights in a run folder were trained with."
     try:
         return configured(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")))
     except (TypeError, yaml.YAMLError) as e:
@@ -313,19 +319,24 @@ def _check_folder(cfg: Config, run: Path, resume: bool) -> None:
 def paints(
     run: Path,  # run folder
 ) -> bool:
-    "Whether its decoder was trained, there or in the run that it starts from (of which nothing is known: taken for granted). An untrained one has no segmentation worth a number."
+    """Whether its decoder was trained, there or in the run that it starts from; taken for granted if that is not there.
+
+    An untrained one has no segmentation worth a number.
+    """
     cfg = run_configuration(run)
     if _paints_pictures(cfg) and cfg.stages.iterations > cfg.stages.bootstrap:
         return True
     if not cfg.stages.start_from:
         return False
     start = starts(cfg.stages.start_from.replace("{seed}", str(cfg.seed)))[0]
-    before = start if start.is_dir() else run.parent / (start.parent.name if start.suffix else start.name)
+    before = start
+    if not start.is_dir():
+        before = run.parent / (start.parent.name if start.suffix else start.name)
     return not (before / "config.yaml").is_file() or paints(before)
 
 # %% ../../nbs/engine/runs.ipynb #af04a92b
 def _measured_later(run: Path, metrics: dict) -> dict:
-    "What an evaluation has added to the metrics of a run that was finished before; empty where the run has gone on since."
+    "What an evaluation has added to the metrics of a finished run; nothing if the run has gone on since."
     try:
         known = json.loads((run / "metrics.json").read_text())
     except (OSError, ValueError):
@@ -335,7 +346,10 @@ def _measured_later(run: Path, metrics: dict) -> dict:
 
 # %% ../../nbs/engine/runs.ipynb #run00025
 def baseline_of(cfg: Config) -> Config:
-    "The same encoder, fully supervised for as many steps. (The study `only-3d` trains it until its validation error stops falling.)"
+    """The same encoder, fully supervised for as many steps.
+
+    The study `only-3d` trains it until its validation error stops falling.
+    """
     alone = dict.fromkeys(cfg.terms, 0.0) | {"supervised": {"weight": 1.0, "share": 1.0}}
     return changed(cfg, terms=alone, bootstrap=0, warmup=0, start_from="")
 
@@ -351,7 +365,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,  # asked before each iteration; True: stop there; the next call goes on
     terms: Sequence[Term] = TERMS,  # there are
 ) -> tuple[Trainer, dict]:
-    "A run from configuration to metrics. The metrics are empty while the run is not finished, and in all processes but the first."
+    "A run from configuration to metrics, which are empty until it is finished, and in all processes but the first."
     run = Path(run)
     chosen_terms(cfg, terms)
     check_processes(cfg)
@@ -365,10 +379,8 @@ def train(
     if rank():
         return trainer, {}
     save_net(trainer.net, run / "weights.safetensors")
-    metrics = held_out(trainer.net, data.test, decoder=paints(run)) | {
-        "iterations": trainer.iteration,
-        "seconds": round(trainer.seconds, 1),
-    }
+    metrics = held_out(trainer.net, data.test, decoder=paints(run))
+    metrics |= {"iterations": trainer.iteration, "seconds": round(trainer.seconds, 1)}
     if trainer.best:
         metrics |= {"val_pa_mpjpe": trainer.best[0], "best_iteration": trainer.best[1]}
     metrics = _measured_later(run, metrics) | metrics

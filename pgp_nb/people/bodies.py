@@ -79,21 +79,21 @@ _JOINT_BONES = tuple(BONE_NAMES.index(_CARRIED_BY[joint]) for joint in JOINT_NAM
 
 # %% ../../nbs/people/bodies.ipynb #08d5cec8
 class _Topology(NamedTuple):
-    "What all bodies share: faces (F,3), each vertex's weights on the bones (V,24) and on the parts (V,10), both with rows of sum 1."
+    "What all bodies share."
 
-    faces: np.ndarray
-    bone_weights: np.ndarray
-    part_weights: np.ndarray
+    faces: np.ndarray  # (F,3)
+    bone_weights: np.ndarray  # (V,24) of each vertex, sum 1
+    part_weights: np.ndarray  # (V,10) of each vertex, sum 1
 
 # %% ../../nbs/people/bodies.ipynb #df17d0d9
 class _Body(NamedTuple):
-    "One body at rest, canonical frame, mm: vertices (V,3), the 17 joints (17,3), the eyes (2,3), whether it is a woman's, and its place in the file (-1: the mean body)."
+    "One body at rest, canonical frame, mm."
 
-    vertices: np.ndarray
-    joints: np.ndarray
-    eyes: np.ndarray
+    vertices: np.ndarray  # (V,3)
+    joints: np.ndarray  # (17,3)
+    eyes: np.ndarray  # (2,3)
     female: bool
-    index: int
+    index: int  # its place in the file; -1: the mean body
 
     @property
     def lengths(self) -> np.ndarray:
@@ -127,9 +127,8 @@ def topology() -> _Topology:
     weights = np.zeros((len(baked["bone_indices"]), N_BONES), np.float32)
     np.put_along_axis(weights, baked["bone_indices"].astype(int), baked["bone_weights"].astype(np.float32), 1)
     weights /= weights.sum(1, keepdims=True)
-    return _Topology(
-        baked["faces"].astype(np.int64), weights, weights @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)]
-    )
+    part_of_bone = np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)]
+    return _Topology(baked["faces"].astype(np.int64), weights, weights @ part_of_bone)
 
 # %% ../../nbs/people/bodies.ipynb #05a2cf92
 N_BODIES = 96
@@ -152,11 +151,13 @@ def load_body(index: int) -> _Body:  # 0..N_BODIES-1
 # %% ../../nbs/people/bodies.ipynb #858f6cf2
 @cache
 def mean_body() -> _Body:
-    "The mean of all bodies: unpaired poses (the paper's D_z) are posed on it, and its limb lengths are the constants of the kinematics chapter."
+    """The mean of all bodies.
+
+    Unpaired poses (the paper's D_z) are posed on it; its limb lengths are the constants of the kinematics chapter.
+    """
     baked = _baked()
-    return _Body(
-        baked["vertices"].mean(0, dtype=np.float32) / 10, baked["joints"].mean(0), baked["eyes"].mean(0), False, -1
-    )
+    vertices = baked["vertices"].mean(0, dtype=np.float32) / 10
+    return _Body(vertices, baked["joints"].mean(0), baked["eyes"].mean(0), female=False, index=-1)
 
 # %% ../../nbs/people/bodies.ipynb #163761f9
 def _apply(rotation, v):
@@ -176,17 +177,15 @@ def _between(u, v):
     axis = np.cross(u, v)
     cos = (u * v).sum(-1)[..., None, None]
     k = _cross_matrix(axis)
-    flat = 2 * (w := _basis(v, np.roll(v, 1, -1) + 0.1)[..., 1])[..., None] * w[..., None, :] - np.eye(
-        3
-    )  # half a turn, where u = -v
-    return np.where(cos < -0.9999, flat, np.eye(3) + k + k @ k / np.maximum(1 + cos, 1e-6))
+    w = _basis(v, np.roll(v, 1, -1) + 0.1)[..., 1]
+    half_a_turn = 2 * w[..., None] * w[..., None, :] - np.eye(3)
+    return np.where(cos < -0.9999, half_a_turn, np.eye(3) + k + k @ k / np.maximum(1 + cos, 1e-6))
 
 # %% ../../nbs/people/bodies.ipynb #a848fa31
 def _cross_matrix(v):
-    zero = np.zeros_like(v[..., 0])
-    return np.stack(
-        [zero, -v[..., 2], v[..., 1], v[..., 2], zero, -v[..., 0], -v[..., 1], v[..., 0], zero], -1
-    ).reshape(*v.shape, 3)
+    x, y, z = np.moveaxis(v, -1, 0)
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*v.shape, 3)
 
 
 def _about(axis, angle):
@@ -210,9 +209,9 @@ def _head(chest, d, rest):
     ahead = chest[..., :, 0]
     size = np.linalg.norm(offset, axis=-1) / np.maximum(np.linalg.norm(neck, axis=-1), 1e-9)
     trust = smoothstep(size, 0.12, 0.22) * smoothstep((unit(offset) * ahead).sum(-1), -0.35, -0.1)
-    return _basis(neck, trust[..., None] * unit(offset) + (1 - trust)[..., None] * ahead) @ _basis(
-        rest("thorax", "head_top"), rest("thorax", "nose")
-    ).swapaxes(-1, -2)
+    face = trust[..., None] * unit(offset) + (1 - trust)[..., None] * ahead
+    at_rest = _basis(rest("thorax", "head_top"), rest("thorax", "nose"))
+    return _basis(neck, face) @ at_rest.swapaxes(-1, -2)
 
 # %% ../../nbs/people/bodies.ipynb #0740ce13
 def _clavicle(chest, arm, side):
@@ -222,7 +221,10 @@ def _clavicle(chest, arm, side):
 
 # %% ../../nbs/people/bodies.ipynb #591544cb
 def _limb(parent, upper, lower, rest_upper, rest_lower, hinge, limit):
-    "Rotations (half twisted upper bone, upper bone, lower bone) of a limb with the directions `upper`, `lower` (...,3), below a bone rotated by `parent`."
+    """Rotations of a limb with the directions `upper` and `lower` (...,3), below a bone rotated by `parent`.
+
+    Of the upper bone's first half, which takes half of the twist, of the rest of it, and of the lower bone.
+    """
     swing = _between(_apply(parent, rest_upper), upper) @ parent
     axis, bend = unit(upper), np.cross(unit(upper), unit(lower))
     now = _basis(axis, _apply(swing, hinge))
@@ -248,14 +250,8 @@ def _arm(chest, d, rest, s):
     clavicle = _clavicle(chest, d(*upper), 1 if s == "l" else -1)
     hinge = np.cross(rest(*upper), rest(*lower))
     high, low, fore = _limb(clavicle, d(*upper), d(*lower), rest(*upper), rest(*lower), hinge, limit=2.0)
-    return {
-        f"{s}_clavicle": clavicle,
-        f"{s}_upper_arm": high,
-        f"{s}_upper_arm_low": low,
-        f"{s}_forearm": fore,
-        f"{s}_forearm_low": fore,
-        f"{s}_hand": fore,
-    }
+    upper_arm = {f"{s}_clavicle": clavicle, f"{s}_upper_arm": high, f"{s}_upper_arm_low": low}
+    return upper_arm | {f"{s}_{bone}": fore for bone in ("forearm", "forearm_low", "hand")}
 
 # %% ../../nbs/people/bodies.ipynb #2a446de3
 def _leg(pelvis, d, rest, s):
@@ -276,10 +272,9 @@ def _check_joints(joints):
     joints = np.asarray(joints, float)
     if joints.ndim != 3 or joints.shape[1:] != (N_JOINTS, 3):
         raise ValueError(f"joints of shape {joints.shape}: give (T,17,3), in the order of conventions.JOINTS")
-    if not np.isfinite(joints).all():
-        raise ValueError(
-            f"joints hold NaN or infinite values in frames {np.flatnonzero(~np.isfinite(joints).all((1, 2)))[:5].tolist()}: leave these frames out"
-        )
+    broken = np.flatnonzero(~np.isfinite(joints).all((1, 2)))
+    if len(broken):
+        raise ValueError(f"joints hold NaN or infinite values in frames {broken[:5].tolist()}: leave these frames out")
     return joints
 
 # %% ../../nbs/people/bodies.ipynb #b76bc980
@@ -288,7 +283,7 @@ def pose_from_joints(
     body: _Body | None = None,  # the body that will take the pose; the mean body if None
     up: np.ndarray | None = None,  # (3,) the frame's up direction: with it, feet near the lowest ankle are laid flat
 ) -> np.ndarray:  # (T,24,3,3) rotations of the bones, from the canonical frame to the frame of the joints
-    "Rotations of the bones that give a body the pose of the joints. Raises `ValueError` for a wrong shape or values that are not finite."
+    "Rotations of the bones that give a body the pose of the joints."
     joints = _check_joints(joints)
     rest_joints = (body or mean_body()).joints.astype(float)
     d = lambda a, b: joints[:, joint_index(b)[0]] - joints[:, joint_index(a)[0]]
@@ -310,9 +305,8 @@ def posed_joints(
     if translation is not None:
         joints[:, 0] = translation
     for j in range(1, N_JOINTS):
-        joints[:, j] = joints[:, PARENTS[j]] + rotations[:, _JOINT_BONES[j]] @ (
-            body.joints[j] - body.joints[PARENTS[j]]
-        )
+        limb = body.joints[j] - body.joints[PARENTS[j]]
+        joints[:, j] = joints[:, PARENTS[j]] + rotations[:, _JOINT_BONES[j]] @ limb
     return joints
 
 # %% ../../nbs/people/bodies.ipynb #ae048947
@@ -324,10 +318,11 @@ def skin(
     bone_weights: np.ndarray | None = None,  # (N,24) their weights
 ) -> np.ndarray:  # (T,N,3) mm
     "Vertices of a posed body: linear blend skinning."
-    vertices, weights = (body.vertices, topology().bone_weights) if vertices is None else (vertices, bone_weights)
+    if vertices is None:
+        vertices, bone_weights = body.vertices, topology().bone_weights
     pivots = list(_BONE_PIVOTS)
     shift = posed_joints(body, rotations, translation)[:, pivots] - (rotations @ body.joints[pivots][..., None])[..., 0]
-    moved = weights @ np.concatenate([rotations.reshape(-1, N_BONES, 9), shift], -1)
+    moved = bone_weights @ np.concatenate([rotations.reshape(-1, N_BONES, 9), shift], -1)
     return (moved[..., :9].reshape(*moved.shape[:2], 3, 3) @ vertices[..., None])[..., 0] + moved[..., 9:]
 
 # %% ../../nbs/people/bodies.ipynb #cb0b4aa6

@@ -9,22 +9,16 @@ __all__ = ['Person', 'random_person', 'Dressed', 'vertex_normals', 'dress', 'pai
 from functools import cache
 from typing import NamedTuple
 import numpy as np
-from pgp_nb.people.bodies import (
-    N_BODIES,
-    N_BONES,
-    BONE_NAMES,
-    BONE_PARTS,
-    smoothstep,
-    unit,
-    load_body,
-    mean_body,
-    topology,
-)
+from .bodies import BONE_NAMES, BONE_PARTS, N_BODIES, N_BONES
+from .bodies import load_body, mean_body, smoothstep, topology, unit
 from ..conventions import N_PARTS, joint_index
 
 # %% ../../nbs/people/clothes.ipynb #fee7cfb0
 def _along(vertices, joints, chain, weights):
-    "Coordinate of the vertices along a chain of joints: k + t at the share t of its k-th bone; -1 where `weights` (V, bones) are small."
+    """Coordinate of the vertices along a chain of joints: k + t at the share t of its k-th bone.
+
+    It is -1 where `weights` (V, bones) are small.
+    """
     value, total = np.zeros(len(vertices)), weights.sum(1)
     for k, (a, b) in enumerate(zip(chain, chain[1:])):
         axis = joints[b] - joints[a]
@@ -64,7 +58,7 @@ class Person(NamedTuple):
 
     body: int  # index of `load_body`
     skin: np.ndarray  # (3,) colour in 0..1, as all colours here
-    hair: str  # one of HAIR_STYLES
+    hair: str  # one of _HAIR_STYLES
     hair_color: np.ndarray
     hair_length: float  # 0..1 within the style
     top: _Cloth
@@ -83,21 +77,8 @@ class Person(NamedTuple):
     seed: int  # of wrinkles and strands
 
 
-_PATTERNS = (
-    "plain",
-    "plain",
-    "plain",
-    "plain",
-    "stripes",
-    "stripes",
-    "upright",
-    "checks",
-    "plaid",
-    "dots",
-    "block",
-    "logo",
-    "number",
-)
+# as often as they are worn
+_PATTERNS = tuple("plain plain plain plain stripes stripes upright checks plaid dots block logo number".split())
 _HAIR_STYLES = ("bald", "short", "crop", "afro", "bob", "long", "ponytail", "bun", "cap", "beanie")
 
 # %% ../../nbs/people/clothes.ipynb #6948c4fd
@@ -196,11 +177,10 @@ def _choose(rng, options, chances):
 
 
 def _random_hair(rng, female):
-    style = _choose(
-        rng,
-        _HAIR_STYLES,
-        (0.3, 1, 1, 0.8, 2.5, 3, 2, 1.4, 0.5, 0.3) if female else (1, 4, 2.5, 0.8, 0.25, 0.4, 0.2, 0.15, 1, 0.6),
-    )
+    chances = (1, 4, 2.5, 0.8, 0.25, 0.4, 0.2, 0.15, 1, 0.6)
+    if female:
+        chances = (0.3, 1, 1, 0.8, 2.5, 3, 2, 1.4, 0.5, 0.3)
+    style = _choose(rng, _HAIR_STYLES, chances)
     color = _HAIR[_choose(rng, range(10), (3, 3, 2.5, 2, 1.5, 1, 1, 0.7, 0.8, 0.4))]
     return dict(hair=style, hair_color=_jitter(color, rng, 0.01), hair_length=float(rng.uniform()))
 
@@ -279,7 +259,10 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:  # (V
 
 # %% ../../nbs/people/clothes.ipynb #e90ae6d8
 def _hairline(places: np.ndarray) -> np.ndarray:  # (...,5) -> (...,)
-    "How far (mm) a place on the head lies above the edge of short hair: high at the forehead, low behind the ears and at the nape."
+    """How far (mm) a place on the head lies above the edge of short hair.
+
+    The edge is high at the forehead, low behind the ears and at the nape.
+    """
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
     edge = np.interp(x, [-60, 0, 30, 48, 60, 85, 105, 125, 150], [618, 622, 655, 705, 700, 722, 752, 766, 772])
     ear = np.clip(np.abs(y) - 68, 0, 30) * 6 * ((x > 20) & (x < 70))
@@ -310,9 +293,9 @@ def _sheet(points, closed):
     rows, columns = points.shape[:2]
     r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns if closed else columns - 1), indexing="ij")
     at = lambda dr, dc: ((r + dr) * columns + (c + dc) % columns).ravel()
-    return points.reshape(-1, 3), np.concatenate(
-        [np.stack([at(0, 0), at(1, 0), at(1, 1)], 1), np.stack([at(0, 0), at(1, 1), at(0, 1)], 1)]
-    )
+    lower = np.stack([at(0, 0), at(1, 0), at(1, 1)], 1)
+    upper = np.stack([at(0, 0), at(1, 1), at(0, 1)], 1)
+    return points.reshape(-1, 3), np.concatenate([lower, upper])
 
 # %% ../../nbs/people/clothes.ipynb #5e546c49
 def _head_shape(body):
@@ -350,26 +333,20 @@ def _hanging_hair(person, body):
 def _tail(person, body):
     "A ponytail or a bun: a blob behind the head, drawn out downwards."
     center, half = _head_shape(body)
-    bun = person.hair == "bun"
-    t, phi = np.linspace(0, np.pi, 8), np.linspace(0, 2 * np.pi, 9)[:-1]
-    radius, length = (34, 34) if bun else (27, 90 + 90 * person.hair_length)
-    root = center + [-half[0] * (0.75 if bun else 0.9), 0, half[2] * (0.62 if bun else 0.35)]
-    points = (
-        np.stack(
-            [
-                np.stack(
-                    [
-                        np.sin(a) ** 0.8 * np.cos(phi) * radius - (0 if bun else 25 * np.sin(0.9 * a)),
-                        np.sin(a) ** 0.8 * np.sin(phi) * radius,
-                        np.full_like(phi, np.cos(a) * length - (0 if bun else 0.75 * length)),
-                    ],
-                    -1,
-                )
-                for a in t
-            ]
-        )
-        + root
-    )
+    if person.hair == "bun":
+        root = center + [-half[0] * 0.75, 0, half[2] * 0.62]
+        radius, length, back, down = 34, 34, 0, 0
+    else:
+        root = center + [-half[0] * 0.9, 0, half[2] * 0.35]
+        radius, length, back = 27, 90 + 90 * person.hair_length, 25
+        down = 0.75 * length
+    t, phi, rings = np.linspace(0, np.pi, 8), np.linspace(0, 2 * np.pi, 9)[:-1], []
+    for a in t:
+        wide = np.sin(a) ** 0.8
+        x = wide * np.cos(phi) * radius - back * np.sin(0.9 * a)
+        y = wide * np.sin(phi) * radius
+        rings.append(np.stack([x, y, np.full_like(phi, np.cos(a) * length - down)], -1))
+    points = np.stack(rings) + root
     weights = np.zeros((points[..., 0].size, N_BONES), np.float32)
     weights[:, BONE_NAMES.index("head")] = 1
     return (*_sheet(points, True), weights)
@@ -389,22 +366,13 @@ def _skirt(person, body):
         half = np.maximum((high - low)[:2] / 2 * 1.03 + 9, widest * 0.97)
         widest = np.maximum(widest, half)
         flare = person.flare * np.maximum(hip[2] + 40 - z, 0) * (1 + 0.1 * np.cos(phi * 6 + person.seed))
-        rings.append(
-            np.stack(
-                [
-                    (low[0] + high[0]) / 2 + (half[0] + flare) * np.cos(phi),
-                    (half[1] + 0.8 * flare) * np.sin(phi),
-                    np.full_like(phi, z),
-                ],
-                -1,
-            )
-        )
+        x = (low[0] + high[0]) / 2 + (half[0] + flare) * np.cos(phi)
+        y = (half[1] + 0.8 * flare) * np.sin(phi)
+        rings.append(np.stack([x, y, np.full_like(phi, z)], -1))
     points = np.stack(rings)
     weights = np.zeros((*points.shape[:2], N_BONES), np.float32)
-    legs, low = (
-        smoothstep(hip[2] + 60 - points[..., 2], 0, 190),
-        smoothstep(knee[2] + 40 - points[..., 2], 0, 160) * 0.75,
-    )
+    legs = smoothstep(hip[2] + 60 - points[..., 2], 0, 190)
+    low = smoothstep(knee[2] + 40 - points[..., 2], 0, 160) * 0.75
     left = smoothstep(points[..., 1], -110, 110)
     weights[..., BONE_NAMES.index("pelvis")] = 1 - legs
     for s, share in (("l", left), ("r", 1 - left)):
@@ -430,10 +398,8 @@ def _joined(pieces):
     starts, bones = np.cumsum([0] + [len(p) for p in points]), np.concatenate(bones)
     parts = bones @ np.eye(N_PARTS, dtype=np.float32)[list(BONE_PARTS)]
     parts[np.repeat(np.array(material) == 1, [len(p) for p in points])] = np.eye(N_PARTS, dtype=np.float32)[1]
-    faces, of_face = (
-        np.concatenate([f + start for f, start in zip(faces, starts)]),
-        np.repeat(material, [len(f) for f in faces]),
-    )
+    of_face = np.repeat(material, [len(f) for f in faces])
+    faces = np.concatenate([f + start for f, start in zip(faces, starts)])
     return Dressed(np.concatenate(points), np.concatenate(places), bones, parts, faces, of_face, of_face > 0)
 
 # %% ../../nbs/people/clothes.ipynb #d2ba0adc
@@ -456,10 +422,9 @@ def _around(places):
     "Coordinates (mm) across a limb or the trunk, and along it."
     x, y, z, arm, leg = places.T
     on_arm, on_leg = arm > -0.5, leg > 0.05
-    across = np.where(
-        on_leg, np.arctan2(np.abs(y) - 125 - 33 * np.clip(leg, 0, 2), x - 15) * 75, np.arctan2(y, x - 15) * 125
-    )
-    across = np.where(on_arm, x * 1.4 + 8, across)
+    around_leg = np.arctan2(np.abs(y) - 125 - 33 * np.clip(leg, 0, 2), x - 15) * 75
+    around_trunk = np.arctan2(y, x - 15) * 125
+    across = np.where(on_arm, x * 1.4 + 8, np.where(on_leg, around_leg, around_trunk))
     along = np.where(on_arm, 450 - 262 * arm, np.where(on_leg, -400 * leg, z))
     return across, along
 
@@ -484,9 +449,8 @@ def _pattern(cloth, places):
     if cloth.pattern == "block":
         return z > 330, (np.abs(z - 318) < 14) & trunk
     if cloth.pattern == "logo":
-        return chest & (y**2 + 1.2 * (z - 345) ** 2 < (35 + 0.22 * cloth.period) ** 2), chest & (np.abs(y) < 20) & (
-            np.abs(z - 345) < 14
-        )
+        disc = y**2 + 1.2 * (z - 345) ** 2 < (35 + 0.22 * cloth.period) ** 2
+        return chest & disc, chest & (np.abs(y) < 20) & (np.abs(z - 345) < 14)
     if cloth.pattern == "number":
         return (np.abs(np.abs(y) - 28) < 15) & (np.abs(z - 330) < 75) & trunk, (np.abs(z - 432) < 12) & trunk
     return np.zeros(len(places), bool), None
@@ -514,9 +478,8 @@ def _paint_face(person: Person, places: np.ndarray, color: np.ndarray) -> np.nda
         color = np.where(jaw[:, None] & ~near(0, 632, 18, 7), color * 0.25 + 0.75 * person.hair_color, color)
     color = np.where(near(30, 701, 15, 8), 0.45 + 0.45 * person.skin, color)
     color = np.where(near(29, 701, 8, 8), np.float32(0.08), color)
-    color = np.where(
-        near(31, 727, 23, 6) | near(31, 712, 17, 3), 0.35 * color + 0.65 * np.minimum(person.hair_color, 0.4), color
-    )
+    brows_and_lids = near(31, 727, 23, 6) | near(31, 712, 17, 3)
+    color = np.where(brows_and_lids, 0.35 * color + 0.65 * np.minimum(person.hair_color, 0.4), color)
     color = np.where(near(0, 632, 25, 8), color * np.array([0.78, 0.48, 0.48], np.float32), color)
     color = np.where(near(0, 632, 24, 2.2) | near(9, 656, 7, 5), color * 0.55, color)
     return _glasses(color, x, y, z, front) if "glasses" in person.extras else color
@@ -553,16 +516,15 @@ def _wear_clothes(person, places, is_head, color):
     x, y, z, arm, leg = places.T
     trunk, waist, collar = (arm < -0.5) & ~is_head, 62 + person.hem * 0.3, 500 + person.neckline - 0.42 * x
     opening = lambda radius: np.hypot(x - 12, y) < radius + 0.5 * person.neckline
-    _wear(
-        color,
-        trunk & (z < waist) & (leg < (0.2 if person.skirt else person.legs))
-        | (leg > 0.3) & (leg < person.legs) & (not person.skirt),
-        person.bottom,
-        places,
-    )
-    top = trunk & (z > waist - 70 + person.hem * (not person.skirt)) & ~((z > collar) & opening(88)) | (arm > -0.5) & (
-        arm < person.sleeve
-    )
+    if person.skirt:
+        bottom = trunk & (z < waist) & (leg < 0.2)
+        hem = waist - 70
+    else:
+        bottom = trunk & (z < waist) & (leg < person.legs) | (leg > 0.3) & (leg < person.legs)
+        hem = waist - 70 + person.hem
+    _wear(color, bottom, person.bottom, places)
+    sleeves = (arm > -0.5) & (arm < person.sleeve)
+    top = trunk & (z > hem) & ~((z > collar) & opening(88)) | sleeves
     if person.sleeve < 0.1 and "straps" in person.extras:
         top &= (z < 455) | (np.abs(np.abs(y) - 75) < 28)
     _wear(color, top, person.top, places)
@@ -584,9 +546,8 @@ def _wear_shoes(person, places, color, ground=-882):
     shoe = foot & (z < ground + 62 + person.shoe_height - 0.12 * np.clip(x, 0, 100))
     _wear(color, shoe, person.shoes, places)
     if "trainer_stripe" in person.extras:
-        _wear(
-            color, shoe & (np.mod(x + 0.5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22), person.sole, places
-        )
+        stripe = (np.mod(x + 0.5 * z, 46) < 15) & (x > 10) & (x < 110) & (z > ground + 22)
+        _wear(color, shoe & stripe, person.sole, places)
     _wear(color, foot & (z < ground + 14), person.sole, places)
 
 # %% ../../nbs/people/clothes.ipynb #b4c514d4

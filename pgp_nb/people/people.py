@@ -20,19 +20,8 @@ import numpy as np
 import torch
 from ..conventions import BACKGROUND, N_JOINTS
 from ..kinematics import canonicalise
-from pgp_nb.datasets.samples import (
-    FORMAT,
-    VERSION,
-    Sample,
-    Samples,
-    Skip,
-    fixed_intrinsics,
-    make_shards,
-    read_manifest,
-    read_shards,
-    show_pairs,
-    write_manifest,
-)
+from ..datasets.samples import FORMAT, VERSION, Sample, Samples, Skip, fixed_intrinsics
+from ..datasets.samples import make_shards, read_manifest, read_shards, show_pairs, write_manifest
 from .bodies import N_BODIES, retarget
 from .clothes import Person, random_person
 from .scenery import Background, PersonCamera, random_background
@@ -58,7 +47,8 @@ def _check_joints(
     p = np.asarray(joints, np.float32)
     if p.ndim != 3 or p.shape[1:] != (N_JOINTS, 3):
         raise ValueError(
-            f"joints must have shape (T, {N_JOINTS}, 3) in mm, got {p.shape}: see pgp_nb.conventions for other joint sets"
+            f"joints must have shape (T, {N_JOINTS}, 3) in mm, got {p.shape}:"
+            " see pgp_nb.conventions for other joint sets"
         )
     if not len(p):
         raise ValueError("joints hold no frame: give at least one")
@@ -91,7 +81,8 @@ def render_motion(
 ) -> _Film:
     "Film a motion given as 17 joints. Raises `ValueError` for a wrong shape or NaN."
     joints, rng = _check_joints(joints), np.random.default_rng(seed)
-    person, background = person or random_person(rng), background or random_background(rng)
+    person = person or random_person(rng)
+    background = background or random_background(rng)
     posed = pose_person(person, joints, flight)
     azimuth, elevation = rng.uniform(-np.pi, np.pi), np.radians(rng.uniform(0, 20))
     camera = camera or _film_camera(posed, azimuth, elevation, follow)
@@ -100,10 +91,8 @@ def render_motion(
         render(person, posed, t, camera._replace(translation=moves[t]), background, size, seed)
         for t in range(len(joints))
     ]
-    return _Film(
-        *(np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d")),
-        camera,
-    )
+    stacked = (np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d"))
+    return _Film(*stacked, camera)
 
 # %% ../../nbs/people/people.ipynb #2a7a682d
 SPLITS = ("train", "val", "test")
@@ -172,10 +161,9 @@ class _Pair(NamedTuple):
 def _take(person, posed, cameras, places, size, rng):
     "Two pictures of one person with the truth, stacked."
     frames = [render(person, posed, t, cameras[t], places[t], size, int(rng.integers(2**31))) for t in (0, 1)]
-    return {
-        k: np.stack([getattr(f, v) for f in frames])
-        for k, v in dict(images="image", parts="parts", joints_3d="joints_3d", joints_2d="joints_2d").items()
-    } | dict(bodies=person.body)
+    both = lambda field: np.stack([getattr(f, field) for f in frames])
+    joints = dict(joints_3d=both("joints_3d"), joints_2d=both("joints_2d"))
+    return dict(images=both("image"), parts=both("parts"), **joints, bodies=person.body)
 
 # %% ../../nbs/people/people.ipynb #4c01e105
 def _film_pair(
@@ -189,7 +177,10 @@ def _film_pair(
     rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index])
     motion = sample_motion(split, 24, rng, least=filming.moved_mm)
     person, place = random_person(rng, bodies_of(split)), random_background(rng)
-    places = place, place.moved(rng) if rng.random() < filming.same_place else random_background(rng)
+    if rng.random() < filming.same_place:
+        places = place, place.moved(rng)
+    else:
+        places = place, random_background(rng)
     posed = pose_person(person, motion[pick_frames(motion, filming.moved_mm, rng)])
     azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, rng.normal(0, 0.4)])
     cameras = [crop_camera(posed.vertices[t], azimuth[t], filming, rng) for t in (0, 1)]
@@ -211,24 +202,15 @@ def _film_views(
     turn = rng.choice([-1, 1]) * np.radians(rng.uniform(30, 150))
     azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, turn])
     cameras = [crop_camera(posed.vertices[t], azimuth[t], filming, rng) for t in (0, 1)]
-    return _take(person, posed, cameras, (place, place), size, rng) | dict(
-        rotations=np.stack([c.rotation for c in cameras])
-    )
+    rotations = np.stack([c.rotation for c in cameras])
+    return _take(person, posed, cameras, (place, place), size, rng) | dict(rotations=rotations)
 
 # %% ../../nbs/people/people.ipynb #ede04f82
 def _blob(m, centre, radius, value, rng):
     "Fill an ellipse of the float map in place."
     axes = np.maximum(1, rng.uniform(0.5, 1.5, 2) * radius).astype(int)
-    cv2.ellipse(
-        m,
-        tuple(int(c) for c in centre),
-        tuple(int(a) for a in axes),
-        float(rng.uniform(0, 180)),
-        0,
-        360,
-        float(value),
-        -1,
-    )
+    at, axes = tuple(int(c) for c in centre), tuple(int(a) for a in axes)
+    cv2.ellipse(m, at, axes, float(rng.uniform(0, 180)), 0, 360, float(value), -1)
 
 # %% ../../nbs/people/people.ipynb #b8921f64
 def _waves(size, strength, rng):
@@ -240,8 +222,11 @@ def _shaken(m, s, rng):
     "The map with its borders moved: eroded or dilated, warped by smooth waves, sometimes shifted as a whole."
     h, w = m.shape
     r = int(round(rng.uniform(-1, 1) * s * h / 20))
-    if r:
-        m = (cv2.dilate if r > 0 else cv2.erode)(m, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(r) + 1,) * 2))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(r) + 1,) * 2)
+    if r > 0:
+        m = cv2.dilate(m, disc)
+    if r < 0:
+        m = cv2.erode(m, disc)
     shift = rng.normal(0, 0.25 * h, 2) if rng.random() < 0.12 * s else np.zeros(2)
     y, x = np.mgrid[:h, :w].astype(np.float32)
     x += _waves((h, w), s * w / 40, rng) + np.float32(shift[0])
@@ -273,9 +258,9 @@ def noisy_saliency(
 def _pair_saliency(
     masks: np.ndarray,  # (2,H,W) bool, the person in source and target
     quality: float,  # as for `noisy_saliency`
-    split: str,
-    index: int,
-    seed: int,  # as for `_film_pair`
+    split: str,  # train, val or test
+    index: int,  # number of the pair
+    seed: int,  # of the data set
 ) -> np.ndarray:  # (2,H,W) uint8
     "The noisy saliency of pair number `index`."
     key = seed, SPLITS.index(split), index
@@ -283,28 +268,27 @@ def _pair_saliency(
 
 # %% ../../nbs/people/people.ipynb #e9df4f6c
 def _sample_of(
-    split: str,
-    index: int,
-    size: int,
-    seed: int,  # as for `_film_pair`
+    split: str,  # train, val or test
+    index: int,  # number of the pair
+    size: int,  # image side, pixels
+    seed: int,  # of the data set
     filming: Filming = Filming(),  # how it is filmed
     views: bool = False,  # two cameras at one instant, see `_film_views`
 ) -> Sample:
     "Pair number `index` as a sample."
-    a, unknown = (
-        (_film_views if views else _film_pair)(split, index, size, seed, filming),
-        np.full((2, 3, 3), np.nan, np.float32),
-    )
+    film = _film_views if views else _film_pair
+    a = film(split, index, size, seed, filming)
+    unknown = np.full((2, 3, 3), np.nan, np.float32)
     return Sample(
-        a["images"],
-        (a["parts"] != BACKGROUND) * np.uint8(255),
-        a["parts"],
-        a["joints_3d"],
-        a["joints_2d"],
-        a.get("rotations", unknown),
-        unknown[..., 0],
-        np.stack([fixed_intrinsics(size)] * 2),
-        f"people/{split}/{seed}/{index}/{a['bodies']}",
+        images=a["images"],
+        saliency=(a["parts"] != BACKGROUND) * np.uint8(255),
+        parts=a["parts"],
+        joints_3d=a["joints_3d"],
+        joints_2d=a["joints_2d"],
+        rotation=a.get("rotations", unknown),
+        translation=unknown[..., 0],
+        intrinsics=np.stack([fixed_intrinsics(size)] * 2),
+        name=f"people/{split}/{seed}/{index}/{a['bodies']}",
     )
 
 # %% ../../nbs/people/people.ipynb #c2e034ac
@@ -339,15 +323,8 @@ def _fingerprint() -> str:  # 8 hexadecimal digits
     package, h = files("pgp_nb"), sha256()
     for name in ("data/bodies.npz", "data/pose_prior.npz"):
         h.update((package / name).read_bytes())
-    for name in (
-        "camera",
-        "kinematics",
-        "people/bodies",
-        "people/clothes",
-        "people/scenery",
-        "people/rendering",
-        "people/motions",
-    ):
+    here = [f"people/{name}" for name in ("bodies", "clothes", "scenery", "rendering", "motions")]
+    for name in ("camera", "kinematics", *here):
         h.update(ast.dump(ast.parse((package / f"{name}.py").read_text(encoding="utf8"))).encode())
     return h.hexdigest()[:8]
 
@@ -357,7 +334,7 @@ _PAIRS_PER_SHARD = 16
 
 @dataclass(frozen=True)
 class _CachedPeople:
-    "Loader of the cache: the first pairs of a data set, with their true masks. Raises `RuntimeError` where another process runs other code."
+    "Loader of the cache: the first pairs of a data set, with their true masks."
 
     split: str  # train, val or test
     pairs: int  # how many
@@ -404,7 +381,7 @@ def _fill_cache(
     workers: int,  # processes
     progress: bool = True,  # show a progress bar while pairs are made
 ) -> list[dict]:  # the entries of their shards in the manifest, as for `read_shards`
-    "Make the shards that are missing or damaged. Raises `OSError` naming the file and the remedy; what was written stays."
+    "Make the shards that are missing or damaged."
     try:
         entries = make_shards(asked, asked.jobs(), folder, size, _PAIRS_PER_SHARD, workers, progress)
         try:
@@ -417,8 +394,8 @@ def _fill_cache(
     except OSError as e:
         raise OSError(
             e.errno,
-            f"{e.strerror}. The file belongs into the cache {folder}: set PGP_DATA (or root=) to a folder on another disk "
-            "if need be, and call again; shards written before are kept and not made again",
+            f"{e.strerror}. The file belongs into the cache {folder}: set PGP_DATA (or root=) to a folder"
+            " on another disk if need be, and call again; shards written before are kept and not made again",
         ) from e
     return entries
 
@@ -436,9 +413,8 @@ class People:
     bodies: np.ndarray  # (N,) whose body it is
     split: str  # train, val or test
     seed: int  # of the data set
-    rotations: np.ndarray | None = (
-        None  # (N,2,3,3) float32, world to camera, of pairs that are two views of one instant
-    )
+    # (N,2,3,3) float32, world to camera, of pairs that are two views of one instant
+    rotations: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -451,12 +427,9 @@ class People:
             raise TypeError(
                 f"index people with a slice or an array of numbers, got {type(i).__name__}; one pair is people.pair(i)"
             )
-        return People(
-            *(getattr(self, k)[i] for k in (*_Pair._fields, "bodies")),
-            self.split,
-            self.seed,
-            None if self.rotations is None else self.rotations[i],
-        )
+        chosen = [getattr(self, k)[i] for k in (*_Pair._fields, "bodies")]
+        rotations = None if self.rotations is None else self.rotations[i]
+        return People(*chosen, self.split, self.seed, rotations)
 
     @property
     def size(self) -> int:
@@ -513,25 +486,25 @@ def load_people(
     workers: int | None = None,  # processes, default one for each core
     views: bool = False,  # pairs of two cameras at one instant, with `rotations`, see `_film_views`
 ) -> People:
-    "The embedded data set, made on first use and cached. Raises `ValueError` for bad arguments, `OSError` if the cache cannot be written."
+    "The embedded data set, made on first use and cached."
     root = Path(root or _default_root()).expanduser()
     _check_request(split, n, size, root)
     asked = _CachedPeople(split, -(-n // _PAIRS_PER_SHARD) * _PAIRS_PER_SHARD, seed, filming, views, _fingerprint())
     folder = _cache_folder(root, asked, size)
     entries = _fill_cache(asked, folder, size, workers or _cores(), progress)
     a = read_shards(folder, entries, size, np.arange(asked.pairs) < n)
-    masks, bodies = a.parts != BACKGROUND, np.array([int(name.rpartition("/")[2]) for name in a.name])
+    masks = a.parts != BACKGROUND
     return People(
-        a.images,
-        masks,
-        _saliency_of(masks, saliency_quality, split, seed),
-        a.parts,
-        a.joints_3d,
-        a.joints_2d,
-        bodies,
-        split,
-        seed,
-        a.rotation if views else None,
+        images=a.images,
+        masks=masks,
+        saliency=_saliency_of(masks, saliency_quality, split, seed),
+        parts=a.parts,
+        joints_3d=a.joints_3d,
+        joints_2d=a.joints_2d,
+        bodies=np.array([int(name.rpartition("/")[2]) for name in a.name]),
+        split=split,
+        seed=seed,
+        rotations=a.rotation if views else None,
     )
 
 # %% ../../nbs/people/people.ipynb #cff5d290
@@ -543,23 +516,28 @@ def unpaired_poses(
     "Poses of D_z on the mean body: motions of other clips than any split's (Sec. 3.3, q_z ~ D_z)."
     keys = draw_key_poses("unpaired", n, np.random.default_rng([seed, len(SPLITS)]))
     p = np.asarray(retarget(place_joints(keys.directions) @ to_upright(keys.up).swapaxes(-1, -2)), np.float64)
-    return (p - p[:, :1] if upright else canonicalise(torch.as_tensor(p))[0].numpy()).astype(np.float32)
+    if upright:
+        return (p - p[:, :1]).astype(np.float32)
+    return canonicalise(torch.as_tensor(p))[0].numpy().astype(np.float32)
 
 # %% ../../nbs/people/people.ipynb #1c889212
 def samples_of(
     people: People,  # from `load_people`
 ) -> Samples:
-    "The embedded people as samples: everything is known but where the cameras stand, and which way they look unless the pairs are two views of one instant."
-    n, unknown = len(people), np.full((len(people), 2, 3, 3), np.nan, np.float32)
-    rotation = unknown if people.rotations is None else people.rotations
+    """The embedded people as samples: everything is known but where the cameras stand.
+
+    Which way they look is known of pairs that are two views of one instant.
+    """
+    n = len(people)
+    unknown = np.full((n, 2, 3, 3), np.nan, np.float32)
     return Samples(
-        people.images,
-        people.saliency,
-        people.parts,
-        people.joints_3d,
-        people.joints_2d,
-        rotation,
-        unknown[..., 0],
-        np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)),
-        np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]),
+        images=people.images,
+        saliency=people.saliency,
+        parts=people.parts,
+        joints_3d=people.joints_3d,
+        joints_2d=people.joints_2d,
+        rotation=unknown if people.rotations is None else people.rotations,
+        translation=unknown[..., 0],
+        intrinsics=np.broadcast_to(fixed_intrinsics(people.size), (n, 2, 3, 3)),
+        name=np.array([f"people/{people.split}/{people.seed}/{i}" for i in range(n)]),
     )

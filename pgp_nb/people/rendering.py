@@ -13,14 +13,8 @@ from .bodies import load_body, pose_from_joints, posed_joints, skin, smoothstep,
 from ..camera import FOCAL
 from .clothes import Dressed, Person, dress, paint_garments, random_person, vertex_normals
 from ..conventions import BACKGROUND
-from pgp_nb.people.scenery import (
-    Background,
-    PersonCamera,
-    pixel_size,
-    project_points,
-    random_background,
-    render_background,
-)
+from .scenery import Background, PersonCamera, pixel_size
+from .scenery import project_points, random_background, render_background
 
 # %% ../../nbs/people/rendering.ipynb #9f809158
 class _PosedPerson(NamedTuple):
@@ -35,18 +29,23 @@ _UP = np.array([0.0, 0, 1])
 
 
 def pose_person(
-    person: Person,
+    person: Person,  # from `random_person`
     joints: np.ndarray,  # (T,17,3) mm, world frame (z up), any skeleton
-    flight: bool = False,  # keep the heights between frames (jumps): only the lowest point of all frames touches the ground
+    flight: bool = False,  # keep the heights between frames (jumps)
 ) -> _PosedPerson:
-    "A person in the poses of the joints, standing on the ground: the lowest vertex of each frame (of all frames with `flight`) has z = 0."
+    """A person in the poses of the joints, standing on the ground.
+
+    The lowest vertex of each frame has z = 0; with `flight` the lowest of all frames.
+    """
     body, mesh = load_body(person.body), dress(person)
     joints = np.asarray(joints, float)
     rotations = pose_from_joints(joints, body, _UP)
     vertices = skin(body, rotations, joints[:, 0], mesh.vertices, mesh.bone_weights)
     solid = ~np.isin(np.arange(len(mesh.vertices)), mesh.faces[mesh.material > 0])
     lowest = vertices[:, solid, 2].min(1)
-    shift = -(lowest.min() if flight else lowest).reshape(-1, 1, 1) * _UP
+    if flight:
+        lowest = lowest.min()
+    shift = -lowest.reshape(-1, 1, 1) * _UP
     posed = posed_joints(body, rotations, joints[:, 0])
     return _PosedPerson((vertices + shift).astype(np.float32), (posed + shift).astype(np.float32), mesh)
 
@@ -59,7 +58,7 @@ def camera_around(
     margin: float = 0.1,  # free share of the image at each side
     shift: tuple = (0.0, 0.0),  # moves the person in the image, in image sides
 ) -> PersonCamera:
-    "The camera that looks at people from a direction, far enough to have all joints in view with a margin. Raises `ValueError` if it would stand below the ground."
+    "The camera that looks at people from a direction, far enough to have all joints in view with a margin."
     points = np.asarray(joints, float).reshape(-1, 3)
     center = (points.min(0) + points.max(0)) / 2
     ca, sa, ce, se = np.cos(azimuth), np.sin(azimuth), np.cos(elevation), np.sin(elevation)
@@ -75,36 +74,35 @@ def camera_around(
     camera = PersonCamera(rotation.astype(np.float32), (offset - rotation @ center).astype(np.float32), float(distance))
     if camera.position[2] <= 0:
         raise ValueError(
-            f"elevation {elevation:.2f} puts the camera {-camera.position[2]:.0f} mm below the ground: give a larger one"
+            f"elevation {elevation:.2f} puts the camera {-camera.position[2]:.0f} mm below the ground:"
+            " give a larger one"
         )
     return camera
 
 # %% ../../nbs/people/rendering.ipynb #90a7fb7e
 def _random_camera(rng: np.random.Generator, joints: np.ndarray) -> PersonCamera:
-    "A camera at random around people: any side, mostly near eye level, sometimes higher, a little roll; people fill 60 to 85 % of the image."
+    """A camera at random around people, who fill 60 to 85 % of the image.
+
+    From any side, mostly near eye level, sometimes higher, with a little roll.
+    """
     elevation = abs(rng.normal(0.08, 0.12)) if rng.random() < 0.85 else rng.uniform(0.2, 0.6)
     margin = rng.uniform(0.075, 0.17)
-    return camera_around(
-        joints,
-        rng.uniform(-np.pi, np.pi),
-        elevation,
-        rng.normal(0, 0.025),
-        margin,
-        tuple(rng.uniform(-0.6, 0.6, 2) * (margin - 0.06)),
-    )
+    azimuth, roll = rng.uniform(-np.pi, np.pi), rng.normal(0, 0.025)
+    shift = rng.uniform(-0.6, 0.6, 2) * (margin - 0.06)
+    return camera_around(joints, azimuth, elevation, roll, margin, tuple(shift))
 
 # %% ../../nbs/people/rendering.ipynb #a8dfb4db
 class _Fragments(NamedTuple):
-    "The visible points of a mesh: pixel index (n,) row by row, face (n,), barycentric weights (n,3), depth (n,) mm."
+    "The visible points of a mesh."
 
-    pixel: np.ndarray
-    face: np.ndarray
-    weights: np.ndarray
-    depth: np.ndarray
+    pixel: np.ndarray  # (n,) index, row by row
+    face: np.ndarray  # (n,)
+    weights: np.ndarray  # (n,3) barycentric
+    depth: np.ndarray  # (n,) mm
 
 # %% ../../nbs/people/rendering.ipynb #d2386fff
 def _edges(points, depth, faces):
-    "Affine functions of the pixel position, (4,3,F): the three barycentric weights and the inverse depth; and the signed areas (F,)."
+    "The three barycentric weights and the inverse depth as affine functions (4,3,F) of the pixel; signed areas (F,)."
     (x0, y0), (x1, y1), (x2, y2) = (points[faces[:, k]].T for k in range(3))
     area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
     inverse = 1 / np.where(np.abs(area) < 1e-9, 1, area)
@@ -155,12 +153,12 @@ def _light_frame(direction):
 
 
 class _ShadowMap(NamedTuple):
-    "What the light sees of a mesh: depths (side,side) mm in the frame of the light, and how points (mm) become its pixels."
+    "What the light sees of a mesh."
 
-    depth: np.ndarray
-    frame: np.ndarray
-    low: np.ndarray
-    scale: float
+    depth: np.ndarray  # (side,side) mm, frame of the light
+    frame: np.ndarray  # (3,3) rotation of the world to that frame
+    low: np.ndarray  # (3,) mm in it: least coordinates of the mesh
+    scale: float  # px per mm
 
 # %% ../../nbs/people/rendering.ipynb #4dadfc54
 def _shadow_map(
@@ -194,14 +192,8 @@ def _shadowed(
     iu, iv = u.astype(int), v.astype(int)
     u, v, z = u - iu, v - iv, local[:, 2] + 100 - bias
     hidden = lambda du, dv: shadows.depth[iv + dv, iu + du] < z
-    return np.where(
-        outside,
-        0,
-        hidden(0, 0) * (1 - u) * (1 - v)
-        + hidden(1, 0) * u * (1 - v)
-        + hidden(0, 1) * (1 - u) * v
-        + hidden(1, 1) * u * v,
-    )
+    above = hidden(0, 0) * (1 - u) * (1 - v) + hidden(1, 0) * u * (1 - v)
+    return np.where(outside, 0, above + hidden(0, 1) * (1 - u) * v + hidden(1, 1) * u * v)
 
 # %% ../../nbs/people/rendering.ipynb #1b260053
 def _touch(ground, vertices, cells=96, low=170.0):
@@ -210,11 +202,8 @@ def _touch(ground, vertices, cells=96, low=170.0):
     start = near[:, :2].min(0) - 250
     scale = (cells - 1) / (np.ptp(near[:, :2], 0).max() + 500)
     i, j = ((near[:, :2] - start) * scale).astype(int).T
-    grid = (
-        np.bincount(j * cells + i, np.clip(1 - near[:, 2] / low, 0, 1), cells * cells)
-        .reshape(cells, cells)
-        .astype(np.float32)
-    )
+    nearness = np.clip(1 - near[:, 2] / low, 0, 1)
+    grid = np.bincount(j * cells + i, nearness, cells * cells).reshape(cells, cells).astype(np.float32)
     grid = np.clip(cv2.GaussianBlur(np.minimum(grid, 1.0), (0, 0), 38 * scale) * 7, 0, 1)
     u, v = np.moveaxis(np.nan_to_num((ground[..., :2] - start) * scale, nan=-99), -1, 0).astype(np.float32)
     return cv2.remap(grid, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
@@ -265,9 +254,8 @@ def _shade(person, posed, t, fragments, camera, scene, shadows):
     places, normals, points, parts = values[:, :5], values[:, 5:8], values[:, 8:11], values[:, 11:].argmax(1)
     material = mesh.material[fragments.face]
     view = points - camera.position
-    normals = np.where(
-        (np.einsum("ni,ni->n", normals, view) > 0)[:, None] & mesh.two_sided[fragments.face][:, None], -normals, normals
-    )
+    from_behind = (np.einsum("ni,ni->n", normals, view) > 0) & mesh.two_sided[fragments.face]
+    normals = np.where(from_behind[:, None], -normals, normals)
     color = paint_garments(person, places, parts == 1, material)
     bare = (parts == 1) | (places[:, 3] > person.sleeve)
     normals = unit(normals + _bumps(places, person.seed) * np.where(bare, 0.15, 1 + 0.5 * person.looseness)[:, None])
@@ -326,16 +314,9 @@ def render(
     scene = render_background(background, camera, size)
     shadows = _shadow_map(vertices, posed.mesh.faces, scene.light, posed.mesh.two_sided)
     colors, parts = _shade(person, posed, t, f, camera, scene, shadows)
-    shade = _ground_shade(
-        scene.ground, vertices, shadows, 0.6 * scene.strength / (scene.strength + 0.5 * scene.ambient)
-    )
+    strength = 0.6 * scene.strength / (scene.strength + 0.5 * scene.ambient)
+    shade = _ground_shade(scene.ground, vertices, shadows, strength)
     image, mask, labels = _compose(scene.image**1.18 * shade[..., None], f.pixel, colors, parts, height, width)
-    joints_3d = posed.joints[t] @ camera.rotation.T + camera.translation
-    joints_2d, _ = project_points(posed.joints[t], camera, size)
-    return Rendered(
-        _develop(image, np.random.default_rng(seed)),
-        mask,
-        labels,
-        joints_3d.astype(np.float32),
-        joints_2d.astype(np.float32),
-    )
+    joints_3d = (posed.joints[t] @ camera.rotation.T + camera.translation).astype(np.float32)
+    joints_2d = project_points(posed.joints[t], camera, size)[0].astype(np.float32)
+    return Rendered(_develop(image, np.random.default_rng(seed)), mask, labels, joints_3d, joints_2d)

@@ -19,11 +19,11 @@ def _c(values):
 
 # %% ../../nbs/people/scenery.ipynb #d46e659a
 class PersonCamera(NamedTuple):
-    "A camera in the world: x_cam = rotation @ x_world + translation, mm, x right, y down, z forward; `distance` mm to what it looks at."
+    "A camera in the world: x_cam = rotation @ x_world + translation; x right, y down, z forward."
 
-    rotation: np.ndarray
-    translation: np.ndarray
-    distance: float = 5000.0
+    rotation: np.ndarray  # (3,3) world to camera
+    translation: np.ndarray  # (3,) mm
+    distance: float = 5000.0  # mm to what it looks at
 
     @property
     def position(self) -> np.ndarray:
@@ -43,14 +43,15 @@ def pixel_size(size: int | tuple[int, int]) -> tuple[int, int]:
 
 # %% ../../nbs/people/scenery.ipynb #7281e5ef
 def project_points(
-    points: np.ndarray, camera: PersonCamera, size: int | tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:  # (N,3) mm world
-    "Pixels (N,2) and depths (N,) mm of points: the fixed perspective of the camera chapter."
+    points: np.ndarray,  # (N,3) mm, world frame
+    camera: PersonCamera,
+    size: int | tuple[int, int],  # of the image, as for `pixel_size`
+) -> tuple[np.ndarray, np.ndarray]:  # pixels (N,2) and depths (N,) mm
+    "Where points are seen: the fixed perspective of the camera chapter."
     height, width = pixel_size(size)
     x = points @ camera.rotation.T + camera.translation
-    return x[:, :2] * (min(height, width) * FOCAL / np.maximum(x[:, 2:], 1)) + np.array(
-        [width / 2, height / 2], x.dtype
-    ), x[:, 2]
+    middle = np.array([width / 2, height / 2], x.dtype)
+    return x[:, :2] * (min(height, width) * FOCAL / np.maximum(x[:, 2:], 1)) + middle, x[:, 2]
 
 # %% ../../nbs/people/scenery.ipynb #abf41f2d
 def _pixel_rays(
@@ -60,10 +61,8 @@ def _pixel_rays(
 ) -> np.ndarray:  # (H,W,3)
     "Directions of the rays through the pixels' centres, of length 1 along the view axis."
     f, r = FOCAL * min(height, width), np.asarray(rotation, np.float32)
-    x, y = (
-        (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / f,
-        (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / f,
-    )
+    x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / f
+    y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / f
     return (y[:, None] * r[1] + r[2])[:, None] + (x[:, None] * r[0])[None]
 
 # %% ../../nbs/people/scenery.ipynb #e74a8922
@@ -132,7 +131,9 @@ _MM_PER_TEXEL = 9.8
 def _surface(kind, color, rng):
     "A texture (256,256,3) of a floor in a colour."
     texture = _surface_shade(kind, int(rng.integers(4)))[..., None] * color
-    return texture * (1 + 0.12 * (_noise(5)[..., None] * _c([1, 0.3, -1]))) if kind == "grass" else texture
+    if kind == "grass":
+        texture = texture * (1 + 0.12 * (_noise(5)[..., None] * _c([1, 0.3, -1])))
+    return texture
 
 # %% ../../nbs/people/scenery.ipynb #dfd248f2
 def _sample(texture, u, v, blur_at=None):
@@ -151,18 +152,17 @@ _INDOORS, _OUTDOORS = ("room", "gym", "hall", "studio"), ("meadow", "park", "str
 
 
 class Background(NamedTuple):
-    "A place: its kind (of INDOORS or OUTDOORS), the seed of its details, how far it is turned (radians), and where in it the people stand (mm)."
+    "A place."
 
-    kind: str
-    seed: int
-    turn: float = 0.0
-    offset: tuple = (0.0, 0.0)
+    kind: str  # one of _INDOORS or _OUTDOORS
+    seed: int  # of its details
+    turn: float = 0.0  # radians
+    offset: tuple = (0.0, 0.0)  # mm: where in it the people stand
 
     def moved(self, rng: np.random.Generator) -> "Background":
         "The same place seen from elsewhere: turned by up to 25 degrees, the people moved by up to 1 m."
-        return self._replace(
-            turn=self.turn + rng.uniform(-0.43, 0.43), offset=tuple(np.add(self.offset, rng.uniform(-1000, 1000, 2)))
-        )
+        turn = self.turn + rng.uniform(-0.43, 0.43)
+        return self._replace(turn=turn, offset=tuple(np.add(self.offset, rng.uniform(-1000, 1000, 2))))
 
 # %% ../../nbs/people/scenery.ipynb #ed421e4d
 def random_background(rng: np.random.Generator) -> Background:
@@ -216,9 +216,8 @@ class _Wall:
 
     def __init__(self, rng, color, width, height, scale):
         self.scale, self.rows, columns = scale, max(int(height * scale), 8), max(int(width * scale), 8)
-        shade = (1 + 0.035 * _noise_patch(rng, self.rows, columns)) * np.linspace(
-            1.03, 0.93, self.rows, dtype=np.float32
-        )[:, None]
+        darker_below = np.linspace(1.03, 0.93, self.rows, dtype=np.float32)[:, None]
+        shade = (1 + 0.035 * _noise_patch(rng, self.rows, columns)) * darker_below
         self.canvas = np.ascontiguousarray(color * shade[..., None], np.float32)
 
     def box(self, x, top, width, height, color):
@@ -230,9 +229,8 @@ class _Wall:
         r, c = np.arange(self.rows)[:, None], np.arange(self.canvas.shape[1])[None]
         shift = c + (r // course % 2) * (brick // 2)
         tint = rng.normal(0, 0.06, (self.rows // course + 1, shift.max() // brick + 1)).astype(np.float32)
-        self.canvas *= np.where(
-            (r % course == 0) | (shift % brick == 0), np.float32(1.22), 1 + tint[r // course, shift // brick]
-        )[..., None]
+        joint = (r % course == 0) | (shift % brick == 0)
+        self.canvas *= np.where(joint, np.float32(1.22), 1 + tint[r // course, shift // brick])[..., None]
 
 # %% ../../nbs/people/scenery.ipynb #879b0e53
 def _hang_window(wall, rng, x, width, color):
@@ -284,16 +282,13 @@ def _paint_wall(rng, color, pads, width, height, style, scale=0.04):
         wall.box(0, 1020, width, 50, color * 0.55)
         wall.box(0, 1000, width, 1000, color * 0.72)
     if style == "stripes":
-        wall.canvas *= np.where(
-            np.arange(wall.canvas.shape[1]) // max(int(160 * scale), 2) % 2, np.float32(1), np.float32(0.93)
-        )[None, :, None]
+        light = np.arange(wall.canvas.shape[1]) // max(int(160 * scale), 2) % 2
+        wall.canvas *= np.where(light, np.float32(1), np.float32(0.93))[None, :, None]
     if style == "pads":
         for x in range(0, int(width), 1000):
             wall.box(x, 1900, 960, 1800, pads)
-    things, x = (
-        (_hang_window, _hang_door, _hang_picture, _hang_picture, _stand_shelf, _hang_board, None, None),
-        rng.uniform(0, 900),
-    )
+    things = (_hang_window, _hang_door, _hang_picture, _hang_picture, _stand_shelf, _hang_board, None, None)
+    x = rng.uniform(0, 900)
     while x < width - 700:
         thing, room = things[rng.integers(len(things))], rng.uniform(500, 1500)
         if thing:
@@ -304,44 +299,40 @@ def _paint_wall(rng, color, pads, width, height, style, scale=0.04):
 
 # %% ../../nbs/people/scenery.ipynb #2d4b22ac
 def _leave_box(rays, eye, half, height):
-    "Where rays from `eye` leave a room of half sides `half` (2,): distance, axis (0 x, 1 y) of the wall, and masks of floor and ceiling."
+    """Where rays from `eye` leave a room of half sides `half` (2,).
+
+    Their lengths, the axis (0 x, 1 y) of the wall, and the masks of floor and ceiling.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         to_wall = (np.sign(rays[..., :2]) * half - eye[:2]) / rays[..., :2]
         to_floor, to_ceiling = -eye[2] / rays[..., 2], (height - eye[2]) / rays[..., 2]
     to_wall = np.where(to_wall > 0, to_wall, np.float32(1e6))
     axis, wall = to_wall[..., 1] < to_wall[..., 0], np.minimum(to_wall[..., 0], to_wall[..., 1])
-    floor, ceiling = (rays[..., 2] < 0) & (to_floor < wall), (rays[..., 2] > 0) & (to_ceiling < wall)
+    floor = (rays[..., 2] < 0) & (to_floor < wall)
+    ceiling = (rays[..., 2] > 0) & (to_ceiling < wall)
     return np.where(floor, to_floor, np.where(ceiling, to_ceiling, wall)), axis.astype(int), floor, ceiling
 
 # %% ../../nbs/people/scenery.ipynb #e45f3b18
 def _room_floor(kind, rng):
-    cover = str(
-        rng.choice(dict(room=("planks", "planks", "tiles", "carpet"), gym=("planks",), hall=("tiles", "asphalt"))[kind])
-    )
-    return _surface(cover, _pick(dict(planks=_WOODS, carpet=_WALLS * 0.8).get(cover, _STONES), rng), rng)
+    covers = dict(room=("planks", "planks", "tiles", "carpet"), gym=("planks",), hall=("tiles", "asphalt"))
+    cover = str(rng.choice(covers[kind]))
+    colors = dict(planks=_WOODS, carpet=_WALLS * 0.8).get(cover, _STONES)
+    return _surface(cover, _pick(colors, rng), rng)
 
 # %% ../../nbs/people/scenery.ipynb #3150e8da
 def _room(place, rng, rays, eye):
     "Colours (H,W,3) and ground mask (H,W) of a room; `eye` and rays in the place's own frame."
-    home = place.kind == "room"
-    half, height = (
-        _c(rng.uniform(3200, 5200, 2) if home else rng.uniform(6000, 9000, 2)),
-        rng.uniform(2400, 3000) if home else rng.uniform(4500, 7000),
-    )
+    if place.kind == "room":
+        half, height = _c(rng.uniform(3200, 5200, 2)), rng.uniform(2400, 3000)
+    else:
+        half, height = _c(rng.uniform(6000, 9000, 2)), rng.uniform(4500, 7000)
     t, axis, floor, ceiling = _leave_box(rays, eye, half, height)
     points = eye + t[..., None] * rays
-    image = (
-        _floor(_room_floor(place.kind, rng), points, t, 6000, 14000)
-        * (1.05 - 0.25 * smoothstep(t, 3000, 12000))[..., None]
-    )
+    darker_far_away = 1.05 - 0.25 * smoothstep(t, 3000, 12000)
+    image = _floor(_room_floor(place.kind, rng), points, t, 6000, 14000) * darker_far_away[..., None]
     image = np.where(ceiling[..., None], np.float32(0.93), image)
-    style = str(
-        rng.choice(
-            dict(room=("plain", "plain", "stripes", "brick", "panel"), gym=("pads",), hall=("plain", "brick"))[
-                place.kind
-            ]
-        )
-    )
+    styles = dict(room=("plain", "plain", "stripes", "brick", "panel"), gym=("pads",), hall=("plain", "brick"))
+    style = str(rng.choice(styles[place.kind]))
     color = _c([0.62, 0.38, 0.3]) * rng.uniform(0.8, 1.2) if style == "brick" else _pick(_WALLS, rng)
     image = _room_walls(image, place, rays, points, ~(floor | ceiling), axis, half, height, color, style)
     if place.kind == "gym":
@@ -357,13 +348,11 @@ def _room_walls(image, place, rays, points, on_wall, axis, half, height, color, 
         here = on_wall & (axis == a) & (rays[..., a] * sign > 0)
         if not here.any():
             continue
-        canvas = _paint_wall(
-            np.random.default_rng([place.seed, k]), color, _PADS[place.seed % 4], 2 * half[1 - a], height, style, scale
-        )
-        u, v = (points[..., 1 - a] * sign + half[1 - a]) * scale, (height - points[..., 2]) * scale
-        seen = cv2.remap(
-            canvas, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        own = np.random.default_rng([place.seed, k])
+        canvas = _paint_wall(own, color, _PADS[place.seed % 4], 2 * half[1 - a], height, style, scale)
+        u = ((points[..., 1 - a] * sign + half[1 - a]) * scale).astype(np.float32)
+        v = ((height - points[..., 2]) * scale).astype(np.float32)
+        seen = cv2.remap(canvas, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         image = np.where(here[..., None], seen * (0.86 + 0.14 * a), image)
     return image
 
@@ -382,9 +371,9 @@ def _studio(place, rng, rays, eye):
     offset = rays - rays[len(rays) // 2, rays.shape[1] // 2]
     spot = np.exp(-np.einsum("hwi,hwi->hw", offset, offset) / 0.03)
     bright = 1.06 - 0.2 * smoothstep(t, 4500, 9000) + 0.12 * np.clip(rays[..., 2] * 3, -0.3, 1)
-    return color * (bright * (0.88 + 0.16 * spot) * (1 + 0.02 * _noise_patch(rng, *rays.shape[:2])))[..., None], (
-        rays[..., 2] < -1e-4
-    ) & (t < 1.2e4)
+    grain = 1 + 0.02 * _noise_patch(rng, *rays.shape[:2])
+    shade = bright * (0.88 + 0.16 * spot) * grain
+    return color * shade[..., None], (rays[..., 2] < -1e-4) & (t < 1.2e4)
 
 # %% ../../nbs/people/scenery.ipynb #2557d999
 _HAZE = _c([0.74, 0.80, 0.86])
@@ -393,21 +382,22 @@ _HAZE = _c([0.74, 0.80, 0.86])
 def _sky(rng, rays, day):
     "Colours of the sky: a gradient to the horizon, and clouds."
     up = np.clip(rays[..., 2] / np.hypot(rays[..., 0], rays[..., 1]), 0, 1)
-    zenith, horizon = (
-        (_c([0.30, 0.50, 0.82]), _c([0.80, 0.87, 0.93])) if day else (_c([0.62, 0.66, 0.70]), _c([0.80, 0.81, 0.82]))
-    )
+    zenith, horizon, clear = _c([0.62, 0.66, 0.70]), _c([0.80, 0.81, 0.82]), -0.6
+    if day:
+        zenith, horizon, clear = _c([0.30, 0.50, 0.82]), _c([0.80, 0.87, 0.93]), 0.0
     color = horizon + (zenith - horizon) * smoothstep(up, -0.05, 0.45)[..., None]
     cloud = _sample(_noise(int(rng.integers(12))), np.arctan2(rays[..., 1], rays[..., 0]) * 200, up * 280)
-    return color + (_c([0.96, 0.96, 0.97]) - color) * (smoothstep(cloud, 0.0 if day else -0.6, 0.9) * 0.85)[..., None]
+    cover = smoothstep(cloud, clear, 0.9) * 0.85
+    return color + (_c([0.96, 0.96, 0.97]) - color) * cover[..., None]
 
 # %% ../../nbs/people/scenery.ipynb #21ae7464
 def _below_skyline(rng, rays, high, rough):
     "Which rays pass below a rolling line of hills, 0 to `high` above the horizon (tangent of the elevation)."
-    at = np.linspace(0, 1, 720)
-    line = sum(
-        np.interp(at, np.linspace(0, 1, 2**k + 1), np.append(h := rng.normal(0, 1, 2**k), h[0])) * rough**k
-        for k in range(2, 9)
-    )
+    at, line = np.linspace(0, 1, 720), 0
+    for k in range(2, 9):
+        heights = rng.normal(0, 1, 2**k)
+        closed = np.append(heights, heights[0])
+        line = line + np.interp(at, np.linspace(0, 1, 2**k + 1), closed) * rough**k
     line = high * (line - line.min()) / np.ptp(line)
     azimuth = np.degrees(np.arctan2(rays[..., 1], rays[..., 0])) * 2 + 360
     return rays[..., 2] < np.interp(azimuth, np.arange(720), line) * np.hypot(rays[..., 0], rays[..., 1])
@@ -436,7 +426,8 @@ def _outdoors(place, rng, rays, eye, day):
     image, kind = _sky(rng, rays, day), place.kind
     if kind in ("meadow", "park", "beach"):
         for haze, green, rough in ((0.75, _c([0.42, 0.52, 0.48]), 0.6), (0.4, _c([0.30, 0.42, 0.26]), 0.72)):
-            below = _below_skyline(rng, rays, (0.11 if kind == "beach" else 0.2) * (1.3 - haze), rough)
+            high = 0.11 if kind == "beach" else 0.2
+            below = _below_skyline(rng, rays, high * (1.3 - haze), rough)
             image = np.where(below[..., None], green * (1 - haze) + _HAZE * haze, image)
     below = rays[..., 2] < -1e-4
     t = np.where(below, -eye[2] / np.minimum(rays[..., 2], -1e-4), np.float32(1e6))
@@ -461,14 +452,15 @@ def _box_faces(center, size, turn):
     for out, along in ((x, y), (y, -x), (-x, -y), (-y, x)):
         a, b = center + out - along, center + out + along
         yield np.array([a, b, b + z, a + z]), unit(out)
-    yield (
-        np.array([center + z - x - y, center + z + x - y, center + z + x + y, center + z - x + y]),
-        np.array([0.0, 0, 1]),
-    )
+    top = center + z
+    yield np.array([top - x - y, top + x - y, top + x + y, top - x + y]), np.array([0.0, 0, 1])
 
 # %% ../../nbs/people/scenery.ipynb #b2cf9637
 def _foliage(rng, lit, leaves=22, side=96):
-    "A crown of leaves (side,side,2): shade, brighter above and on the lit side (-1 left .. 1 right), and opacity with ragged edges."
+    """A crown of leaves (side,side,2): shade, and opacity with ragged edges.
+
+    It is brighter above and on the lit side (-1 left .. 1 right).
+    """
     x, y = np.meshgrid(*[np.linspace(-1, 1, side, dtype=np.float32)] * 2)
     coarse = _noise_patch(rng, side, side, 2.0)
     fine = cv2.resize(
@@ -483,18 +475,17 @@ class _Easel:
     "Draws things of a place into its picture, and takes what they hide out of the ground's mask."
 
     def __init__(self, image, ground, camera, light, middle):
-        self.image, self.ground, self.camera, self.light, self.middle = (
-            np.ascontiguousarray(image, np.float32),
-            ground.astype(np.uint8),
-            camera,
-            light,
-            middle,
-        )
+        self.image = np.ascontiguousarray(image, np.float32)
+        self.ground = ground.astype(np.uint8)
+        self.camera, self.light, self.middle = camera, light, middle
         self.ahead = unit(camera.rotation[2] * [1, 1, 0])
         self.side = np.cross(self.ahead, [0, 0, 1.0])
 
     def behind(self, spots, gap, wide=0.3):
-        "Those of the spots (n,2) on the ground that lie `gap` mm behind the people and within the view, far ones first, as (n,3)."
+        """Those of the spots (n,2) on the ground that lie `gap` mm behind the people and within the view.
+
+        Far ones first, each as a point (3,) with its number among the spots.
+        """
         spots = np.concatenate([spots, np.zeros((len(spots), 1))], 1)
         beyond, away = (spots - self.middle) @ self.ahead, (spots - self.camera.position) @ self.ahead
         seen = (beyond > gap) & (np.abs((spots - self.camera.position) @ self.side) < wide * away + 1500)
@@ -540,12 +531,12 @@ def _sprite(easel, picture, center, width, color, haze=0.0):
     if z < 300 or not 2 <= side < 4000:
         return
     (x, y), (h, w) = (q - side / 2).astype(int), easel.image.shape[:2]
-    rows, columns = slice(max(y, 0), max(min(y + side, h), 0)), slice(max(x, 0), max(min(x + side, w), 0))
+    rows = slice(max(y, 0), max(min(y + side, h), 0))
+    columns = slice(max(x, 0), max(min(x + side, w), 0))
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
-    picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)[
-        rows.start - y : rows.stop - y, columns.start - x : columns.stop - x
-    ]
+    picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    picture = picture[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
     paint = color * picture[..., :1] * (1 - haze) + haze * _HAZE
     easel.image[rows, columns] += picture[..., 1:] * (paint - easel.image[rows, columns])
     easel.ground[rows, columns][picture[..., 1] > 0.3] = 0
@@ -578,22 +569,14 @@ def _table(easel, rng, at, turn, color):
 # %% ../../nbs/people/scenery.ipynb #0aef4f67
 def _plant(easel, rng, at, turn, color):
     easel.box(at, (330, 330, 350), turn, _pick(_WALLS * 0.7, rng))
-    _sprite(
-        easel,
-        _foliage(rng, 0.3, leaves=30),
-        at + [0, 0, 700],
-        rng.uniform(800, 1150),
-        _c([0.3, 0.55, 0.25]) * rng.uniform(0.7, 1.2),
-    )
+    leaves, width = _foliage(rng, 0.3, leaves=30), rng.uniform(800, 1150)
+    _sprite(easel, leaves, at + [0, 0, 700], width, _c([0.3, 0.55, 0.25]) * rng.uniform(0.7, 1.2))
 
 # %% ../../nbs/people/scenery.ipynb #55d0e0c1
 def _furnish(easel, place, rng):
     "Furniture around the middle of a room, standing square to its walls."
-    things, angle, radius = (
-        (_cabinet, _sofa, _table, _plant, _stool),
-        rng.uniform(0, 2 * np.pi, 9),
-        rng.uniform(1500, 3000, 9),
-    )
+    things = (_cabinet, _sofa, _table, _plant, _stool)
+    angle, radius = rng.uniform(0, 2 * np.pi, 9), rng.uniform(1500, 3000, 9)
     for at, i in easel.behind(np.stack([np.cos(angle), np.sin(angle)], 1) * radius[:, None], 1100):
         own = np.random.default_rng([place.seed, 100 + i])
         color = _pick(_WOODS if own.random() < 0.6 else _WALLS * 0.8, own, 0.06)
@@ -615,42 +598,31 @@ def _fence(easel, place, rng):
     "A wooden fence along a square around the place."
     half = rng.uniform(5000, 8000)
     steps = np.arange(-half, half, 1400)
-    rows = [
-        np.stack(np.broadcast_arrays(*ab), 1) for ab in ((steps, -half), (steps, half), (-half, steps), (half, steps))
-    ]
+    sides = (steps, -half), (steps, half), (-half, steps), (half, steps)
+    rows = [np.stack(np.broadcast_arrays(*side), 1) for side in sides]
+    up = np.array([0, 0, 1.0])
     for at, i in easel.behind(np.concatenate(rows), 2200):
-        along, up = np.array([1400.0, 0, 0] if i < 2 * len(steps) else [0, 1400.0, 0]), np.array([0, 0, 1.0])
+        along = np.array([1400.0, 0, 0] if i < 2 * len(steps) else [0, 1400.0, 0])
         for z in (300, 700, 1100):
-            easel.fill(
-                [at + z * up, at + along + z * up, at + along + (z + 90) * up, at + (z + 90) * up], (0.4, 0.36, 0.3)
-            )
+            low, high = at + z * up, at + (z + 90) * up
+            easel.fill([low, at + along + z * up, at + along + (z + 90) * up, high], (0.4, 0.36, 0.3))
         easel.fill([at, at + 0.07 * along, at + 0.07 * along + 1300 * up, at + 1300 * up], (0.36, 0.32, 0.27))
 
 # %% ../../nbs/people/scenery.ipynb #c0b6b6b5
 def _trees(easel, place, rng, n):
     "Trees here and there, paler the further away."
-    angle, depth, foliage = (
-        rng.uniform(0, 2 * np.pi, n),
-        rng.uniform(4500, 42000, n),
-        _foliage(rng, easel.light @ easel.side),
-    )
+    angle, depth = rng.uniform(0, 2 * np.pi, n), rng.uniform(4500, 42000, n)
+    foliage = _foliage(rng, easel.light @ easel.side)
+    side, up = easel.side * 170, np.array([0, 0, 1.0])
     for at, i in easel.behind(np.stack([np.cos(angle), np.sin(angle)], 1) * depth[:, None], 3500):
         if place.kind == "beach" and at[0] > 6500:
             continue  # the sea
         own = np.random.default_rng([place.seed, 300 + i])
-        size, haze, side, up = (
-            own.uniform(4500, 9000),
-            min(depth[i] / 9e4, 0.5),
-            easel.side * 170,
-            np.array([0, 0, 1.0]),
-        )
-        easel.fill(
-            [at - side, at + side, at + 0.7 * side + 0.6 * size * up, at - 0.7 * side + 0.6 * size * up],
-            _c([0.3, 0.23, 0.17]) * (1 - haze) + haze * 0.75,
-        )
-        _sprite(
-            easel, foliage, at + 0.68 * size * up, size * 0.85, _c([0.26, 0.43, 0.17]) * own.uniform(0.7, 1.4), haze
-        )
+        size, haze = own.uniform(4500, 9000), min(depth[i] / 9e4, 0.5)
+        trunk = [at - side, at + side, at + 0.7 * side + 0.6 * size * up, at - 0.7 * side + 0.6 * size * up]
+        easel.fill(trunk, _c([0.3, 0.23, 0.17]) * (1 - haze) + haze * 0.75)
+        green = _c([0.26, 0.43, 0.17]) * own.uniform(0.7, 1.4)
+        _sprite(easel, foliage, at + 0.68 * size * up, size * 0.85, green, haze)
 
 # %% ../../nbs/people/scenery.ipynb #86a3513f
 def _camera_in_place(background, camera):
@@ -682,29 +654,26 @@ def _paint_place(background, camera, spot, light, day, rng, height, width):
 
 # %% ../../nbs/people/scenery.ipynb #f709e57d
 def _lights(rng, indoors, day):
-    lamp, around = (
-        ((0.35, 0.7), (0.6, 0.8)) if indoors else ((0.7, 1.0), (0.45, 0.6)) if day else ((0.1, 0.25), (0.8, 0.95))
-    )
+    "Strength of the lamp or sun and of the light from all around, and the colours of both."
+    if indoors:
+        lamp, around, tint = (0.35, 0.7), (0.6, 0.8), 0.3
+    elif day:
+        lamp, around, tint = (0.7, 1.0), (0.45, 0.6), -0.4
+    else:
+        lamp, around, tint = (0.1, 0.25), (0.8, 0.95), -0.4
     strength, ambient, warm = rng.uniform(*lamp), rng.uniform(*around), rng.uniform(-1, 1)
-    return (
-        strength,
-        ambient,
-        1 + warm * _c([0.06, 0, -0.08]),
-        1 + (0.3 if indoors else -0.4) * warm * _c([0.04, 0, -0.06]),
-    )
+    return strength, ambient, 1 + warm * _c([0.06, 0, -0.08]), 1 + tint * warm * _c([0.04, 0, -0.06])
 
 # %% ../../nbs/people/scenery.ipynb #dfacf46e
 def render_background(background: Background, camera: PersonCamera, size: int | tuple[int, int]) -> _Scene:
     "A place as the camera sees it, drawn finer by half and averaged. Raises `ValueError` for an unknown kind of place."
     if background.kind not in _INDOORS + _OUTDOORS:
         raise ValueError(f"unknown kind of place {background.kind!r}: there are {', '.join(_INDOORS + _OUTDOORS)}")
-    (height, width), rng, indoors = (
-        pixel_size(size),
-        np.random.default_rng(background.seed),
-        background.kind in _INDOORS,
-    )
+    height, width = pixel_size(size)
+    rng, indoors = np.random.default_rng(background.seed), background.kind in _INDOORS
     inside, turn, spot = _camera_in_place(background, camera)
-    light = unit(np.array([*rng.normal(0, 1, 2), rng.uniform(1.2, 2.5) if indoors else rng.uniform(0.7, 1.8)]))
+    sideways = rng.normal(0, 1, 2)
+    light = unit(np.array([*sideways, rng.uniform(1.2, 2.5) if indoors else rng.uniform(0.7, 1.8)]))
     day = rng.random() < 0.7
     lights, blur = _lights(rng, indoors, day), rng.uniform(0.3, 0.9)
     image, seen = _paint_place(background, inside, spot, light, day, rng, 3 * height // 2, 3 * width // 2)
@@ -713,4 +682,5 @@ def render_background(background: Background, camera: PersonCamera, size: int | 
     t = -camera.position[2] / np.minimum(rays[..., 2], -1e-4)
     seen = cv2.resize(seen * 255, (width, height), interpolation=cv2.INTER_AREA) > 127
     ground = np.where(seen[..., None], _c(camera.position) + t[..., None] * rays, np.nan).astype(np.float32)
-    return _Scene(cv2.GaussianBlur(image, (0, 0), blur * min(height, width) / 128), ground, _c(turn.T @ light), *lights)
+    image = cv2.GaussianBlur(image, (0, 0), blur * min(height, width) / 128)
+    return _Scene(image, ground, _c(turn.T @ light), *lights)
