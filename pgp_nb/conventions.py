@@ -9,6 +9,7 @@ __all__ = ['JOINTS', 'JOINT_NAMES', 'PARENTS', 'MIRROR', 'N_JOINTS', 'EXAMPLE_PO
            'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder', 'convert_joints', 'convert_visible']
 
 # %% ../nbs/00_conventions.ipynb #9cee4ba6
+from collections.abc import Sequence
 from typing import NamedTuple
 import numpy as np
 
@@ -122,7 +123,7 @@ def draw_skeleton_2d(
     q = _check_drawn(q, 2)
     shown = np.ones(N_JOINTS, bool) if visible is None else np.asarray(visible, bool)
     _draw_limbs(ax, q, shown, color, {"lw": lw})
-    for i in np.flatnonzero(shown) if names else ():
+    for i in np.flatnonzero(shown).tolist() if names else ():
         outward = -1 if q[i, 0] < q[0, 0] - 1 else 1
         ax.annotate(
             f"{i} {JOINT_NAMES[i]}",
@@ -135,7 +136,7 @@ def draw_skeleton_2d(
         )
     ax.set_aspect("equal")
     if size is not None:
-        h, w = (size, size) if np.isscalar(size) else size
+        h, w = size if isinstance(size, Sequence) else (size, size)
         ax.set(xlim=(0, w), ylim=(h, 0))
     elif ax.get_ylim()[0] < ax.get_ylim()[1]:
         ax.invert_yaxis()
@@ -219,7 +220,7 @@ def pixel_centres(
     size: int | tuple[int, int],  # image side, or (H,W)
 ) -> np.ndarray:  # (H,W,2) px, (u,v) of every pixel's centre
     "The index space U of Sec. 3.1: coordinates of all pixel centres, starting with (0.5, 0.5)."
-    h, w = (size, size) if np.isscalar(size) else size
+    h, w = size if isinstance(size, Sequence) else (size, size)
     return np.stack(np.meshgrid(np.arange(w) + 0.5, np.arange(h) + 0.5), -1)
 
 # %% ../nbs/00_conventions.ipynb #55275c66

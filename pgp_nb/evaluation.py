@@ -413,7 +413,8 @@ def bootstrap_ci(
             "give at least one, and leave out samples without a value"
         )
     total, count = _resampled_sums(torch.stack([x, torch.ones_like(x)], -1), groups, seed, n).unbind(-1)
-    return tuple(_ends(total / count, level))
+    low, high = _ends(total / count, level)
+    return low, high
 
 # %% ../nbs/08_evaluation.ipynb #c510b829
 _ENDINGS = {"parts": "", "puppet_parts": "_puppet", "decoder_parts": "_decoder"}
@@ -461,7 +462,7 @@ def evaluate(
     truth: dict,  # joints_3d, joints_2d, parts; NaN and 255 where not known; arrays or tensors
     intervals: bool = False,  # 95 % bootstrap intervals too
     groups=None,  # (N,) integers: samples that are drawn together; default: two by two
-) -> dict[str, float | list[float]]:  # scores by the names of `METRICS`; `<name>_ci`: [lower, upper]
+) -> dict:  # scores by the names of `METRICS`; `<name>_ci`: [lower, upper]
     "All metrics that prediction and truth allow."
     keys = _common_keys(prediction, truth)
     values = _sample_metrics({k: prediction[k] for k in keys}, truth)
@@ -560,7 +561,8 @@ def format_metric(
     "A number as the tables show it."
     if value is None or value != value:
         return "–"
-    digits = 1 if _metric(key) and _metric(key).unit == "mm" else 3
+    metric = _metric(key)
+    digits = 1 if metric and metric.unit == "mm" else 3
     text = f"{value:.{digits}f}"
     if ci:
         text += f" [{ci[0]:.{digits}f}, {ci[1]:.{digits}f}]"

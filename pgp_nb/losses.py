@@ -38,6 +38,9 @@ from .networks import Encoding, PGPNet, Pose, PoseMaps, frozen, normalise, pose_
 from .segmentation import depth_ordered_maps, limb_depths, part_labels
 
 # %% ../nbs/06_losses.ipynb #los00002
+_T = typing.TypeVar("_T")
+
+
 class Iteration:
     "What the terms of one iteration look at. What several of them need is computed once."
 
@@ -48,7 +51,7 @@ class Iteration:
         data: TrainData,
         generators: list[torch.Generator],  # one for each shard
         number: int = 1,  # of the iteration, from 1
-        setup: Mapping[str, object] = {},  # what the `setup` of each term has found in the data
+        setup: Mapping[str, typing.Any] = {},  # what the `setup` of each term has found in the data
         terms: frozenset[str] = frozenset(),  # names of those that have begun
     ):
         self.net, self.cfg, self.data = net, cfg, data
@@ -58,13 +61,13 @@ class Iteration:
         self.depth_z: Tensor | None = None  # (B,17) mm of p-hat_z, once the energies have seen it
         self._drawn, self._computed = {}, {}
 
-    def once(self, f: Callable) -> object:
+    def once(self, f: Callable[["Iteration"], _T]) -> _T:
         "`f(self)`, computed once in the iteration."
         if f not in self._drawn:
             self._drawn[f] = f(self)
         return self._drawn[f]
 
-    def here(self, f: Callable) -> object:
+    def here(self, f: Callable[["Iteration"], _T]) -> _T:
         "`f(self)`, computed once at these weights: anew after an update."
         if f not in self._computed:
             self._computed[f] = f(self)
@@ -74,7 +77,7 @@ class Iteration:
         "The weights have changed."
         self._computed.clear()
 
-    def by_shard(self, f: Callable, *batch: object) -> object:
+    def by_shard(self, f: Callable[..., _T], *batch: object) -> _T:
         "`f(*batch, generator)` of each shard, joined."
         return by_shard(f, self.generators, *batch)
 
@@ -213,7 +216,8 @@ def _masked_mean(
     mask: Tensor,  # (B,H,W) in [0,1], averaged down to h, w
 ) -> Tensor:  # (B,C)
     "Mean feature under a soft mask."
-    mask = F.adaptive_avg_pool2d(mask.unsqueeze(1), features.shape[-2:])
+    h, w = features.shape[-2:]
+    mask = F.adaptive_avg_pool2d(mask.unsqueeze(1), (h, w))
     return (features * mask).sum((2, 3)) / (mask.sum((2, 3)) + 1e-4)
 
 # %% ../nbs/06_losses.ipynb #f2314462
@@ -254,9 +258,8 @@ def silhouette_loss(
     m_sal: Tensor,  # (B,H,W) in [0,1], H and W multiples of h and w
 ) -> Tensor:  # scalar
     "Cross-entropy of a silhouette to a soft mask, averaged down."
-    return F.binary_cross_entropy_with_logits(
-        silhouette, F.adaptive_avg_pool2d(m_sal.unsqueeze(1), silhouette.shape[-2:])[:, 0]
-    )
+    h, w = silhouette.shape[-2:]
+    return F.binary_cross_entropy_with_logits(silhouette, F.adaptive_avg_pool2d(m_sal.unsqueeze(1), (h, w))[:, 0])
 
 # %% ../nbs/06_losses.ipynb #450c710b
 def canonical_loss(pose: Pose, true: Pose) -> Tensor:

@@ -9,6 +9,7 @@ __all__ = ['SEEN', 'ResNet', 'EfficientNetLite', 'load_imagenet', 'Encoding', 'e
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
 import json, math
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -230,8 +231,9 @@ def _mlp(c_in: int, hidden: int, c_out: int) -> nn.Sequential:
         nn.ReLU(inplace=True),
         nn.Linear(hidden, c_out),
     )
-    nn.init.normal_(net[-1].weight, std=1e-2)
-    nn.init.zeros_(net[-1].bias)
+    weight, bias = net[-1].parameters()
+    nn.init.normal_(weight, std=1e-2)
+    nn.init.zeros_(bias)
     return net
 
 # %% ../nbs/05_networks.ipynb #69c8c0f9
@@ -282,7 +284,7 @@ class _TopDown(nn.Module):
         return x
 
 # %% ../nbs/05_networks.ipynb #58aaec89
-def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
+def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
     "Bilinear, to h, w."
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
@@ -301,9 +303,11 @@ class _ImagePoints(nn.Module):
             nn.init.zeros_(self.fine.weight), nn.init.zeros_(self.fine.bias)
 
     def forward(self, stages: list[Tensor]) -> Tensor:  # (B,K,2)
-        fine = 4 * self.fine(self.top_down(stages)) if self.top_down else 0
-        size = fine.shape[-2:] if self.top_down else stages[-3].shape[-2:]
-        return _soft_argmax(fine + sum(enlarge(conv(x), size) for conv, x in zip(self.heat, stages[-3:])))
+        fine = self.fine(self.top_down(stages)) if self.top_down else None
+        size = stages[-3].shape[-2:] if fine is None else fine.shape[-2:]
+        first, *further = (enlarge(conv(x), size) for conv, x in zip(self.heat, stages[-3:]))
+        heat = sum(further, first)
+        return _soft_argmax(heat if fine is None else 4 * fine + heat)
 
 # %% ../nbs/05_networks.ipynb #dd1ef174
 class _Lifter(nn.Module):
@@ -370,7 +374,9 @@ class Encoder(nn.Module):
 
     def last_layers(self) -> tuple[nn.Linear, nn.Linear]:
         "Those that say limb vectors and camera."
-        return (self.lifter.pose, self.lifter.camera) if self.lifter else (self.pose[-1], self.camera[-1])
+        if self.lifter:
+            return self.lifter.pose, self.lifter.camera
+        return self.pose[-1], self.camera[-1]  # type: ignore[return-value]
 
     def forward(
         self,
@@ -511,7 +517,7 @@ class Decoder(nn.Module):
 # %% ../nbs/05_networks.ipynb #1ce135a5
 def _resize(
     x: Tensor,  # (B,C,H,W)
-    size: list[int],  # H, W to go to
+    size: Sequence[int],  # H, W to go to
 ) -> Tensor:
     "Average down or interpolate up, whichever the sizes ask for."
     if list(x.shape[-2:]) == list(size):
@@ -843,10 +849,11 @@ def make_net(
         net.load_state_dict(net.state_dict() | start_net(cfg).state_dict())
     if processes() > 1:
         sync_norms(net)
-    net.to(device, memory_format=torch.channels_last)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     net.bf16 = cfg.runtime.precision == "bfloat16" or cfg.runtime.precision == "auto" and has_bfloat16(device)
     if cfg.runtime.compile:
-        net.encoder.compile(), net.decoder.compile()
+        net.encoder.compile()
+        net.decoder.compile()
     return net
 
 # %% ../nbs/05_networks.ipynb #f15b155f

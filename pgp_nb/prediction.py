@@ -158,9 +158,8 @@ class PGP:
             raise ValueError(f"{len(boxes)} boxes for {len(images)} images: one box for each image")
         looked = (self.look(images[i : i + batch], boxes, i, flip_test) for i in range(0, len(images), batch))
         chunks = [self.read_off(x) for x in (_in_film(self.net, list(looked)) if film else looked)]
-        parts = [p for chunk in chunks for p in chunk.pop("parts")]
-        if len({p.shape for p in parts}) == 1:
-            parts = torch.stack(parts)
+        labels = [p for chunk in chunks for p in chunk.pop("parts")]
+        parts = torch.stack(labels) if len({p.shape for p in labels}) == 1 else labels
         return Prediction(parts=parts, **{k: torch.cat([c[k] for c in chunks]) for k in chunks[0]})
 
 # %% ../nbs/10_prediction.ipynb #07446133
@@ -178,8 +177,8 @@ def look(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_t
     "Encode one batch of images, whose first is number `first` of them all."
     images = [to_rgb(image, f"image {i}") for i, image in enumerate(images, first)]
     squares = [square_of(im, None if boxes is None else boxes[i], f"image {i}") for i, im in enumerate(images, first)]
-    crops = np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])
-    crops = torch.from_numpy(crops).permute(0, 3, 1, 2) / 255
+    pixels = np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])
+    crops = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
     seen = crops.to(self.device)
     code = flip_averaged(self.net, seen) if flip_test else self.net.encode(seen)
     return _Looked([im.shape[:2] for im in images], squares, crops, code)

@@ -7,6 +7,7 @@ __all__ = ['template_joints', 'canonical_maps', 'Puppet', 'check_joints', 'Puppe
 
 # %% ../nbs/01_puppet.ipynb #78e91d6f
 import zipfile, zlib
+from collections.abc import Sequence
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -291,6 +292,13 @@ class Puppet(nn.Module):
 
     It has buffers and no parameters; `to(device)` moves it."""
 
+    _idx: Tensor
+    _local: Tensor
+    _axis: Tensor
+    _boxes: Tensor
+    _centre: Tensor
+    _windows: Tensor
+
     def __init__(
         self,
         masks: np.ndarray,  # (10,H,W) bool, one for each of `PARTS`
@@ -443,9 +451,7 @@ def _stacked(self: Puppet, f: _PartFrames, H: int, W: int) -> tuple[Tensor, ...]
 # %% ../nbs/01_puppet.ipynb #d728d8e0
 @patch
 @torch.no_grad()
-def _image_windows(
-    self: Puppet, f: _PartFrames, H: int, W: int
-) -> tuple[Tensor, Tensor]:  # x (10,N,w), y (10,N,h) int64
+def _image_windows(self: Puppet, f: _PartFrames, H: int, W: int) -> list[Tensor]:  # x (10,N,w), y (10,N,h) int64
     """The columns and rows of windows that hold what the image shows of each part.
 
     All are of one size and inside the image."""
@@ -513,7 +519,7 @@ def forward(
     size: int | tuple[int, int],  # side of the image, or (H,W)
 ) -> PuppetMaps:  # (...,10,H,W) and (...,H,W)
     "All maps of the pose `q`. Raises `ValueError` for a wrong shape, a size below 1, and joints that are not finite."
-    H, W = map(int, (size, size) if np.ndim(size) == 0 else size)
+    H, W = map(int, size if isinstance(size, Sequence) else (size, size))
     if min(H, W) < 1:
         raise ValueError(f"image size {H}x{W}: need at least 1x1")
     flat = check_joints(q)
@@ -575,14 +581,14 @@ def load(
     """Read a puppet.
 
     Raises `FileNotFoundError`, or `ValueError` where the file is truncated or does not hold a template."""
-    path = files("pgp_nb") / "data" / "puppet.npz" if path is None else Path(path)
-    if not path.is_file():
+    source = files("pgp_nb") / "data" / "puppet.npz" if path is None else Path(path)
+    if not source.is_file():
         raise FileNotFoundError(
-            f"no puppet at {path}: write one with Puppet.save, or use Puppet.load() for the shipped one"
+            f"no puppet at {source}: write one with Puppet.save, or use Puppet.load() for the shipped one"
         )
     try:
-        with path.open("rb") as f, np.load(f, allow_pickle=False) as data:
+        with source.open("rb") as f, np.load(f, allow_pickle=False) as data:
             masks, joints, erosion, sigma = (data[k] for k in ("masks", "joints", "erosion", "sigma"))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as e:
-        raise ValueError(f"{path} is truncated or no puppet file ({e}): write it again with Puppet.save") from e
+        raise ValueError(f"{source} is truncated or no puppet file ({e}): write it again with Puppet.save") from e
     return cls(masks, joints, **{"erosion": float(erosion), "sigma": float(sigma), **settings})

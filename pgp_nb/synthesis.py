@@ -15,14 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .camera import Camera, camera_of
-from .people.clothes import random_person
+from .people.clothes import Person, random_person
 from .conventions import BACKGROUND, N_PARTS, PART_NAMES
 from .evaluation import bootstrap_ci
 from .people.motions import sample_motion
 from .networks import PGPNet, Pose, pose_from_camera
 from .people.people import SPLITS, bodies_of, check_split, pick_frames
 from .people.rendering import Rendered, camera_around, pose_person, render
-from .people.scenery import PersonCamera, random_background
+from .people.scenery import Background, PersonCamera, random_background
 from .segmentation import color_labels, one_hot
 from .losses import true_pose
 
@@ -73,10 +73,10 @@ def _level_camera(
 class _Take(NamedTuple):
     "A person before a place, in two poses, with a camera for each."
 
-    person: object  # `Person`
+    person: Person
     joints: np.ndarray  # (2,17,3) mm, world
-    place: object  # `Background`
-    cameras: tuple[PersonCamera, PersonCamera]
+    place: Background
+    cameras: tuple[PersonCamera, ...]  # one for each pose
 
 # %% ../nbs/09_synthesis.ipynb #0a9eb2f4
 def _draw_take(
@@ -234,7 +234,7 @@ def _picture(
 
 
 def _sheet(
-    rows: Sequence[Sequence[np.ndarray]],  # pictures (H,W,3) uint8 of one size, as many in each row
+    rows: Sequence[Sequence[np.ndarray] | np.ndarray],  # pictures (H,W,3) uint8 of one size, as many in each row
 ) -> np.ndarray:  # (R*H, C*W, 3) uint8
     "Pictures side by side. Raises `ValueError` if they do not fill a rectangle."
     if len({p.shape for row in rows for p in row}) != 1 or len({len(row) for row in rows}) != 1:

@@ -76,7 +76,7 @@ class Trainer:
         self.setup = {name: x.to(self.data.images.device) for name, x in found.items()}
         where = self.data.images.device if self.device.type == "cuda" else torch.device("cpu")
         self.randomness = [torch.Generator(where) for shard in self.shards()]
-        self.recorded: Recorded | None = None  # iterations that are played, see `played`
+        self.recorded: Recorded[_Gradients] | None = None  # iterations that are played, see `played`
         self.course, self.alike = (), 0  # what those do, and how many have done it
         self.ramps = {
             t.name: torch.zeros((), device=self.device) for t in self.terms if t.joins
@@ -90,7 +90,7 @@ class Trainer:
     @property
     def kept(self) -> PGPNet:
         "The network that is measured and kept: the running mean of the weights where there is one."
-        return self.mean.module if self.mean else self.net
+        return self.mean.module if self.mean else self.net  # type: ignore[return-value]
 
     def shards(self) -> range:
         "Those of this process."

@@ -119,11 +119,21 @@ def test_unclean_notebook_is_found(tmp_path):
     assert check.clean(tmp_path) == ["nbs/a.ipynb is not clean: run nbdev_clean --fname nbs/a.ipynb"]
 
 
+def test_a_wrong_type_is_found(tmp_path):
+    (tmp_path / "pgp_nb").mkdir()
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "pgp_nb/__init__.py").touch()
+    (tmp_path / "pgp_nb/a.py").write_text("def side(size: int) -> str:\n    return 2 * size\n")
+    found = check.types(tmp_path)
+    assert len(found) == 1 and found[0].startswith("pgp_nb/a.py:2: error: Incompatible return value type")
+
+
 def test_unknown_step_is_an_error():
     done = subprocess.run([sys.executable, ROOT / "tools/check.py", "libary"], capture_output=True, text=True)
     assert (
         done.returncode
-        and "no step 'libary'; the steps are library, house, clean, style, links, executed, readme" in done.stderr
+        and "no step 'libary'; the steps are library, house, clean, style, types, links, executed, readme"
+        in done.stderr
     )
 
 

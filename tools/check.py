@@ -1,6 +1,6 @@
 """The quick checks of the repository: the library is what the notebooks export, the rules of the house hold, the notebooks are clean and executed, the README is current.
 
-    python tools/check.py [library] [house] [clean] [style] [links] [executed] [readme]
+    python tools/check.py [library] [house] [clean] [style] [types] [links] [executed] [readme]
 
 Nothing in the working tree is written. Stops at the first step with a fault and says what to do.
 """
@@ -249,11 +249,20 @@ def style(root):
     return faults and [*faults, "run ruff check --fix and ruff format, then nbdev_clean"]
 
 
+def types(root):
+    "What mypy finds in the library, as pyproject.toml has it."
+    done = subprocess.run(
+        [Path(sys.executable).parent / "mypy", "--no-error-summary"], cwd=root, capture_output=True, text=True
+    )
+    return done.stdout.splitlines() + done.stderr.splitlines() if done.returncode else []
+
+
 STEPS = {
     "library": ("the exported library equals the notebooks", library),
     "house": ("arrows point back; the house in numbers", rules),
     "clean": ("the notebooks are clean", clean),
     "style": ("notebooks, tests and tools are formatted and linted", style),
+    "types": ("the library keeps to its types", types),
     "links": ("links lead somewhere", links),
     "executed": ("the notebooks are executed, their outputs small and free of machine names", executed),
     "readme": ("README.md is up to date", readme_current),

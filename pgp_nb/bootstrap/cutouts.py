@@ -149,8 +149,10 @@ def painted(it: Iteration, poses: Tensor, frames: Tensor, saliency: Tensor, g: t
         known, salient = torch.zeros_like(saliency), 0.0
     figures = _FIGURES[it.cfg.painting.figure]
     shares = zip(figures, *(x.chunk(len(figures)) for x in (poses, frames, known[:, None])))
-    paint = lambda figure, share: paint_puppets(*share, it.net.puppet, g, it.cfg.painting, figure, salient)
-    return join([paint(figure, share) for figure, *share in shares])
+    paint = lambda figure, q, frame, m_sal: paint_puppets(
+        q, frame, m_sal, it.net.puppet, g, it.cfg.painting, figure, salient
+    )
+    return join([paint(*share) for share in shares])
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #103c4b81
 @torch.no_grad()

@@ -211,7 +211,7 @@ def _film_samples(
     unknown = np.full((2, 3, 3), np.nan, np.float32)
     cameras = (unknown, unknown[..., 0], np.stack([fixed_intrinsics(net.cfg.size)] * 2))
     name = f"film/{loader.split}/{loader.seed}/{number}"
-    pair = lambda t: Sample(*(x[t : t + 2] for x in along), *cameras, f"{name}/{t}")
+    pair = lambda t: Sample._make([*(x[t : t + 2] for x in along), *cameras, f"{name}/{t}"])
     known = np.isfinite(joints[0]).all((1, 2))
     return [
         pair(t) if known[t : t + 2].any() else Skip(f"film {number}, frame {t}", "facing in doubt")

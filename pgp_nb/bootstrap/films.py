@@ -90,8 +90,8 @@ def _film_labelled(it: Iteration, n: int, g: torch.Generator) -> Labelled:
     known = (data.labelled_images, data.labelled_joints_3d, data.labelled_joints_2d)
     images, joints_3d, joints_2d = (take(x, (i // 2, i % 2), it.device) for x in known)
     mirrored = uniform(0, 1, (n,), g, it.device) < 0.5
-    images, *joints = mirrored_where(mirrored, images.float() / 255, joints_3d, joints_2d)
-    return Labelled(images, SelfLabels(*joints, torch.ones_like(joints_3d[:, 0, 0])))
+    images, joints_3d, joints_2d = mirrored_where(mirrored, images.float() / 255, joints_3d, joints_2d)
+    return Labelled(images, SelfLabels(joints_3d, joints_2d, torch.ones_like(joints_3d[:, 0, 0])))
 
 # %% ../../nbs/bootstrap/films.ipynb #8bda0af8
 def _film_labels(it: Iteration) -> Tensor:

@@ -57,7 +57,7 @@ def flip_averaged(
 ) -> Encoding:
     "The average over images and their mirror images, with the image points of the joints only; their own appearance."
     both = net.encode(torch.cat([images, images.flip(-1)]))
-    first, second = (Encoding(*(None if x is None else x.chunk(2)[i] for x in both)) for i in (0, 1))
+    first, second = (Encoding._make(None if x is None else x.chunk(2)[i] for x in both) for i in (0, 1))
     second = _mirrored_back(second) if net.cfg.kinematic else _mirrored_joints(second)
     if first.keypoints is not None:
         first = first._replace(keypoints=first.keypoints[:, :N_JOINTS])

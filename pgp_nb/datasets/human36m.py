@@ -108,8 +108,9 @@ def _cameras_from_metadata(
     "The cameras of the data set's own file. Raises `ValueError` naming what is wrong with it."
     path = Path(path)
     try:
-        numbers = np.array(ElementTree.parse(path).getroot().findtext(".//w0").strip(" []\n").split(), float)
-    except (ElementTree.ParseError, AttributeError, ValueError) as e:
+        listed = ElementTree.parse(path).getroot().findtext(".//w0", "nothing")
+        numbers = np.array(listed.strip(" []\n").split(), float)
+    except (ElementTree.ParseError, ValueError) as e:
         raise ValueError(
             f"{path.name} holds no list of numbers in an element w0 ({e}): take metadata.xml from the code of Human3.6M"
         ) from e
@@ -155,7 +156,9 @@ def _cameras_from_videopose3d(
             (subject, lens["id"]): _camera_from(
                 _rotation_from_quaternion(place["orientation"]).T,
                 place["translation"],
-                *(lens[k] for k in ("focal_length", "center", "radial_distortion")),
+                lens["focal_length"],
+                lens["center"],
+                lens["radial_distortion"],
                 lens["tangential_distortion"][::-1],
             )
             for subject, places in outer.items()
@@ -242,7 +245,7 @@ def convert_pickled(
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
-        arrays = _flat_arrays(_read_pickled(path))
+        arrays: dict = _flat_arrays(_read_pickled(path))
     except Exception as e:
         raise ValueError(f"{path.name} was not converted: {e}") from e
     write_atomically(out or _plain_name(path), lambda temporary: np.savez(temporary, **arrays))
@@ -673,7 +676,7 @@ def _make_take(loader: Human36M, take: Take, size: int) -> list[Sample | Skip]:
     "The samples of one recording before one camera."
     layout, cameras = _find_layout(loader.root, loader.videos), _read_cameras(Path(loader.root))
     camera = _camera_before(cameras, take)
-    film = lambda *what: _film_take(layout, *what, size, loader.saliency)
+    film = lambda take, camera, numbers: _film_take(layout, take, camera, numbers, size, loader.saliency)
     pairs = pick_pairs(layout.track(take, camera)[0].max() + 1, loader.every, loader.gap, "/".join(take))
     if loader.views:
         other = _next_camera(take)

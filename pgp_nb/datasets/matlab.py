@@ -69,8 +69,8 @@ def _cells(shape: tuple[int, ...], rest: memoryview, order: str) -> list[np.ndar
         if kind != _MATRIX:
             raise ValueError("a cell holds no array")
         if len(content):
-            _, *matrix = _matrix(content, order)
-            cells.append(_numbers(*matrix, order))
+            _, cell_kind, cell_shape, cell_rest = _matrix(content, order)
+            cells.append(_numbers(cell_kind, cell_shape, cell_rest, order))
         else:
             cells.append(np.zeros((0, 0)))
     if len(cells) != np.prod(shape, dtype=object):
@@ -78,9 +78,10 @@ def _cells(shape: tuple[int, ...], rest: memoryview, order: str) -> list[np.ndar
     return cells
 
 # %% ../../nbs/datasets/matlab.ipynb #f9e2a74c
-def _variables(data: memoryview, names: tuple[str, ...], order: str) -> dict:
+def _variables(data: memoryview, names: tuple[str, ...], order: str) -> dict[str, np.ndarray | list[np.ndarray]]:
     "The wanted variables of a file."
-    found, at = {}, 128
+    found: dict[str, np.ndarray | list[np.ndarray]] = {}
+    at = 128
     while at < len(data) and len(found) < len(names):
         kind, content, at = _element(data, at, order)
         if kind != _MATRIX:

@@ -196,7 +196,7 @@ def _bone_ends(
 # %% ../../nbs/datasets/mocap.ipynb #cd35b4cd
 def _joints_of(
     skeleton: _Skeleton,
-    rows: np.ndarray,  # (T,C) numbers of T frames
+    rows: np.ndarray | list[list[float]],  # (T,C) numbers of T frames
 ) -> np.ndarray:  # (T,17,3) mm, z up
     "Our joints. The files have y up: x, y, z there are y, z, x here, which keeps left and right."
     return (skeleton.weights @ _bone_ends(skeleton, np.asarray(rows, float)))[..., [2, 0, 1]]
@@ -233,7 +233,7 @@ def _degrees_of_freedom(reader: _Reader, allowed: tuple[str, ...]) -> tuple[str,
 # %% ../../nbs/datasets/mocap.ipynb #606c26e9
 def _asf_bone(reader: _Reader) -> dict:
     "One block from `begin` to `end` of the section :bonedata."
-    bone = dict(dof=())
+    bone: dict = dict(dof=())
     if reader.words[0] != "begin":
         reader.fail("begin")
     while reader.line() and reader.words[0] != "end":
@@ -367,7 +367,9 @@ def _assemble_asf(units: dict, root: dict, bones: dict[str, dict], parents: dict
         parents=(-1, *(names.index(parents[name]) for name in names[1:])),
         before=np.zeros((len(names), 3)),
         after=np.array([np.zeros(3), *(np.array(bone["direction"]) * bone["length"] * unit for bone in others)]),
-        axes=np.array([np.eye(3), *(_rotation(*bone["axis"], angle) for bone in others)]),
+        axes=np.array(
+            [np.eye(3), *(_rotation(degrees, order, angle) for degrees, order in map(itemgetter("axis"), others))]
+        ),
         turns=tuple(tuple((_AXES[dof[1]], columns[name, dof]) for dof in reversed(turned[name])) for name in names),
         moves=tuple((axis, columns["root", "t" + "xyz"[axis]]) for axis in range(3)),
         columns=len(columns),
@@ -710,8 +712,8 @@ def _find_skeleton(
 ) -> Path:  # its .asf file
     "The .asf file beside an .amc file: of the same subject (07.asf or 07-walk.asf for 07_05.amc), or the only one."
     there = sorted(path.parent.glob("*.asf"))
-    subject = re.match("[^_]*", path.stem)[0]
-    of_subject = [p for p in there if re.match("[^_-]*", p.stem)[0] == subject]
+    subject = path.stem.split("_")[0]
+    of_subject = [p for p in there if re.split("[_-]", p.stem)[0] == subject]
     found = of_subject or there
     if len(found) == 1:
         return found[0]
@@ -909,7 +911,7 @@ def _motion_files(
     source: str | Path | Iterable[str | Path],  # a folder, searched to the bottom, or files
 ) -> tuple[list[Path], dict[str, str]]:  # the files to read, and those left out with the reason
     "Motions in a folder: .amc, .bvh and MADS' *_GT.mat. Of one clip in two formats the .amc file is taken."
-    where = "an empty list"
+    where: str | Path = "an empty list"
     if not isinstance(source, (str, Path)):
         files = [Path(p) for p in source]
     elif Path(source).is_file():
@@ -917,7 +919,7 @@ def _motion_files(
     else:
         where = Path(source)
         motion = lambda p: p.suffix.lower() in (".amc", ".bvh") or p.name.endswith("_GT.mat")
-        files = sorted(p for p in where.rglob("*") if motion(p))
+        files = sorted(p for p in Path(source).rglob("*") if motion(p))
     if not files:
         raise FileNotFoundError(f"no motion in {where}: expected files that end in .amc, .bvh or _GT.mat")
     recorded = {p.stem.lower() for p in files if p.suffix.lower() == ".amc"}
@@ -970,7 +972,7 @@ def mocap_poses(
     found = {}
     for path in tqdm(files, desc="motions", unit=" files", disable=not progress):
         try:
-            found[str(path)] = _clip_poses(path, fps, quirks, keep and Path(keep))
+            found[str(path)] = _clip_poses(path, fps, quirks, Path(keep) if keep else None)
         except (MocapError, OSError) as e:
             skipped[str(path)] = str(e).removeprefix(path.name).lstrip(":, ")
     if not found:

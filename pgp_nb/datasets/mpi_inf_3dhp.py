@@ -94,7 +94,7 @@ def _read_annotations(
     try:
         mat = read_mat(path, "annot2", third, "cameras")
         ours = lambda a, d: convert_joints(a.astype(np.float32).reshape(len(a), 28, d), "mpi_inf_3dhp")
-        cells = zip(mat["cameras"].ravel().tolist(), mat["annot2"], mat[third])
+        cells = zip(np.ravel(mat["cameras"]).tolist(), mat["annot2"], mat[third])
         return {int(camera): _Annotation(ours(q, 2), ours(x, 3)) for camera, q, x in cells}
     except Exception as e:
         raise ValueError(
@@ -254,7 +254,7 @@ def _film_sequence(
     "Frames of a training sequence, cut around the person. Raises `FileNotFoundError` without its videos."
     masks = _mask_files(folder, camera) if saliency else []
     seen_by = (calibration.rotation, calibration.translation, calibration.intrinsics)
-    found = {int(n): _NO_FRAME for n in numbers}
+    found: dict[int, Frame | str] = {int(n): _NO_FRAME for n in numbers}
     for n, (image, *maps) in _frames_together([folder / "imageSequence" / f"video_{camera}.avi", *masks], numbers):
         q, x = annotation.joints_2d[n], annotation.joints_3d[n]
         inside = ((q >= 0) & (q < image.shape[1::-1])).all(-1).sum()
@@ -351,6 +351,8 @@ def _make_train(loader: MPIINF3DHP, subject: int, seq: int, camera: int, size: i
     where = f"S{subject}/Seq{seq}"
     rate = 2 if (subject, seq) in _FAST else 1
     folder = _find_sequence(loader.root, where)
+    if folder is None:
+        raise FileNotFoundError(f"no folder {where} in {loader.root}")
     annotations = _read_annotations(folder / "annot.mat", loader.universal)
     cameras = _read_calibration(folder / "camera.calibration")
     if camera not in annotations or camera not in cameras:
@@ -368,13 +370,18 @@ def _make_train(loader: MPIINF3DHP, subject: int, seq: int, camera: int, size: i
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #6f48ce4d
 def _pair(source: Frame | str, target: Frame | str, name: str) -> Sample | Skip:
-    reason = next((f for f in (source, target) if isinstance(f, str)), None)
-    return Skip(name, reason) if reason else pair_of(source, target, name)
+    "Two frames as a sample, or why one of them is missing."
+    if isinstance(source, str):
+        return Skip(name, source)
+    if isinstance(target, str):
+        return Skip(name, target)
+    return pair_of(source, target, name)
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #9da31427
 def _valid_pairs(loader: MPIINF3DHP, sequence: str, s: _AnnotatedSequence) -> np.ndarray:  # (N,2) frame numbers
     "Pairs of valid frames."
-    return s.valid[pick_pairs(len(s.valid), loader.every, loader.gap, sequence, 1)]
+    pairs = pick_pairs(len(s.valid), loader.every, loader.gap, sequence, 1)  # type: ignore[arg-type]  # `every` is set by now
+    return s.valid[pairs]
 
 
 def _list_test_jobs(loader: MPIINF3DHP) -> list[dict]:
@@ -391,6 +398,8 @@ def _list_test_jobs(loader: MPIINF3DHP) -> list[dict]:
 def _make_test(loader: MPIINF3DHP, sequence: str, first: int, size: int) -> list[Sample | Skip]:
     "The samples of up to 32 pairs of a test sequence."
     folder = _find_sequence(loader.root, sequence)
+    if folder is None:
+        raise FileNotFoundError(f"no folder {sequence} in {loader.root}")
     s = _read_test(folder / "annot_data.mat", loader.universal)
     pairs = _valid_pairs(loader, sequence, s)[first : first + 32].tolist()
     numbers = sorted({n for pair in pairs for n in pair})

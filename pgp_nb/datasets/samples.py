@@ -235,7 +235,7 @@ def pair_of(
     name: str,  # where they come from
 ) -> Sample:
     "Two frames as a sample. Raises `ValueError` naming the field that breaks the rules."
-    return _check_sample(Sample(*(np.stack(pair) for pair in zip(source, target)), name))
+    return _check_sample(Sample._make([*map(np.stack, zip(source, target)), name]))
 
 # %% ../../nbs/datasets/samples.ipynb #3064242b
 def _show_frame(row, pair, t):
@@ -323,7 +323,7 @@ class Samples:
     def sample(self, i: int) -> Sample:
         "Sample number i."
         *arrays, name = (getattr(self, f.name)[i] for f in fields(self))
-        return Sample(*arrays, str(name))
+        return Sample._make([*arrays, str(name)])
 
     def show(self, n: int = 8, **layout):
         "The first `n` samples, see `show_pairs`."
@@ -338,8 +338,7 @@ def stack_samples(
     if not samples:
         raise ValueError("no samples to stack")
     size = np.shape(samples[0].images)[1]
-    *arrays, names = zip(*(_check_sample(s, size) for s in samples))
-    return Samples(*(np.stack(a) for a in arrays), np.array(names))
+    return Samples(*map(np.stack, zip(*(_check_sample(s, size) for s in samples))))
 
 # %% ../../nbs/datasets/samples.ipynb #7d1e56c0
 _PICTURES = {
@@ -373,7 +372,7 @@ def _pack_samples(
     "A shard's bytes. Raises `ValueError` naming the sample that breaks the rules."
     for s in samples:
         _check_sample(s, size)
-    arrays = {"about": np.array(json.dumps(about)), "name": np.array([s.name for s in samples], dtype=np.str_)}
+    arrays: dict = {"about": np.array(json.dumps(about)), "name": np.array([s.name for s in samples], dtype=np.str_)}
     for name, (shape, dtype) in _shapes(size).items():
         x = np.array([getattr(s, name) for s in samples], dtype).reshape(len(samples), 2, *shape)
         if name not in _PICTURES:
@@ -597,8 +596,10 @@ def read_samples(
 class Loader(Protocol):
     "What `prepare` needs to know about a data set. The data set's chapter has a small frozen dataclass for it."
 
-    name: str  # of the data set, e.g. "human36m"
-    about: dict  # JSON-able: split and settings that change the samples
+    @property
+    def name(self) -> str: ...  # of the data set, e.g. "human36m"
+    @property
+    def about(self) -> dict: ...  # JSON-able: split and settings that change the samples
 
     def jobs(self) -> list[dict]: ...  # JSON-able, always the same for the same files
     def make(self, job: dict, size: int) -> list[Sample | Skip]: ...  # the samples of one job
@@ -764,7 +765,7 @@ def make_shards(
     groups = [jobs[i : i + jobs_per_shard] for i in range(0, len(jobs), jobs_per_shard)]
     keys = [_key(setting, group) for group in groups]
     sweep(folder)
-    entries = _whole_shards(folder, keys)
+    entries: list = _whole_shards(folder, keys)
     tasks = [(loader, str(folder), i, groups[i], size, keys[i]) for i, entry in enumerate(entries) if entry is None]
     there = len(jobs) - sum(len(task[3]) for task in tasks)
     with tqdm(total=len(jobs), initial=there, desc=loader.name, unit=" jobs", disable=not (progress and tasks)) as bar:

@@ -74,7 +74,7 @@ def _film_length(
     "Number of frames and frame rate as the file states them."
     if source.is_dir():
         return _Length(len(_frame_files(source)), folder_fps)
-    video, frames, fps = cv2.VideoCapture(str(source)), 0, 0
+    video, frames, fps = cv2.VideoCapture(str(source)), 0.0, 0.0
     if video.isOpened():
         frames, fps = video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)
     video.release()
@@ -228,7 +228,8 @@ def _camera_step(
     corners = cv2.goodFeaturesToTrack(a, 300, 0.01, 7)
     if corners is None or len(corners) < 8:
         return np.eye(3)
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(a, b, corners, None, winSize=(15, 15))
+    flow = cv2.calcOpticalFlowPyrLK(a, b, corners, None, winSize=(15, 15))  # type: ignore[call-overload]
+    moved, found, _ = flow
     good = found.ravel() == 1
     if good.sum() < 8:
         return np.eye(3)
@@ -596,14 +597,14 @@ def _mine_pairs(
 ) -> list[tuple[int, int]]:  # source and target
     "Pairs of good frames that show different poses; each source at most once."
     pairs, last = [], -np.inf
-    for i in np.flatnonzero(good):
+    for i in np.flatnonzero(good).tolist():
         if times[i] - last < every - 1e-9:
             continue
         apart = np.abs(times - times[i])
         in_time = (apart >= gap[0] - 1e-9) & (apart <= gap[1])
         fits = np.flatnonzero(good & in_time & (_pose_change(views, i) >= least))
         if len(fits):
-            pairs.append((int(i), int(rng.choice(fits))))
+            pairs.append((i, int(rng.choice(fits))))
             last = times[i]
     return pairs
 
@@ -618,7 +619,7 @@ def _outlines(
 @cache
 def _shape_weights() -> tuple[np.ndarray, ...]:
     "The network's weights."
-    with np.load(files("pgp_nb") / "data/person_shape.npz") as z:
+    with (files("pgp_nb") / "data/person_shape.npz").open("rb") as f, np.load(f) as z:
         return tuple(z[k].astype(np.float32) for k in ("w0", "b0", "w1", "b1"))
 
 # %% ../../nbs/datasets/videos.ipynb #74d3628b

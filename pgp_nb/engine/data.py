@@ -45,7 +45,7 @@ def place_data(data: TrainData, device: torch.device) -> TrainData:
         return data
     tensors = [t for t in data if t is not None]
     fits = sum(t.nbytes for t in tensors) < torch.cuda.mem_get_info(device)[0] / 4
-    return TrainData(*(t.to(device) if fits and t is not None else t for t in data))
+    return TrainData._make(t.to(device) if fits and t is not None else t for t in data)
 
 # %% ../../nbs/engine/data.ipynb #794035ec
 def take(
@@ -104,7 +104,7 @@ def draw_batch(
     if mixed:
         further = _draw_pairs(data.mixed_images, data.mixed_saliency, mixed, g, device)
         pairs = [torch.cat(x) for x in zip(pairs, further)]
-    return Batch(*pairs, poses)
+    return Batch._make([*pairs, poses])
 
 # %% ../../nbs/engine/data.ipynb #d195f499
 def known_frames(

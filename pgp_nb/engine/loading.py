@@ -167,6 +167,8 @@ def load_data(
             _prepared_manifest(folder, cfg.network.size)
     poses, views = _load_poses(cfg), _load_views(cfg, progress)
     train = _load_pairs(cfg, data.train_data, "train", data.pairs[0], progress)
+    if train is None:
+        raise ValueError('train_data names nothing: set it to "people" or a prepared folder')
     mixed = _load_labelled(data.mixed, ("images", "saliency"), cfg, progress)
     labelled = _load_labelled(data.pseudo_labels, ("images", "joints_3d", "joints_2d"), cfg, progress)
     val = _load_pairs(cfg, data.val_data, "val", data.pairs[1], progress) if validates else None

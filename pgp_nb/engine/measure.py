@@ -93,9 +93,9 @@ def predict_batches(
         image = chunk.to(device).float() / 255
         code = flip_averaged(net, image) if flip_test else net.encode(image)
         output = net.complete(code) if decoder else None
-        pose = output.pose if decoder else net.pose(code)
-        parts = {"parts": output.part_logits.argmax(1), "puppet_parts": output.maps.labels} if decoder else {}
-        if decoder and net.silhouette:
+        pose = output.pose if output else net.pose(code)
+        parts = {"parts": output.part_logits.argmax(1), "puppet_parts": output.maps.labels} if output else {}
+        if output and net.silhouette:
             parts["decoder_parts"] = output.painted.logits.argmax(1)
         points = points_in_image(code, pose, net.cfg.size)
         poses = {k: getattr(pose, k) for k in ("joints_3d", "joints_2d", "canonical")}

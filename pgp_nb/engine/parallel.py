@@ -47,7 +47,7 @@ def generator(
     return (kept or torch.Generator()).manual_seed((seed * 1_000_003 + iteration + shard * 998_244_353) % 2**63)
 
 # %% ../../nbs/engine/parallel.ipynb #d6910239
-def join(parts: list) -> object:
+def join(parts: list | tuple) -> typing.Any:
     "Tensors, and tuples of tensors, of the parts of a batch as those of the whole."
     first = parts[0]
     if len(parts) == 1:
@@ -66,11 +66,14 @@ def split(batch: object, n: int) -> list:
     return list(batch.chunk(n)) if isinstance(batch, Tensor) else [batch] * n
 
 # %% ../../nbs/engine/parallel.ipynb #a91ac7ac
+_T = typing.TypeVar("_T")
+
+
 def by_shard(
-    f: typing.Callable,  # called once for each shard
+    f: Callable[..., _T],  # called once for each shard
     generators: list[torch.Generator],  # one for each shard
     *batch: object,  # tensors (B,...) and tuples of them, divided evenly among the shards
-) -> object:  # what f returns, for the whole batch
+) -> _T:  # what f returns, for the whole batch
     "`f(*batch, generator)` of each shard with its own generator, joined."
     chunks = zip(*(split(x, len(generators)) for x in batch)) if batch else [()] * len(generators)
     return join([f(*chunk, g) for chunk, g in zip(chunks, generators)])
@@ -105,9 +108,10 @@ def check_processes(cfg: Config) -> None:
         )
 
 # %% ../../nbs/engine/parallel.ipynb #fd1801b4
-def lead_first(f: typing.Callable) -> object:
+def lead_first(f: Callable[[], _T]) -> _T:
     "`f()` in the first process and then in the others, which find in the cache what the first has made."
-    result = f() if rank() == 0 else None
+    if rank() == 0:
+        result = f()
     if processes() > 1:
         dist.barrier()
     return result if rank() == 0 else f()
@@ -145,6 +149,10 @@ class _SumOverProcesses(torch.autograd.Function):
 # %% ../../nbs/engine/parallel.ipynb #0591a685
 class _SyncedNorm(nn.BatchNorm2d):
     "Batch normalisation with the statistics of the batches of all processes together."
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or processes() == 1:
@@ -186,16 +194,16 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 # %% ../../nbs/engine/parallel.ipynb #par00011
-class Recorded:
+class Recorded(typing.Generic[_T]):
     "Work on a GPU as a CUDA graph. What it returned lies in the same tensors each time it is played."
 
-    def __init__(self, work: Callable[[], object], generators: list[torch.Generator]):
+    def __init__(self, work: Callable[[], _T], generators: list[torch.Generator]):
         self.graph = torch.cuda.CUDAGraph()
         for g in generators:
             self.graph.register_generator_state(g)
         with torch.cuda.graph(self.graph):
             self.result = work()
 
-    def play(self) -> object:
+    def play(self) -> _T:
         self.graph.replay()
         return self.result

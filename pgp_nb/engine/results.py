@@ -33,7 +33,7 @@ def flat_metrics(
     return columns
 
 # %% ../../nbs/engine/results.ipynb #a964618d
-def _nested_metrics(columns: dict[str, float]) -> dict:
+def _nested_metrics(columns: dict[str, float | str]) -> dict:
     "The metrics that `flat_metrics` made columns of."
     metrics = {}
     for column, value in columns.items():
@@ -62,7 +62,7 @@ class Result(NamedTuple):
 _ABOUT = Result._fields[:4]
 
 
-def _value(cell: str) -> int | float | str:
+def _value(cell: str) -> float | str:
     "The number in a cell, or its text."
     for number in (int, float):
         try:

@@ -248,7 +248,8 @@ class _Bookkeeping:
         return bool(every) and (i % every == 0 or last and i == self.trainer.cfg.stages.iterations)
 
     def close(self) -> None:
-        self.bar.close(), self.log.close()
+        self.bar.close()
+        self.log.close()
 
 # %% ../../nbs/engine/runs.ipynb #run00013
 def fit(

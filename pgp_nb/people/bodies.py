@@ -93,7 +93,7 @@ class _Body(NamedTuple):
     joints: np.ndarray  # (17,3)
     eyes: np.ndarray  # (2,3)
     female: bool
-    index: int  # its place in the file; -1: the mean body
+    number: int  # its place in the file; -1: the mean body
 
     @property
     def lengths(self) -> np.ndarray:
@@ -157,7 +157,7 @@ def mean_body() -> _Body:
     """
     baked = _baked()
     vertices = baked["vertices"].mean(0, dtype=np.float32) / 10
-    return _Body(vertices, baked["joints"].mean(0), baked["eyes"].mean(0), female=False, index=-1)
+    return _Body(vertices, baked["joints"].mean(0), baked["eyes"].mean(0), female=False, number=-1)
 
 # %% ../../nbs/people/bodies.ipynb #163761f9
 def _apply(rotation, v):

@@ -354,7 +354,8 @@ def _tail(person, body):
 # %% ../../nbs/people/clothes.ipynb #ec5325a2
 def _skirt(person, body):
     "A skirt from the waist to `person.skirt` (leg units)."
-    places, hip, knee, ankle = _skin_places(), *body.joints[joint_index("l_hip", "l_knee", "l_ankle")]
+    places = _skin_places()
+    hip, knee, ankle = body.joints[joint_index("l_hip", "l_knee", "l_ankle")]
     trunk = body.vertices[places[:, 3] < -0.5]
     hem = hip[2] + (knee[2] - hip[2]) * min(person.skirt, 1) + (ankle[2] - knee[2]) * max(person.skirt - 1, 0)
     phi, rings = np.linspace(0, 2 * np.pi, 25)[:-1], []
@@ -381,7 +382,8 @@ def _skirt(person, body):
     return (*_sheet(points, True), weights.reshape(-1, N_BONES))
 
 # %% ../../nbs/people/clothes.ipynb #3b40d3fc
-def _piece(points, faces, weights, material):
+def _piece(mesh, material):
+    points, faces, weights = mesh
     places = np.concatenate([points, np.full((len(points), 2), -1.0)], 1).astype(np.float32)
     return points.astype(np.float32), places, weights, faces, material
 
@@ -410,11 +412,11 @@ def dress(person: Person) -> Dressed:
     vertices = body.vertices + swelling[:, None] * vertex_normals(body.vertices, shared.faces)
     pieces = [(vertices.astype(np.float32), places, shared.bone_weights, _uncovered(person, shared.faces, places), 0)]
     if person.hair in ("bob", "long"):
-        pieces.append(_piece(*_hanging_hair(person, body), 1))
+        pieces.append(_piece(_hanging_hair(person, body), 1))
     if person.hair in ("ponytail", "bun"):
-        pieces.append(_piece(*_tail(person, body), 1))
+        pieces.append(_piece(_tail(person, body), 1))
     if person.skirt:
-        pieces.append(_piece(*_skirt(person, body), 2))
+        pieces.append(_piece(_skirt(person, body), 2))
     return _joined(pieces)
 
 # %% ../../nbs/people/clothes.ipynb #23a5c01c

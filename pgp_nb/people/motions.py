@@ -111,7 +111,7 @@ def _clear_of_itself(
 ) -> np.ndarray:  # (...) bool
     "Whether no limb comes closer to another than `_CLEARANCE` (mm between limb axes) allows."
     a, b, c, d = (p[..., i, :] for i in _PAIRS)
-    return (_segment_distance(a, b, c, d) > _GAPS).all(-1)
+    return np.all(_segment_distance(a, b, c, d) > _GAPS, -1)
 
 # %% ../../nbs/people/motions.ipynb #d48bdac4
 def _swing_from_down(
@@ -167,7 +167,7 @@ def _centre_of_mass(
     p: np.ndarray,  # (...,17,3) mm
 ) -> np.ndarray:  # (...,3) mm
     "Rough centre of mass of a body with these joints."
-    return sum(share * p[..., joint_index(n)[0], :] for n, share in _MASSES.items())
+    return sum((share * p[..., joint_index(n)[0], :] for n, share in _MASSES.items()), np.zeros_like(p[..., 0, :]))
 
 # %% ../../nbs/people/motions.ipynb #462c6475
 def to_upright(
@@ -214,11 +214,12 @@ def load_pose_prior(
     "The pose prior of a split. Raises `ValueError` naming the splits there are."
     if split not in _PRIOR_SPLITS:
         raise ValueError(f"unknown split {split!r}: choose one of {', '.join(_PRIOR_SPLITS)}")
-    with np.load(files("pgp_nb") / "data/pose_prior.npz") as z:
+    with (files("pgp_nb") / "data/pose_prior.npz").open("rb") as f, np.load(f) as z:
         a = {k: z[f"{_PRIOR_SPLITS[split]}_{k}"] for k in _PosePrior._fields}
     n, d = a["means"].shape
     factors = np.zeros((n, d, d))
-    factors[(slice(None), *np.tril_indices(d))] = a["factors"]
+    rows, columns = np.tril_indices(d)
+    factors[:, rows, columns] = a["factors"]
     return _PosePrior(**a | dict(factors=factors))
 
 # %% ../../nbs/people/motions.ipynb #47c59b2f
@@ -249,8 +250,8 @@ def _mix_arms(
     "Each arm, with probability `share`, from another pose."
     d = poses.directions.copy()
     for arm in _ARMS:
-        take = np.ix_(rng.random(len(d)) < share, arm)
-        d[take] = other.directions[take]
+        rows = np.flatnonzero(rng.random(len(d)) < share)[:, None]
+        d[rows, arm] = other.directions[rows, arm]
     return _KeyPoses(d, poses.up)
 
 # %% ../../nbs/people/motions.ipynb #e8775700
@@ -375,5 +376,4 @@ def sample_motion(
         key, heading = _KeyPoses(*(x[-1] for x in ways[-1])), headings[-1][-1]
     joined = lambda pieces: np.concatenate([x[:-1] for x in pieces])[:frames]
     directions, up = (joined(pieces) for pieces in zip(*ways))
-    heading = joined(headings)
-    return _in_world(_KeyPoses(directions, up), heading).astype(np.float32)
+    return _in_world(_KeyPoses(directions, up), joined(headings)).astype(np.float32)

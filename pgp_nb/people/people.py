@@ -9,7 +9,7 @@ __all__ = ['SPLITS', 'render_motion', 'check_split', 'bodies_of', 'Filming', 'pi
 # %% ../../nbs/people/people.ipynb #60e02818
 import ast, json, os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -92,7 +92,7 @@ def render_motion(
         for t in range(len(joints))
     ]
     stacked = (np.stack([getattr(f, k) for f in frames]) for k in ("image", "mask", "parts", "joints_3d", "joints_2d"))
-    return _Film(*stacked, camera)
+    return _Film._make([*stacked, camera])
 
 # %% ../../nbs/people/people.ipynb #2a7a682d
 SPLITS = ("train", "val", "test")
@@ -427,9 +427,9 @@ class People:
             raise TypeError(
                 f"index people with a slice or an array of numbers, got {type(i).__name__}; one pair is people.pair(i)"
             )
-        chosen = [getattr(self, k)[i] for k in (*_Pair._fields, "bodies")]
+        chosen = {k: getattr(self, k)[i] for k in (*_Pair._fields, "bodies")}
         rotations = None if self.rotations is None else self.rotations[i]
-        return People(*chosen, self.split, self.seed, rotations)
+        return replace(self, **chosen, rotations=rotations)
 
     @property
     def size(self) -> int:

@@ -222,9 +222,9 @@ def _ground_shade(
     points = ground.reshape(-1, 3)[at]
     cast = np.zeros(ground[..., 0].size, np.float32)
     cast[at] = _shadowed(points, shadows, 12.0)
-    cast = cv2.GaussianBlur(cast.reshape(ground.shape[:2]), (0, 0), max(0.6, len(ground) / 160))
+    shade = cv2.GaussianBlur(cast.reshape(ground.shape[:2]), (0, 0), max(0.6, len(ground) / 160))
     touch = _touch(ground, vertices) if vertices[:, 2].min() < 170 else 0
-    return (1 - strength * cast) * (1 - 0.7 * touch)
+    return (1 - strength * shade) * (1 - 0.7 * touch)
 
 # %% ../../nbs/people/rendering.ipynb #3aa49118
 class Rendered(NamedTuple):

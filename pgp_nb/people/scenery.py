@@ -6,6 +6,7 @@
 __all__ = ['PersonCamera', 'pixel_size', 'project_points', 'Background', 'random_background', 'render_background']
 
 # %% ../../nbs/people/scenery.ipynb #018d4dc2
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 import numpy as np
@@ -36,7 +37,7 @@ class PersonCamera(NamedTuple):
 # %% ../../nbs/people/scenery.ipynb #56fdeb13
 def pixel_size(size: int | tuple[int, int]) -> tuple[int, int]:
     "(H, W) of an image size given as one side or as (H, W). Raises `ValueError` for others."
-    height, width = (size, size) if np.isscalar(size) else size
+    height, width = size if isinstance(size, Sequence) else (size, size)
     if min(height, width) < 8:
         raise ValueError(f"image size {size}: give a side, or (H, W), of at least 8 pixels")
     return int(height), int(width)
@@ -88,7 +89,7 @@ def _noise_patch(
 ) -> np.ndarray:  # (H,W) in about -1..1
     "A patch at random of one of 12 noises that are drawn once: much quicker than new noise."
     side = max(int(256 / zoom), 2)
-    patch = np.rot90(_noise(int(rng.integers(12))), rng.integers(4))[:side, :side]
+    patch = np.rot90(_noise(int(rng.integers(12))), int(rng.integers(4)))[:side, :side]
     return cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR)
 
 # %% ../../nbs/people/scenery.ipynb #ecf66181
