@@ -618,15 +618,21 @@ def part_textures(
     seen = read(visible.flatten(0, 1)[:, None], grid.flatten(0, 1)).view_as(squarely)
     return torch.cat([colours, (seen * squarely * _length_shown(f)[..., None, None])[:, :, None]], 2)
 
-# %% ../nbs/01_puppet.ipynb #abdd9a04
-def _mean_seen(
-    textures: Tensor,  # (B,10,C,h,w)
+# %% ../nbs/01_puppet.ipynb #3375c804
+def _mean_colours(
+    colours: Tensor,  # (B,10,C,h,w)
     seen: Tensor,  # (B,10,1,h,w)
-    dims: tuple[int, ...],
-) -> tuple[Tensor, Tensor]:  # means, and how much of them was seen
-    "Means over some dimensions of what was seen."
-    mass = seen.mean(dims, keepdim=True)
-    return (textures * seen).mean(dims, keepdim=True) / (mass + 1e-6), mass / (mass + 1e-2)
+) -> Tensor:  # (B,10,C,h,1)
+    "What is known of the colours of each row of a texture: of what was seen there, else of the part and its partner, else of the person."
+    rows, mass = (colours * seen).mean(-1, keepdim=True), seen.mean(-1, keepdim=True)
+    part, part_mass = rows.mean(-2, keepdim=True), mass.mean(-2, keepdim=True)
+    person, person_mass = (x.mean(1, keepdim=True) for x in (part, part_mass))
+    both, both_mass = (x + x[:, list(PART_MIRROR)] / 10 for x in (part, part_mass))
+    found = person / (person_mass + 1e-6)
+    for sums, weight in ((both, both_mass), (rows, mass)):
+        share = weight / (weight + 1e-2)
+        found = share * sums / (weight + 1e-6) + (1 - share) * found
+    return found
 
 
 def fill_textures(
@@ -634,13 +640,10 @@ def fill_textures(
 ) -> Tensor:  # (B,10,C+1,h,w)
     "Texels that were not seen filled in: by the mirror partner's, by means. The last channel counts the partner's half, the means not at all."
     colours, seen = textures[:, :, :-1], textures[:, :, -1:]
-    partner, partly = (x[:, list(PART_MIRROR)].flip(-1) for x in (colours, seen))
-    known = torch.maximum(seen, partly / 2)
-    rows, person = _mean_seen(colours, seen, (-1,)), _mean_seen(colours, seen, (1, 3, 4))
-    both = _mean_seen(torch.cat([colours, partner], -1), torch.cat([seen, partly / 10], -1), (-2, -1))
-    for under, share in ((partner, partly), rows, both, (person[0], torch.ones_like(person[1]))):
-        colours, seen = seen * colours + (1 - seen) * share * under, seen + (1 - seen) * share
-    return torch.cat([colours, known], 2)
+    partner = textures[:, list(PART_MIRROR)].flip(-1)
+    partly = partner[:, :, -1:]
+    under = torch.lerp(_mean_colours(colours, seen).expand_as(colours), partner[:, :, :-1], partly)
+    return torch.cat([torch.lerp(under, colours, seen), torch.maximum(seen, partly / 2)], 2)
 
 # %% ../nbs/01_puppet.ipynb #7b18aa21
 def _read_texels(
