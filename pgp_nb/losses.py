@@ -9,7 +9,7 @@ __all__ = ['PAPER', 'SILHOUETTE', 'ANNOTATED', 'Iteration', 'Term', 'chosen_term
            'known_pose_loss', 'placed_poses', 'energy_pose', 'energy_appearance', 'image_u', 'image_c', 'seg']
 
 # %% ../nbs/06_losses.ipynb #9011b998
-import inspect, typing
+import inspect, math, typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import torch
@@ -36,6 +36,7 @@ from .engine.parallel import by_shard, shuffled
 from .kinematics import LIMB_LENGTHS, face_vector, limb_lengths, picked
 from pgp_nb.networks import (
     BETA,
+    SEEN,
     Encoding,
     Painted,
     PGPNet,
@@ -215,14 +216,15 @@ def image_u_loss(
 # %% ../nbs/06_losses.ipynb #ac714c2a
 def known_foreground(
     code: Encoding,  # of I_t
-    painted: Painted,  # in its pose
+    maps: PoseMaps,  # of its pose
     m_sal: Tensor | None,  # (B,H,W) of I_t
-    doubt: float = 0.25,  # how far m_sal may be wrong
+    doubt: float = 0.35,  # how far m_sal may be wrong
 ) -> Tensor:  # (B,H,W) in [0,1], without gradient
-    "Where the person is seen in I_t: the network's silhouette (the decoder's foreground, where there is none) and m_sal."
-    m = foreground(painted.logits)
+    "Where the person is seen in I_t: the network's silhouette (w_fg, where there is none) and m_sal."
+    m = maps.w_fg
     if code.silhouette is not None:
-        m = enlarge(code.silhouette[:, None], m.shape[-2:])[:, 0].sigmoid()
+        odds = enlarge(code.silhouette[:, None], m.shape[-2:])[:, 0] - math.log(SEEN / (1 - SEEN))
+        m = (3 * odds).sigmoid()
     return (m if m_sal is None else _sharpen(m, doubt + (1 - 2 * doubt) * m_sal)).detach()
 
 # %% ../nbs/06_losses.ipynb #cdb31717
@@ -424,12 +426,33 @@ class _Source(typing.NamedTuple):
 
 def _source_appearance(it: Iteration) -> _Source:
     "a_s = E_a(I_s), with mirror flip and in-plane rotation of I_s; carried appearance, which takes neither along, of I_s as it is."
-    both = torch.cat([it.batch.source, it.batch.sal_s[:, None]], 1)
-    if it.net.cfg.appearance != "carried":
-        both = it.by_shard(flip_rotate, both)
+    if it.net.cfg.appearance == "carried":
+        n = len(it.batch.source)
+        return _Source(it.batch.source, it.batch.sal_s, it.here(_both_frames).codes[:n])
+    both = it.by_shard(flip_rotate, torch.cat([it.batch.source, it.batch.sal_s[:, None]], 1))
     code = it.net.encode(both[:, :3])
     maps = it.net.maps(it.net.pose(code))
     return _Source(both[:, :3], both[:, 3], it.net.appearance_codes(code, maps))
+
+
+class _Frames(typing.NamedTuple):
+    "Both frames of each pair, the sources first, for carried appearance."
+
+    images: Tensor  # (2B,3,S,S)
+    m_sal: Tensor  # (2B,S,S)
+    code: Encoding
+    pose: Pose
+    maps: PoseMaps
+    codes: Tensor  # a of each
+
+
+def _both_frames(it: Iteration) -> _Frames:
+    "What the encoder says of I_s and of I_t: each is source and target to the other."
+    images, m_sal = torch.cat([it.batch.source, it.batch.target]), torch.cat([it.batch.sal_s, it.batch.sal_t])
+    code = it.net.encode(images)
+    pose = it.net.pose(code)
+    maps = it.net.maps(pose)
+    return _Frames(images, m_sal, code, pose, maps, it.net.appearance_codes(code, maps))
 
 # %% ../nbs/06_losses.ipynb #4ee12e73
 def placed_poses(it: Iteration) -> tuple[Pose, PoseMaps]:
@@ -475,16 +498,11 @@ def _ordered_maps(it: Iteration) -> PoseMaps:
     return maps_z if it.depth_z is None else _with_depths(maps_z, it.depth_z)
 
 # %% ../nbs/06_losses.ipynb #4708934f
-def _target(it: Iteration) -> tuple[Encoding, Pose]:
-    "What the encoder says of I_t, its colours jittered where the encoder learns from it."
-    learns = any(p.requires_grad for p in it.net.encoder.parameters())
-    code = it.net.encode(it.by_shard(color_jitter, it.batch.target) if learns else it.batch.target)
-    return code, it.net.pose(code)
-
-
-def _painted_t(it: Iteration) -> Painted:
-    "The source painted in the predicted pose p_t."
-    return it.net.paint(it.here(_source_appearance).codes, it.net.maps(it.here(_target)[1]))
+def _painted_t(it: Iteration) -> tuple[Painted, Pose]:
+    "The source painted in the predicted pose p_t; p_t."
+    source, net = it.here(_source_appearance), it.net
+    pose_t = net.pose(net.encode(it.by_shard(color_jitter, it.batch.target)))
+    return net.paint(source.codes, net.maps(pose_t)), pose_t
 
 
 def _painted_z(it: Iteration) -> Painted:
@@ -492,16 +510,37 @@ def _painted_z(it: Iteration) -> Painted:
     return it.net.paint(it.here(_source_appearance).codes, it.here(_ordered_maps))
 
 
-def image_u(it: Iteration, similarity: float = 0.5, perceptual: float = 0.5) -> Tensor:
+def image_u(it: Iteration, similarity: float = 1.0, perceptual: float = 0.0, window: float = 1.0) -> Tensor:
     "L_I^u; without T_fk, it carries the limb lengths."
-    painted, (code, pose), m_sal = it.here(_painted_t), it.here(_target), it.known(it.batch.sal_t)
-    if painted.colours is None:
-        loss = image_u_loss(painted.image, painted.logits, it.batch.target, m_sal)
+    if it.net.cfg.appearance == "carried":
+        frames = it.here(_both_frames)
+        loss, pose = _carried_image_u(it, frames, similarity, perceptual, window), frames.pose
     else:
-        known = known_foreground(code, painted, m_sal)
-        loss = carried_image_loss(painted, it.batch.target, known, similarity)
-        loss = loss + perceptual * _perceptual_loss(it.net, painted.colours, it.batch.target, known)
+        painted, pose = it.here(_painted_t)
+        loss = image_u_loss(painted.image, painted.logits, it.batch.target, it.known(it.batch.sal_t))
     return loss if it.net.cfg.kinematic else loss + _limb_length_loss(pose)
+
+
+def _carried_image_u(it: Iteration, frames: _Frames, similarity: float, perceptual: float, window: float) -> Tensor:
+    "L_I^u of carried appearance, in random windows on the people."
+    net, n = it.net, len(it.batch.source)
+    look = _windows(it, frames.maps.w_fg, window)
+    painted = net.paint(frames.codes.roll(n, 0), frames.maps, look)
+    known = known_foreground(frames.code, frames.maps, it.known(frames.m_sal))
+    target, known = look(frames.images), look(known[:, None])[:, 0]
+    loss = carried_image_loss(painted, target, known, similarity)
+    return loss + perceptual * _perceptual_loss(net, painted.colours, target, known) if perceptual else loss
+
+
+def _windows(it: Iteration, w_fg: Tensor, share: float) -> Callable[[Tensor], Tensor]:
+    "A random window for each picture (B,C,S,S), centred on some pixel of the person: what cuts it out."
+    S = w_fg.shape[-1]
+    side = round(share * S / 16) * 16
+    if side >= S:
+        return lambda x: x
+    centre = it.by_shard(lambda w, g: torch.multinomial(w.flatten(1) + 1e-6, 1, generator=g)[:, 0], w_fg.detach())
+    corners = [(i - side // 2).clamp(0, S - side).tolist() for i in (centre // S, centre % S)]
+    return lambda x: torch.stack([image[:, y : y + side, x0 : x0 + side] for image, y, x0 in zip(x, *corners)])
 
 # %% ../nbs/06_losses.ipynb #4805a195
 def image_c(it: Iteration) -> Tensor:
@@ -512,9 +551,15 @@ def image_c(it: Iteration) -> Tensor:
     return image_c_loss(painted_z.image, it.here(_ordered_maps), features, reference.detach(), it.known(source.m_sal))
 
 
-def seg(it: Iteration) -> Tensor:
-    "L_seg."
-    return segmentation_loss(it.here(_painted_z).logits, it.here(_ordered_maps))
+def seg(it: Iteration, window: float = 1.0) -> Tensor:
+    "L_seg; of carried appearance in random windows on the people."
+    maps = it.here(_ordered_maps)
+    if window == 1.0:
+        return segmentation_loss(it.here(_painted_z).logits, maps)
+    look = _windows(it, maps.w_fg, window)
+    painted = it.net.paint(it.here(_source_appearance).codes, maps, look)
+    seen = maps._replace(labels=look(maps.labels[:, None])[:, 0], w_unc=look(maps.w_unc[:, None])[:, 0])
+    return segmentation_loss(painted.logits, seen)
 
 
 _BOTH = {"encoder": "joint", "decoder": "warmup"}  # the decoder goes ahead: gradients through a fresh one undo the pose

@@ -10,6 +10,7 @@ __all__ = ['SEEN', 'BETA', 'ResNet', 'EfficientNetLite', 'load_imagenet', 'Encod
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
 import json, math, warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PART_NAMES, joint_index
 from .camera import Camera, camera_from_raw, camera_rotation, project, to_camera
 from .kinematics import canonicalise, constant, forward_kinematics, local_vectors, mirror_pose, picked
-from .engine.config import Config, NetworkConfig
+from .engine.config import PRESETS, Config, NetworkConfig
 from .engine.files import write_atomically
 from .engine.parallel import has_bfloat16, processes, sync_norms
 from .puppet import Puppet, PuppetMaps, fill_textures
@@ -611,7 +612,7 @@ def visible_parts(
     if code.silhouette is None:
         return maps.p
     shares = ((maps.p / (maps.w_fg[:, None] + 1e-3) - 1 / N_PARTS) / (1 - 1 / N_PARTS)).clamp(min=0)
-    return shares * torch.sigmoid(2 * enlarge(code.silhouette[:, None], maps.p.shape[-2:]))
+    return shares * torch.sigmoid(2 * enlarge(code.silhouette.detach()[:, None], maps.p.shape[-2:]))
 
 # %% ../nbs/05_networks.ipynb #2e16c3e0
 class PGPNet(nn.Module):
@@ -716,14 +717,24 @@ def appearance_codes(
 
 # %% ../nbs/05_networks.ipynb #c151b9d7
 @patch
-def paint(self: PGPNet, codes: Tensor, maps: PoseMaps) -> Painted:
-    "D: appearance codes painted in the pose of the maps."
+def dressed(self: PGPNet, codes: Tensor, maps: PoseMaps) -> Tensor:
+    "Appearance codes in the pose of the maps, as the decoder takes them."
     if self.cfg.appearance == "carried":
-        appearance = self.puppet.wear(fill_textures(codes), maps.joints_2d, maps.p, maps.turn)
-    else:
-        appearance = _paint_parts(codes, maps.p) if self.cfg.appearance == "pooled" else codes
-    with self.low_precision(appearance.device):
-        painted = self.decoder(appearance, maps.p)
+        return self.puppet.wear(fill_textures(codes), maps.joints_2d, maps.p, maps.turn)
+    return _paint_parts(codes, maps.p) if self.cfg.appearance == "pooled" else codes
+
+
+@patch
+def paint(
+    self: PGPNet,
+    codes: Tensor,  # a, from `appearance_codes`
+    maps: PoseMaps,
+    look: Callable = lambda x: x,  # a part of the picture (B,C,H,W) that is to be painted, of carried appearance
+) -> Painted:
+    "D: appearance codes painted in the pose of the maps."
+    dressed, p = look(self.dressed(codes, maps)), look(maps.p)
+    with self.low_precision(p.device):
+        painted = self.decoder(dressed, p)
     return Painted(*(None if t is None else t.float() for t in painted))
 
 # %% ../nbs/05_networks.ipynb #9c3a6422
@@ -850,8 +861,9 @@ def _at_size(
 
 # %% ../nbs/05_networks.ipynb #0a49b26b
 def starts(start_from: str) -> list[Path]:
-    "The runs or files that `start_from` names."
-    return [Path(name) for name in start_from.split(" + ")]
+    "The runs or files that `start_from` names; {shipped} stands for the folder of the shipped weights."
+    shipped = str(PRESETS.parent / "weights")
+    return [Path(name.replace("{shipped}", shipped)) for name in start_from.split(" + ")]
 
 
 def _start_weights(cfg: Config) -> list[Path]:

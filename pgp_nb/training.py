@@ -134,6 +134,8 @@ def begin(self: Trainer) -> Iteration:
     "The next iteration: its randomness, and the terms that have begun."
     self.iteration += 1
     self.net.train()
+    if self.net.silhouette and not any("silhouette" in t.trains for t in self.terms):
+        self.net.silhouette.eval()
     generators = [
         generator(self.cfg.seed, self.iteration, shard, g) for shard, g in zip(self.shards(), self.randomness)
     ]
