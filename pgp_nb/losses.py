@@ -533,12 +533,14 @@ def _carried_image_u(it: Iteration, frames: _Frames, similarity: float, perceptu
 
 
 def _windows(it: Iteration, w_fg: Tensor, share: float) -> Callable[[Tensor], Tensor]:
-    "A random window for each picture (B,C,S,S), centred on some pixel of the person: what cuts it out."
+    "A random window for each picture (B,C,S,S), centred on some pixel of the person, one in six anywhere: what cuts it out."
     S = w_fg.shape[-1]
     side = round(share * S / 16) * 16
     if side >= S:
         return lambda x: x
-    centre = it.by_shard(lambda w, g: torch.multinomial(w.flatten(1) + 1e-6, 1, generator=g)[:, 0], w_fg.detach())
+    chance = w_fg.detach().flatten(1)
+    chance = chance + chance.mean(1, keepdim=True) / 5 + 1e-6
+    centre = it.by_shard(lambda x, g: torch.multinomial(x, 1, generator=g)[:, 0], chance)
     corners = [(i - side // 2).clamp(0, S - side).tolist() for i in (centre // S, centre % S)]
     return lambda x: torch.stack([image[:, y : y + side, x0 : x0 + side] for image, y, x0 in zip(x, *corners)])
 
