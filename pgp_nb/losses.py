@@ -44,6 +44,7 @@ from pgp_nb.networks import (
     PoseMaps,
     enlarge,
     foreground,
+    foreground_odds,
     frozen,
     normalise,
     pose_from_camera,
@@ -264,7 +265,7 @@ def carried_image_loss(
     if similarity:
         shown = known[:, None] * painted.colours + (1 - known[:, None]) * target
         loss = loss + similarity * ((1 - ssim_map(shown, target)) * where).sum((1, 2)).mean()
-    return loss + F.binary_cross_entropy(foreground(painted.logits).clamp(1e-4, 1 - 1e-4), known)
+    return loss + F.binary_cross_entropy_with_logits(foreground_odds(painted.logits), known)
 
 
 def _perceptual_loss(net: PGPNet, colours: Tensor, target: Tensor, known: Tensor) -> Tensor:

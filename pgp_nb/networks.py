@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SEEN', 'BETA', 'ResNet', 'EfficientNetLite', 'load_imagenet', 'Encoding', 'enlarge', 'normalise', 'Encoder', 'Pose',
            'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'head_turn', 'Painted', 'Decoder', 'foreground',
-           'on_background', 'visible_parts', 'PGPNet', 'Output', 'save_net', 'load_net', 'starts', 'start_net',
-           'make_net', 'frozen']
+           'foreground_odds', 'on_background', 'visible_parts', 'PGPNet', 'Output', 'save_net', 'load_net', 'starts',
+           'start_net', 'make_net', 'frozen']
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
 import json, math, warnings
@@ -536,13 +536,19 @@ def foreground(
     return 1 - logits.softmax(1)[:, N_PARTS]
 
 
+def foreground_odds(
+    logits: Tensor,  # (B,11,H,W) of y-hat
+) -> Tensor:  # (B,H,W): m is their sigmoid
+    "The logarithm of the odds of m."
+    return logits[:, :N_PARTS].logsumexp(1) - logits[:, N_PARTS]
+
+
 def on_background(
     colours: Tensor,  # (B,3,H,W) of the person
     logits: Tensor,  # (B,11,H,W) of y-hat
 ) -> Tensor:  # (B,3,H,W)
     "A person's colours where they are seen, on the uniform background."
-    odds = logits[:, :N_PARTS].logsumexp(1) - logits[:, N_PARTS] - math.log(SEEN / (1 - SEEN))
-    m = torch.sigmoid(_EDGE * odds)[:, None]
+    m = torch.sigmoid(_EDGE * (foreground_odds(logits) - math.log(SEEN / (1 - SEEN))))[:, None]
     return m * colours + (1 - m) * BETA
 
 # %% ../nbs/05_networks.ipynb #e90a9985
@@ -561,6 +567,8 @@ class _CarryingDecoder(nn.Module):
         self.image, self.segmentation = nn.Conv2d(w, 4, 1), nn.Conv2d(w, N_PARTS + 1, 1)
         for module in (*self.down, self.middle, *self.up):
             nn.init.kaiming_normal_(module.weight, 0.1)
+        for head in (self.image, self.segmentation):
+            nn.init.normal_(head.weight, std=1e-2)
 
     def forward(
         self,
