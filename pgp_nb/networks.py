@@ -552,6 +552,14 @@ def on_background(
     return m * colours + (1 - m) * BETA
 
 # %% ../nbs/05_networks.ipynb #e90a9985
+def _of_unit_size(
+    x: Tensor,  # (B,C,H,W)
+) -> Tensor:
+    "A leaky rectifier, and activations that are large at a pixel scaled down there: with any learning rate none of them runs away."
+    x = F.leaky_relu(x, 0.1)
+    return x * (x.square().mean(1, keepdim=True) + 0.1).rsqrt()
+
+
 class _CarryingDecoder(nn.Module):
     "D for appearance that is carried (ours): a U-Net as trunk, the heads D_I and D_seg."
 
@@ -576,7 +584,7 @@ class _CarryingDecoder(nn.Module):
         p: Tensor,  # (B,10,H,W) part maps
     ) -> Painted:
         worn, p = worn.contiguous(), p.contiguous()
-        colours, act = worn[:, :3], lambda x: F.leaky_relu(x, 0.1, inplace=True)
+        colours, act = worn[:, :3], _of_unit_size
         condition, skips = torch.cat([worn, p], 1), [torch.cat([colours, worn[:, -1:], p], 1)]
         x = condition[:, :0]
         for conv in self.down:

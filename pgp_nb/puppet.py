@@ -664,7 +664,7 @@ def _read_texels(
     weights = torch.stack([(1 - dy) * (1 - dx), (1 - dy) * dx, dy * (1 - dx), dy * dx], 1)
     return F.embedding_bag(corners, table, mode="sum", per_sample_weights=weights.to(table.dtype))
 
-# %% ../nbs/01_puppet.ipynb #d9a816eb
+# %% ../nbs/01_puppet.ipynb #351ab522
 _LOOSELY = 0.05  # weight of a part outside p, where its outline is near
 
 
@@ -678,6 +678,8 @@ def wear(
 ) -> Tensor:  # (B,C,H,W); 0 far from all parts
     "Textures on a target pose, $\\mathcal{S}_t^{(l)}$ of each part weighted by its map. Read only where a part is or nearly is. Differentiable in all of them."
     B, _, H, W = p.shape
+    if not B:
+        return p.new_zeros(0, textures.shape[2], H, W)
     f = self.part_frames(check_joints(q))
     turn = f.along.new_zeros(B) if turn is None else turn
     part, which, pixel, t, s = self._points_in_reach(f, H, W)
