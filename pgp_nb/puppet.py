@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['template_joints', 'canonical_maps', 'Puppet', 'check_joints', 'PuppetMaps', 'color_maps', 'fill_textures', 'Carried',
-           'carry']
+           'carry', 'best_seen']
 
 # %% ../nbs/01_puppet.ipynb #78e91d6f
 import math, zipfile, zlib
@@ -740,6 +740,55 @@ def carry(
     textures = fill_textures(puppet.part_textures(maps, q_s, visible, turn=turn_s))
     worn = puppet.wear(textures, q_t, p_t, turn_t)
     return Carried(worn[:, :-1], worn[:, -1:])
+
+# %% ../nbs/01_puppet.ipynb #39c6c7a6
+def best_seen(
+    textures: Tensor,  # (N,10,C+1,h,w) of one person, from N pictures
+) -> Tensor:  # (1,10,C+1,h,w)
+    "Each texel from the picture that sees it best."
+    best = textures[:, :, -1:].argmax(0, keepdim=True)
+    return textures.gather(0, best.expand(1, *textures.shape[1:]))
+
+
+@patch
+def flat_textures(
+    self: Puppet,
+    textures: Tensor,  # (B,10,3+1,h,w) from `Puppet.part_textures`
+    turn: float = 0.0,  # the side of the head that is to be seen, radians; 0: the face
+) -> Tensor:  # (B,10,4,h,w) RGBA in [0,1]
+    "Textures for drawing: what was not seen filled in, the head flat, transparent outside the outlines."
+    colours, (h, w) = fill_textures(textures)[:, :, :3].clone(), textures.shape[-2:]
+    s = (torch.arange(w, device=textures.device) + 0.5) / w
+    head, one = torch.full((w,), _HEAD, device=textures.device), torch.zeros(w, dtype=torch.long, device=textures.device)
+    columns = self._turned(head, one, s, textures.new_tensor([turn])) * w - 0.5
+    columns = columns.round().long().clamp(0, w - 1)
+    colours[:, _HEAD] = colours[:, _HEAD][..., columns]
+    near = F.interpolate(self._reach.to(textures), size=(h, w), mode="bilinear", align_corners=False)
+    alpha = ((near - 0.6) / 0.3).clamp(0, 1).expand(len(textures), -1, -1, -1, -1)
+    return torch.cat([colours, alpha], 2)
+
+
+@patch
+def dress(
+    self: Puppet,
+    rgba: Tensor,  # (10,4,h,w) from `Puppet.flat_textures`
+    q: Tensor,  # (17,2) px
+    depth: Tensor,  # (10,) of the parts: the smaller, the nearer
+    size: tuple[int, int],  # H, W px
+    background: float = 0.5,  # grey around the person
+) -> Tensor:  # (3,H,W) in [0,1]
+    "A puppet dressed in textures, drawn part by part from the farthest to the nearest."
+    (H, W), f = size, self.part_frames(check_joints(q[None]))
+    (first, last, half), image = self._span.to(f.along.dtype).unbind(1), rgba.new_full((3, H, W), background)
+    x, y = (torch.arange(n, device=rgba.device, dtype=f.along.dtype) + 0.5 for n in (W, H))
+    z = torch.complex(*torch.broadcast_tensors(x[None], y[:, None]))
+    for l in depth.argsort(descending=True).tolist():
+        w = (z - f.centre[0, l]) * f.direction[0, l].conj()
+        t = (w.real / f.along[0, l] - first[l]) / (last[l] - first[l])
+        grid = torch.stack([w.imag / f.across[0, l] / half[l], 2 * t - 1], -1)
+        drawn = F.grid_sample(rgba[None, l], grid[None].to(rgba), align_corners=False)[0]
+        image = torch.lerp(image, drawn[:3], drawn[3:])
+    return image
 
 # %% ../nbs/01_puppet.ipynb #edc5783a
 @patch
