@@ -242,11 +242,12 @@ def _blur(
 def ssim_map(
     a: Tensor,  # (...,C,H,W) in [0,1]
     b: Tensor,  # (...,C,H,W) in [0,1]
+    dtype: torch.dtype = torch.float64,  # to compute in
 ) -> Tensor:  # (...,H,W) up to 1, the mean over the channels
     "Structural similarity around every pixel (Wang et al., 2004). Raises `ValueError` for different shapes."
     if a.shape != b.shape or a.ndim < 3:
         raise ValueError(f"images {tuple(a.shape)} and {tuple(b.shape)}: need one shape (...,C,H,W)")
-    x, y = (t.flatten(0, -3) for t in (a, b))
+    x, y = (t.to(dtype).flatten(0, -3) for t in (a, b))
     mx, my = _blur(x), _blur(y)
     vx, vy, cov = _blur(x * x) - mx * mx, _blur(y * y) - my * my, _blur(x * y) - mx * my
     s = (2 * mx * my + 1e-4) * (2 * cov + 9e-4) / ((mx * mx + my * my + 1e-4) * (vx + vy + 9e-4))
@@ -264,7 +265,7 @@ def carried_image_loss(
     loss = 3 * ((painted.colours - target).abs().mean(1) * where).sum((1, 2)).mean()
     if similarity:
         shown = known[:, None] * painted.colours + (1 - known[:, None]) * target
-        loss = loss + similarity * ((1 - ssim_map(shown, target)) * where).sum((1, 2)).mean()
+        loss = loss + similarity * ((1 - ssim_map(shown, target, shown.dtype)) * where).sum((1, 2)).mean()
     return loss + F.binary_cross_entropy_with_logits(foreground_odds(painted.logits), known)
 
 

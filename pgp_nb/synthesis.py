@@ -18,6 +18,7 @@ from .camera import Camera, camera_of
 from .people.clothes import random_person
 from .conventions import BACKGROUND, N_PARTS, PART_NAMES
 from .evaluation import bootstrap_ci
+from .engine.parallel import join, split
 from .people.motions import sample_motion
 from .networks import PGPNet, Pose, pose_from_camera
 from .people.people import SPLITS, bodies_of, check_split, pick_frames
@@ -181,27 +182,39 @@ def _as_input(
     return x.to(next(net.parameters()).device)
 
 # %% ../nbs/09_synthesis.ipynb #f4d5166c
+_AT_ONCE = 16  # pictures
+
+
 @torch.no_grad()
 def _appearance_and_pose(
     net: PGPNet,
     images: Tensor | np.ndarray,  # (N,3,S,S)
-) -> tuple[Tensor, Pose]:  # (N,10,Ch) codes (or the spatial map (N,Ch,h,w), as configured), and poses
+    joints_3d: np.ndarray | None = None,  # (N,17,3) mm, camera frame: their poses, where these are known
+) -> tuple[Tensor, Pose]:  # appearance, as `PGPNet.appearance_codes` gives it, and poses
     "a and p of images. Raises `ValueError` for images the network cannot take."
-    code = net.eval().encode(_as_input(net, images))
-    pose = net.pose(code)
-    return net.appearance_codes(code, net.maps(pose)), pose
+    x = _as_input(net, images)
+    true = None if joints_3d is None else torch.as_tensor(joints_3d).to(x)
+    found = []
+    for image, joints in zip(*(split(t, -(-len(x) // _AT_ONCE)) for t in (x, true))):
+        code = net.eval().encode(image)
+        pose = net.pose(code) if joints is None else true_pose(joints, net.cfg.size)
+        found.append((net.appearance_codes(code, net.maps(pose)), pose))
+    return join(found)
 
 # %% ../nbs/09_synthesis.ipynb #9b72e421
 @torch.no_grad()
 def _paint_pose(
     net: PGPNet,
-    codes: Tensor,  # (N,10,Ch) or (N,Ch,h,w), from `_appearance_and_pose`
+    codes: Tensor,  # (N,...), from `_appearance_and_pose`
     pose: Pose,  # of N people
 ) -> Synthesis:  # (N,...), on the CPU
     "D(a, p): appearances painted in poses (Sec. 3.2b)."
-    maps = net.eval().maps(pose)
-    painted = net.paint(codes, maps)
-    return Synthesis(*(x.cpu() for x in (painted.image, painted.logits.argmax(1), maps.labels, pose.joints_2d)))
+    found = []
+    for some, where in zip(*(split(x, -(-len(codes) // _AT_ONCE)) for x in (codes, pose))):
+        maps = net.eval().maps(where)
+        painted = net.paint(some, maps)
+        found.append((painted.image, painted.logits.argmax(1), maps.labels, where.joints_2d))
+    return Synthesis(*(x.cpu() for x in join(found)))
 
 # %% ../nbs/09_synthesis.ipynb #3b2a0688
 def _same_number(codes: Tensor, pose: Pose) -> tuple[Tensor, Pose]:
@@ -334,7 +347,7 @@ def synthesis_scores(
         raise ValueError(f"{int((~m.flatten(1).any(1)).sum())} masks are empty: leave out images without a person")
     inside = lambda x: (x * m).sum((-2, -1)) / m.sum((-2, -1))
     before = torch.where(m[:, None], p, t)
-    values = {"l1": inside((p - t).abs().mean(1)), "ssim": inside(ssim_map(before.double(), t.double()))}
+    values = {"l1": inside((p - t).abs().mean(1)), "ssim": inside(ssim_map(before, t))}
     out = {k: float(v.mean()) for k, v in values.items()}
     return out | ({f"{k}_ci": list(bootstrap_ci(v, groups=groups)) for k, v in values.items()} if intervals else {})
 
@@ -359,13 +372,16 @@ def _compared(net: PGPNet, found: Synthesis, true: Rendered, reference: _Referen
         torch.from_numpy(reference.source.parts).long(),
     )
     each = lambda x: x.repeat_interleave(len(true.image) // len(image), 0)
-    codes = each(_appearance_and_pose(net, reference.source.image)[0])
-    onto = torch.from_numpy(true.parts).long()
+    seen, told = (
+        each(_appearance_and_pose(net, reference.source.image, joints)[0])
+        for joints in (None, reference.source.joints_3d)
+    )
+    pose, onto = true_pose(torch.from_numpy(true.joints_3d).to(seen.device), net.cfg.size), torch.from_numpy(true.parts)
+    onto = onto.long()
     return {
         "decoder": found.image.flatten(0, -4),
-        "decoder, true pose": _paint_pose(
-            net, codes, true_pose(torch.from_numpy(true.joints_3d).to(codes.device), net.cfg.size)
-        ).image,
+        "decoder, true pose": _paint_pose(net, seen, pose).image,
+        "decoder, both poses true": _paint_pose(net, told, pose).image,
         "part colours on true parts": _part_colours(each(image), each(parts), onto),
         "mean colour": _part_colours(each(image), each(parts), torch.full_like(onto, BACKGROUND)),
         "copy": each(image),
