@@ -10,6 +10,7 @@ import torch
 from pgp_nb import synthesis as sy
 from pgp_nb.camera import Camera, camera_of, rotation_to_angles
 from pgp_nb.networks import NetworkConfig, PGPNet, load_net, save_net
+from pgp_nb.prediction import PGP
 
 SMALL = NetworkConfig(size=64, width=8, pose_features=32, appearance_channels=6, decoder_width=6)
 
@@ -186,3 +187,24 @@ def test_intervals_draw_people_with_all_their_views():
         sy.synthesis_scores(views(guess), views(true), views(masks), intervals=True, **kw)["l1_ci"]
     )
     assert width(groups=np.arange(120) // 4) > 1.6 * width()
+
+
+def part_colour_error(net, reference, least=0.002):
+    "Mean absolute difference of each part's mean colour in I-hat from that in the source, where both show it."
+    found = sy.pose_transfer(net, reference.source.image, reference.pose.image)
+    source = torch.from_numpy(reference.source.image).permute(0, 3, 1, 2) / 255
+    errors = []
+    for i in range(len(source)):
+        for part in range(10):
+            there, here = torch.from_numpy(reference.source.parts[i]) == part, found.parts[i] == part
+            if min(there.float().mean(), here.float().mean()) > least:
+                errors.append((source[i][:, there].mean(1) - found.image[i][:, here].mean(1)).abs().mean())
+    return float(torch.stack(errors).mean())
+
+
+def test_people_keep_their_colours():
+    "A decoder that paints in code colours, the same for everybody, is wrong by .12."
+    net = PGP.from_pretrained("unsup", "cpu").net
+    if net.cfg.appearance != "carried":
+        pytest.skip("the shipped weights are of pooled appearance")
+    assert part_colour_error(net, sy.film_reference(12, net.cfg.size)) <= 0.06
