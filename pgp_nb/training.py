@@ -78,14 +78,12 @@ class Trainer:
         self.randomness = [torch.Generator(where) for shard in self.shards()]
         self.recorded: Recorded[_Gradients] | None = None  # iterations that are played, see `played`
         self.course, self.alike = (), 0  # what those do, and how many have done it
-        self.ramps = {
-            t.name: torch.zeros((), device=self.device) for t in self.terms if t.joins
-        }  # weights in the sum, in this iteration
+        ramps = [t.name for t in self.terms if t.joins]  # whose weights in the sum grow
+        self.ramps = {name: torch.zeros((), device=self.device) for name in ramps}
         self.optimizers = {t.name: self.make_optimizer(t) for t in self.terms if not t.joins}
-        decay = cfg.optimisation.ema_decay
-        self.mean = (
-            AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True) if decay else None
-        )
+        decay, self.mean = cfg.optimisation.ema_decay, None
+        if decay:
+            self.mean = AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
     @property
     def kept(self) -> PGPNet:
@@ -134,6 +132,8 @@ def begin(self: Trainer) -> Iteration:
     "The next iteration: its randomness, and the terms that have begun."
     self.iteration += 1
     self.net.train()
+    if self.net.silhouette and not any("silhouette" in t.trains for t in self.terms):
+        self.net.silhouette.eval()
     generators = [
         generator(self.cfg.seed, self.iteration, shard, g) for shard, g in zip(self.shards(), self.randomness)
     ]

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets import human36m
 from pgp_nb.conventions import JOINT_ORDERS
-from pgp_nb.datasets.human36m import Human36M, Take, convert_pickled, pick_pairs, project_lens, read_cdf
+from pgp_nb.datasets.human36m import Human36M, Take, convert_pickled, pick_pairs, _project_lens, read_cdf
 from pgp_nb.datasets.human36m import _CAMERA_IDS, _ArrayUnpickler, _camera_from, _cameras_from_metadata, _find_layout
 from pgp_nb.datasets.human36m import _flat_arrays, _plain_name, _read_cameras, _rotation_from_angles
 from pgp_nb.datasets.human36m import _rotation_from_quaternion, _world_to_camera
@@ -80,7 +80,7 @@ def test_annotation_of_mmpose_is_where_we_project(mini):
         names, part, S = z["imgname"], z["part"][..., :2], z["S"][..., :3] * 1000
     for name, q, x in zip(names, part, S):
         camera = _read_cameras(mini / "mmpose")["S1", name.split(".")[1].split("/")[0]]
-        np.testing.assert_allclose(project_lens(x, camera), q, atol=1e-6)
+        np.testing.assert_allclose(_project_lens(x, camera), q, atol=1e-6)
 
 
 def test_joints_are_ours(mini):
@@ -316,9 +316,9 @@ def test_real_frames_reproject(tmp_path):
     for name, q, x in zip(names, part, S):
         take = human36m._take_of(Path(str(name)).parent.name)
         camera = cameras[take.subject, take.camera]
-        assert np.abs(project_lens(x, camera) - q).max() < 1e-4
+        assert np.abs(_project_lens(x, camera) - q).max() < 1e-4
         swapped = camera._replace(tangential=camera.tangential[::-1])
-        assert np.abs(project_lens(x, swapped) - q).max() > 0.003
+        assert np.abs(_project_lens(x, swapped) - q).max() > 0.003
         image = human36m.read_image(REAL / str(name))
         seen_by = (camera.rotation, camera.translation, camera.intrinsics)
         frame = crop_frame(image, box_of(q), 128, None, None, x, q, *seen_by)

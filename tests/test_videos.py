@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from helpers import SAMPLES, needs_samples
 from pgp_nb.engine.images import crop, square_around
 from pgp_nb.datasets.samples import Skip, prepare, read_samples
-from pgp_nb.datasets.videos import OnnxDetector, Videos, find_shots, moving_masks
+from pgp_nb.datasets.videos import OnnxDetector, Videos, _find_shots, moving_masks
 from pgp_nb.datasets.videos import _Track, _Views, _box_iou, _mine_pairs, _person_logits, _read_frames, _shot_pairs
 from pgp_nb.datasets.videos import _stands_still
 
@@ -247,7 +247,7 @@ def test_pairs_keep_their_promises(n, seed):
 def test_shots_cover_the_film(places):
     colors = np.array([(200, 40, 40), (40, 200, 40), (40, 40, 200)], np.uint8)
     frames = np.stack([np.full((16, 16, 3), colors[p]) for p in places])
-    shots = find_shots(frames)
+    shots = _find_shots(frames)
     assert [t for s in shots for t in range(s.start, s.stop)] == list(range(len(places)))
     assert all(len(set(places[s])) == 1 for s in shots) and len(shots) == 1 + sum(
         a != b for a, b in zip(places, places[1:])

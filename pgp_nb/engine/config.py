@@ -48,7 +48,7 @@ class NetworkConfig:
     pose_features: int = 256  # width of the fully connected heads on the feature map
     appearance_channels: int = 16  # Ch of the appearance a
     decoder_width: int = 16  # channels of the decoder's finest scale
-    pooled_appearance: bool = True  # pool a under each part of the source pose; False: the paper's spatial a
+    appearance: str = "carried"  # "carried": textures of the parts, carried to the target pose; "pooled": one code a part; "spatial": the paper's map, where it is
     keypoints: int = 32  # learned image points, the first 17 trained to be joints; 0: none
     top_down: int = 48  # channels of the path that brings the deep stages to the image points at stride 4; 0: none
     lifter: int = 512  # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
@@ -81,6 +81,7 @@ class NetworkConfig:
             orientation=("every", "upright"),
             limb_frame=("swing", "gram_schmidt"),
             pose=("mirrored", "direct", "joints"),
+            appearance=("carried", "pooled", "spatial"),
         )
         _at_least("network", self, 1, "width", "pose_features", "appearance_channels", "decoder_width")
         _at_least("network", self, 0, "keypoints", "top_down", "lifter", "silhouette")

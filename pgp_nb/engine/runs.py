@@ -376,7 +376,8 @@ def train(
     if not finished(trainer):
         return trainer, {}
     _restore_best(trainer, run)
-    calibrate(trainer.net, some_frames(data.train, 2000))
+    if cfg.stages.warmup < cfg.stages.iterations:
+        calibrate(trainer.net, some_frames(data.train, 2000))
     if rank():
         return trainer, {}
     save_net(trainer.net, run / "weights.safetensors")
