@@ -37,6 +37,7 @@ def to_camera(
 def project(
     x: Tensor,  # (...,k,3) mm, camera frame
     size: int | tuple[int, int],  # image side, or (H, W), pixels
+    focal: float | Tensor = FOCAL,  # focal length in shorter sides; (...) for each picture
 ) -> Tensor:  # (...,k,2) pixels: x right, y down, the image spans [0,W] x [0,H]
     """Fixed perspective, u = size (FOCAL x/z + 1/2) (Sec. 3.2a).
 
@@ -44,7 +45,9 @@ def project(
     h, w = size if isinstance(size, (tuple, list)) else (size, size)
     if h <= 0 or w <= 0:
         raise ValueError(f"image size must be positive, got {size}: pass the side or (H, W) in pixels")
-    return min(h, w) * FOCAL * x[..., :2] / x[..., 2:].clamp(min=1.0) + constant((w / 2, h / 2), x)
+    if isinstance(focal, Tensor):
+        focal = focal[..., None, None]
+    return min(h, w) * focal * x[..., :2] / x[..., 2:].clamp(min=1.0) + constant((w / 2, h / 2), x)
 
 # %% ../nbs/03_camera.ipynb #372c5e77
 def T_c(

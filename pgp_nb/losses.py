@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from .camera import camera_of, faces_camera
+from .camera import FOCAL, camera_of, faces_camera
 from .conventions import BACKGROUND, MIRROR, N_JOINTS, joint_index
 from .engine.config import Config, checked, unknown_parameter
 from pgp_nb.engine.data import (
@@ -398,9 +398,10 @@ def appearance_loss(a: Tensor, again: Tensor) -> Tensor:
 def true_pose(
     joints_3d: Tensor,  # (B,17,3) mm, camera frame
     size: int,  # image side, px
+    focal: float | Tensor = FOCAL,  # of the camera that took the picture, in image sides; (B,) for each
 ) -> Pose:
     "A pose that is known in the camera frame."
-    return pose_from_camera(*camera_of(joints_3d), size)
+    return pose_from_camera(*camera_of(joints_3d), size, focal)
 
 # %% ../nbs/06_losses.ipynb #8644f9ca
 def known_pose_loss(
@@ -665,20 +666,21 @@ def _check_share(cfg: Config, options: Mapping) -> None:
 def _annotated_frames(it: Iteration, joints: Tensor, frames: Tensor) -> Frames:
     "A batch of annotated frames, augmented."
     n = it.cfg.optimisation.batch_size // it.cfg.optimisation.shards
-    draw = lambda g: augment(draw_frames(it.data.images, joints, frames, n, g, it.device), g, COLOR_JITTER)
+    draw = lambda g: augment(draw_frames(it.data, joints, frames, n, g, it.device), g, COLOR_JITTER)
     return it.by_shard(draw)
 
 # %% ../nbs/06_losses.ipynb #7eb95a17
 def _supervised(it: Iteration, share: float = 1.0) -> Tensor:
     "The encoder on true poses of a share of the training pairs."
     frames = _annotated_frames(it, it.data.joints_3d, it.setup["supervised"])
-    return known_pose_loss(it.net, it.net.encode(frames.images), true_pose(frames.joints, it.size))
+    return known_pose_loss(it.net, it.net.encode(frames.images), true_pose(frames.joints, it.size, frames.focal))
 
 # %% ../nbs/06_losses.ipynb #8631fa6b
 def _weak(it: Iteration, share: float = 1.0) -> Tensor:
     "The encoder on joints in the image, which also say who faces the camera."
-    images, q = _annotated_frames(it, it.data.joints_2d, it.setup["weak"])
-    net, code, (faces, weight) = it.net, it.net.encode(images), _facing_in_image(q)
+    frames = _annotated_frames(it, it.data.joints_2d, it.setup["weak"])
+    net, code, q = it.net, it.net.encode(frames.images), frames.joints
+    faces, weight = _facing_in_image(q)
     faces = torch.where(weight > 0, faces, code.facing_logit > 0)
     loss = _projection_loss(net.pose(code, faces), q, it.size)
     if code.keypoints is not None:

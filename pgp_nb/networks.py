@@ -21,7 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PART_NAMES, joint_index
-from .camera import Camera, CameraLimits, camera_from_raw, camera_rotation, project, to_camera
+from .camera import FOCAL, Camera, CameraLimits, camera_from_raw, camera_rotation, project, to_camera
 from .kinematics import canonicalise, constant, forward_kinematics, local_vectors, mirror_pose, picked
 from .engine.config import PRESETS, Config, NetworkConfig
 from .engine.files import write_atomically
@@ -437,10 +437,11 @@ def pose_from_camera(
     canonical: Tensor,  # (...,17,3) mm, canonical frame
     camera: Camera,  # rotation and translation
     size: int,  # image side, px
+    focal: float | Tensor = FOCAL,  # of the camera, in image sides; (...) for each picture
 ) -> Pose:
     "T_c with all its intermediates (Sec. 3.2a)."
     joints_3d = to_camera(canonical, camera)
-    return Pose(canonical, camera, joints_3d, project(joints_3d, size))
+    return Pose(canonical, camera, joints_3d, project(joints_3d, size, focal))
 
 # %% ../nbs/05_networks.ipynb #cecc715d
 class PoseMaps(NamedTuple):

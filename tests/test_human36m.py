@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings, strategies as st
 from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets import human36m
@@ -19,6 +20,7 @@ from pgp_nb.datasets.human36m import _flat_arrays, _plain_name, _read_cameras, _
 from pgp_nb.datasets.human36m import _rotation_from_quaternion, _world_to_camera
 from pgp_nb.datasets.samples import Sample, Skip, box_of, crop_frame, prepare, read_manifest, read_samples
 from pgp_nb.datasets.samples import stack_samples
+from pgp_nb.losses import true_pose
 
 pytest.importorskip("cdflib", reason="the miniature is written with cdflib")
 import make_human36m
@@ -321,7 +323,9 @@ def test_real_frames_reproject(tmp_path):
         assert np.abs(_project_lens(x, swapped) - q).max() > 0.003
         image = human36m.read_image(REAL / str(name))
         seen_by = (camera.rotation, camera.translation, camera.intrinsics)
-        frame = crop_frame(image, box_of(q), 128, None, None, x, q, *seen_by)
+        frame = crop_frame(image, box_of(q), 224, None, None, x, q, *seen_by, lens=camera.lens)
+        true = true_pose(torch.from_numpy(frame.joints_3d), 224, float(frame.intrinsics[0, 0]) / 224)
+        assert np.abs(true.joints_2d.numpy() - frame.joints_2d).max() < 0.1, "T_c of the truth is where it is seen"
         world = (x - camera.translation) @ camera.rotation
         assert 0 < world[..., 2].max() < 2300 and world[..., 2].min() > -200, (
             "feet above the floor, head below the ceiling: z is up"

@@ -84,12 +84,17 @@ def test_a_damaged_shard_is_refused_or_read_never_more(data):
     st.floats(20, 900),
     st.integers(16, 256),
     st.tuples(st.floats(-900, 900), st.floats(-900, 900), st.floats(1500, 9000)),
+    st.sampled_from([None, (-0.2, 0.24, -0.0014, -0.001, -0.003)]),
 )
-def test_cropped_cameras_see_the_cropped_points(x, y, side, size, point):
-    k = np.array([[1145.0, 3, 512], [0, 1143, 515], [0, 0, 1]])
-    image = lambda k: (k @ point / point[2])[:2]
-    seen = image(S._crop_intrinsics(k, (x, y, side), size).astype(np.float64))
-    assert np.allclose(seen, S._crop_points(image(k), (x, y, side), size), atol=1e-2 + 1e-4 * abs(seen).max())
+def test_virtual_cameras_see_the_turned_points_where_the_frame_had_them(x, y, side, size, point, lens):
+    k, point = np.array([[1145.0, 0, 512], [0, 1143, 515], [0, 0, 1]]), np.array(point)
+    view = S._view_of((x, y, x + side, y + side), size, 0.1, k, lens)
+    turned = view.intrinsics @ view.turn @ point
+    seen = view.points(S._through_lens(point[None], k, view.lens))[0]
+    if turned[2] > 500:
+        assert np.allclose(seen, turned[:2] / turned[2], atol=1e-2 + 1e-3 * abs(seen).max())
+    middle = view.points(np.array([[x + side / 2, y + side / 2]]))
+    assert np.allclose(middle, size / 2, atol=1e-2)
 
 
 @settings(max_examples=30, deadline=None)

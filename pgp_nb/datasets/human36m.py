@@ -60,6 +60,10 @@ class _StudioCamera(NamedTuple):
     def intrinsics(self) -> np.ndarray:  # (3,3) px, without the lens
         return np.array([[self.focal[0], 0, self.principal[0]], [0, self.focal[1], self.principal[1]], [0, 0, 1]])
 
+    @property
+    def lens(self) -> np.ndarray:  # (5,) k1, k2, p1, p2, k3: the order of OpenCV
+        return np.array([*self.radial[:2], *self.tangential, self.radial[2]])
+
 # %% ../../nbs/datasets/human36m.ipynb #deac2888
 def _camera_from(rotation, centre, focal, principal, radial, tangential) -> _StudioCamera:
     "A camera from any array-likes. Raises `ValueError` for wrong sizes and for a matrix that is no rotation."
@@ -625,7 +629,7 @@ def _film_take(
         box = box_of(q)
         if saliency:
             mask = _mask_near(image, _camera_background(layout, take.subject, take.camera), box)
-        found[n] = crop_frame(image, box, size, mask, None, pose[n], q, *seen_by)
+        found[n] = crop_frame(image, box, size, mask, None, pose[n], q, *seen_by, lens=camera.lens)
     return found
 
 # %% ../../nbs/datasets/human36m.ipynb #a4d45e48

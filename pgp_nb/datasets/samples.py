@@ -9,7 +9,7 @@ __all__ = ['FORMAT', 'VERSION', 'Sample', 'fixed_intrinsics', 'Frame', 'box_of',
            'read_poses']
 
 # %% ../../nbs/datasets/samples.ipynb #f9a3930d
-import json, os, signal, sys, warnings
+import json, math, os, signal, sys, warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 from ..engine.files import sweep, write_atomically, write_json
-from ..engine.images import crop, square_around
+from ..engine.images import resample, square_around
 from ..conventions import BACKGROUND, N_JOINTS, UNKNOWN, draw_skeleton_2d, paint_labels
 from ..camera import FOCAL
 
@@ -119,53 +119,100 @@ class Frame(NamedTuple):
     translation: np.ndarray  # (3,) float32 mm
     intrinsics: np.ndarray  # (3,3) float32 px of the crop
 
-# %% ../../nbs/datasets/samples.ipynb #b765961b
-def _inside(square: tuple[float, float, float], size: int, height: int, width: int) -> np.ndarray:  # (S,S) bool
-    "Which pixels of a crop lie within the frame."
-    x, y, side = square
-    centres = (np.arange(size) + 0.5) * side / size
-    return np.outer((centres + y >= 0) & (centres + y < height), (centres + x >= 0) & (centres + x < width))
+# %% ../../nbs/datasets/samples.ipynb #2360a7f7
+class _View(NamedTuple):
+    "A square picture of a part of a frame: a window of it, or what a virtual camera sees that looks there."
+
+    square: tuple[float, float, float]  # corner x, y and side, px of the frame
+    size: int  # side of the picture, px
+    camera: np.ndarray | None = None  # (3,3) K of the frame
+    lens: np.ndarray | None = None  # (5,) k1, k2, p1, p2, k3 of OpenCV; None: undistorted
+    turn: np.ndarray = np.eye(3)  # R, from the camera's axes to the view's
+    focal: float = np.nan  # of K_v, px
+
+    def places(self, fine: int) -> np.ndarray:  # (fine,fine,2) px
+        "Where in the frame the pixels of a picture of `fine` px are."
+        x, y, side = self.square
+        grid = (np.arange(fine, dtype=np.float32) + 0.5) / fine
+        u, v = np.meshgrid(grid, grid)
+        if self.camera is None:
+            return np.stack([u * side + x, v * side + y], -1)
+        rays = np.stack([(u - 0.5) * self.size / self.focal, (v - 0.5) * self.size / self.focal, np.ones_like(u)], -1)
+        return _through_lens(rays @ self.turn, self.camera, self.lens)
+
+    def points(self, q) -> np.ndarray:  # (...,2) float32 px of the picture
+        "Points (...,2) of the frame, px; NaN stays NaN."
+        q = np.asarray(q, np.float64)
+        if self.camera is None:
+            return ((q - self.square[:2]) * self.size / self.square[2]).astype(np.float32)
+        rays = _rays(q, self.camera, self.lens) @ self.turn.T
+        return (rays[..., :2] / rays[..., 2:] * self.focal + self.size / 2).astype(np.float32)
+
+    def picture(self, image: np.ndarray) -> np.ndarray:  # (S,S) or (S,S,C)
+        "An image, or a map, as the view shows it; edge pixels repeated."
+        places = self.places(self.size * max(1, math.ceil(self.square[2] / self.size)))
+        return resample(image, places[..., 0], places[..., 1], self.size)
+
+    def inside(self, height: int, width: int) -> np.ndarray:  # (S,S) bool
+        "Which pixels of the picture lie within the frame."
+        p = self.places(self.size)
+        return np.logical_and.reduce((p >= 0) & (p < (width, height)), -1)
+
+    @property
+    def intrinsics(self) -> np.ndarray:  # (3,3) px: K_v
+        half = self.size / 2
+        return np.array([[self.focal, 0, half], [0, self.focal, half], [0, 0, 1]])
 
 
-def _crop_map(
-    values: np.ndarray,  # (H,W) uint8, e.g. m_sal
-    square: tuple[float, float, float],  # corner x, y and side, px
-    size: int,  # side of the result, px
-) -> np.ndarray:  # (S,S) uint8
-    "A map cut like its frame, 0 outside it."
-    return crop(values, square, size) * _inside(square, size, *values.shape)
+def _through_lens(rays: np.ndarray, camera: np.ndarray, lens: np.ndarray | None) -> np.ndarray:  # (...,2) px
+    "Where a camera sees directions (...,3)."
+    flat = rays.reshape(-1, 3).astype(np.float64)
+    return cv2.projectPoints(flat, np.zeros(3), np.zeros(3), camera, lens)[0].reshape(*rays.shape[:-1], 2)
+
+
+def _rays(q: np.ndarray, camera: np.ndarray, lens: np.ndarray | None) -> np.ndarray:  # (...,3), depth 1
+    "Directions in which a camera sees points (...,2), px."
+    known, focal, centre = np.isfinite(q), camera[[0, 1], [0, 1]], camera[:2, 2]
+    seen = np.where(known, q, centre)
+    rays = np.concatenate([(seen - centre) / focal, np.ones_like(q[..., :1])], -1)
+    for _ in range(0 if lens is None else 20):
+        rays[..., :2] += (seen - _through_lens(rays, camera, lens)) / focal
+    rays[..., :2][~known] = np.nan
+    return rays
+
+
+def _view_of(
+    box,  # x0, y0, x1, y1 px around the person
+    size: int,  # side of the picture, px
+    margin: float,  # free share of the square at each side of the box
+    intrinsics=None,  # (3,3) px of the frame
+    lens=None,  # (5,) k1, k2, p1, p2, k3
+) -> _View:
+    "The square picture around a box; of a virtual camera where the intrinsics are known."
+    x, y, side = square = square_around(box, margin)
+    if intrinsics is None:
+        return _View(square, size)
+    camera = np.asarray(intrinsics, np.float64)
+    lens = None if lens is None else np.asarray(lens, np.float64)
+    axis = _rays(np.array([x + side / 2, y + side / 2]), camera, lens)
+    axis /= np.linalg.norm(axis)
+    v, w = np.cross(axis, (0, 0, 1)), 1 + axis[2]
+    cross = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+    turn = np.eye(3) + cross + cross @ cross / w
+    sides = np.array([[x, y + side / 2], [x + side, y + side / 2], [x + side / 2, y], [x + side / 2, y + side]])
+    seen = _rays(sides, camera, lens) @ turn.T
+    reach = np.abs(seen[:, :2] / seen[:, 2:]).max()
+    return _View(square, size, camera, lens, turn, size / 2 / reach)
 
 # %% ../../nbs/datasets/samples.ipynb #e5d6a639
-def _crop_parts(
+def _cut_parts(
     labels: np.ndarray,  # (H,W) uint8, part labels, UNKNOWN allowed
-    square: tuple[float, float, float],  # corner x, y and side, px
-    size: int,  # side of the result, px
+    view: _View,
 ) -> np.ndarray:  # (S,S) uint8
-    "Part labels cut like their frame: each pixel gets the label that covers most of it; background outside the frame."
+    "Part labels as a view shows them: each pixel gets the label that covers most of it; background outside the frame."
     kinds = np.unique(labels)
-    shares = np.stack([crop((labels == k).astype(np.float32), square, size) for k in kinds])
-    return np.where(_inside(square, size, *labels.shape), kinds[shares.argmax(0)], BACKGROUND).astype(np.uint8)
-
-# %% ../../nbs/datasets/samples.ipynb #fa2b1579
-def _crop_points(
-    points,  # (...,2) px of the frame
-    square: tuple[float, float, float],  # corner x, y and side, px
-    size: int,  # side of the crop, px
-) -> np.ndarray:  # (...,2) float32 px of the crop
-    "Points of a frame in the coordinates of its crop."
-    return ((np.asarray(points, np.float64) - square[:2]) * size / square[2]).astype(np.float32)
-
-# %% ../../nbs/datasets/samples.ipynb #f4ce366b
-def _crop_intrinsics(
-    intrinsics,  # (3,3) px of the frame
-    square: tuple[float, float, float],  # corner x, y and side, px
-    size: int,  # side of the crop, px
-) -> np.ndarray:  # (3,3) float32 px of the crop
-    "Intrinsics of the window of a camera's picture."
-    k = np.array(intrinsics, np.float64)
-    k[:2, 2] -= square[:2]
-    k[:2] *= size / square[2]
-    return k.astype(np.float32)
+    shares = np.stack([view.picture((labels == k).astype(np.float32)) for k in kinds])
+    return np.where(view.inside(*labels.shape), kinds[shares.argmax(0)], BACKGROUND).astype(np.uint8)
 
 # %% ../../nbs/datasets/samples.ipynb #f32002f1
 def box_of(
@@ -201,32 +248,32 @@ def crop_frame(
     translation=None,  # (3,) mm
     intrinsics=None,  # (3,3) px of the frame
     margin: float = 0.06,  # free share of the square at each side of the box
+    lens=None,  # (5,) distortion k1, k2, p1, p2, k3, as OpenCV has it
 ) -> Frame:
-    "A person cut out of a frame with everything that is known. Saliency that is None is 0 everywhere."
-    square = square_around(box, margin)
+    """A person cut out of a frame with everything that is known, in the axes of the virtual camera that sees the cut.
+
+    Saliency that is None is 0 everywhere."""
     for name, x in (("saliency", saliency), ("parts", parts)):
         if x is not None and x.shape != image.shape[:2]:
             raise ValueError(f"{name} has shape {x.shape}, the frame {image.shape[:2]}")
     if saliency is not None and saliency.dtype == bool:
         saliency = saliency.astype(np.uint8) * 255
+    view = _view_of(box, size, margin, intrinsics, lens)
+    turned = lambda x, axes: None if x is None else axes(np.asarray(x, np.float64))
     cut = dict(
         saliency=np.zeros((size, size), np.uint8),
         parts=np.full((size, size), UNKNOWN, np.uint8),
-        joints_3d=_known(joints_3d, (N_JOINTS, 3)),
-        joints_2d=_known(None, (N_JOINTS, 2)),
-        rotation=_known(rotation, (3, 3)),
-        translation=_known(translation, (3,)),
-        intrinsics=_known(None, (3, 3)),
+        joints_3d=_known(turned(joints_3d, lambda x: x @ view.turn.T), (N_JOINTS, 3)),
+        joints_2d=_known(turned(joints_2d, view.points), (N_JOINTS, 2)),
+        rotation=_known(turned(rotation, lambda r: view.turn @ r), (3, 3)),
+        translation=_known(turned(translation, lambda t: view.turn @ t.reshape(3)), (3,)),
+        intrinsics=_known(None if intrinsics is None else view.intrinsics, (3, 3)),
     )
     if saliency is not None:
-        cut["saliency"] = _crop_map(saliency, square, size)
+        cut["saliency"] = view.picture(saliency) * view.inside(*saliency.shape)
     if parts is not None:
-        cut["parts"] = _crop_parts(parts, square, size)
-    if joints_2d is not None:
-        cut["joints_2d"] = _known(_crop_points(joints_2d, square, size), (N_JOINTS, 2))
-    if intrinsics is not None:
-        cut["intrinsics"] = _known(_crop_intrinsics(intrinsics, square, size), (3, 3))
-    return Frame(image=crop(image, square, size), **cut)
+        cut["parts"] = _cut_parts(parts, view)
+    return Frame(image=view.picture(image), **cut)
 
 # %% ../../nbs/datasets/samples.ipynb #50f680d2
 def pair_of(
@@ -432,7 +479,7 @@ def _count_skips(
     return found
 
 # %% ../../nbs/datasets/samples.ipynb #f0b11033
-FORMAT, VERSION, _MANIFEST = "pgp_nb samples", 1, "manifest.json"
+FORMAT, VERSION, _MANIFEST = "pgp_nb samples", 2, "manifest.json"
 
 
 def _shard_name(i: int) -> str:
@@ -809,11 +856,13 @@ def training_arrays(
     """Samples as tensors, in the layout of training: `images` (N,2,3,S,S) uint8 and the other fields of `Samples`.
 
     Unknown joints and cameras stay NaN, unknown parts 255; the masks `known_3d`, `known_2d`, `known_parts` and
-    `known_cameras` say which are known.
+    `known_cameras` say which are known. `focal` (N,2) is the focal length in image sides, that of T_c where unknown.
     """
     arrays = {f.name: getattr(samples, f.name) for f in fields(samples) if f.name != "name"}
     arrays["images"] = np.ascontiguousarray(arrays["images"].transpose(0, 1, 4, 2, 3))
     known = {k: getattr(samples, k) for k in ("known_3d", "known_2d", "known_parts", "known_cameras")}
+    focal = arrays["intrinsics"][..., 0, 0] / arrays["images"].shape[-1]
+    known["focal"] = np.where(np.isfinite(focal), focal, np.float32(FOCAL))
     return {k: torch.from_numpy(np.ascontiguousarray(x)) for k, x in (arrays | known).items()}
 
 # %% ../../nbs/datasets/samples.ipynb #4f27b2b9

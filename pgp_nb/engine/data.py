@@ -12,7 +12,7 @@ import math, typing
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from ..camera import Camera, CameraLimits, camera_rotation, project
+from ..camera import FOCAL, Camera, CameraLimits, camera_rotation, project
 from ..conventions import MIRROR
 from .parallel import uniform
 from ..kinematics import canonicalise, constant, forward_kinematics, mirror_pose, picked
@@ -37,6 +37,7 @@ class TrainData(typing.NamedTuple):
     labelled_images: Tensor | None = None  # (A,2,3,S,S) uint8: frames of films, with their pseudo-labels
     labelled_joints_3d: Tensor | None = None  # (A,2,17,3) mm, camera frame; NaN where the film is in doubt
     labelled_joints_2d: Tensor | None = None  # (A,2,17,2) px
+    focal: Tensor | None = None  # (N,2) focal length of the camera, in image sides; None: the fixed one of T_c
 
 # %% ../../nbs/engine/data.ipynb #7d179836
 def place_data(data: TrainData, device: torch.device) -> TrainData:
@@ -134,11 +135,12 @@ class Frames(typing.NamedTuple):
 
     images: Tensor  # (B,3,S,S) in [0,1]
     joints: Tensor  # (B,17,3) mm, camera frame, or (B,17,2) px
+    focal: Tensor  # (B,) of the camera, in image sides
 
 # %% ../../nbs/engine/data.ipynb #d73902e3
 def draw_frames(
-    images: Tensor,  # (N,2,3,S,S) uint8
-    joints: Tensor,  # (N,2,17,D)
+    data: TrainData,  # with the images
+    joints: Tensor,  # (N,2,17,D), among its joints
     frames: Tensor,  # (K,) numbers of annotated frames, from `known_frames`
     n: int,  # frames to draw
     g: torch.Generator,
@@ -147,7 +149,8 @@ def draw_frames(
     "Random frames among those with the given numbers."
     i = frames[torch.randint(len(frames), (n,), generator=g, device=g.device)]
     index = (i // 2, i % 2)
-    return Frames(take(images, index, device).float() / 255, take(joints, index, device))
+    focal = torch.full((n,), FOCAL, device=device) if data.focal is None else take(data.focal, index, device)
+    return Frames(take(data.images, index, device).float() / 255, take(joints, index, device), focal)
 
 # %% ../../nbs/engine/data.ipynb #dat00009
 COLOR_JITTER = 0.2  # of the frames that are looked at, and of finished pictures
@@ -212,8 +215,9 @@ def augment(
     strength: float,  # of the colour jitter, see `color_jitter`
 ) -> Frames:
     "Colours jittered, half of the frames mirrored together with their joints."
-    images, joints = mirrored_where(uniform(0, 1, (len(x.images),), g, x.images.device) < 0.5, *x)
-    return Frames(color_jitter(images, g, strength), joints)
+    flip = uniform(0, 1, (len(x.images),), g, x.images.device) < 0.5
+    images, joints = mirrored_where(flip, x.images, x.joints)
+    return x._replace(images=color_jitter(images, g, strength), joints=joints)
 
 # %% ../../nbs/engine/data.ipynb #dat00013
 _ELEVATION = (-8.0, 28.0)  # degrees, camera above the pelvis

@@ -181,5 +181,5 @@ def load_data(
     paired = {k: train[k] for k in ("images", "saliency", "joints_3d", "joints_2d")}
     paired |= zip(("mixed_images", "mixed_saliency"), mixed)
     paired |= zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
-    known = TrainData(poses=poses, **paired, **views)
+    known = TrainData(poses=poses, focal=train.get("focal"), **paired, **views)
     return RunData(known, held_out_frames(val, True), held_out_frames(test))
