@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['SEEN', 'BETA', 'ResNet', 'EfficientNetLite', 'load_imagenet', 'Encoding', 'enlarge', 'normalise', 'Encoder', 'Pose',
-           'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'head_turn', 'Painted', 'Decoder', 'foreground',
-           'foreground_odds', 'on_background', 'visible_parts', 'PGPNet', 'Output', 'save_net', 'load_net', 'starts',
-           'start_net', 'make_net', 'frozen']
+           'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'Painted', 'Decoder', 'foreground', 'foreground_odds',
+           'PGPNet', 'Output', 'save_net', 'load_net', 'starts', 'start_net', 'make_net', 'frozen']
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
 import json, math, warnings
@@ -444,10 +443,12 @@ def pose_maps(
     "T_s(q, d): part maps of poses, with their depth order (Sec. 3.1)."
     maps: PuppetMaps = puppet(joints_2d, size)
     phi_d = depth_ordered_maps(maps.part_maps, limb_depths(depth), depth[..., 0])
-    return PoseMaps(phi_d * maps.w_fg.unsqueeze(-3), maps.w_fg, maps.w_unc, part_labels(phi_d), maps.part_maps, joints_2d)
+    return PoseMaps(
+        phi_d * maps.w_fg.unsqueeze(-3), maps.w_fg, maps.w_unc, part_labels(phi_d), maps.part_maps, joints_2d
+    )
 
 # %% ../nbs/05_networks.ipynb #cc7f867a
-def head_turn(
+def _head_turn(
     joints_3d: Tensor,  # (...,17,3) mm, camera frame
 ) -> Tensor:  # (...) radians: 0 towards the camera, positive where an upright head looks to the right of the image
     "The turn of the head about the axis from neck to crown, from where the nose is."
@@ -526,7 +527,10 @@ def _resize(
 # %% ../nbs/05_networks.ipynb #afa32ecc
 SEEN = 0.4  # probability from which a person counts as seen
 BETA = 0.5  # the uniform colour of the background
-_EDGE = 3.0  # how steep the outline of a painted person is, against the odds of y-hat
+_SHOWN, _EDGE = (
+    0.3,
+    4.0,
+)  # probability from which a person is painted; how steep the outline is, against the odds of y-hat
 
 
 def foreground(
@@ -543,12 +547,12 @@ def foreground_odds(
     return logits[:, :N_PARTS].logsumexp(1) - logits[:, N_PARTS]
 
 
-def on_background(
+def _on_background(
     colours: Tensor,  # (B,3,H,W) of the person
     logits: Tensor,  # (B,11,H,W) of y-hat
 ) -> Tensor:  # (B,3,H,W)
     "A person's colours where they are seen, on the uniform background."
-    m = torch.sigmoid(_EDGE * (foreground_odds(logits) - math.log(SEEN / (1 - SEEN))))[:, None]
+    m = torch.sigmoid(_EDGE * (foreground_odds(logits) - math.log(_SHOWN / (1 - _SHOWN))))[:, None]
     return m * colours + (1 - m) * BETA
 
 # %% ../nbs/05_networks.ipynb #e90a9985
@@ -596,7 +600,7 @@ class _CarryingDecoder(nn.Module):
             x = act(conv(torch.cat([enlarge(narrow(x), skip.shape[-2:]), skip], 1)))
         said, gate = self.image(x).sigmoid().split((3, 1), 1)
         colours, logits = gate * colours + (1 - gate) * said, self.segmentation(x)
-        return Painted(on_background(colours, logits), logits, colours)
+        return Painted(_on_background(colours, logits), logits, colours)
 
 # %% ../nbs/05_networks.ipynb #7fe4df92
 class _Silhouette(nn.Module):
@@ -620,7 +624,7 @@ def _parts_within(
     return torch.cat([parts, -seen], 1)
 
 # %% ../nbs/05_networks.ipynb #3a0bbe34
-def visible_parts(
+def _visible_parts(
     code: Encoding,  # of pictures
     maps: PoseMaps,  # of their poses
 ) -> Tensor:  # (B,10,H,W) in [0,1]
@@ -714,7 +718,7 @@ def maps(self: PGPNet, pose: Pose, size: int | None = None) -> PoseMaps:
     "T_s: the part maps of a pose, at the network's size or another."
     size = size or self.cfg.size
     maps = pose_maps(self.puppet, pose.joints_2d * (size / self.cfg.size), pose.joints_3d[..., 2], size)
-    return maps._replace(turn=head_turn(pose.joints_3d))
+    return maps._replace(turn=_head_turn(pose.joints_3d))
 
 
 @patch
@@ -722,14 +726,16 @@ def appearance_codes(
     self: PGPNet,
     code: Encoding,  # of pictures
     maps: PoseMaps,  # of their poses
-) -> Tensor:  # a: (B,10,3+Ch+1,h,w) textures, (B,10,Ch) codes pooled under the parts, or the spatial (B,Ch,h,w), as configured
+) -> (
+    Tensor
+):  # a: (B,10,3+Ch+1,h,w) textures, (B,10,Ch) codes pooled under the parts, or the spatial (B,Ch,h,w), as configured
     "The appearance of people, apart from their poses."
     if self.cfg.appearance == "spatial":
         return code.appearance
     if self.cfg.appearance == "pooled":
         return _pool_parts(code.appearance, _resize(maps.p, code.appearance.shape[-2:]))
     pictures = torch.cat([code.pixels, enlarge(code.appearance, code.pixels.shape[-2:])], 1)
-    return self.puppet.part_textures(pictures, maps.joints_2d, visible_parts(code, maps), turn=maps.turn)
+    return self.puppet.part_textures(pictures, maps.joints_2d, _visible_parts(code, maps), turn=maps.turn)
 
 # %% ../nbs/05_networks.ipynb #c151b9d7
 @patch
@@ -935,7 +941,8 @@ def make_net(
         state = known.state_dict()
         if known.cfg.appearance != cfg.network.appearance:
             warnings.warn(
-                f"start_from {cfg.stages.start_from}: its decoder is for {known.cfg.appearance} appearance, this run's for {cfg.network.appearance}; the encoder goes on, the decoder starts afresh"
+                f"start_from {cfg.stages.start_from}: its decoder is for {known.cfg.appearance} appearance, this run's for {cfg.network.appearance}; the encoder goes on, the decoder starts afresh",
+                stacklevel=2,
             )
             state = {k: v for k, v in state.items() if not k.startswith("decoder.")}
         net.load_state_dict(net.state_dict() | state)

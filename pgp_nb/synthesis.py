@@ -298,7 +298,9 @@ def appearance_transfer(
     if unknown:
         raise ValueError(f"unknown parts {unknown}: choose among {', '.join(PART_NAMES)}")
     if set(parts) != set(PART_NAMES) and net.cfg.appearance == "spatial":
-        raise ValueError("single parts need appearance by part: this network keeps its own as one map, network.appearance spatial")
+        raise ValueError(
+            "single parts need appearance by part: this network keeps its own as one map, network.appearance spatial"
+        )
     (own, pose), (theirs, _) = (_appearance_and_pose(net, x) for x in (images, donors))
     if net.cfg.appearance != "spatial":
         chosen = torch.tensor([p in parts for p in PART_NAMES], device=own.device)

@@ -83,7 +83,12 @@ def _run_config(
     cfg = _study_config(name, studies or {}, merge(overrides, {"seed": seed}))
     if not cfg.stages.start_from:
         return cfg
-    return changed(cfg, start_from=" + ".join(str(path if path.suffix else folder / path.name) for path in starts(cfg.stages.start_from)))
+    return changed(
+        cfg,
+        start_from=" + ".join(
+            str(path if path.suffix else folder / path.name) for path in starts(cfg.stages.start_from)
+        ),
+    )
 
 # %% ../../nbs/engine/commands.ipynb #com00010
 def _in_order(names: list[str], studies: dict[str, dict] | None = None) -> list[str]:
