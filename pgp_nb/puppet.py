@@ -667,6 +667,7 @@ def _read_texels(
     t: Tensor,  # (M,) along it, 0..1
     s: Tensor,  # (M,) across it
     size: tuple[int, int],  # h, w
+    weight: Tensor | None = None,  # (M,1) of what is read
 ) -> Tensor:  # (M,C)
     "Bilinear reading at scattered points; edges repeated. `embedding_bag` reads and weights four rows of a table at once."
     h, w = size
@@ -677,6 +678,8 @@ def _read_texels(
     right, down = int(w > 1), w * int(h > 1)
     corners = torch.stack([at, at + right, at + down, at + down + right], 1)
     weights = torch.stack([(1 - dy) * (1 - dx), (1 - dy) * dx, dy * (1 - dx), dy * dx], 1)
+    if weight is not None:
+        weights = weights * weight
     return F.embedding_bag(corners, table, mode="sum", per_sample_weights=weights.to(table.dtype))
 
 # %% ../nbs/01_puppet.ipynb #351ab522
@@ -702,12 +705,12 @@ def wear(
     near = _read_texels(self._reach.to(p.dtype).view(-1, 1), part, t, s, size)
     weight = p.flatten(2)[which, part, pixel, None] + _LOOSELY * near
     table = textures.permute(0, 1, 3, 4, 2).flatten(0, 3)
-    read = _read_texels(
-        table, which * N_PARTS + part, t, self._turned(part, which, s, turn), tuple(textures.shape[-2:])
-    )
-    sums = torch.cat([weight * read, weight], 1)
-    sums = sums.new_zeros(B * H * W, sums.shape[1]).index_add(0, which * (H * W) + pixel, sums)
-    return (sums[:, :-1] / (sums[:, -1:] + 1e-3)).view(B, H, W, -1).permute(0, 3, 1, 2)
+    columns = self._turned(part, which, s, turn)
+    read = _read_texels(table, which * N_PARTS + part, t, columns, tuple(textures.shape[-2:]), weight)
+    at = which * (H * W) + pixel
+    sums = read.new_zeros(B * H * W, read.shape[1]).index_add(0, at, read)
+    mass = weight.new_zeros(B * H * W, 1).index_add(0, at, weight)
+    return (sums / (mass + 1e-3)).view(B, H, W, -1).permute(0, 3, 1, 2)
 
 
 @patch
@@ -726,16 +729,24 @@ def _points_in_reach(
     first, last, half = self._span.T[..., None].to(f.along.dtype)
     corners = torch.complex(torch.cat([first, first, last, last], 1), torch.cat([-half, half, -half, half], 1))
     x, y = self._covering(f, corners, H, W)
-    z = torch.complex(
-        *torch.broadcast_tensors(x[..., None, :] + f.along.new_tensor(0.5), y[..., None] + f.along.new_tensor(0.5))
+    each = lambda v: v.transpose(0, 1)[..., None]
+    dx, dy = x + 0.5 - each(f.centre.real), y + 0.5 - each(f.centre.imag)
+    turn, length, width = (
+        each(f.direction),
+        each(f.along) * (last - first)[..., None],
+        each(f.across) * 2 * half[..., None],
     )
-    each = lambda v: v.transpose(0, 1)[..., None, None]
-    w = (z - each(f.centre)) * each(f.direction).conj()
-    t = (w.real / each(f.along) - first[..., None, None]) / (last - first)[..., None, None]
-    s = w.imag / each(f.across) / (2 * half[..., None, None]) + 0.5
-    part, which, i, j = ((t > 0) & (t < 1) & (s > 0) & (s < 1)).nonzero().unbind(1)
-    at = (part, which, i, j)
-    return part, which, y[part, which, i] * W + x[part, which, j], t[at], s[at]
+    t_x, t_y = turn.real * dx / length - (first / (last - first))[..., None], turn.imag * dy / length
+    s_x, s_y = 0.5 - turn.imag * dx / width, turn.real * dy / width
+    with torch.no_grad():
+        near = [(a[..., None, :] + (b - 0.5)[..., None]).abs_() < 0.5 for a, b in ((t_x, t_y), (s_x, s_y))]
+        part, which, i, j = (near[0] & near[1]).nonzero().unbind(1)
+        posed = part * x.shape[1] + which
+        column, row = posed * x.shape[2] + j, posed * y.shape[2] + i
+    (t_x, s_x, x), (t_y, s_y, y) = (
+        [v.flatten()[at] for v in vs] for vs, at in (((t_x, s_x, x), column), ((t_y, s_y, y), row))
+    )
+    return part, which, y * W + x, t_x + t_y, s_x + s_y
 
 # %% ../nbs/01_puppet.ipynb #05bca76f
 class _Carried(NamedTuple):
