@@ -564,6 +564,16 @@ def _of_unit_size(
     return x * (x.square().mean(1, keepdim=True) + 0.1).rsqrt()
 
 
+def _spread(
+    colours: Tensor,  # (B,3,H,W), 0 where nothing is carried to
+) -> Tensor:  # (B,3,H,W)
+    "Carried colours, smooth and spread beyond where they end."
+    known = torch.cat([colours, (colours.detach().amax(1, keepdim=True) > 0).to(colours)], 1)
+    near = F.avg_pool2d(F.avg_pool2d(known, 4), 5, 1, 2)
+    near = near + 1e-3 * known.mean((2, 3), keepdim=True) + 1e-6
+    return enlarge(near[:, :3] / near[:, 3:], colours.shape[-2:])
+
+
 class _CarryingDecoder(nn.Module):
     "D for appearance that is carried (ours): a U-Net as trunk, the heads D_I and D_seg."
 
@@ -598,8 +608,10 @@ class _CarryingDecoder(nn.Module):
         x = act(self.middle(skips.pop()))
         for narrow, conv, skip in zip(self.narrow, self.up, reversed(skips)):
             x = act(conv(torch.cat([enlarge(narrow(x), skip.shape[-2:]), skip], 1)))
-        said, gate = self.image(x).sigmoid().split((3, 1), 1)
-        colours, logits = gate * colours + (1 - gate) * said, self.segmentation(x)
+        change, gate = self.image(x).split((3, 1), 1)
+        said = (_spread(colours) + change.tanh() / 2).clamp(0, 1)
+        colours = torch.lerp(said, colours, gate.sigmoid())
+        logits = self.segmentation(x) + torch.cat([6 * p, torch.full_like(p[:, :1], 4.0)], 1)
         return Painted(_on_background(colours, logits), logits, colours)
 
 # %% ../nbs/05_networks.ipynb #7fe4df92
