@@ -269,6 +269,13 @@ def _carried_image_loss(
     return loss + F.binary_cross_entropy_with_logits(foreground_odds(painted.logits), known)
 
 
+def _parts_inside_loss(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
+    "Which part it is, by y^{p_t}, where a person is seen and the puppet says one."
+    cross = F.cross_entropy(logits[:, :BACKGROUND], labels.clamp(max=BACKGROUND - 1), reduction="none")
+    where = known * (labels < BACKGROUND)
+    return (cross * where).sum() / where.sum().clamp(min=1)
+
+
 def _perceptual_loss(net: PGPNet, colours: Tensor, target: Tensor, known: Tensor) -> Tensor:
     "Mean absolute difference of the frozen backbone's first two stages on the person, the background taken away."
     alone = lambda x: known[:, None] * x + (1 - known[:, None]) * BETA
@@ -511,18 +518,22 @@ def _painted_z(it: Iteration) -> Painted:
     return it.net.paint(it.here(_source_appearance).codes, it.here(_ordered_maps))
 
 
-def image_u(it: Iteration, similarity: float = 1.0, perceptual: float = 0.0, window: float = 1.0) -> Tensor:
+def image_u(
+    it: Iteration, similarity: float = 1.0, perceptual: float = 0.0, parts: float = 0.3, window: float = 1.0
+) -> Tensor:
     "L_I^u; without T_fk, it carries the limb lengths."
     if it.net.cfg.appearance == "carried":
         frames = it.here(_both_frames)
-        loss, pose = _carried_image_u(it, frames, similarity, perceptual, window), frames.pose
+        loss, pose = _carried_image_u(it, frames, similarity, perceptual, parts, window), frames.pose
     else:
         painted, pose = it.here(_painted_t)
         loss = image_u_loss(painted.image, painted.logits, it.batch.target, it.known(it.batch.sal_t))
     return loss if it.net.cfg.kinematic else loss + _limb_length_loss(pose)
 
 
-def _carried_image_u(it: Iteration, frames: _Frames, similarity: float, perceptual: float, window: float) -> Tensor:
+def _carried_image_u(
+    it: Iteration, frames: _Frames, similarity: float, perceptual: float, parts: float, window: float
+) -> Tensor:
     "L_I^u of carried appearance, in random windows on the people."
     net, n = it.net, len(it.batch.source)
     look = _windows(it, frames.maps.w_fg, window)
@@ -530,6 +541,7 @@ def _carried_image_u(it: Iteration, frames: _Frames, similarity: float, perceptu
     known = _known_foreground(frames.code, frames.maps, it.known(frames.m_sal))
     target, known = look(frames.images), look(known[:, None])[:, 0]
     loss = _carried_image_loss(painted, target, known, similarity)
+    loss = loss + parts * _parts_inside_loss(painted.logits, look(frames.maps.labels[:, None])[:, 0], known)
     return loss + perceptual * _perceptual_loss(net, painted.colours, target, known) if perceptual else loss
 
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SEEN', 'BETA', 'ResNet', 'EfficientNetLite', 'load_imagenet', 'Encoding', 'enlarge', 'normalise', 'Encoder', 'Pose',
            'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'Painted', 'Decoder', 'foreground', 'foreground_odds',
-           'on_background', 'PGPNet', 'Output', 'save_net', 'load_net', 'starts', 'start_net', 'make_net', 'frozen']
+           'PGPNet', 'Output', 'save_net', 'load_net', 'starts', 'start_net', 'make_net', 'frozen']
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
 import json, math, warnings
@@ -549,7 +549,10 @@ def _resize(
 # %% ../nbs/05_networks.ipynb #afa32ecc
 SEEN = 0.4  # probability from which a person counts as seen
 BETA = 0.5  # the uniform colour of the background
-_EDGE = 3.0  # how steep the outline of a painted person is, against the odds of y-hat
+_SHOWN, _EDGE = (
+    0.3,
+    4.0,
+)  # probability from which a person is painted; how steep the outline is, against the odds of y-hat
 
 
 def foreground(
@@ -566,12 +569,12 @@ def foreground_odds(
     return logits[:, :N_PARTS].logsumexp(1) - logits[:, N_PARTS]
 
 
-def on_background(
+def _on_background(
     colours: Tensor,  # (B,3,H,W) of the person
     logits: Tensor,  # (B,11,H,W) of y-hat
 ) -> Tensor:  # (B,3,H,W)
     "A person's colours where they are seen, on the uniform background."
-    m = torch.sigmoid(_EDGE * (foreground_odds(logits) - math.log(SEEN / (1 - SEEN))))[:, None]
+    m = torch.sigmoid(_EDGE * (foreground_odds(logits) - math.log(_SHOWN / (1 - _SHOWN))))[:, None]
     return m * colours + (1 - m) * BETA
 
 # %% ../nbs/05_networks.ipynb #e90a9985
@@ -581,6 +584,16 @@ def _of_unit_size(
     "A leaky rectifier, and activations that are large at a pixel scaled down there: with any learning rate none of them runs away."
     x = F.leaky_relu(x, 0.1)
     return x * (x.square().mean(1, keepdim=True) + 0.1).rsqrt()
+
+
+def _spread(
+    colours: Tensor,  # (B,3,H,W), 0 where nothing is carried to
+) -> Tensor:  # (B,3,H,W)
+    "Carried colours, smooth and spread beyond where they end."
+    known = torch.cat([colours, (colours.detach().amax(1, keepdim=True) > 0).to(colours)], 1)
+    near = F.avg_pool2d(F.avg_pool2d(known, 4), 5, 1, 2)
+    near = near + 1e-3 * known.mean((2, 3), keepdim=True) + 1e-6
+    return enlarge(near[:, :3] / near[:, 3:], colours.shape[-2:])
 
 
 class _CarryingDecoder(nn.Module):
@@ -617,9 +630,11 @@ class _CarryingDecoder(nn.Module):
         x = act(self.middle(skips.pop()))
         for narrow, conv, skip in zip(self.narrow, self.up, reversed(skips)):
             x = act(conv(torch.cat([enlarge(narrow(x), skip.shape[-2:]), skip], 1)))
-        said, gate = self.image(x).sigmoid().split((3, 1), 1)
-        colours, logits = gate * colours + (1 - gate) * said, self.segmentation(x)
-        return Painted(on_background(colours, logits), logits, colours)
+        change, gate = self.image(x).split((3, 1), 1)
+        said = (_spread(colours) + change.tanh() / 2).clamp(0, 1)
+        colours = torch.lerp(said, colours, gate.sigmoid())
+        logits = self.segmentation(x) + torch.cat([6 * p, torch.full_like(p[:, :1], 4.0)], 1)
+        return Painted(_on_background(colours, logits), logits, colours)
 
 # %% ../nbs/05_networks.ipynb #7fe4df92
 class _Silhouette(nn.Module):
