@@ -591,6 +591,7 @@ class _CarryingDecoder(nn.Module):
             nn.init.kaiming_normal_(module.weight, 0.1)
         for head in (self.image, self.segmentation):
             nn.init.normal_(head.weight, std=1e-2)
+            nn.init.zeros_(head.bias)
 
     def forward(
         self,
