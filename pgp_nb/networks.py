@@ -613,6 +613,7 @@ class _CarryingDecoder(nn.Module):
             nn.init.kaiming_normal_(module.weight, 0.1)
         for head in (self.image, self.segmentation):
             nn.init.normal_(head.weight, std=1e-2)
+            nn.init.zeros_(head.bias)
 
     def forward(
         self,
@@ -630,7 +631,7 @@ class _CarryingDecoder(nn.Module):
         x = act(self.middle(skips.pop()))
         for narrow, conv, skip in zip(self.narrow, self.up, reversed(skips)):
             x = act(conv(torch.cat([enlarge(narrow(x), skip.shape[-2:]), skip], 1)))
-        change, gate = self.image(x).split((3, 1), 1)
+        change, gate = self.image(x).float().split((3, 1), 1)
         said = (_spread(colours) + change.tanh() / 2).clamp(0, 1)
         colours = torch.lerp(said, colours, gate.sigmoid())
         logits = self.segmentation(x) + torch.cat([6 * p, torch.full_like(p[:, :1], 4.0)], 1)
