@@ -34,7 +34,7 @@ class Prediction(NamedTuple):
     points_2d: Tensor  # (B,17,2) px of the input image: where the joints are seen
     canonical: Tensor  # (B,17,3) mm, canonical frame: p^3D
     parts: Tensor | list[Tensor]  # (B,H,W) labels 0..9, 10 background: y-hat, within the silhouette if there is one
-    appearance: Tensor  # appearance codes a: (B,10,Ch), or (B,Ch,h,w) where the network keeps it spatial
+    appearance: Tensor  # a: textures (B,10,3+Ch+1,h,w), codes (B,10,Ch) where it is pooled, (B,Ch,h,w) where spatial
     crops: Tensor  # (B,3,S,S) what the network saw, in [0,1]
     painted: Tensor  # (B,3,S,S) I-hat, the crops painted back from pose and appearance
     squares: Tensor  # (B,3) corner and side of the crops, px
