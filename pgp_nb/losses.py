@@ -528,7 +528,7 @@ def image_u(
     else:
         painted, pose = it.here(_painted_t)
         loss = image_u_loss(painted.image, painted.logits, it.batch.target, it.known(it.batch.sal_t))
-    return loss if it.net.cfg.kinematic else loss + _limb_length_loss(pose)
+    return loss if it.net.cfg.kinematic else loss + _limb_length_loss(pose, it.net.limb_lengths)
 
 
 def _carried_image_u(
@@ -665,9 +665,9 @@ def _expected_view_error(
     return (errors.amin(0) + (chances * errors.detach()).sum(0)).mean()
 
 # %% ../nbs/06_losses.ipynb #222d3794
-def _limb_length_loss(pose: Pose) -> Tensor:
-    "Mean absolute difference of the limb lengths from the constant ones, in metres."
-    return (limb_lengths(pose.canonical)[..., 1:] - LIMB_LENGTHS[1:].to(pose.canonical)).abs().mean() / 1000
+def _limb_length_loss(pose: Pose, constant: Tensor = LIMB_LENGTHS) -> Tensor:
+    "Mean absolute difference of the limb lengths from the constant ones (17,), mm, in metres."
+    return (limb_lengths(pose.canonical)[..., 1:] - constant[1:].to(pose.canonical)).abs().mean() / 1000
 
 # %% ../nbs/06_losses.ipynb #los00017
 def _check_share(cfg: Config, options: Mapping) -> None:

@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from .conventions import MIRROR, N_JOINTS, N_PARTS, PART_MIRROR, PART_NAMES, joint_index
 from .camera import FOCAL, Camera, CameraLimits, camera_from_raw, camera_rotation, project, to_camera
-from .kinematics import canonicalise, constant, forward_kinematics, local_vectors, mirror_pose, picked
+from .kinematics import LIMB_LENGTHS, canonicalise, constant, forward_kinematics, limb_lengths, local_vectors
+from .kinematics import mirror_pose, picked
 from .engine.config import PRESETS, Config, NetworkConfig
 from .engine.files import write_atomically
 from .engine.parallel import has_bfloat16, processes, sync_norms
@@ -673,11 +674,14 @@ def _visible_parts(
 class PGPNet(nn.Module):
     "Encoder, decoder and puppet, with the transformations between them."
 
+    limb_lengths: Tensor  # (17,) mm: those of the people it has learned from
+
     def __init__(self, cfg: NetworkConfig = NetworkConfig()):
         super().__init__()
         self.cfg, self.encoder = cfg, Encoder(cfg)
         self.decoder = _CarryingDecoder(cfg) if cfg.appearance == "carried" else Decoder(cfg)
         self.puppet = Puppet.load(scale=cfg.puppet_scale)
+        self.register_buffer("limb_lengths", LIMB_LENGTHS.clone())
         backbone = self.encoder.backbone
         self.silhouette = _Silhouette(backbone.channels, backbone.stride, cfg.silhouette) if cfg.silhouette else None
         self.bf16 = False  # run the convolutions in bfloat16; geometry stays in float32
@@ -703,6 +707,14 @@ class PGPNet(nn.Module):
             code = self.encoder(images, self.silhouette)
         return Encoding(*(t if t is None else t.float() for t in code))
 
+    def set_limb_lengths(
+        self,
+        poses: Tensor,  # (N,17,3) mm, unpaired poses, any frame
+    ) -> None:
+        "The paper's constant limb lengths: the medians of the unpaired poses, left and right alike."
+        lengths = limb_lengths(poses).median(0).values
+        self.limb_lengths.copy_((lengths + lengths[list(MIRROR)]) / 2)
+
     def set_mean_pose(
         self,
         poses: Tensor,  # (N,17,3) mm, unpaired canonical poses
@@ -725,7 +737,7 @@ class PGPNet(nn.Module):
         "T_c after T_fk: the pose an encoding stands for (Sec. 3.2a)."
         if not self.cfg.kinematic:
             return self.direct_pose(code)
-        canonical, raw = forward_kinematics(code.v, frame=self.cfg.limb_frame), code.camera_raw
+        canonical, raw = forward_kinematics(code.v, self.limb_lengths, self.cfg.limb_frame), code.camera_raw
         if self.cfg.mirrored:
             canonical, raw = _resolve_facing(canonical, raw, code.facing_logit > 0 if faces is None else faces)
         return pose_from_camera(canonical, camera_from_raw(raw, canonical), self.cfg.size)
@@ -861,7 +873,8 @@ def save_net(
     about: dict[str, str] | None = None,  # further text to keep in the file
 ) -> None:
     "Write the weights (float16) and the configuration of a network."
-    state = {k: (v.half() if v.is_floating_point() else v).cpu().contiguous() for k, v in net.state_dict().items()}
+    whole = lambda k, v: k == "limb_lengths" or not v.is_floating_point()
+    state = {k: (v if whole(k, v) else v.half()).cpu().contiguous() for k, v in net.state_dict().items()}
     text = (about or {}) | {"network": json.dumps(asdict(net.cfg) | {"imagenet": None}), "format": "pgp_nb 1"}
     write_atomically(path, lambda temporary: save_file(state, temporary, text))
 
@@ -883,7 +896,8 @@ def load_net(
     try:
         net = PGPNet(_network_config(json.loads(text["network"])))
         missing, unexpected = net.load_state_dict(
-            {k: v.float() if v.is_floating_point() else v for k, v in state.items()}, strict=False
+            {"limb_lengths": LIMB_LENGTHS} | {k: v.float() if v.is_floating_point() else v for k, v in state.items()},
+            strict=False,
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
         raise ValueError(
@@ -1007,6 +1021,8 @@ def make_net(
             )
             state = {k: v for k, v in state.items() if not k.startswith("decoder.")}
         net.load_state_dict(net.state_dict() | state)
+    if cfg.data.poses != "predicted":
+        net.set_limb_lengths(poses)
     if processes() > 1:
         sync_norms(net)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
