@@ -13,7 +13,7 @@ chapters: export MPLBACKEND = agg
 .NOTPARALLEL:
 
 help:
-	@echo "make demo      environment, embedded data set, a small training run, evaluation: runs/demo"
+	@echo "make demo      shipped weights on a film, then a small training run from scratch, evaluation: runs/demo"
 	@echo "make test      every check: library, notebooks, README, chapters, pytest, wheel"
 	@echo "make check     the quick part of the checks (library, notebooks, README)"
 	@echo "make chapters  run the chapters as tests"
