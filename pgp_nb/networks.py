@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SEEN', 'BETA', 'ResNet', 'EfficientNetLite', 'load_imagenet', 'Encoding', 'enlarge', 'normalise', 'Encoder', 'Pose',
            'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'Painted', 'Decoder', 'foreground', 'foreground_odds',
-           'PGPNet', 'Output', 'save_net', 'load_net', 'starts', 'start_net', 'make_net', 'frozen']
+           'PGPNet', 'Output', 'halved', 'save_net', 'load_net', 'starts', 'start_net', 'make_net', 'frozen']
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
 import json, math, warnings
@@ -867,14 +867,18 @@ def _network_config(
     return cfg
 
 # %% ../nbs/05_networks.ipynb #f4b5f653
+def halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    "Weights in float16; lengths in millimetres stay as they are."
+    return {k: v.half() if v.is_floating_point() and k != "limb_lengths" else v for k, v in state.items()}
+
+
 def save_net(
     net: PGPNet,  # trained network
     path: str | Path,  # e.g. "runs/demo/weights.safetensors"
     about: dict[str, str] | None = None,  # further text to keep in the file
 ) -> None:
     "Write the weights (float16) and the configuration of a network."
-    whole = lambda k, v: k == "limb_lengths" or not v.is_floating_point()
-    state = {k: (v if whole(k, v) else v.half()).cpu().contiguous() for k, v in net.state_dict().items()}
+    state = {k: v.cpu().contiguous() for k, v in halved(net.state_dict()).items()}
     text = (about or {}) | {"network": json.dumps(asdict(net.cfg) | {"imagenet": None}), "format": "pgp_nb 1"}
     write_atomically(path, lambda temporary: save_file(state, temporary, text))
 

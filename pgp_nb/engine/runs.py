@@ -23,7 +23,7 @@ from .measure import HeldOut, calibrate, held_out, pictures, some_frames, valida
 from .parallel import check_processes, lead_first, processes, rank
 from ..evaluation import write_metrics
 from ..losses import Term, chosen_terms
-from ..networks import load_net, save_net, starts
+from ..networks import halved, load_net, save_net, starts
 from ..training import TERMS, Diverged, Trainer, minimise
 
 # %% ../../nbs/engine/runs.ipynb #4fa724ad
@@ -48,7 +48,7 @@ def _save_checkpoint(
     exact = about | dict(net=weights, optimizers={k: o.state_dict() for k, o in trainer.optimizers.items()})
     if trainer.mean:
         exact["mean"] = trainer.mean.state_dict()
-    small = about | dict(net={k: v.half() if v.is_floating_point() else v for k, v in weights.items()})
+    small = about | dict(net=halved(weights))
     for name, state in ((_EXACT, exact), (_SMALL, small)):
         write_atomically(Path(run) / name, lambda temporary: torch.save(state, temporary))
 
