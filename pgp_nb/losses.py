@@ -273,7 +273,7 @@ def _parts_inside_loss(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
     "Which part it is, by y^{p_t}, where a person is seen and the puppet says one."
     cross = F.cross_entropy(logits[:, :BACKGROUND], labels.clamp(max=BACKGROUND - 1), reduction="none")
     where = known * (labels < BACKGROUND)
-    return (cross * where).sum() / where.sum().clamp(min=1)
+    return ((cross * where).sum((1, 2)) / where.sum((1, 2)).clamp(min=1)).mean()
 
 
 def _perceptual_loss(net: PGPNet, colours: Tensor, target: Tensor, known: Tensor) -> Tensor:
@@ -281,8 +281,9 @@ def _perceptual_loss(net: PGPNet, colours: Tensor, target: Tensor, known: Tensor
     alone = lambda x: known[:, None] * x + (1 - known[:, None]) * BETA
     with frozen(net.encoder), net.low_precision(colours.device, net.cfg.backbone == "efficientnet_lite0"):
         ours, theirs = (net.encoder.backbone(normalise(alone(x)), 2) for x in (colours, target))
-    share = known.mean() + 1e-3
-    return sum(((a - b).abs().mean() / (b.abs().mean() + 1e-3)) for a, b in zip(ours, theirs)) / share * 0.1
+    mean = lambda x: x.flatten(1).mean(1)
+    apart = sum(mean((a - b).abs()) / (mean(b.abs()) + 1e-3) for a, b in zip(ours, theirs))
+    return 0.1 * (apart / (mean(known) + 1e-3)).mean()
 
 # %% ../nbs/06_losses.ipynb #4bac4e88
 def _masked_mean(
@@ -553,9 +554,11 @@ def _windows(it: Iteration, w_fg: Tensor, share: float) -> Callable[[Tensor], Te
         return lambda x: x
     chance = w_fg.detach().flatten(1)
     chance = chance + chance.mean(1, keepdim=True) / 5 + 1e-6
-    centre = it.by_shard(lambda x, g: torch.multinomial(x, 1, generator=g)[:, 0], chance)
-    corners = [(i - side // 2).clamp(0, S - side).tolist() for i in (centre // S, centre % S)]
-    return lambda x: torch.stack([image[:, y : y + side, x0 : x0 + side] for image, y, x0 in zip(x, *corners)])
+    draw = lambda x, g: torch.multinomial(x, 1, generator=g)[:, 0]
+    centre = torch.cat([it.by_shard(draw, x) for x in chance.split(len(it.batch.source))])
+    steps, each = torch.arange(side, device=centre.device), torch.arange(len(centre), device=centre.device)
+    rows, columns = ((i - side // 2).clamp(0, S - side)[:, None] + steps for i in (centre // S, centre % S))
+    return lambda x: x[each[:, None, None], :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
 
 # %% ../nbs/06_losses.ipynb #4805a195
 def image_c(it: Iteration) -> Tensor:

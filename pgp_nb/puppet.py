@@ -515,7 +515,7 @@ def _covering(
     out = []
     for p, n in ((points.real, W), (points.imag, H)):
         lo, hi = p.amin(-1).floor().clamp(0, n), p.amax(-1).ceil().clamp(0, n)
-        width = int((hi - lo).amax().clamp(min=1))
+        width = int((hi - lo).amax().clamp(min=1)) if p.device.type == "cpu" else n  # without asking a GPU
         out.append(lo.clamp(max=n - width).T.long()[..., None] + torch.arange(width, device=p.device))
     return out
 
@@ -654,13 +654,19 @@ def part_textures(
     f = self.part_frames(_check_joints(q))
     turn = f.along.new_zeros(B) if turn is None else turn
     points, squarely = self._texture_points(f, size or (max(1, H // 2), max(1, H // 4)), turn)
-    grid = points.to(maps) * (2 / maps.new_tensor([W, H])) - 1
+    x, y = points.to(maps).unbind(-1)
+    grid = torch.stack([x * (2 / W), y * (2 / H)], -1) - 1
     read = lambda x, grid: F.grid_sample(x, grid, align_corners=False)
     colours = read(maps, grid.flatten(1, 2)).unflatten(2, (N_PARTS, -1)).transpose(1, 2)
     seen = read(visible.flatten(0, 1)[:, None], grid.flatten(0, 1)).view_as(squarely)
     return torch.cat([colours, (seen * squarely * _length_shown(f)[..., None, None])[:, :, None]], 2)
 
 # %% ../nbs/01_puppet.ipynb #3375c804
+def _partners(x: Tensor) -> Tensor:  # (B,10,...)
+    "Every part's mirror partner; picked one by one, since a GPU would wait for a list of numbers."
+    return torch.stack([x[:, part] for part in PART_MIRROR], 1)
+
+
 def _mean_colours(
     colours: Tensor,  # (B,10,C,h,w)
     seen: Tensor,  # (B,10,1,h,w)
@@ -669,7 +675,7 @@ def _mean_colours(
     rows, mass = (colours * seen).mean(-1, keepdim=True), seen.mean(-1, keepdim=True)
     part, part_mass = rows.mean(-2, keepdim=True), mass.mean(-2, keepdim=True)
     person, person_mass = (x.mean(1, keepdim=True) for x in (part, part_mass))
-    both, both_mass = (x + x[:, list(PART_MIRROR)] / 10 for x in (part, part_mass))
+    both, both_mass = (x + _partners(x) / 10 for x in (part, part_mass))
     found = person / (person_mass + 1e-6)
     for sums, weight in ((both, both_mass), (rows, mass)):
         share = weight / (weight + 1e-2)
@@ -682,7 +688,7 @@ def fill_textures(
 ) -> Tensor:  # (B,10,C+1,h,w)
     "Texels that were not seen filled in: by the mirror partner's, by means. The last channel counts the partner's half, the means not at all."
     colours, seen = textures[:, :, :-1], textures[:, :, -1:]
-    partner = textures[:, list(PART_MIRROR)].flip(-1)
+    partner = _partners(textures).flip(-1)
     partly = partner[:, :, -1:]
     under = torch.lerp(_mean_colours(colours, seen).expand_as(colours), partner[:, :, :-1], partly)
     return torch.cat([torch.lerp(under, colours, seen), torch.maximum(seen, partly / 2)], 2)
@@ -727,9 +733,9 @@ def wear(
         return p.new_zeros(0, textures.shape[2], H, W)
     f = self.part_frames(_check_joints(q))
     turn = f.along.new_zeros(B) if turn is None else turn
-    part, which, pixel, t, s = self._points_in_reach(f, H, W)
+    part, which, pixel, t, s, there = self._points_in_reach(f, H, W)
     near = _read_texels(self._reach.to(p.dtype).view(-1, 1), part, t, s, self._reach.shape[-2:])
-    weight = p.flatten(2)[which, part, pixel, None] + _LOOSELY * near
+    weight = (p.flatten(2)[which, part, pixel, None] + _LOOSELY * near) * there[:, None]
     table = textures.permute(0, 1, 3, 4, 2).flatten(0, 3)
     columns = self._turned(part, which, s, turn)
     read = _read_texels(table, which * N_PARTS + part, t, columns, textures.shape[-2:], weight)
@@ -742,16 +748,24 @@ def wear(
 @patch
 def _turned(self: Puppet, part: Tensor, which: Tensor, s: Tensor, turn: Tensor) -> Tensor:
     "Columns of texels for points across a part, 0..1: of the head the angles about its axis."
-    half = float(self._span[_HEAD, 2])
+    half = self._span[_HEAD, 2].to(s.dtype)
     angle = ((2 * s - 1) * half / (half - _MARGIN)).clamp(-0.98, 0.98).asin() - turn[which]
     return torch.where(part == _HEAD, (angle / (2 * math.pi) + 0.5) % 1, s)
+
+
+def _all_indices(x: Tensor) -> tuple[Tensor, ...]:
+    "The indices of all elements, one tensor a dimension."
+    grid = torch.meshgrid(*(torch.arange(n, device=x.device) for n in x.shape), indexing="ij")
+    return tuple(i.flatten() for i in grid)
 
 
 @patch
 def _points_in_reach(
     self: Puppet, f: _PartFrames, H: int, W: int
-) -> tuple[Tensor, ...]:  # part, which of the batch, pixel, and where along and across the part (0..1), (M,) each
-    "The pixels of the image at each part of each pose, its margin included."
+) -> tuple[
+    Tensor, ...
+]:  # part, which of the batch, pixel, where along and across the part (0..1), whether there: (M,) each
+    "The pixels of the image at each part of each pose, its margin included; on a GPU all pixels, which is not to wait."
     first, last, half = self._span.T[..., None].to(f.along.dtype)
     corners = torch.complex(torch.cat([first, first, last, last], 1), torch.cat([-half, half, -half, half], 1))
     x, y = self._covering(f, corners, H, W)
@@ -766,13 +780,14 @@ def _points_in_reach(
     s_x, s_y = 0.5 - turn.imag * dx / width, turn.real * dy / width
     with torch.no_grad():
         near = [(a[..., None, :] + (b - 0.5)[..., None]).abs_() < 0.5 for a, b in ((t_x, t_y), (s_x, s_y))]
-        part, which, i, j = (near[0] & near[1]).nonzero().unbind(1)
+        there = near[0] & near[1]
+        part, which, i, j = there.nonzero().unbind(1) if there.device.type == "cpu" else _all_indices(there)
         posed = part * x.shape[1] + which
         column, row = posed * x.shape[2] + j, posed * y.shape[2] + i
     (t_x, s_x, x), (t_y, s_y, y) = (
         [v.flatten()[at] for v in vs] for vs, at in (((t_x, s_x, x), column), ((t_y, s_y, y), row))
     )
-    return part, which, y * W + x, t_x + t_y, s_x + s_y
+    return part, which, y * W + x, t_x + t_y, s_x + s_y, there[part, which, i, j]
 
 # %% ../nbs/01_puppet.ipynb #05bca76f
 class _Carried(NamedTuple):

@@ -53,7 +53,9 @@ def results(environment, tmp_path_factory):
 @pytest.mark.parametrize("kind", LEVELS)
 def test_the_course_on_another_device_is_that_of_the_cpu(results, kind):
     here, there, _ = results["courses"][kind]
-    assert there == here
+    assert len(here) == len(there) > 3
+    for ours, theirs in zip(here, there):  # carried appearance is summed in another order there
+        assert theirs == pytest.approx(ours, rel=1e-3, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", LEVELS)
@@ -74,7 +76,9 @@ def test_a_step_brings_nothing_to_the_device_but_random_numbers(results, kind):
 
 def test_a_whole_run_on_another_device_ends_with_the_same_metrics(results):
     here, there = results["whole"]
-    assert there == here and "pa_mpjpe" in here
+    assert there.keys() == here.keys() and "pa_mpjpe" in here
+    for name, value in here.items():
+        assert there[name] == pytest.approx(value, rel=1e-3), name
 
 
 def test_predictions_on_another_device_are_those_of_the_cpu(results):
