@@ -550,10 +550,8 @@ def _resize(
 # %% ../nbs/05_networks.ipynb #afa32ecc
 SEEN = 0.4  # probability from which a person counts as seen
 BETA = 0.5  # the uniform colour of the background
-_SHOWN, _EDGE = (
-    0.3,
-    4.0,
-)  # probability from which a person is painted; how steep the outline is, against the odds of y-hat
+_SHOWN = 0.3  # probability from which a person is painted
+_EDGE = 4.0  # how steep the outline is, against the odds of y-hat
 
 
 def foreground(
@@ -713,7 +711,7 @@ class PGPNet(nn.Module):
     ) -> None:
         "The paper's constant limb lengths: the medians of the unpaired poses, left and right alike."
         lengths = limb_lengths(poses).median(0).values
-        self.limb_lengths.copy_((lengths + lengths[list(MIRROR)]) / 2)
+        self.limb_lengths.copy_((lengths + picked(lengths, MIRROR, -1)) / 2)
 
     def set_mean_pose(
         self,

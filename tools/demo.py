@@ -17,6 +17,7 @@ from nbconvert import HTMLExporter
 from tqdm.auto import tqdm
 
 from pgp_nb.conventions import draw_skeleton_2d, draw_skeleton_3d
+from pgp_nb.datasets.human36m import video_frames
 from pgp_nb.datasets.videos import moving_masks
 from pgp_nb.engine.config import load_config
 from pgp_nb.engine.files import write_text
@@ -28,20 +29,10 @@ from pgp_nb.segmentation import color_labels
 
 ROOT = Path(__file__).resolve().parents[1]
 FILM = ROOT / "experiments/film.webm"
-EVERY = 3  # of the film's frames
+FRAMES, EVERY = 75, 3  # three seconds, of which every third frame is shown
 COLUMNS = ["pa_mpjpe", "n_mpjpe", "pck_3d", "pck_2d", "facing_error", "f1_fg", "f1_parts"]
 PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}}</style><body>{body}</body></html>"""
-
-
-def read_film(path: Path) -> np.ndarray:  # (T,H,W,3) uint8 RGB
-    "Every few frames of a film."
-    film, frames = cv2.VideoCapture(str(path)), []
-    while True:
-        more, frame = film.read()
-        if not more:
-            return np.stack(frames[::EVERY])
-        frames.append(frame[..., ::-1])
 
 
 def boxes_of(frames: np.ndarray) -> list[tuple]:  # (x0,y0,x1,y1) px
@@ -82,7 +73,7 @@ def write_film(pictures: list[np.ndarray], path: Path, fps: float) -> None:
 
 def film_part(folder: Path) -> str:  # HTML
     "What the shipped weights see in the film."
-    frames = read_film(FILM)
+    frames = np.stack([frame for _, frame in video_frames(FILM, range(0, FRAMES, EVERY))])
     found = PGP.from_pretrained().predict(frames, boxes_of(frames), film=True)
     figure = plt.figure(figsize=(7.2, 4.2), dpi=100)
     drawn = [draw_frame(figure, frame, found, i) for i, frame in enumerate(tqdm(frames, "drawing"))]

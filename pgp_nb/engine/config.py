@@ -54,9 +54,7 @@ class NetworkConfig:
     lifter: int = 512  # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
     silhouette: int = 0  # channels of the path to the silhouette at the first stage's stride; 0: none
     pose: str = "mirrored"  # "mirrored": as if facing the camera, and a facing logit; "direct": the paper's; "joints": without T_fk and T_c's rotation
-    orientation: str = (
-        "every"  # of the camera; "upright": roll and elevation end at 85 degrees, as in weights of before
-    )
+    orientation: str = "every"  # of the camera; "upright": roll and elevation end at 85 degrees
     limb_frame: str = "swing"  # in which limb vectors are said; "gram_schmidt": the paper's
     puppet_scale: str = "along_limb"  # limbs keep their width when foreshortened; "isotropic": the paper's similarity
 
