@@ -733,18 +733,21 @@ class PGPNet(nn.Module):
         faces: Tensor | None = None,  # (B,) bool: facing to resolve to; by the facing logit where None
     ) -> Pose:
         "T_c after T_fk: the pose an encoding stands for (Sec. 3.2a)."
+        faces = code.facing_logit > 0 if faces is None else faces
         if not self.cfg.kinematic:
-            return self.direct_pose(code)
+            return self.direct_pose(code, faces)
         canonical, raw = forward_kinematics(code.v, self.limb_lengths, self.cfg.limb_frame), code.camera_raw
         if self.cfg.mirrored:
-            canonical, raw = _resolve_facing(canonical, raw, code.facing_logit > 0 if faces is None else faces)
+            canonical, raw = _resolve_facing(canonical, raw, faces)
         return pose_from_camera(canonical, camera_from_raw(raw, canonical), self.cfg.size)
 
 # %% ../nbs/05_networks.ipynb #372f141d
 @patch
-def direct_pose(self: PGPNet, code: Encoding) -> Pose:
-    "The ablation without T_fk and T_c's rotation: the pose head says the joints in the camera's axes, in metres."
+def direct_pose(self: PGPNet, code: Encoding, faces: Tensor) -> Pose:
+    "The ablation without T_fk and T_c's rotation: joints in the camera's axes, in metres; mirrored as the others are."
     rotated = 1000 * (code.v - code.v[:, :1])
+    if self.cfg.mirrored:
+        rotated = torch.where(faces[:, None, None], rotated, mirror_pose(rotated, axis=2))
     translation = place(rotated, code.camera_raw[:, -3:])
     canonical, rotation, _ = canonicalise(rotated)
     return pose_from_camera(canonical, Camera(rotation, translation), self.cfg.size)

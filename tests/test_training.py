@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from functools import partialmethod
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from safetensors.torch import load_file
 from helpers import ROOT, papermill, python
 from pgp_nb.conventions import UNKNOWN
 from pgp_nb.datasets.samples import Sample, write_samples
-from pgp_nb.engine.commands import run_all
+from pgp_nb.engine.commands import _study_config, read_studies, run_all
 from pgp_nb.engine.config import changed, load_config
 from pgp_nb.engine.data import noise_data
 from pgp_nb.engine.loading import load_data
@@ -264,6 +265,26 @@ def test_studies_and_releases_from_the_command_line(environment, tmp_path):
     )
     assert released.returncode == 0 and str(tmp_path / "chain/second-s0") in released.stdout, released.stderr[-2000:]
     assert (tmp_path / "chain/second-s0/weights.safetensors").exists()
+
+
+SMALL = dict(backbone="resnet18", imagenet=None, width=8, size=32, pose_features=32, top_down=8, lifter=32)
+SOON = dict(paint=dict(cutouts_start=0), self_training=dict(start=0), image_c=dict(start=0))
+
+
+def test_the_study_without_tfk_differs_in_one_value_and_trains():
+    full = asdict(load_config("unsup"))
+    ablated = _study_config("without-tfk", read_studies(ROOT / "experiments/studies.yaml"))
+    other = [(g, k) for g, values in asdict(ablated).items() for k, v in values.items() if v != full[g][k]]
+    assert other == [("network", "pose")] and ablated.network.mirrored and not ablated.network.kinematic
+    quick = changed(ablated, **SMALL, iterations=8, bootstrap=4, warmup=1, batch_size=4, terms=SOON)
+    trainer = Trainer(quick, noise_data(), "cpu")
+    losses = [step(trainer) for _ in range(8)]
+    assert set(losses[0]) == {"silhouette", "lift", "paint"} and {"image_u", "energy_pose_decoder"} <= set(losses[-1])
+    assert all(np.isfinite(list(row.values())).all() for row in losses)
+    alone = dict.fromkeys(quick.terms, 0.0) | dict(lift=1.0)
+    trainer = Trainer(changed(quick, terms=alone, iterations=60, bootstrap=60, warmup=0, lr=5e-3), noise_data(), "cpu")
+    lift = [step(trainer)["lift"] for _ in range(60)]
+    assert np.mean(lift[-10:]) < 0.8 * np.mean(lift[:10])
 
 
 def test_a_compiled_run_takes_the_same_course_and_is_soon_compiled(environment, monkeypatch):

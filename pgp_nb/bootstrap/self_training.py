@@ -35,7 +35,7 @@ def _mirrored_back(
 
 
 def _mirrored_joints(code: Encoding) -> Encoding:
-    "The same for the ablation that predicts joints in the camera's axes (`kinematic=False`)."
+    "The same for the ablation that predicts joints in the camera's axes."
     return _mirrored_back(code)._replace(v=picked(code.v, MIRROR) * constant((-1, 1, 1), code.v))
 
 # %% ../../nbs/bootstrap/self_training.ipynb #e246c899

@@ -53,7 +53,7 @@ class NetworkConfig:
     top_down: int = 48  # channels of the path that brings the deep stages to the image points at stride 4; 0: none
     lifter: int = 512  # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
     silhouette: int = 0  # channels of the path to the silhouette at the first stage's stride; 0: none
-    pose: str = "mirrored"  # "mirrored": as if facing the camera, and a facing logit; "direct": the paper's; "joints": without T_fk and T_c's rotation
+    pose: str = "mirrored"  # "mirrored": as if facing the camera, and a facing logit; "direct": the paper's; "joints": without T_fk and T_c's rotation, mirrored for a lifter
     orientation: str = "every"  # of the camera; "upright": roll and elevation end at 85 degrees
     limb_frame: str = "swing"  # in which limb vectors are said; "gram_schmidt": the paper's
     puppet_scale: str = "along_limb"  # limbs keep their width when foreshortened; "isotropic": the paper's similarity
@@ -64,7 +64,7 @@ class NetworkConfig:
 
     @property
     def mirrored(self) -> bool:
-        return self.pose == "mirrored"
+        return self.pose == "mirrored" or self.pose == "joints" and self.lifter > 0
 
     @property
     def kinematic(self) -> bool:
@@ -93,7 +93,7 @@ class NetworkConfig:
             raise ValueError("network.top_down leads to image points: give keypoints a value, or set top_down to 0")
         if self.lifter and not (self.keypoints and self.mirrored):
             raise ValueError(
-                "network.lifter lifts image points of people who face the camera: it needs keypoints and pose 'mirrored'; or set lifter to 0"
+                "network.lifter lifts image points of people who face the camera: it needs keypoints and pose 'mirrored' or 'joints'; or set lifter to 0"
             )
 
 # %% ../../nbs/engine/config.ipynb #cfg00012
