@@ -100,8 +100,9 @@ class Iteration:
         return self.once(_next_batch)
 
     def known(self, m_sal: Tensor) -> Tensor | None:
-        "Masks, or None for the ablation without them."
-        return None if self.cfg.data.saliency_quality is None else m_sal
+        "Masks, NaN where not known; None where the run knows none: the ablation without them, or data without any."
+        some = self.data.saliency is not None or self.data.mixed_saliency is not None
+        return m_sal if some and self.cfg.data.saliency_quality is not None else None
 
 # %% ../nbs/06_losses.ipynb #89b7d5b3
 _MIXED_SHARE = 0.3  # of a batch, where further frames are mixed in
@@ -191,6 +192,23 @@ def chosen_terms(cfg: Config, terms: Sequence[Term]) -> list[Term]:
         )
     return chosen
 
+# %% ../nbs/06_losses.ipynb #54db7d7d
+def _known_mean(
+    error: Tensor,  # (B,...) NaN where the truth is not known
+) -> Tensor:  # scalar; 0 where nothing is known
+    "Mean over what is known of each sample, then over the samples of which anything is."
+    error, known = error.flatten(1), ~error.isnan().flatten(1)
+    each = torch.where(known, error, 0.0).sum(1) / known.sum(1).clamp_min(1)
+    return each.sum() / known.any(1).sum().clamp_min(1)
+
+
+def _where_known(
+    each: Tensor,  # (B,) loss of each sample, any number where its mask is not known
+    m_sal: Tensor,  # (B,H,W) NaN where not known
+) -> Tensor:  # (B,1), for `_known_mean`
+    "A loss that looks at masks, NaN where there is none."
+    return torch.where(m_sal.flatten(1).isnan().any(1), torch.nan, each)[:, None]
+
 # %% ../nbs/06_losses.ipynb #06636cef
 def _sharpen(m: Tensor, m_sal: Tensor, floor: float = 0.03) -> Tensor:
     "Two soft masks as independent evidence of the same foreground; each trusted no further than `floor`."
@@ -202,31 +220,35 @@ def image_u_loss(
     image: Tensor,  # (B,3,H,W) I-hat of the predicted pose p_t
     logits: Tensor,  # (B,11,H,W) y-hat of the same
     target: Tensor,  # (B,3,H,W) I_t
-    m_sal: Tensor | None,  # (B,H,W) in [0,1], None for the ablation without it
+    m_sal: Tensor | None,  # (B,H,W) in [0,1], NaN where not known; None for the ablation without it
     gamma: float = 2.0,  # weight of salient pixels
 ) -> Tensor:  # scalar
     "L_I^u: the foreground of I_t painted in the predicted pose on a uniform background (Sec. 3.3)."
     m = foreground(logits)
-    known = m if m_sal is None else _sharpen(m, m_sal)
+    seen = None if m_sal is None else m_sal.nan_to_num()
+    known = m.detach() if seen is None else _sharpen(m, seen)
     wanted = known.unsqueeze(1) * target + (1 - known.unsqueeze(1)) * BETA
     error = (image - wanted).abs().mean(1)
-    if m_sal is None:
+    if seen is None:
         return error.mean()
-    return (error * (1 + gamma * m_sal)).mean() + F.binary_cross_entropy(m.clamp(1e-4, 1 - 1e-4), m_sal)
+    error = error * (1 + gamma * seen) + F.binary_cross_entropy(m.clamp(1e-4, 1 - 1e-4), seen, reduction="none")
+    return _known_mean(_where_known(error.mean((1, 2)), m_sal))
 
 # %% ../nbs/06_losses.ipynb #ac714c2a
 def _known_foreground(
     code: Encoding,  # of I_t
     maps: PoseMaps,  # of its pose
-    m_sal: Tensor | None,  # (B,H,W) of I_t
+    m_sal: Tensor | None,  # (B,H,W) of I_t; NaN where not known
     doubt: float = 0.35,  # how far m_sal may be wrong
 ) -> Tensor:  # (B,H,W) in [0,1], without gradient
-    "Where the person is seen in I_t: the network's silhouette (w_fg, where there is none) and m_sal."
+    "Where the person is seen in I_t: the network's silhouette (w_fg, where there is none), and m_sal where it is known."
     m = maps.w_fg
     if code.silhouette is not None:
         odds = enlarge(code.silhouette[:, None], m.shape[-2:])[:, 0] - math.log(SEEN / (1 - SEEN))
         m = (3 * odds).sigmoid()
-    return (m if m_sal is None else _sharpen(m, doubt + (1 - 2 * doubt) * m_sal)).detach()
+    if m_sal is None:
+        return m.detach()
+    return torch.where(m_sal.isnan(), m, _sharpen(m, doubt + (1 - 2 * doubt) * m_sal)).detach()
 
 # %% ../nbs/06_losses.ipynb #cdb31717
 def _blur(
@@ -301,7 +323,7 @@ def image_c_loss(
     maps: PoseMaps,  # part maps of p_z
     features: Tensor,  # (B,C,h,w) first-stage features of I-hat
     source: Tensor,  # (B,C,h,w) the same of I_s
-    m_sal: Tensor | None,  # (B,H,W) of I_s
+    m_sal: Tensor | None,  # (B,H,W) of I_s; NaN where not known
     margin: float = 0.5,  # how much closer to the person than to the background
 ) -> Tensor:  # scalar
     "L_I^c: outside the puppet the background colour, inside it features of the person in I_s (Sec. 3.3)."
@@ -311,10 +333,10 @@ def image_c_loss(
         return loss
     scale = source.std((2, 3), keepdim=True) + 1e-3
     ours = _masked_mean(features / scale, maps.w_fg)
-    person = _masked_mean(source / scale, m_sal)
-    around = _masked_mean(source / scale, 1 - m_sal)
+    person = _masked_mean(source / scale, m_sal.nan_to_num())
+    around = _masked_mean(source / scale, 1 - m_sal.nan_to_num())
     near, far = (ours - person).abs().mean(1), (ours - around).abs().mean(1)
-    return loss + (near + F.relu(near - far + margin)).mean()
+    return loss + _known_mean(_where_known(near + F.relu(near - far + margin), m_sal))
 
 # %% ../nbs/06_losses.ipynb #ef521200
 def segmentation_loss(
@@ -330,11 +352,12 @@ def segmentation_loss(
 # %% ../nbs/06_losses.ipynb #d78e1817
 def silhouette_loss(
     silhouette: Tensor,  # (B,h,w) logits
-    m_sal: Tensor,  # (B,H,W) in [0,1], H and W multiples of h and w
+    m_sal: Tensor,  # (B,H,W) in [0,1], H and W multiples of h and w; NaN where not known
 ) -> Tensor:  # scalar
     "Cross-entropy of a silhouette to a soft mask, averaged down."
-    h, w = silhouette.shape[-2:]
-    return F.binary_cross_entropy_with_logits(silhouette, F.adaptive_avg_pool2d(m_sal.unsqueeze(1), (h, w))[:, 0])
+    mask = F.adaptive_avg_pool2d(m_sal.nan_to_num().unsqueeze(1), silhouette.shape[-2:])[:, 0]
+    cross = F.binary_cross_entropy_with_logits(silhouette, mask, reduction="none")
+    return _known_mean(_where_known(cross.mean((1, 2)), m_sal))
 
 # %% ../nbs/06_losses.ipynb #450c710b
 def canonical_loss(pose: Pose, true: Pose) -> Tensor:
@@ -353,14 +376,6 @@ def pose_loss(
     image = (pose.joints_2d - true.joints_2d).abs().mean() / size
     depth = (pose.joints_3d[..., 0, 2] / true.joints_3d[..., 0, 2]).log().abs().mean()
     return canonical_loss(pose, true) + camera + 2 * image + 0.1 * depth
-
-# %% ../nbs/06_losses.ipynb #54db7d7d
-def _known_mean(
-    error: Tensor,  # (B,...) NaN where the truth is not known
-) -> Tensor:  # scalar; 0 where nothing is known
-    "Mean over what is known of each sample, then over the samples."
-    error, known = error.flatten(1), ~error.isnan().flatten(1)
-    return (torch.where(known, error, 0.0).sum(1) / known.sum(1).clamp_min(1)).mean()
 
 # %% ../nbs/06_losses.ipynb #c4c1581b
 def as_facing_camera(
@@ -613,7 +628,18 @@ def _check_silhouette(cfg: Config, options: Mapping) -> None:
         )
 
 
-SILHOUETTE = Term("silhouette", _silhouette, {"silhouette": "bootstrap"}, check=_check_silhouette)
+def _some_saliency(data: TrainData) -> Tensor:  # True
+    "Whether there are masks to learn from. Raises `ValueError` if there is none."
+    maps = [x for x in (data.saliency, data.mixed_saliency) if x is not None]
+    if not any(x.any() for x in maps):
+        raise ValueError(
+            "terms.silhouette learns from m_sal, and no training frame has one: prepare the data with saliency, "
+            "or set terms.silhouette to 0, and network.silhouette and the cut-outs of terms.paint where nothing else has trained it"
+        )
+    return torch.tensor(True)
+
+
+SILHOUETTE = Term("silhouette", _silhouette, {"silhouette": "bootstrap"}, check=_check_silhouette, setup=_some_saliency)
 
 # %% ../nbs/06_losses.ipynb #5ae9800f
 def _facing_in_image(

@@ -7,10 +7,12 @@ import os, signal
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings, strategies as st
 
 from helpers import interruptible, wait_for_files
 from pgp_nb.datasets import samples as S
+from pgp_nb.engine.data import TrainData, draw_batch, place_data
 from pgp_nb.people.people import EmbeddedPeople
 
 SIZE, PAIRS = 32, 48
@@ -60,6 +62,29 @@ def test_a_shard_gives_back_what_went_in(seeds, size):
     for i, s in enumerate(samples):
         for k in ("saliency", "parts", "joints_3d", "joints_2d", "rotation", "translation", "intrinsics"):
             np.testing.assert_array_equal(getattr(back, k)[i], getattr(s, k))
+
+
+def test_a_map_of_zeros_says_that_saliency_is_unknown(tmp_path):
+    "In folders of before as well, and through a crop and a batch."
+    dark = [random_sample(i, 32) for i in range(4)]
+    for i, side in ((0, 0), (2, slice(None))):
+        dark[i].saliency[side] = 0
+    S.write_samples(dark, tmp_path / "some", {}, progress=False)
+    known = [[False, True], [True, True], [False, False], [True, True]]
+    samples = S.read_samples(tmp_path / "some")
+    assert samples.known_saliency.tolist() == known
+    pairs = S.training_arrays(samples)
+    data = place_data(TrainData(pairs["images"], pairs["saliency"], torch.zeros(1, 17, 3)), torch.device("cpu"))
+    g = torch.Generator().manual_seed(0)
+    batch = draw_batch(data, 64, g)
+    maps, frames = (torch.cat(x) for x in ((batch.sal_s, batch.sal_t), (batch.source, batch.target)))
+    unknown = maps.isnan().flatten(1)
+    assert torch.equal(unknown.any(1), unknown.all(1)) and 0.2 < unknown.float().mean() < 0.6
+    of = {tuple(x.flatten()[:8].tolist()): k for x, k in zip(pairs["images"].flatten(0, 1), sum(known, []))}
+    assert all(of[tuple((255 * x).round().byte().flatten()[:8].tolist())] != u for x, u in zip(frames, unknown.any(1)))
+    frame = S.crop_frame(dark[0].images[0], (4, 4, 20, 20), 16)
+    assert not S.stack_samples([S.pair_of(frame, frame, "no map")]).known_saliency.any()
+    assert place_data(data._replace(saliency=0 * data.saliency), torch.device("cpu")).saliency is None
 
 
 @settings(max_examples=60, deadline=None)

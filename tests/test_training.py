@@ -17,14 +17,18 @@ import yaml
 from safetensors.torch import load_file
 
 from helpers import ROOT, papermill, python
+from pgp_nb import losses
 from pgp_nb.conventions import UNKNOWN
+from pgp_nb.datasets.saliency import saliency_scores
 from pgp_nb.datasets.samples import Sample, write_samples
 from pgp_nb.engine.commands import _study_config, read_studies, run_all
 from pgp_nb.engine.config import changed, load_config
 from pgp_nb.engine.data import noise_data
-from pgp_nb.engine.loading import load_data
+from pgp_nb.engine.loading import held_out_frames, load_data
 from pgp_nb.engine.measure import validate
 from pgp_nb.engine.runs import read_curve, _save_checkpoint
+from pgp_nb.evaluation import evaluate
+from pgp_nb.networks import foreground
 from pgp_nb.training import Trainer, step
 
 QUICK = ["--preset", "tiny", "--device", "cpu"]
@@ -278,13 +282,76 @@ def test_the_study_without_tfk_differs_in_one_value_and_trains():
     assert other == [("network", "pose")] and ablated.network.mirrored and not ablated.network.kinematic
     quick = changed(ablated, **SMALL, iterations=8, bootstrap=4, warmup=1, batch_size=4, terms=SOON)
     trainer = Trainer(quick, noise_data(), "cpu")
-    losses = [step(trainer) for _ in range(8)]
-    assert set(losses[0]) == {"silhouette", "lift", "paint"} and {"image_u", "energy_pose_decoder"} <= set(losses[-1])
-    assert all(np.isfinite(list(row.values())).all() for row in losses)
+    found = [step(trainer) for _ in range(8)]
+    assert set(found[0]) == {"silhouette", "lift", "paint"} and {"image_u", "energy_pose_decoder"} <= set(found[-1])
+    assert all(np.isfinite(list(row.values())).all() for row in found)
     alone = dict.fromkeys(quick.terms, 0.0) | dict(lift=1.0)
     trainer = Trainer(changed(quick, terms=alone, iterations=60, bootstrap=60, warmup=0, lr=5e-3), noise_data(), "cpu")
     lift = [step(trainer)["lift"] for _ in range(60)]
     assert np.mean(lift[-10:]) < 0.8 * np.mean(lift[:10])
+
+
+def without_saliency(data, pairs):
+    "The same data, of the last `pairs` pairs of which no m_sal is known."
+    saliency = data.saliency.clone()
+    saliency[-pairs:] = 0
+    return data._replace(saliency=saliency)
+
+
+def test_unknown_saliency_leaves_no_trace_in_the_losses():
+    "A batch of which half is without m_sal has the loss of the other half alone."
+    g = torch.Generator().manual_seed(0)
+    image, target, source = torch.rand(3, 4, 3, 32, 32, generator=g)
+    logits, features = torch.randn(4, 11, 32, 32, generator=g), torch.rand(4, 3, 32, 32, generator=g)
+    half = torch.rand(4, 32, 32, generator=g)
+    half[2:] = torch.nan
+    pairs = (
+        (losses.image_u_loss, (image, logits, target)),
+        (losses.silhouette_loss, (logits[:, 0],)),
+    )
+    for loss, of in pairs:
+        alone, given = [x[:2] for x in of], [x.clone().requires_grad_() for x in of]
+        both = loss(*given, half)
+        torch.testing.assert_close(both, loss(*alone, half[:2]))
+        both.backward()
+        assert all(not x.grad[2:].any() for x in given if x.grad is not None)
+    maps = losses.PoseMaps(None, torch.ones(4, 32, 32), torch.zeros(4, 32, 32), None)
+    inside = lambda n: losses.image_c_loss(
+        image[:n], losses.PoseMaps(*(x if x is None else x[:n] for x in maps)), features[:n], source[:n], half[:n]
+    )
+    torch.testing.assert_close(inside(4), inside(2))  # no pixel lies outside these puppets
+
+
+@pytest.mark.parametrize("pairs", [4, 8])
+def test_a_run_of_which_saliency_is_unknown_passes_every_stage(pairs):
+    "With that of some frames, and with none: then the decoder still sees people, and no silhouette is learned."
+    data, known = without_saliency(noise_data(), pairs), dict(silhouette=1.0, paint=dict(cutouts=0.5))
+    unseen = dict(silhouette=0.0, paint=dict(cutouts=0.0))
+    cfg = changed(
+        load_config("tiny"), **SMALL, iterations=16, bootstrap=3, warmup=9, lr=3e-3, batch_size=4, validate_every=0
+    )
+    cfg = changed(cfg, silhouette=8 if pairs < 8 else 0, terms=SOON | (known if pairs < 8 else unseen))
+    trainer = Trainer(cfg, data, "cpu")
+    found = [step(trainer) for _ in range(16)]
+    assert all(np.isfinite(list(row.values())).all() for row in found) and {"image_u", "seg"} <= set(found[-1])
+    with torch.no_grad():
+        out = trainer.net.eval()(data.images[:, 0].float() / 255)
+    seen, puppet = foreground(out.painted.logits), out.maps.w_fg
+    inside, outside = ((seen * x).sum() / x.sum() for x in (puppet, 1 - puppet))
+    assert inside > 0.4 and outside < 0.2
+
+
+def test_an_unknown_map_is_scored_by_nobody():
+    data = noise_data()
+    nothing = torch.full_like(data.saliency, UNKNOWN)
+    pairs = dict(images=data.images, joints_3d=data.joints_3d, joints_2d=data.joints_2d, parts=nothing)
+    held = held_out_frames(pairs)
+    parts = torch.zeros_like(held.truth["parts"])
+    scores = evaluate({"joints_3d": held.truth["joints_3d"], "parts": parts, "puppet_parts": parts}, held.truth)
+    assert "mpjpe" in scores and not any(name.startswith("f1") for name in scores)
+    nobody = np.zeros((2, 16, 16), bool)
+    with pytest.raises(ValueError, match="nothing to find"):
+        saliency_scores(nobody.astype(np.float32), nobody)
 
 
 def test_a_compiled_run_takes_the_same_course_and_is_soon_compiled(environment, monkeypatch):

@@ -16,7 +16,6 @@ from ..networks import SEEN, Pose, enlarge
 from .figures import BODY
 from pgp_nb.bootstrap.painting import (
     PUPPET,
-    SALIENT,
     Layers,
     Painting,
     backgrounds,
@@ -144,14 +143,12 @@ class _KnownPictures(NamedTuple):
 @torch.no_grad()
 def painted(it: Iteration, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator) -> Painting:
     "Painted puppets, bodies or as many of one as of the other, as the run is configured."
-    known, salient = it.known(saliency), SALIENT
+    known = it.known(saliency)
     if known is None:
-        known, salient = torch.zeros_like(saliency), 0.0
+        known = torch.full_like(saliency, torch.nan)
     figures = _FIGURES[it.cfg.painting.figure]
     shares = zip(figures, *(x.chunk(len(figures)) for x in (poses, frames, known[:, None])))
-    paint = lambda figure, q, frame, m_sal: paint_puppets(
-        q, frame, m_sal, it.net.puppet, g, it.cfg.painting, figure, salient
-    )
+    paint = lambda figure, q, frame, m_sal: paint_puppets(q, frame, m_sal, it.net.puppet, g, it.cfg.painting, figure)
     return join([paint(*share) for share in shares])
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #103c4b81
@@ -170,7 +167,7 @@ def _known_pictures(
     share: float,  # of cut-outs
     poses: Tensor,  # (B,17,3) mm, unpaired
     frames: Tensor,  # (B,3,S,S) to paint on
-    saliency: Tensor,  # (B,S,S) of the frames
+    saliency: Tensor,  # (B,S,S) of the frames; NaN where not known
     donors: Labelled | None,  # to cut out
     g: torch.Generator,  # source of randomness
 ) -> _KnownPictures:

@@ -37,7 +37,7 @@ class Sample(NamedTuple):
     "A pair of frames of one person, cut to squares; what is not known is NaN (joints, cameras) or UNKNOWN (parts)."
 
     images: np.ndarray  # (2,S,S,3) uint8 RGB: source, target
-    saliency: np.ndarray  # (2,S,S) uint8, m_sal, 255: surely person
+    saliency: np.ndarray  # (2,S,S) uint8, m_sal, 255: surely person; 0 everywhere: not known
     parts: np.ndarray  # (2,S,S) uint8, index into PARTS, 10 background, 255 = UNKNOWN
     joints_3d: np.ndarray  # (2,17,3) float32 mm, frame of the camera that took the picture
     joints_2d: np.ndarray  # (2,17,2) float32 px of the crop
@@ -111,7 +111,7 @@ class Frame(NamedTuple):
     "One frame of a sample; fields as in `Sample`, without the axis source, target."
 
     image: np.ndarray  # (S,S,3) uint8 RGB
-    saliency: np.ndarray  # (S,S) uint8
+    saliency: np.ndarray  # (S,S) uint8, 0 everywhere: not known
     parts: np.ndarray  # (S,S) uint8
     joints_3d: np.ndarray  # (17,3) float32 mm, camera frame
     joints_2d: np.ndarray  # (17,2) float32 px of the crop
@@ -252,7 +252,7 @@ def crop_frame(
 ) -> Frame:
     """A person cut out of a frame with everything that is known, in the axes of the virtual camera that sees the cut.
 
-    Saliency that is None is 0 everywhere."""
+    Saliency that is None is not known: 0 everywhere."""
     for name, x in (("saliency", saliency), ("parts", parts)):
         if x is not None and x.shape != image.shape[:2]:
             raise ValueError(f"{name} has shape {x.shape}, the frame {image.shape[:2]}")
@@ -290,7 +290,7 @@ def _show_frame(row, pair, t):
     known = np.isfinite(q).all(-1)
     labels = np.where(pair.parts[t] == UNKNOWN, BACKGROUND, pair.parts[t])
     pictures = pair.images[t], paint_labels(labels, pair.images[t], 0.5), pair.saliency[t]
-    for ax, picture in zip(row, pictures):
+    for ax, picture in zip(row, pictures if pair.saliency[t].any() else pictures[:2]):
         ax.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, size, size, 0))
     if known.any():
         draw_skeleton_2d(row[1], np.where(known[:, None], q, 0), size, visible=known, lw=0.9)
@@ -301,7 +301,7 @@ def show_pairs(
     columns: int = 2,  # pairs side by side
     inches: float = 1.0,  # side of a picture
 ):  # matplotlib figure
-    "Contact sheet: for source and target the frame, its parts and joints where they are known, the saliency."
+    "Contact sheet: for source and target the frame, its parts and joints, the saliency, each where it is known."
     import matplotlib.pyplot as plt
 
     rows = -(-len(pairs) // columns)
@@ -324,7 +324,7 @@ class Samples:
     """
 
     images: np.ndarray  # (N,2,S,S,3) uint8 RGB
-    saliency: np.ndarray  # (N,2,S,S) uint8
+    saliency: np.ndarray  # (N,2,S,S) uint8, 0 everywhere in a frame: not known
     parts: np.ndarray  # (N,2,S,S) uint8, 255 = UNKNOWN
     joints_3d: np.ndarray  # (N,2,17,3) float32 mm, camera frame
     joints_2d: np.ndarray  # (N,2,17,2) float32 px
@@ -358,6 +358,10 @@ class Samples:
     @property
     def known_2d(self) -> np.ndarray:
         return np.isfinite(self.joints_2d).all(-1)  # (N,2,17) bool
+
+    @property
+    def known_saliency(self) -> np.ndarray:
+        return self.saliency.any((-1, -2))  # (N,2) bool
 
     @property
     def known_parts(self) -> np.ndarray:

@@ -26,7 +26,7 @@ class TrainData(typing.NamedTuple):
     """
 
     images: Tensor  # (N,2,3,S,S) uint8: source and target
-    saliency: Tensor  # (N,2,S,S) uint8: m_sal
+    saliency: Tensor | None  # (N,2,S,S) uint8: m_sal, 0 everywhere in a frame: not known; None: of no frame
     poses: Tensor  # (M,17,3) mm: unpaired poses D_z, upright frame
     joints_3d: Tensor | None = None  # (N,2,17,3) mm, camera frame
     joints_2d: Tensor | None = None  # (N,2,17,2) px
@@ -41,7 +41,11 @@ class TrainData(typing.NamedTuple):
 
 # %% ../../nbs/engine/data.ipynb #7d179836
 def place_data(data: TrainData, device: torch.device) -> TrainData:
-    "On a GPU the data set lies in its memory, if that leaves three quarters of it free."
+    """On a GPU the data set lies in its memory, if that leaves three quarters of it free.
+
+    Masks m_sal of which none is known are left out."""
+    maps = {k: getattr(data, k) for k in ("saliency", "mixed_saliency")}
+    data = data._replace(**{k: x if x is not None and x.any() else None for k, x in maps.items()})
     if device.type != "cuda":
         return data
     tensors = [t for t in data if t is not None]
@@ -75,21 +79,24 @@ class Batch(typing.NamedTuple):
 
     source: Tensor  # (B,3,S,S) I_s in [0,1]
     target: Tensor  # (B,3,S,S) I_t
-    sal_s: Tensor  # (B,S,S) m_sal of I_s
+    sal_s: Tensor  # (B,S,S) m_sal of I_s; NaN where it is not known
     sal_t: Tensor  # (B,S,S) m_sal of I_t
     poses: Tensor  # (B,17,3) mm unpaired
 
 # %% ../../nbs/engine/data.ipynb #93846a7c
 def _draw_pairs(
     images: Tensor,  # (N,2,3,S,S) uint8
-    saliency: Tensor,  # (N,2,S,S) uint8
+    saliency: Tensor | None,  # (N,2,S,S) uint8
     n: int,  # pairs to draw
     g: torch.Generator,
     device: torch.device,
 ) -> list[Tensor]:  # sources, targets and their saliency
     "Random pairs, in random order within the pair."
     i, swap = (torch.randint(k, (n,), generator=g, device=g.device) for k in (len(images), 2))
-    return [take(x, (i, side), device).float() / 255 for x in (images, saliency) for side in (swap, 1 - swap)]
+    draw = lambda x: [take(x, (i, side), device).float() / 255 for side in (swap, 1 - swap)]
+    frames = draw(images)
+    maps = [torch.zeros_like(x[:, 0]) for x in frames] if saliency is None else draw(saliency)
+    return frames + [m.where(m.flatten(1).any(1)[:, None, None], torch.nan) for m in maps]
 
 # %% ../../nbs/engine/data.ipynb #513548e5
 def draw_batch(
