@@ -105,14 +105,10 @@ class Iteration:
         return m_sal if some and self.cfg.data.saliency_quality is not None else None
 
 # %% ../nbs/06_losses.ipynb #89b7d5b3
-_MIXED_SHARE = 0.3  # of a batch, where further frames are mixed in
-
-
 def _next_batch(it: Iteration) -> Batch:
     "The batch of this iteration."
     n = it.cfg.optimisation.batch_size // it.cfg.optimisation.shards
-    mixed = round(_MIXED_SHARE * n) if it.cfg.data.mixed else 0
-    batch = it.by_shard(lambda g: draw_batch(it.data, n, g, it.device, mixed))
+    batch = it.by_shard(lambda g: draw_batch(it.data, n, g, it.device))
     return batch if it.cfg.data.poses != "predicted" else batch._replace(poses=_predicted_poses(it, batch.target))
 
 # %% ../nbs/06_losses.ipynb #4c455147

@@ -19,6 +19,9 @@ from ..kinematics import canonicalise, constant, forward_kinematics, mirror_pose
 from ..networks import Pose, place, pose_from_camera
 
 # %% ../../nbs/engine/data.ipynb #7ff650fe
+_MIXED_SHARE = 0.3  # of a batch, where further frames are mixed in
+
+
 class TrainData(typing.NamedTuple):
     """What a run trains on.
 
@@ -38,6 +41,10 @@ class TrainData(typing.NamedTuple):
     labelled_joints_3d: Tensor | None = None  # (A,2,17,3) mm, camera frame; NaN where the film is in doubt
     labelled_joints_2d: Tensor | None = None  # (A,2,17,2) px
     focal: Tensor | None = None  # (N,2) focal length of the camera, in image sides; None: the fixed one of T_c
+
+    def mixed_in(self, n: int) -> int:
+        "How many of n pairs are further ones."
+        return 0 if self.mixed_images is None else round(_MIXED_SHARE * n)
 
 # %% ../../nbs/engine/data.ipynb #7d179836
 def place_data(data: TrainData, device: torch.device) -> TrainData:
@@ -104,9 +111,9 @@ def draw_batch(
     n: int,  # pairs to draw
     g: torch.Generator,  # source of randomness
     device: torch.device = torch.device("cpu"),  # where they are needed
-    mixed: int = 0,  # how many of the pairs are mixed in
 ) -> Batch:
-    "Random pairs and random unpaired poses."
+    "Random pairs, further ones among them, and random unpaired poses."
+    mixed = data.mixed_in(n)
     pairs = _draw_pairs(data.images, data.saliency, n - mixed, g, device)
     poses = take(data.poses, (torch.randint(len(data.poses), (n,), generator=g, device=g.device),), device)
     if mixed:

@@ -54,8 +54,15 @@ def calibrate(
 
 # %% ../../nbs/engine/measure.ipynb #45f94835
 def some_frames(data: TrainData, n: int) -> Tensor:  # (n,3,S,S) uint8, or as many as there are
-    "Training frames to measure statistics on, spread over all pairs."
-    return data.images[evenly(n // 2, len(data.images))].flatten(0, 1)
+    "Training frames to measure statistics on, spread over all pairs, mixed as in the batches and well stirred."
+    pairs = min(n // 2, len(data.images))
+    further = data.mixed_in(pairs)
+    frames = data.images[evenly(pairs - further, len(data.images))]
+    if further:
+        mixed = data.mixed_images[torch.arange(further) * len(data.mixed_images) // further]
+        places = torch.cat([(torch.arange(k) + 0.5) / k for k in (len(frames), further)])
+        frames = torch.cat([frames, mixed])[places.argsort()]
+    return frames.flatten(0, 1)
 
 # %% ../../nbs/engine/measure.ipynb #8460d1a2
 @contextmanager
