@@ -169,10 +169,11 @@ class Optimisation:
     seed: int = 0  # of weights, batches, paintings and data
     ema_decay: float = 0.0  # of the running mean of the weights, which is measured and kept in their place; 0: none
     validate_every: int = 0  # iterations between validations; 0: none, the last weights are kept
+    select: str = "truth"  # the weights that are kept, on validation people: "truth": by their true poses; "agreement": by none, see the chapter on measuring
     encoder_share: float = 1.0  # of the learning rate of L_I^u, L_I^c and L_seg, on the encoder; 1: as the paper has it
 
     def __post_init__(self):
-        _choose("optimisation", self, optimizer=("adam", "adagrad"))
+        _choose("optimisation", self, optimizer=("adam", "adagrad"), select=("truth", "agreement"))
         _at_least("optimisation", self, 1, "batch_size", "shards")
         _at_least("optimisation", self, 0, "seed", "validate_every")
         if not 0 <= self.ema_decay < 1:
@@ -242,6 +243,11 @@ class Config:
     painting: PaintConfig = field(default_factory=PaintConfig)
 
     def __post_init__(self):
+        if self.optimisation.select == "agreement" and not self.network.silhouette:
+            raise ValueError(
+                "optimisation.select 'agreement' compares poses with the silhouette, and the network has none: "
+                "set network.silhouette to its width, or select to 'truth'"
+            )
         if self.runtime.patience and not self.optimisation.validate_every:
             raise ValueError(
                 f"runtime.patience {self.runtime.patience} counts validations, and there are none: set validate_every"

@@ -86,14 +86,20 @@ def anything_known(
     return bool(poses.any() or frames["joints_2d"].isfinite().any() or (frames["parts"] != UNKNOWN).any())
 
 # %% ../../nbs/engine/loading.ipynb #157289db
-def held_out_frames(pairs: dict[str, Tensor] | None, needs_3d: bool = False) -> HeldOut | None:
+def held_out_frames(
+    pairs: dict[str, Tensor] | None,
+    needs: str = "truth",  # "truth": of any kind; "poses": in 3D; "nothing"
+) -> HeldOut | None:
     "Both frames of each pair, with their truth. Raises `ValueError` where there is none to compare with."
     if pairs is None:
         return None
     flat = {k: pairs[k].flatten(0, 1) for k in ("images", "joints_3d", "joints_2d", "parts")}
-    if needs_3d and not flat["joints_3d"].isfinite().flatten(1).all(1).any():
-        raise ValueError("no validation frame has a known 3D pose: choose other val_data, or set validate_every to 0")
-    if not anything_known(flat):
+    if needs == "poses" and not flat["joints_3d"].isfinite().flatten(1).all(1).any():
+        raise ValueError(
+            "no validation frame has a known 3D pose: choose other val_data, set select to agreement, "
+            "or set validate_every to 0"
+        )
+    if needs != "nothing" and not anything_known(flat):
         raise ValueError("nothing is known of the held-out frames: choose other test_data, or leave it empty")
     return HeldOut(flat.pop("images"), flat | {"parts": flat["parts"].long()})
 
@@ -182,4 +188,5 @@ def load_data(
     paired |= zip(("mixed_images", "mixed_saliency"), mixed)
     paired |= zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
     known = TrainData(poses=poses, focal=train.get("focal"), **paired, **views)
-    return RunData(known, held_out_frames(val, True), held_out_frames(test))
+    needs = "poses" if cfg.optimisation.select == "truth" else "nothing"
+    return RunData(known, held_out_frames(val, needs), held_out_frames(test))

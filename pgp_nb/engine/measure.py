@@ -17,8 +17,8 @@ from ..camera import camera_from_raw
 from ..conventions import draw_skeleton_2d, draw_skeleton_3d
 from .data import TrainData, evenly, zoom_raw
 from ..evaluation import evaluate, mean_pose
-from ..kinematics import canonicalise
-from ..networks import PGPNet, pose_from_camera
+from ..kinematics import canonicalise, mirror_pose
+from ..networks import PGPNet, enlarge, pose_from_camera
 from ..segmentation import color_labels
 from ..training import Trainer
 
@@ -117,17 +117,52 @@ class HeldOut(typing.NamedTuple):
     # joints_3d (M,17,3), joints_2d (M,17,2), parts (M,S,S); NaN, or label 255, where not known
     truth: dict[str, Tensor]
 
+# %% ../../nbs/engine/measure.ipynb #34dd0d8a
+def _outside(
+    net: PGPNet,  # with a silhouette
+    image: Tensor,  # (B,3,S,S) in [0,1]
+) -> Tensor:  # (B,) in [0,1]
+    "How little the posed puppet and the silhouette have in common: 1 less their intersection over their union."
+    code = net.encode(image)
+    puppet = net.maps(net.pose(code)).w_fg
+    seen = enlarge(code.silhouette[:, None], puppet.shape[-2:])[:, 0].sigmoid()
+    common, either = torch.minimum(puppet, seen), torch.maximum(puppet, seen)
+    return 1 - common.sum((1, 2)) / either.sum((1, 2)).clamp_min(1e-6)
+
+
+@_measuring()
+def _disagreement(
+    net: PGPNet,  # calibrated, with a silhouette
+    images: Tensor,  # (N,3,S,S) uint8, of which nothing is known
+    joints_3d: Tensor,  # (N,17,3) mm, what it says of them
+    batch: int = 64,
+) -> dict[str, float]:
+    """How much a network contradicts itself, the less the better.
+
+    `disagreement` is the sum of `outline`, in [0,1], and `flip`, here in mm and there in metres."""
+    device = next(net.parameters()).device
+    flipped = predict_batches(net, images.flip(-1), batch, decoder=False)["joints_3d"]
+    again = mirror_pose(flipped, axis=0)
+    flip = evaluate({"joints_3d": joints_3d}, {"joints_3d": again})["pa_mpjpe"]
+    outline = float(torch.cat([_outside(net, chunk.to(device).float() / 255) for chunk in images.split(batch)]).mean())
+    return {"flip": flip, "outline": outline, "disagreement": outline + flip / 1000}
+
 # %% ../../nbs/engine/measure.ipynb #9643b824
 def validate(
     trainer: Trainer,  # a run at any iteration
     val: HeldOut,  # the validation split
     frames: int = 256,  # training frames that statistics are measured on
 ) -> dict[str, float]:  # val/<metric>
-    "Pose metrics on the validation split. The network is left as it was."
+    "Pose metrics on the validation split, and what it says without truth. The network is left as it was."
+    values: dict[str, float] = {}
     with _calibrated(trainer.kept, some_frames(trainer.data, frames)) as net:
         found = predict_batches(net, val.images, decoder=False)
+        if trainer.cfg.optimisation.select == "agreement":
+            values |= _disagreement(net, val.images, found["joints_3d"])
     poses = {k: found[k] for k in ("joints_3d", "joints_2d")}
-    return {f"val/{k}": v for k, v in evaluate(poses, val.truth).items()}
+    if any(val.truth[k].isfinite().any() for k in poses):
+        values |= evaluate(poses, val.truth)
+    return {f"val/{k}": v for k, v in values.items()}
 
 # %% ../../nbs/engine/measure.ipynb #62a4ba7e
 def mean_pose_prediction(

@@ -103,6 +103,7 @@ def _resume_from(trainer: Trainer, state: dict) -> None:
 
 # %% ../../nbs/engine/runs.ipynb #run00009
 _BEST = "best.safetensors"
+_JUDGED_BY = {"truth": "pa_mpjpe", "agreement": "disagreement"}
 
 
 def _select(
@@ -112,9 +113,10 @@ def _select(
 ) -> dict[str, float]:  # val/<metric>
     "Validate, and keep the weights if they are the best so far."
     values, stages = validate(trainer, val), trainer.cfg.stages
+    value = values[f"val/{_JUDGED_BY[trainer.cfg.optimisation.select]}"]
     begun = stages.iterations <= stages.bootstrap or trainer.iteration > max(trainer.start(t) for t in trainer.terms)
-    if begun and (trainer.best is None or values["val/pa_mpjpe"] < trainer.best[0]):
-        trainer.best = [values["val/pa_mpjpe"], trainer.iteration]
+    if begun and (trainer.best is None or value < trainer.best[0]):
+        trainer.best = [value, trainer.iteration]
         if not rank():
             save_net(trainer.kept, run / _BEST)
         _save_checkpoint(trainer, run)
@@ -384,7 +386,8 @@ def train(
     metrics = held_out(trainer.net, data.test, decoder=paints(run))
     metrics |= {"iterations": trainer.iteration, "seconds": round(trainer.seconds, 1)}
     if trainer.best:
-        metrics |= {"val_pa_mpjpe": trainer.best[0], "best_iteration": trainer.best[1]}
+        judged = f"val_{_JUDGED_BY[cfg.optimisation.select]}"
+        metrics |= {judged: trainer.best[0], "best_iteration": trainer.best[1]}
     metrics = _measured_later(run, metrics) | metrics
     write_metrics(run / "metrics.json", metrics)
     return trainer, metrics
