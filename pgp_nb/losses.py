@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PAPER', 'SILHOUETTE', 'ANNOTATED', 'Iteration', 'Term', 'chosen_terms', 'image_u_loss', 'ssim_map', 'image_c_loss',
-           'segmentation_loss', 'silhouette_loss', 'canonical_loss', 'pose_loss', 'as_facing_camera', 'keypoint_loss',
-           'facing_loss', 'appearance_loss', 'true_pose', 'known_pose_loss', 'placed_poses', 'energy_pose',
-           'energy_appearance', 'image_u', 'image_c', 'seg']
+           'segmentation_loss', 'silhouette_loss', 'canonical_loss', 'pose_loss', 'keypoint_loss', 'facing_loss',
+           'appearance_loss', 'true_pose', 'known_pose_loss', 'placed_poses', 'energy_pose', 'energy_appearance',
+           'image_u', 'image_c', 'seg']
 
 # %% ../nbs/06_losses.ipynb #9011b998
 import inspect, math, typing
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .camera import FOCAL, camera_of, faces_camera
-from .conventions import BACKGROUND, MIRROR, N_JOINTS, joint_index
+from .conventions import BACKGROUND, N_JOINTS, joint_index
 from .engine.config import Config, checked, unknown_parameter
 from pgp_nb.engine.data import (
     COLOR_JITTER,
@@ -41,6 +41,7 @@ from pgp_nb.networks import (
     Painted,
     PGPNet,
     Pose,
+    as_facing_camera,
     PoseMaps,
     enlarge,
     foreground,
@@ -373,16 +374,6 @@ def pose_loss(
     depth = (pose.joints_3d[..., 0, 2] / true.joints_3d[..., 0, 2]).log().abs().mean()
     return canonical_loss(pose, true) + camera + 2 * image + 0.1 * depth
 
-# %% ../nbs/06_losses.ipynb #c4c1581b
-def as_facing_camera(
-    q: Tensor,  # (B,17,2) joints in the image
-    faces: Tensor,  # (B,) bool: the person faces the camera
-) -> Tensor:  # (B,17,2)
-    """Joints in the image, named as if the person faced the camera.
-
-    Left and right are swapped where they face away. Its own inverse."""
-    return torch.where(faces[..., None, None], q, picked(q, MIRROR))
-
 # %% ../nbs/06_losses.ipynb #174ff12e
 def keypoint_loss(
     code: Encoding,  # with image points
@@ -453,7 +444,7 @@ def _source_appearance(it: Iteration) -> _Source:
         return _Source(it.batch.source, it.batch.sal_s, it.here(_both_frames).codes[:n])
     both = it.by_shard(flip_rotate, torch.cat([it.batch.source, it.batch.sal_s[:, None]], 1))
     code = it.net.encode(both[:, :3])
-    maps = it.net.maps(it.net.pose(code))
+    maps = it.net.maps(it.net.as_seen(code, it.net.pose(code)))
     return _Source(both[:, :3], both[:, 3], it.net.appearance_codes(code, maps))
 
 
@@ -473,7 +464,7 @@ def _both_frames(it: Iteration) -> _Frames:
     images, m_sal = torch.cat([it.batch.source, it.batch.target]), torch.cat([it.batch.sal_s, it.batch.sal_t])
     code = it.net.encode(images)
     pose = it.net.pose(code)
-    maps = it.net.maps(pose)
+    maps = it.net.maps(it.net.as_seen(code, pose))
     return _Frames(images, m_sal, code, pose, maps, it.net.appearance_codes(code, maps))
 
 # %% ../nbs/06_losses.ipynb #4ee12e73
@@ -521,8 +512,9 @@ def _ordered_maps(it: Iteration) -> PoseMaps:
 def _painted_t(it: Iteration) -> tuple[Painted, Pose]:
     "The source painted in the predicted pose p_t; p_t."
     source, net = it.here(_source_appearance), it.net
-    pose_t = net.pose(net.encode(it.by_shard(color_jitter, it.batch.target)))
-    return net.paint(source.codes, net.maps(pose_t)), pose_t
+    code = net.encode(it.by_shard(color_jitter, it.batch.target))
+    pose_t = net.pose(code)
+    return net.paint(source.codes, net.maps(net.as_seen(code, pose_t))), pose_t
 
 
 def _painted_z(it: Iteration) -> Painted:

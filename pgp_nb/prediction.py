@@ -21,8 +21,8 @@ from .engine.files import write_atomically, write_json, write_text
 from .engine.images import crop, square_of, to_rgb
 from .conventions import BACKGROUND, draw_skeleton_2d, draw_skeleton_3d
 from .segmentation import color_labels
-from .networks import Encoding, PGPNet, load_net
-from .bootstrap.self_training import flip_averaged, points_in_image
+from .networks import Encoding, PGPNet, load_net, points_in_image
+from .bootstrap.self_training import flip_averaged
 from .bootstrap.films import decided_together
 
 # %% ../nbs/10_prediction.ipynb #3d8dac89

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from .bootstrap.self_training import flip_averaged
 from .camera import Camera, camera_of
 from .people.clothes import Person, random_person
 from .conventions import BACKGROUND, N_PARTS, PART_NAMES
@@ -196,8 +197,8 @@ def _appearance_and_pose(
     true = None if joints_3d is None else torch.as_tensor(joints_3d).to(x)
     found = []
     for image, joints in zip(*(split(t, -(-len(x) // _AT_ONCE)) for t in (x, true))):
-        code = net.eval().encode(image)
-        pose = net.pose(code) if joints is None else true_pose(joints, net.cfg.size)
+        code = flip_averaged(net.eval(), image)
+        pose = net.as_seen(code, net.pose(code)) if joints is None else true_pose(joints, net.cfg.size)
         found.append((net.appearance_codes(code, net.maps(pose)), pose))
     return join(found)
 

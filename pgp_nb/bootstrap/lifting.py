@@ -13,8 +13,8 @@ from ..camera import faces_camera
 from ..engine.config import Config
 from ..engine.data import random_view
 from ..engine.parallel import normal, uniform
-from ..losses import Iteration, Term, as_facing_camera, known_pose_loss
-from ..networks import Encoding, PGPNet
+from ..losses import Iteration, Term, known_pose_loss
+from ..networks import Encoding, PGPNet, as_facing_camera
 
 # %% ../../nbs/bootstrap/lifting.ipynb #5b162954
 def _seen_points(

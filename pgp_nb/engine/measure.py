@@ -12,13 +12,13 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
-from ..bootstrap.self_training import flip_averaged, points_in_image
+from ..bootstrap.self_training import flip_averaged
 from ..camera import camera_from_raw
 from ..conventions import draw_skeleton_2d, draw_skeleton_3d
 from .data import TrainData, evenly, zoom_raw
 from ..evaluation import evaluate, mean_pose
 from ..kinematics import canonicalise, mirror_pose
-from ..networks import PGPNet, enlarge, pose_from_camera
+from ..networks import PGPNet, enlarge, points_in_image, pose_from_camera
 from ..segmentation import color_labels
 from ..training import Trainer
 
@@ -124,7 +124,7 @@ def _outside(
 ) -> Tensor:  # (B,) in [0,1]
     "How little the posed puppet and the silhouette have in common: 1 less their intersection over their union."
     code = net.encode(image)
-    puppet = net.maps(net.pose(code)).w_fg
+    puppet = net.maps(net.as_seen(code, net.pose(code))).w_fg
     seen = enlarge(code.silhouette[:, None], puppet.shape[-2:])[:, 0].sigmoid()
     common, either = torch.minimum(puppet, seen), torch.maximum(puppet, seen)
     return 1 - common.sum((1, 2)) / either.sum((1, 2)).clamp_min(1e-6)
