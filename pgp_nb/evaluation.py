@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['PCK_JOINTS', 'METRICS', 'root_align', 'mpjpe', 'n_mpjpe', 'procrustes_align', 'pa_mpjpe', 'pck_3d', 'auc_3d',
            'pck_2d', 'facing_error', 'pa_mpjpe_oracle_facing', 'confusion', 'f1_scores', 'fg_f1', 'part_f1',
-           'limb_pck_2d', 'bootstrap_ci', 'evaluate', 'mean_pose', 'similarity', 'nearest_pose', 'format_metric',
-           'text_table', 'scores_of', 'metrics_table', 'joint_table', 'view_table', 'errors_figure', 'part_table',
-           'write_metrics']
+           'limb_pck_2d', 'means_by', 'bootstrap_ci', 'evaluate', 'mean_pose', 'similarity', 'nearest_pose',
+           'format_metric', 'text_table', 'scores_of', 'metrics_table', 'joint_table', 'view_table', 'errors_figure',
+           'part_table', 'write_metrics']
 
 # %% ../nbs/08_evaluation.ipynb #44686958
 from pathlib import Path
@@ -371,6 +371,24 @@ def limb_pck_2d(
     visible, p, t = (known & limbs)[some], prediction[some], truth[some].nan_to_num()
     correct = pck_2d(p, t, visible=visible).nan_to_num() * visible.sum(-1)
     return (correct.sum() / visible.sum()).item(), int(some.sum())
+
+# %% ../nbs/08_evaluation.ipynb #123b8fa8
+def means_by(
+    values: dict[str, Tensor],  # (N,) each, by the names of the metrics; NaN where not known
+    labels: Sequence[str],  # N
+) -> dict[str, dict[str, float]]:  # means and the number of `frames` of each label, in alphabetical order
+    "The mean of each metric over the samples that share a label."
+    rows: dict[str, list[int]] = {}
+    for i, label in enumerate(labels):
+        rows.setdefault(label, []).append(i)
+    if any(len(v) != len(labels) for v in values.values()):
+        raise ValueError(
+            f"{len(labels)} labels for values of {', '.join(str(len(v)) for v in values.values())} samples"
+        )
+    return {
+        label: {k: float(v[rows[label]].nanmean()) for k, v in values.items()} | {"frames": len(rows[label])}
+        for label in sorted(rows)
+    }
 
 # %% ../nbs/08_evaluation.ipynb #b7c4de06
 def _resampled_sums(
