@@ -7,11 +7,11 @@ __all__ = ['read_studies', 'run_all', 'means', 'train_command']
 
 # %% ../../nbs/engine/commands.ipynb #com00004
 import argparse, json, signal, subprocess, sys, threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 import numpy as np
 import torch
 import yaml
@@ -32,35 +32,68 @@ from pgp_nb.engine.config import (
     unknown_parameter,
     weight_of,
 )
+from ..datasets.human36m import scores_human36m
+from ..datasets.mpi_inf_3dhp import scores_3dhp
+from ..datasets.samples import read_manifest, read_samples, training_arrays
 from .loading import RunData, load_data
+from .measure import predict_batches
 from .parallel import joined_processes, processes
-from .runs import finished, train
+from .runs import finished, paints, train
+from ..evaluation import evaluate, limb_pck_2d, write_metrics
 from ..losses import chosen_terms
-from ..networks import starts
+from ..networks import load_net, starts
 from ..training import TERMS, Diverged
 
 # %% ../../nbs/engine/commands.ipynb #com00007
 def read_studies(
     path: str | Path,  # a YAML file of studies
+    base: str | None = None,  # a study of the file or a preset that takes the place of the preset `unsup`
 ) -> dict[str, dict]:  # by name: values in their groups, laid over those of the base
-    "The studies in a file; one may build on another that builds on a preset, no deeper."
+    "The studies in a file; with another base also the presets `unsup` and `semi` as they are there."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file of studies at {path}")
-    listed = read_yaml(path)
-    return {name: _study_values(name, listed) for name in listed}
+    listed = {name: given for name, given in read_yaml(path).items() if name != _PREPARE}
+    names = dict.fromkeys([*listed, *(("unsup", "semi") if base else ())])
+    return {name: _study_values(name, listed, base) for name in names}
+
+
+_PREPARE = "prepare"  # in a file of studies: the commands that make the folders which they read
 
 # %% ../../nbs/engine/commands.ipynb #c3b9d874
-def _study_values(name: str, listed: dict, inner: bool = False) -> dict:
-    given = {k: v for k, v in listed[name].items() if k != "about"}
-    base = given.pop("base", None)
-    if base is None:
-        return placed(given)
-    if base not in listed:
-        return merge(preset_values(find_preset(base)), placed(given))
-    if inner:
-        raise TypeError(f"study {name}: its base {base} builds on another study; one step is enough")
-    return merge(_study_values(base, listed, inner=True), placed(given))
+def _study_values(name: str, listed: dict, base: str | None = None) -> dict:
+    "The values of a study or preset, laid over those of all that it builds on."
+    values: dict = {}
+    root = None
+    for layer in _layers(name, listed, base):
+        root = root or layer.name
+        at = layer.given.get("at", {})
+        given = {k: v for k, v in layer.given.items() if k not in ("about", "base", "at")}
+        values = merge(merge(values, placed(given)), placed(at.get(root, {})))
+    return values
+
+
+class _Layer(NamedTuple):
+    "A study or a preset."
+
+    name: str
+    given: dict  # what its file says of it
+
+
+def _layers(name: str, listed: dict, base: str | None = None) -> list[_Layer]:  # the lowest, a preset, first
+    "What a study builds on, itself last; `base` stands for the preset unsup. A study may have its preset's name."
+    layers: list[_Layer] = []
+    below: str | None = name
+    while below:
+        if below == "unsup" and base and base not in (layer.name for layer in layers):
+            below = base
+        known = sum(layer.name == below for layer in layers)
+        if known and (below not in listed or known > 1 or not (PRESETS / f"{below}.yaml").is_file()):
+            raise TypeError(f"{below} is based on itself: {' -> '.join(x.name for x in reversed(layers))} -> {below}")
+        given = listed[below] if below in listed and not known else read_yaml(find_preset(below))
+        layers.insert(0, _Layer(below, given))
+        below = given.get("base")
+    return layers
 
 # %% ../../nbs/engine/commands.ipynb #49de90b6
 def _study_config(
@@ -71,7 +104,8 @@ def _study_config(
     "The configuration of a study, or of a preset where there is no such study."
     if name not in studies:
         return load_config(name, overrides)
-    return from_dict(Config, merge(studies[name], placed(overrides or {})))
+    values = merge(studies[name], placed(overrides or {}))
+    return from_dict(Config, _filled(values, px=values.get("network", {}).get("size", "")))
 
 # %% ../../nbs/engine/commands.ipynb #311a405a
 def _run_config(
@@ -132,7 +166,69 @@ def _data_of(cfg: Config) -> dict:
     )
     return asdict(cfg.data) | needed
 
+# %% ../../nbs/engine/commands.ipynb #446b83f5
+_TABLES = {"human36m": scores_human36m, "mpi_inf_3dhp": scores_3dhp}  # data sets with protocols of their own
+
+
+def _data_set(folder: str | Path) -> str:
+    "The name of what was prepared in a folder; the universal skeletons of MPI-INF-3DHP are a truth of their own."
+    about = read_manifest(folder)["about"]
+    return about["loader"] + ("_universal" if about.get("universal") else "")
+
+
+def _scores_on(
+    run: Path,  # finished
+    folder: str | Path,  # prepared
+    device: str | None = None,  # default: CUDA where there is one
+    progress: bool = True,
+) -> dict:  # by the names of `METRICS` with intervals, what the data set's own protocol gives, the PCK of limb joints
+    "A run on a prepared test set."
+    net = load_net(run / "weights.safetensors").to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    samples = read_samples(folder, progress=progress)
+    if samples.size != net.cfg.size:
+        raise ValueError(f"{Path(folder).name} holds images of {samples.size} px, {run.name} takes {net.cfg.size}")
+    arrays, sides = training_arrays(samples), 2
+    if torch.equal(arrays["images"][:, 0], arrays["images"][:, 1]):
+        sides = 1
+    known = {k: arrays[k][:, :sides].flatten(0, 1) for k in ("images", "joints_3d", "joints_2d", "parts")}
+    names = [str(name) for name in samples.name for _ in range(sides)]
+    found = predict_batches(net, known.pop("images"))
+    parts = ["puppet_parts", "parts", "decoder_parts"][: 3 if paints(run) else 1]
+    scored = {k: found[k] for k in ("joints_3d", "joints_2d", *parts) if k in found}
+    scores = evaluate(scored, known, intervals=True, groups=torch.arange(len(names)) // sides)
+    protocol = _TABLES.get(read_manifest(folder)["about"]["loader"])
+    if protocol:
+        scores |= protocol(found["joints_3d"], known["joints_3d"], names)
+    limbs, count = limb_pck_2d(found["joints_2d"], known["joints_2d"])
+    return scores | ({"limb_pck_2d": limbs} if count else {}) | {"frames": len(names)}
+
+# %% ../../nbs/engine/commands.ipynb #339e8568
+def _measure_run(
+    run: Path,
+    metrics: dict,  # of the finished run
+    folders: Sequence[str | Path],  # prepared test sets
+    device: str | None = None,
+    progress: bool = True,
+) -> dict:  # the metrics, with `measured`: scores by data set
+    "Measure a run on the test sets that it has not been measured on, and keep what comes out."
+    measured = dict(metrics.get("measured") or {})
+    for folder in folders:
+        name = _data_set(folder)
+        if name in measured:
+            continue
+        measured[name] = _scores_on(run, folder, device, progress)
+        metrics = metrics | {"measured": measured}
+        write_metrics(run / "metrics.json", metrics)
+    return metrics
+
 # %% ../../nbs/engine/commands.ipynb #f520c3c6
+def _configs(
+    names: list[str], seeds: list[int], folder: Path, overrides: dict, studies: dict[str, dict] | None
+) -> dict[str, Config]:  # by run, in order
+    "The configurations of a list of studies with a list of seeds."
+    return {f"{Path(n).stem}-s{s}": _run_config(n, s, folder, overrides, studies) for n in names for s in seeds}
+
+
 def run_all(
     names: list[str],  # studies, presets or files
     seeds: list[int],  # each is trained with each
@@ -141,27 +237,25 @@ def run_all(
     studies: dict[str, dict] | None = None,  # from `read_studies`
     device: str | None = None,
     progress: bool = True,
+    measure: Sequence[str | Path] = (),  # prepared test sets that each finished run is measured on
 ) -> dict[str, dict]:  # metrics by run, or {"error": what went wrong}
     "Train a list of studies with a list of seeds; raises for mistakes in the configurations before any of them starts."
     folder, found = Path(folder), {}
     loaded: tuple[dict | None, RunData | None] = (None, None)  # the last run's data, and what they were asked for
     names = _in_order(names, studies)
-    configs = {
-        f"{Path(n).stem}-s{s}": _run_config(n, s, folder, overrides or {}, studies) for n in names for s in seeds
-    }
+    configs = _configs(names, seeds, folder, overrides or {}, studies)
     for cfg in configs.values():
         chosen_terms(cfg, TERMS)
     for name, cfg in configs.items():
         known = _known_metrics(cfg, folder / name)
-        if known is not None:
-            found[name] = known
-            continue
-        if progress:
+        if progress and known is None:
             print(f"== {name}", flush=True)
         try:
-            if loaded[0] != _data_of(cfg):
-                loaded = _data_of(cfg), load_data(cfg, progress)
-            found[name] = train(cfg, folder / name, loaded[1], device=device, progress=progress)[1]
+            if known is None:
+                if loaded[0] != _data_of(cfg):
+                    loaded = _data_of(cfg), load_data(cfg, progress)
+                known = train(cfg, folder / name, loaded[1], device=device, progress=progress)[1]
+            found[name] = _measure_run(folder / name, known, measure, device, progress)
         except (Diverged, ValueError, OSError) as e:
             found[name] = {"error": str(e)}
     return found
@@ -221,16 +315,19 @@ def _release_configs(
         given = {k: v for k, v in stage.items() if k not in ("run", "about", "base")}
         values[stage["run"]] = merge(_stage_base(stage, values), placed(given))
     full = {name: merge(v, placed({"seed": seed})) for name, v in values.items()}
-    return {name: from_dict(Config, _filled(v, folder, seed)) for name, v in full.items()}
+    return {name: from_dict(Config, _filled(v, runs=folder, seed=seed)) for name, v in full.items()}
 
 # %% ../../nbs/engine/commands.ipynb #2c701395
-def _filled(value: object, folder: Path, seed: int) -> Any:
-    "Texts with {runs} and {seed} said."
+def _filled(value: object, **said: object) -> Any:
+    "Texts with {runs}, {seed} or {px} said."
     if isinstance(value, dict):
-        return {k: _filled(v, folder, seed) for k, v in value.items()}
+        return {k: _filled(v, **said) for k, v in value.items()}
     if isinstance(value, list):
-        return [_filled(v, folder, seed) for v in value]
-    return value.replace("{runs}", str(folder)).replace("{seed}", str(seed)) if isinstance(value, str) else value
+        return [_filled(v, **said) for v in value]
+    if isinstance(value, str):
+        for name, word in said.items():
+            value = value.replace(f"{{{name}}}", str(word))
+    return value
 
 # %% ../../nbs/engine/commands.ipynb #645bcaf7
 def _run_release(
@@ -253,7 +350,8 @@ def _run_release(
             print(f"== {number} of {len(release['stages'])}: {what}", flush=True)
         if "prepare" in stage:
             subprocess.run(
-                [sys.executable, "-m", "pgp_nb.prepare", *map(str, _filled(stage["prepare"], folder, seed))], check=True
+                [sys.executable, "-m", "pgp_nb.prepare", *map(str, _filled(stage["prepare"], runs=folder, seed=seed))],
+                check=True,
             )
             continue
         cfg, run = configs[stage["run"]], folder / f"{stage['run']}-s{seed}"
