@@ -6,7 +6,7 @@
 __all__ = ['read_studies', 'run_all', 'means', 'train_command']
 
 # %% ../../nbs/engine/commands.ipynb #com00004
-import argparse, json, signal, subprocess, sys, threading
+import argparse, json, shlex, signal, subprocess, sys, threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -53,12 +53,22 @@ def read_studies(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file of studies at {path}")
-    listed = {name: given for name, given in read_yaml(path).items() if name != _PREPARE}
+    listed = {k: v for k, v in read_yaml(path).items() if k != _PREPARE and not isinstance(v, list)}
     names = dict.fromkeys([*listed, *(("unsup", "semi") if base else ())])
     return {name: _study_values(name, listed, base) for name in names}
 
 
 _PREPARE = "prepare"  # in a file of studies: the commands that make the folders which they read
+
+
+def _expanded(
+    names: list[str],  # of studies, presets and lists of them in the file
+    path: str | Path,
+) -> list[str]:  # of studies and presets
+    "Names with those of lists in their place."
+    listed = read_yaml(Path(path))
+    nested = [listed[name] if isinstance(listed.get(name), list) else [name] for name in names]
+    return [name for group in nested for name in group]
 
 # %% ../../nbs/engine/commands.ipynb #c3b9d874
 def _study_values(name: str, listed: dict, base: str | None = None) -> dict:
@@ -94,6 +104,18 @@ def _layers(name: str, listed: dict, base: str | None = None) -> list[_Layer]:  
         layers.insert(0, _Layer(below, given))
         below = given.get("base")
     return layers
+
+# %% ../../nbs/engine/commands.ipynb #2c701395
+def _filled(value: object, **said: object) -> Any:
+    "Texts with {runs}, {seed} or {px} said."
+    if isinstance(value, dict):
+        return {k: _filled(v, **said) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(v, **said) for v in value]
+    if isinstance(value, str):
+        for name, word in said.items():
+            value = value.replace(f"{{{name}}}", str(word))
+    return value
 
 # %% ../../nbs/engine/commands.ipynb #49de90b6
 def _study_config(
@@ -237,7 +259,9 @@ def run_all(
     studies: dict[str, dict] | None = None,  # from `read_studies`
     device: str | None = None,
     progress: bool = True,
-    measure: Sequence[str | Path] = (),  # prepared test sets that each finished run is measured on
+    measure: Sequence[
+        str | Path
+    ] = (),  # prepared test sets that each finished run is measured on; {px} is its image side
 ) -> dict[str, dict]:  # metrics by run, or {"error": what went wrong}
     "Train a list of studies with a list of seeds; raises for mistakes in the configurations before any of them starts."
     folder, found = Path(folder), {}
@@ -255,7 +279,8 @@ def run_all(
                 if loaded[0] != _data_of(cfg):
                     loaded = _data_of(cfg), load_data(cfg, progress)
                 known = train(cfg, folder / name, loaded[1], device=device, progress=progress)[1]
-            found[name] = _measure_run(folder / name, known, measure, device, progress)
+            test_sets = [_filled(str(f), px=cfg.network.size) for f in measure]
+            found[name] = _measure_run(folder / name, known, test_sets, device, progress)
         except (Diverged, ValueError, OSError) as e:
             found[name] = {"error": str(e)}
     return found
@@ -316,18 +341,6 @@ def _release_configs(
         values[stage["run"]] = merge(_stage_base(stage, values), placed(given))
     full = {name: merge(v, placed({"seed": seed})) for name, v in values.items()}
     return {name: from_dict(Config, _filled(v, runs=folder, seed=seed)) for name, v in full.items()}
-
-# %% ../../nbs/engine/commands.ipynb #2c701395
-def _filled(value: object, **said: object) -> Any:
-    "Texts with {runs}, {seed} or {px} said."
-    if isinstance(value, dict):
-        return {k: _filled(v, **said) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_filled(v, **said) for v in value]
-    if isinstance(value, str):
-        for name, word in said.items():
-            value = value.replace(f"{{{name}}}", str(word))
-    return value
 
 # %% ../../nbs/engine/commands.ipynb #645bcaf7
 def _run_release(
@@ -412,6 +425,8 @@ _EXAMPLES = """examples:
   python -m pgp_nb.training --preset default --run runs/h36m \\
       --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
   python -m pgp_nb.training --studies experiments/studies.yaml without-qz without-msal --run runs --seeds 0 1 2
+  python -m pgp_nb.training --studies experiments/studies.yaml weakly --base h36m-default --run runs/h36m \
+      --measure prepared/h36m-test-{px} prepared/lsp-test-{px} --dry-run
   python -m pgp_nb.training --release experiments/release/unsup.yaml --run runs
   torchrun --nproc-per-node 2 -m pgp_nb.training --preset demo --out runs/two --set shards=2
 
@@ -438,6 +453,23 @@ def _command_line() -> argparse.ArgumentParser:
         "--run is the folder of their run folders",
     )
     parser.add_argument(
+        "--base",
+        metavar="NAME",
+        help="with --studies: a preset or study in the place of the preset unsup, which most build on",
+    )
+    parser.add_argument(
+        "--measure",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="with --studies: prepared test sets that finished runs are measured on; {px} stands for the image side",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="with --studies: do nothing, but say which commands it takes, what each needs and how long it takes",
+    )
+    parser.add_argument(
         "--release", metavar="FILE", help="run the stages of a release. --run is the folder of their run folders"
     )
     parser.add_argument(
@@ -461,6 +493,100 @@ def _command_line() -> argparse.ArgumentParser:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     return parser
 
+# %% ../../nbs/engine/commands.ipynb #66cf0036
+class _Cost(NamedTuple):
+    "Seconds of an iteration."
+
+    gpu: float  # on one H200
+    core: float  # on a CPU core, for each pair and megapixel
+
+
+_COSTS = {"bootstrap": _Cost(0.11, 6.0), "warmup": _Cost(0.29, 7.0), "joint": _Cost(0.29, 24.0)}
+_RESNET50 = 3.0  # times as long on a CPU core
+
+
+def _estimate(cfg: Config) -> tuple[float, float]:  # hours on a GPU, hours on a CPU core
+    "How long a run takes, about."
+    stages, network = cfg.stages, cfg.network
+    count = dict(bootstrap=stages.bootstrap, warmup=stages.warmup)
+    count["joint"] = stages.iterations - sum(count.values())
+    if not any(weight_of(cfg, term) for term in ("image_u", "image_c", "seg")):
+        count = dict(bootstrap=stages.iterations)
+    work = (
+        cfg.optimisation.batch_size * (network.size / 1000) ** 2 * (_RESNET50 if network.backbone == "resnet50" else 1)
+    )
+    seconds = [[n * _COSTS[stage].gpu, n * work * _COSTS[stage].core] for stage, n in count.items()]
+    gpu, core = np.sum(seconds, 0) / 3600
+    return float(gpu), float(core)
+
+
+def _about_hours(hours: float) -> str:
+    "1.5 as `2 h`, 100 as `4 days`."
+    if hours < 1:
+        return f"{max(1, round(60 * hours))} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"
+
+# %% ../../nbs/engine/commands.ipynb #6ab93ae5
+def _folders(cfg: Config) -> list[str]:
+    "What a run reads: prepared folders and files of poses."
+    data = cfg.data
+    named = (data.train_data, data.val_data, data.test_data, data.view_data, data.mixed, data.pseudo_labels, data.poses)
+    return list(dict.fromkeys(x for x in named if x not in ("", "people", "predicted")))
+
+
+def _prepare_lines(
+    folders: Sequence[tuple[str, int]],  # prepared folders and their image sides, px
+    file: str | Path,  # of studies
+) -> list[str]:  # of a shell script
+    "How each folder is made, by the section `prepare` of a file of studies."
+    lines, known = [], read_yaml(Path(file)).get(_PREPARE, {})
+    for folder, size in folders:
+        found = {_filled(name, px=size): recipe for name, recipe in known.items()}
+        if folder not in found:
+            lines += [f"# {folder}: {Path(file).name} does not say how it is made; see python -m pgp_nb.prepare --help"]
+            continue
+        recipe = found[folder]
+        sized = "" if folder.endswith(".npz") else f" --size {size}"
+        lines += [f"# {folder}: {recipe['takes']}"]
+        lines += [f"python -m pgp_nb.prepare {recipe['command']}{sized} --out {folder}"]
+    return lines
+
+# %% ../../nbs/engine/commands.ipynb #b483658a
+def _script(
+    options: argparse.Namespace,  # of the command line
+    names: list[str],  # of studies
+    overrides: dict,
+    studies: dict[str, dict],
+) -> str:  # a shell script
+    "The commands that prepare, train and measure a list of studies, with what each needs and how long it takes."
+    file, listed, folder = options.studies[0], read_yaml(Path(options.studies[0])), Path(options.run)
+    configs = _configs(_in_order(names, studies), options.seeds, folder, overrides, studies)
+    base = f" --base {options.base}" if options.base else ""
+    given = "".join(f" --set {shlex.quote(text)}" for text in options.set)
+    needed: dict[tuple[str, int], None] = {}
+    lines, total = [], np.zeros(2)
+    for run, cfg in configs.items():
+        chosen_terms(cfg, TERMS)
+        name, _, seed = run.rpartition("-s")
+        test_sets = [_filled(str(f), px=cfg.network.size) for f in options.measure]
+        before = [p.as_posix().replace("{seed}", seed) for p in starts(cfg.stages.start_from) if cfg.stages.start_from]
+        needed |= dict.fromkeys((f, cfg.network.size) for f in [*_folders(cfg), *test_sets])
+        hours = _estimate(cfg)
+        total += hours
+        about = (listed.get(name) or {}).get("about", "")
+        lines += ["", f"# {run}: {about}" if about else f"# {run}"]
+        lines += [
+            f"#   {cfg.stages.iterations:,} iterations of {cfg.optimisation.batch_size} pairs of {cfg.network.size} px:"
+            f" about {_about_hours(hours[0])} on a GPU, {_about_hours(hours[1])} on a CPU core"
+        ]
+        lines += [f"#   needs {', '.join([*before, *_folders(cfg)]) or 'nothing'}"]
+        measure = f" --measure {' '.join(test_sets)}" if test_sets else ""
+        seeds = f" --seeds {seed}" if seed != "0" else ""
+        lines += [f"python -m pgp_nb.training --studies {file} {name}{base}{given}{seeds} --run {folder}{measure}"]
+    first = ["# Prepared folders, each made once. Roots of the data sets are wherever you keep them."]
+    whole = f"# Runs: about {_about_hours(total[0])} on a GPU in all, estimated."
+    return "\n".join([*first, *_prepare_lines(list(needed), file), "", whole, *lines])
+
 # %% ../../nbs/engine/commands.ipynb #com00017
 def _train_one(options: argparse.Namespace, overrides: dict, stop: Callable[[], bool]) -> None:
     cfg = load_config(options.preset, overrides)
@@ -475,12 +601,17 @@ def _train_one(options: argparse.Namespace, overrides: dict, stop: Callable[[], 
 # %% ../../nbs/engine/commands.ipynb #51613847
 def _train_studies(options: argparse.Namespace, overrides: dict) -> int:
     file, *names = options.studies
-    studies = read_studies(file)
+    studies = read_studies(file, options.base)
+    names = _expanded(names, file)
     known = [*studies, *(p.stem for p in PRESETS.glob("*.yaml"))]
     for name in names:
         if name not in known:
             raise unknown_parameter(name, known)
-    found = run_all(names or list(studies), options.seeds, options.run, overrides, studies, options.device)
+    names = names or list(studies)
+    if options.dry_run:
+        print(_script(options, names, overrides, studies))
+        return 0
+    found = run_all(names, options.seeds, options.run, overrides, studies, options.device, measure=options.measure)
     failed = {name: m["error"] for name, m in found.items() if "error" in m}
     for name, error in failed.items():
         print(f"{name} failed: {error}", file=sys.stderr)
@@ -502,6 +633,9 @@ def _overrides(options: argparse.Namespace) -> dict:
         overrides = merge(overrides, parse_assignment(text))
     if options.release and overrides:
         raise ValueError("--set: a release says itself what its runs are")
+    for name in ("base", "measure", "dry_run"):
+        if getattr(options, name) and not options.studies:
+            raise ValueError(f"--{name.replace('_', '-')} is for --studies")
     if len(options.seeds) > 1 and not options.studies:
         raise ValueError("--seeds: several seeds are for --studies; a release takes one, a preset --set seed=1")
     if options.device == "cuda" and not torch.cuda.is_available():
