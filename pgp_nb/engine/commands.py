@@ -37,7 +37,7 @@ from ..datasets.mpi_inf_3dhp import scores_3dhp
 from ..datasets.samples import read_manifest, read_samples, training_arrays
 from .loading import RunData, load_data
 from .measure import predict_batches
-from .parallel import joined_processes, processes
+from .parallel import joined_processes, processes, rank
 from .runs import finished, paints, train
 from ..evaluation import evaluate, limb_pck_2d, write_metrics
 from ..losses import chosen_terms
@@ -232,7 +232,9 @@ def _measure_run(
     device: str | None = None,
     progress: bool = True,
 ) -> dict:  # the metrics, with `measured`: scores by data set
-    "Measure a run on the test sets that it has not been measured on, and keep what comes out."
+    "Measure a run on the test sets that it has not been measured on, in the first process, and keep what comes out."
+    if rank() or not metrics:
+        return metrics
     measured = dict(metrics.get("measured") or {})
     for folder in folders:
         name = _data_set(folder)
@@ -494,15 +496,12 @@ def _command_line() -> argparse.ArgumentParser:
     return parser
 
 # %% ../../nbs/engine/commands.ipynb #66cf0036
-class _Cost(NamedTuple):
-    "Seconds of an iteration."
-
-    gpu: float  # on one H200
-    core: float  # on a CPU core, for each pair and megapixel
-
-
-_COSTS = {"bootstrap": _Cost(0.11, 6.0), "warmup": _Cost(0.29, 7.0), "joint": _Cost(0.29, 24.0)}
-_RESNET50 = 3.0  # times as long on a CPU core
+_GPU = dict(bootstrap=0.11, warmup=0.29, joint=0.29)  # seconds of an iteration on one H200
+_CORE = {  # seconds on a CPU core for each pair and megapixel, by the backbone of the presets unsup, default and paper
+    "efficientnet_lite0": dict(bootstrap=10, warmup=8, joint=42),
+    "resnet18": dict(bootstrap=20, warmup=26, joint=115),
+    "resnet50": dict(bootstrap=20, warmup=23, joint=56),
+}
 
 
 def _estimate(cfg: Config) -> tuple[float, float]:  # hours on a GPU, hours on a CPU core
@@ -512,12 +511,10 @@ def _estimate(cfg: Config) -> tuple[float, float]:  # hours on a GPU, hours on a
     count["joint"] = stages.iterations - sum(count.values())
     if not any(weight_of(cfg, term) for term in ("image_u", "image_c", "seg")):
         count = dict(bootstrap=stages.iterations)
-    work = (
-        cfg.optimisation.batch_size * (network.size / 1000) ** 2 * (_RESNET50 if network.backbone == "resnet50" else 1)
-    )
-    seconds = [[n * _COSTS[stage].gpu, n * work * _COSTS[stage].core] for stage, n in count.items()]
-    gpu, core = np.sum(seconds, 0) / 3600
-    return float(gpu), float(core)
+    megapixels = cfg.optimisation.batch_size * (network.size / 1000) ** 2
+    gpu = sum(n * _GPU[stage] for stage, n in count.items())
+    core = sum(n * megapixels * _CORE[network.backbone][stage] for stage, n in count.items())
+    return gpu / 3600, core / 3600
 
 
 def _about_hours(hours: float) -> str:
