@@ -14,18 +14,10 @@ from hypothesis import given, settings, strategies as st
 from helpers import SAMPLES, needs_samples, python
 from pgp_nb.datasets import human36m
 from pgp_nb.conventions import JOINT_ORDERS
-from pgp_nb.datasets.human36m import (
-    Human36M,
-    Take,
-    convert_pickled,
-    pick_pairs,
-    _project_lens,
-    read_cdf,
-    scores_human36m,
-)
+from pgp_nb.datasets.human36m import Human36M, Take, convert_pickled, pick_pairs, scores_human36m
 from pgp_nb.datasets.human36m import _CAMERA_IDS, _ArrayUnpickler, _camera_from, _cameras_from_metadata, _find_layout
-from pgp_nb.datasets.human36m import _flat_arrays, _plain_name, _read_cameras, _rotation_from_angles
-from pgp_nb.datasets.human36m import _rotation_from_quaternion, _world_to_camera
+from pgp_nb.datasets.human36m import _flat_arrays, _plain_name, _project_lens, _read_cameras, _read_cdf
+from pgp_nb.datasets.human36m import _rotation_from_angles, _rotation_from_quaternion, _world_to_camera
 from pgp_nb.datasets.samples import Sample, Skip, box_of, crop_frame, prepare, read_manifest, read_samples
 from pgp_nb.datasets.samples import stack_samples
 from pgp_nb.losses import true_pose
@@ -94,7 +86,7 @@ def test_annotation_of_mmpose_is_where_we_project(mini):
 
 
 def test_joints_are_ours(mini):
-    order, x = JOINT_ORDERS["h36m_32"], read_cdf(mini / "raw/S1/MyPoseFeatures/D3_Positions/Directions 1.cdf")
+    order, x = JOINT_ORDERS["h36m_32"], _read_cdf(mini / "raw/S1/MyPoseFeatures/D3_Positions/Directions 1.cdf")
     theirs = make_human36m.motion("S1", "Directions 1")
     assert [order.joints[i] for i in order.weights.argmax(1)] == list(JOINT_ORDERS["h36m"].joints)
     np.testing.assert_allclose(x, theirs[:, [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]], atol=1e-3)
@@ -288,7 +280,7 @@ def test_cut_files_give_value_errors(mini, length, name):
     whole = next(p for p in mini.rglob(name) if "S11" not in p.parts)
     cut = mini / f"cut{whole.suffix}"
     cut.write_bytes(whole.read_bytes()[: min(length, whole.stat().st_size - 20)])
-    read = {".cdf": read_cdf, ".xml": _cameras_from_metadata}.get(whole.suffix, convert_pickled)
+    read = {".cdf": _read_cdf, ".xml": _cameras_from_metadata}.get(whole.suffix, convert_pickled)
     try:
         read(cut)
     except ValueError as e:

@@ -197,8 +197,9 @@ def _read_test(
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #6f09467b
 # of `activity_annotation`, from 1
-_ACTIVITIES = ("standing and walking", "exercising", "sitting", "reaching and crouching", "on the floor", "sports")
-_ACTIVITIES += ("miscellaneous",)
+_ACTIVITIES = tuple(
+    "standing and walking, exercising, sitting, reaching and crouching, on the floor, sports, miscellaneous".split(", ")
+)
 _ALL_JOINTS = tuple(range(N_JOINTS))
 
 
