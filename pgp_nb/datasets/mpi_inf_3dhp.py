@@ -407,7 +407,8 @@ def _make_test(loader: MPIINF3DHP, sequence: str, first: int, size: int) -> list
     made: list[Sample | Skip] = []
     for n in s.valid[:: loader.every][first : first + 32].tolist():
         frame = _film_still(folder / "imageSequence" / f"img_{n + 1:06d}.jpg", s, n, size)
-        made.append(_pair(frame, frame, f"{sequence}/{_ACTIVITIES[s.activity[n] - 1]}/{n + 1:06d}"))
+        activity = dict(enumerate(_ACTIVITIES, 1)).get(int(s.activity[n]), "activity unknown")
+        made.append(_pair(frame, frame, f"{sequence}/{activity}/{n + 1:06d}"))
     return made
 
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #563a651a

@@ -217,8 +217,11 @@ def _scores_on(
     found = predict_batches(net, known.pop("images"))
     parts = ["puppet_parts", "parts", "decoder_parts"][: 3 if paints(run) else 1]
     scored = {k: found[k] for k in ("joints_3d", "joints_2d", *parts) if k in found}
-    scores = evaluate(scored, known, intervals=True, groups=torch.arange(len(names)) // sides)
-    protocol = _TABLES.get(read_manifest(folder)["about"]["loader"])
+    protocol, groups = _TABLES.get(read_manifest(folder)["about"]["loader"]), torch.arange(len(names)) // sides
+    if protocol:
+        recordings = [name.rpartition("/")[0] for name in names]
+        groups = torch.from_numpy(np.unique(recordings, return_inverse=True)[1])
+    scores = evaluate(scored, known, intervals=True, groups=groups)
     if protocol:
         scores |= protocol(found["joints_3d"], known["joints_3d"], names)
     limbs, count = limb_pck_2d(found["joints_2d"], known["joints_2d"])
@@ -549,6 +552,31 @@ def _prepare_lines(
     return lines
 
 # %% ../../nbs/engine/commands.ipynb #b483658a
+def _run_lines(
+    run: str,  # study and seed
+    cfg: Config,
+    about: str,  # what the study is for
+    options: argparse.Namespace,  # of the command line
+    test_sets: list[str],
+) -> list[str]:  # of a shell script
+    "The command that trains and measures a run, after what it needs and how long it takes."
+    name, _, seed = run.rpartition("-s")
+    gpu, core = map(_about_hours, _estimate(cfg))
+    size, stages = f"{cfg.optimisation.batch_size} pairs of {cfg.network.size} px", cfg.stages
+    before = [p.as_posix().replace("{seed}", seed) for p in starts(stages.start_from) if stages.start_from]
+    words = ["python -m pgp_nb.training --studies", options.studies[0], name]
+    words += ["--base", options.base] if options.base else []
+    words += [f"--set {shlex.quote(text)}" for text in options.set]
+    words += ["--seeds", seed] if seed != "0" else []
+    words += ["--run", options.run, *(["--measure", *test_sets] if test_sets else [])]
+    return [
+        f"# {run}: {about}".removesuffix(": "),
+        f"#   {stages.iterations:,} iterations of {size}: about {gpu} on a GPU, {core} on a CPU core",
+        f"#   needs {', '.join([*before, *_folders(cfg)]) or 'nothing'}",
+        " ".join(words),
+    ]
+
+
 def _script(
     options: argparse.Namespace,  # of the command line
     names: list[str],  # of studies
@@ -556,33 +584,28 @@ def _script(
     studies: dict[str, dict],
 ) -> str:  # a shell script
     "The commands that prepare, train and measure a list of studies, with what each needs and how long it takes."
-    file, listed, folder = options.studies[0], read_yaml(Path(options.studies[0])), Path(options.run)
-    configs = _configs(_in_order(names, studies), options.seeds, folder, overrides, studies)
-    base = f" --base {options.base}" if options.base else ""
-    given = "".join(f" --set {shlex.quote(text)}" for text in options.set)
-    needed: dict[tuple[str, int], None] = {}
-    lines, total = [], np.zeros(2)
+    file = options.studies[0]
+    listed = read_yaml(Path(file))
+    configs = _configs(_in_order(names, studies), options.seeds, Path(options.run), overrides, studies)
+    needed: dict[tuple[str, int], None] = {}  # folders and their image sides, in order
+    lines = []
     for run, cfg in configs.items():
         chosen_terms(cfg, TERMS)
-        name, _, seed = run.rpartition("-s")
-        test_sets = [_filled(str(f), px=cfg.network.size) for f in options.measure]
-        before = [p.as_posix().replace("{seed}", seed) for p in starts(cfg.stages.start_from) if cfg.stages.start_from]
-        needed |= dict.fromkeys((f, cfg.network.size) for f in [*_folders(cfg), *test_sets])
-        hours = _estimate(cfg)
-        total += hours
-        about = (listed.get(name) or {}).get("about", "")
-        lines += ["", f"# {run}: {about}" if about else f"# {run}"]
-        lines += [
-            f"#   {cfg.stages.iterations:,} iterations of {cfg.optimisation.batch_size} pairs of {cfg.network.size} px:"
-            f" about {_about_hours(hours[0])} on a GPU, {_about_hours(hours[1])} on a CPU core"
+        size = cfg.network.size
+        test_sets = [_filled(str(f), px=size) for f in options.measure]
+        needed |= dict.fromkeys((folder, size) for folder in [*_folders(cfg), *test_sets])
+        about = (listed.get(run.rpartition("-s")[0]) or {}).get("about", "")
+        lines += ["", *_run_lines(run, cfg, about, options, test_sets)]
+    hours = _about_hours(sum(_estimate(cfg)[0] for cfg in configs.values()))
+    return "\n".join(
+        [
+            "# Prepared folders, each made once. Roots of the data sets are wherever you keep them.",
+            *_prepare_lines(list(needed), file),
+            "",
+            f"# Runs: about {hours} on a GPU in all, estimated.",
+            *lines,
         ]
-        lines += [f"#   needs {', '.join([*before, *_folders(cfg)]) or 'nothing'}"]
-        measure = f" --measure {' '.join(test_sets)}" if test_sets else ""
-        seeds = f" --seeds {seed}" if seed != "0" else ""
-        lines += [f"python -m pgp_nb.training --studies {file} {name}{base}{given}{seeds} --run {folder}{measure}"]
-    first = ["# Prepared folders, each made once. Roots of the data sets are wherever you keep them."]
-    whole = f"# Runs: about {_about_hours(total[0])} on a GPU in all, estimated."
-    return "\n".join([*first, *_prepare_lines(list(needed), file), "", whole, *lines])
+    )
 
 # %% ../../nbs/engine/commands.ipynb #com00017
 def _train_one(options: argparse.Namespace, overrides: dict, stop: Callable[[], bool]) -> None:
