@@ -32,6 +32,7 @@ from pgp_nb.engine.config import (
     unknown_parameter,
     weight_of,
 )
+from ..conventions import UNKNOWN
 from ..datasets.human36m import scores_human36m
 from ..datasets.mpi_inf_3dhp import scores_3dhp
 from ..datasets.samples import read_manifest, read_samples, training_arrays
@@ -214,7 +215,8 @@ def _scores_on(
         sides = 1
     known = {k: arrays[k][:, :sides].flatten(0, 1) for k in ("images", "joints_3d", "joints_2d", "parts")}
     names = [str(name) for name in samples.name for _ in range(sides)]
-    found = predict_batches(net, known.pop("images"))
+    labelled = bool((known["parts"] != UNKNOWN).any())
+    found = predict_batches(net, known.pop("images"), decoder=labelled)
     parts = ["puppet_parts", "parts", "decoder_parts"][: 3 if paints(run) else 1]
     scored = {k: found[k] for k in ("joints_3d", "joints_2d", *parts) if k in found}
     protocol, groups = _TABLES.get(read_manifest(folder)["about"]["loader"]), torch.arange(len(names)) // sides
