@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
-from helpers import SAMPLES, needs_samples
+from helpers import SAMPLES, needs_samples, python
 from pgp_nb.datasets import human36m
 from pgp_nb.conventions import JOINT_ORDERS
-from pgp_nb.datasets.human36m import Human36M, Take, convert_pickled, pick_pairs, _project_lens, read_cdf
+from pgp_nb.datasets.human36m import Human36M, Take, convert_pickled, pick_pairs, scores_human36m
 from pgp_nb.datasets.human36m import _CAMERA_IDS, _ArrayUnpickler, _camera_from, _cameras_from_metadata, _find_layout
-from pgp_nb.datasets.human36m import _flat_arrays, _plain_name, _read_cameras, _rotation_from_angles
-from pgp_nb.datasets.human36m import _rotation_from_quaternion, _world_to_camera
+from pgp_nb.datasets.human36m import _flat_arrays, _plain_name, _project_lens, _read_cameras, _read_cdf
+from pgp_nb.datasets.human36m import _rotation_from_angles, _rotation_from_quaternion, _world_to_camera
 from pgp_nb.datasets.samples import Sample, Skip, box_of, crop_frame, prepare, read_manifest, read_samples
 from pgp_nb.datasets.samples import stack_samples
 from pgp_nb.losses import true_pose
@@ -86,7 +86,7 @@ def test_annotation_of_mmpose_is_where_we_project(mini):
 
 
 def test_joints_are_ours(mini):
-    order, x = JOINT_ORDERS["h36m_32"], read_cdf(mini / "raw/S1/MyPoseFeatures/D3_Positions/Directions 1.cdf")
+    order, x = JOINT_ORDERS["h36m_32"], _read_cdf(mini / "raw/S1/MyPoseFeatures/D3_Positions/Directions 1.cdf")
     theirs = make_human36m.motion("S1", "Directions 1")
     assert [order.joints[i] for i in order.weights.argmax(1)] == list(JOINT_ORDERS["h36m"].joints)
     np.testing.assert_allclose(x, theirs[:, [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]], atol=1e-3)
@@ -121,6 +121,40 @@ def test_protocol(mini):
     assert {s.name.rsplit("/", 1)[0] for s in skipped} == {"S11/Directions"} and len(skipped) == 4
     assert {m.name.split("/")[0] for m in made if isinstance(m, Sample)} == {"S9", "S11"}
     assert {job["subject"] for job in Human36M(mini / "raw").jobs()} == {"S1"}
+
+
+def test_frames_of_the_test_split_are_there_once(mini):
+    for loader in loaders(mini, split="test", saliency=False, **CHOICE):
+        made = [m for job in loader.jobs() for m in loader.make(job, 32)]
+        kept = stack_samples(m for m in made if isinstance(m, Sample))
+        assert len(set(kept.name)) == len(kept) == 32 and (kept.images[:, 0] == kept.images[:, 1]).all()
+        assert kept.name[0] == "S9/WalkDog 1/54138969/000001"
+
+
+def test_protocols_by_action():
+    names = ["S9/Walking 1/1/000001", "S11/Walking/1/000001", "S9/WalkDog/1/000001", "S9/Sitting 1/2/000051"]
+    rng = np.random.default_rng(0)
+    truth = torch.from_numpy(rng.normal(0, 300, (4, 17, 3)))
+    prediction = truth + torch.tensor([10.0, 20, 60, 90])[:, None, None] * torch.eye(17, 3).roll(5, 0) * 17
+    scores = scores_human36m(prediction, truth, names)
+    assert list(scores["by_action"]) == ["Sitting", "WalkDog", "Walking"]
+    first = {action: row["mpjpe"] for action, row in scores["by_action"].items()}
+    assert first == pytest.approx({"Sitting": 270.0, "WalkDog": 180.0, "Walking": 45.0})
+    assert scores["mpjpe"] == pytest.approx(135.0) and scores["mean_of_actions"]["mpjpe"] == pytest.approx(165.0)
+    turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(3, 3))))[0]
+    turned = 0.5 * prediction @ (turn * torch.linalg.det(turn).sign())
+    assert scores_human36m(turned, truth, names)["pa_mpjpe"] == pytest.approx(scores["pa_mpjpe"], rel=1e-6)
+
+
+def test_command_line_converts_and_refuses(mini, tmp_path):
+    done = python("-m", "pgp_nb.datasets.human36m", mini / "mmpose/annotation_body3d/cameras.pkl", "--out", tmp_path)
+    assert done.returncode == 0 and "cameras_plain.npz: 440 arrays" in done.stdout and not done.stderr, done.stderr
+    assert len(_read_cameras(tmp_path)) == 44
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"x": Call(os.system, "true")}))
+    done = python("-m", "pgp_nb.datasets.human36m", tmp_path / "x.pkl")
+    assert done.returncode == 2 and "do not trust this file" in done.stderr and "Traceback" not in done.stderr
+    told = python("-m", "pgp_nb.datasets.human36m", "--help").stdout
+    assert "A pickle can run any program" in told and "data_3d_h36m.npz" in told
 
 
 def test_a_bad_file_stops_nothing_else(raw, tmp_path):
@@ -246,7 +280,7 @@ def test_cut_files_give_value_errors(mini, length, name):
     whole = next(p for p in mini.rglob(name) if "S11" not in p.parts)
     cut = mini / f"cut{whole.suffix}"
     cut.write_bytes(whole.read_bytes()[: min(length, whole.stat().st_size - 20)])
-    read = {".cdf": read_cdf, ".xml": _cameras_from_metadata}.get(whole.suffix, convert_pickled)
+    read = {".cdf": _read_cdf, ".xml": _cameras_from_metadata}.get(whole.suffix, convert_pickled)
     try:
         read(cut)
     except ValueError as e:
@@ -303,7 +337,7 @@ def test_rotations_and_translation(angles, centre, q):
 
 def test_layout_that_needs_converting(mini, tmp_path):
     shutil.copy(mini / "videopose3d/data_3d_h36m.npz", tmp_path)
-    with pytest.raises(ValueError, match="convert_pickled"):
+    with pytest.raises(ValueError, match="python -m pgp_nb.datasets.human36m .*data_3d_h36m.npz"):
         _find_layout(tmp_path)
     assert isinstance(_find_layout(mini / "mmpose"), human36m._MMPoseLayout)
 

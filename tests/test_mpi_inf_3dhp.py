@@ -10,9 +10,18 @@ from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets import mpi_inf_3dhp
 from pgp_nb.conventions import JOINT_ORDERS, convert_joints
 from pgp_nb.datasets.human36m import convert_pickled
-from pgp_nb.datasets.mpi_inf_3dhp import JOINT_SETS, MPIINF3DHP, scores_3dhp
-from pgp_nb.datasets.mpi_inf_3dhp import _CUT_OFF, _FRAMES, _MIRRORED, _NO_FRAME, _estimate_intrinsics, _film_sequence
+from pgp_nb.datasets.mpi_inf_3dhp import MPIINF3DHP, scores_3dhp
+from pgp_nb.datasets.mpi_inf_3dhp import (
+    _ACTIVITIES,
+    _CUT_OFF,
+    _FRAMES,
+    _MIRRORED,
+    _NO_FRAME,
+    _estimate_intrinsics,
+    _film_sequence,
+)
 from pgp_nb.datasets.mpi_inf_3dhp import _read_annotations, _read_calibration, _read_test, _reproject, _screen_mask
+from pgp_nb.evaluation import PCK_JOINTS
 from pgp_nb.datasets.samples import Sample, Skip, make_job, prepare, read_manifest, read_samples, stack_samples
 
 pytest.importorskip("cdflib", reason="the miniature needs cdflib")
@@ -118,13 +127,17 @@ def test_folders_between(copy):
     assert here == [m.name for m in made(MPIINF3DHP(copy, **CHOICE))] and len(made(MPIINF3DHP(copy, "test"))) == 20
 
 
-def test_test_set(mini):
-    s = stack_samples(made(MPIINF3DHP(mini, "test", gap=(2, 5)), 48))
-    frames = {t: [int(n.split("/")[1].split("+")[0]) for n in s.name if n.startswith(t)] for t in ("TS1", "TS5")}
-    assert frames["TS1"] == frames["TS5"] == [1, 2, 3, 5, 6, 7, 9, 10, 11, 12], "every valid frame once, and no other"
+def test_every_valid_frame_is_there_once(mini):
+    s = stack_samples(made(MPIINF3DHP(mini, "test"), 48))
+    frames = {t: [int(n.split("/")[2]) for n in s.name if n.startswith(t)] for t in ("TS1", "TS5")}
+    assert frames["TS1"] == frames["TS5"] == [1, 2, 3, 5, 6, 7, 9, 10, 11, 12]
+    assert all(n.split("/")[1] == _ACTIVITIES[(int(n.split("/")[2]) - 1) // 2 % 7] for n in s.name)
+    assert (s.images[:, 0] == s.images[:, 1]).all() and (s.joints_3d[:, 0] == s.joints_3d[:, 1]).all()
     assert np.isnan(s.rotation).all() and not s.saliency.any() and s.known_3d.all()
     for i in range(len(s)):
         np.testing.assert_allclose(_reproject(s.joints_3d[i, 0], s.intrinsics[i, 0]), s.joints_2d[i, 0], atol=0.01)
+    few = stack_samples(made(MPIINF3DHP(mini, "test", every=4), 32))
+    assert [int(n.split("/")[2]) for n in few.name] == 2 * [1, 6, 11]
 
 
 def test_universal_joints(mini):
@@ -218,19 +231,51 @@ def test_people_outside(mini):
     assert _film_sequence(mini / "S1/Seq1", 0, [0, 1], moved, camera, 32) == {0: _CUT_OFF, 1: _CUT_OFF}
 
 
-def test_joint_sets():
+def test_the_fourteen_joints_are_the_official_ones():
     order = JOINT_ORDERS["mpi_inf_3dhp_test"]
     official = "head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist".split()
     official += "r_hip r_knee r_ankle l_hip l_knee l_ankle".split()
     theirs = [order.joints[i] for i in order.weights.argmax(1)]
-    assert [theirs[j] for j in JOINT_SETS[14]] == official and JOINT_SETS[17] == tuple(range(17))
-    pelvis_wrong = torch.zeros(1, 17, 3)
-    pelvis_wrong[:, 7] = 400.0
-    assert (
-        scores_3dhp(pelvis_wrong, torch.zeros(1, 17, 3), 14)["pck_3d_14"]
-        == 100
-        > scores_3dhp(pelvis_wrong, torch.zeros(1, 17, 3), 17)["pck_3d_17"]
-    )
+    assert [theirs[j] for j in PCK_JOINTS] == official
+    spine_wrong = torch.zeros(1, 17, 3)
+    spine_wrong[:, 7, 2] = 400.0
+    scores = scores_3dhp(spine_wrong, torch.zeros(1, 17, 3), ["TS1/sitting/000001"])
+    assert scores["pck_3d"] == 1 > scores["pck_3d_17"] and scores["mpjpe"] == pytest.approx(400 / 17)
+
+
+def evaluated_plainly(prediction, truth, activities):
+    """The data set's `mpii_evaluate_errors`, loop by loop, in percent and mm.
+
+    Joints in groups of one or two, PCK and AUC of each group, then the mean weighted by the joints of a group.
+    """
+    groups = [[10], [8], [14, 11], [15, 12], [16, 13], [1, 4], [2, 5], [3, 6]]
+    error = np.linalg.norm((prediction - prediction[:, :1]) - (truth - truth[:, :1]), axis=-1)
+    rows = {}
+    for name in dict.fromkeys(["all", *activities]):
+        some = np.array([name in ("all", a) for a in activities])
+        pck, auc, joints = 0.0, 0.0, 0
+        for group in groups:
+            e = error[some][:, group]
+            pck += len(group) * 100 * (e < 150).mean()
+            auc += len(group) * 100 * np.mean([(e < t).mean() for t in range(0, 151, 5)])
+            joints += len(group)
+        rows[name] = pck / joints, auc / joints, error[some].mean(0).mean()
+    return rows
+
+
+def test_scores_are_those_of_the_published_evaluation():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 400, (40, 17, 3))
+    prediction = truth + rng.normal(0, 90, truth.shape)
+    activities = [_ACTIVITIES[i % 7] for i in range(40)]
+    names = [f"TS{i % 6 + 1}/{activity}/{i:06d}" for i, activity in enumerate(activities)]
+    ours = scores_3dhp(torch.from_numpy(prediction), torch.from_numpy(truth), names)
+    plain = evaluated_plainly(prediction, truth, activities)
+    for name, row in {"all": ours, **ours["by_activity"]}.items():
+        found = 100 * row["pck_3d"], 100 * row["auc_3d"], row["mpjpe"]
+        np.testing.assert_allclose(found, plain[name], rtol=1e-5, err_msg=name)
+    assert sum(row["frames"] for row in ours["by_activity"].values()) == ours["frames"] == 40
+    assert sum(row["frames"] for row in ours["by_sequence"].values()) == 40
 
 
 def test_training_and_test_orders_agree():

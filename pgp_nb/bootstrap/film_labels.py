@@ -6,6 +6,8 @@
 __all__ = ['film_labels', 'FilmPseudoLabels']
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0003
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from hashlib import sha256
@@ -25,7 +27,7 @@ from ..networks import PGPNet, load_net
 from ..people.people import SPLITS, Filming, bodies_of, check_split, crop_camera, noisy_saliency
 from ..prediction import pretrained_file, pretrained_names
 from ..people.rendering import pose_person, render
-from ..datasets.samples import Sample, Skip, fixed_intrinsics
+from ..datasets.samples import Sample, Samples, Skip, fixed_intrinsics, read_manifest, read_shards
 from ..people.scenery import random_background
 from .self_training import SelfLabels, flip_averaged, self_certainty, unseen_projected
 
@@ -162,58 +164,142 @@ def _labelling_net(path: Path) -> PGPNet:
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0012
 @dataclass(frozen=True)
 class FilmPseudoLabels:
-    "Loader of films of the embedded people: two neighbouring frames are a pair, its joints pseudo-labels."
+    "Loader of films: two neighbouring frames are a pair, its joints pseudo-labels."
 
     weights: str = "unsup"  # who labels: shipped weights, a run folder or a file
-    films: int = 800  # how many
-    frames: int = 12  # of a film, an even number
-    every: int = 2  # frames of the motion to a frame of the film
+    folder: str = ""  # prepared folder of films, of one's own or of Human3.6M; empty: films of the embedded people
+    frames: int = 12  # of a film, an even number; longer ones are cut
+    doubt: float = 0.5  # certainty of the facing below which a frame's joints stay unknown
+    films: int = 800  # how many of the embedded people
+    every: int = 2  # frames of their motion to a frame of the film
     split: str = "train"  # train, val or test people
     seed: int = 0  # another seed, other films
-    doubt: float = 0.5  # certainty of the facing below which a frame's joints stay unknown
-    saliency_quality: float = 0.7  # of m_sal, 0..1
+    saliency_quality: float = 0.7  # of their m_sal, 0..1
     name: ClassVar[str] = "film_pseudo_labels"
 
     @property
     def about(self) -> dict:
-        "What the labels depend on; the weights by their content, wherever they lie."
+        "What the labels depend on; weights and prepared films by their content, wherever they lie."
         given = {f.name: getattr(self, f.name) for f in fields(self)}
-        return given | {"weights": sha256(_weights_file(self.weights).read_bytes()).hexdigest()[:16]}
+        print_of = lambda data: sha256(data).hexdigest()[:16]
+        if self.folder:
+            given["folder"] = print_of(repr(read_manifest(self.folder)["shards"]).encode())
+        return given | {"weights": print_of(_weights_file(self.weights).read_bytes())}
 
     def jobs(self) -> list[dict]:
         check_split(self.split)
         if self.frames < 2 or self.frames % 2:
             raise ValueError(f"frames {self.frames}: neighbours make pairs, so a film needs an even number of them")
+        if self.folder:
+            return [{"shard": i} for i in range(len(read_manifest(self.folder)["shards"]))]
         return [{"film": i} for i in range(self.films)]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         net = _labelling_net(_weights_file(self.weights))
         if net.cfg.size != size:
             raise RuntimeError(f"{self.weights} looks at {net.cfg.size} px: prepare at that size, not at {size}")
+        if self.folder:
+            return _label_shard(net, self, job["shard"])
         film = _film_person(self.split, job["film"], size, self.frames, self.every, self.seed)
-        return _film_samples(net, film, self, job["film"])
+        film["saliency"] = _noisy_masks(film["parts"], self, job["film"])
+        return _film_samples(net, film, f"film/{self.split}/{self.seed}/{job['film']}", self.doubt)
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #c0722675
+def _noisy_masks(
+    parts: np.ndarray,  # (T,S,S) labels
+    loader: FilmPseudoLabels,
+    number: int,  # of the film
+) -> np.ndarray:  # (T,S,S) uint8
+    "m_sal of a film of the embedded people; all that is used of the truth."
+    rng = lambda t: np.random.default_rng([loader.seed, SPLITS.index(loader.split), number, t])
+    return np.stack([noisy_saliency(p != BACKGROUND, loader.saliency_quality, rng(t)) for t, p in enumerate(parts)])
+
+
 def _film_samples(
     net: PGPNet,  # who labels
-    film: dict[str, np.ndarray],  # as from `_film_person`
-    loader: FilmPseudoLabels,  # what it was asked for
-    number: int,  # of the film
+    film: dict[str, np.ndarray],  # image (T,S,S,3), saliency (T,S,S): frames one after the other
+    name: str,  # of the film
+    doubt: float,
 ) -> list[Sample | Skip]:
-    "A film as pairs of neighbours with its pseudo-labels; of the truth only the mask is used, for the noisy m_sal."
-    labels = film_labels(net, film["image"], loader.doubt)
+    "A film as pairs of neighbours with its pseudo-labels; of an odd number of frames without the last."
+    images, saliency = film["image"], film["saliency"]
+    labels = film_labels(net, images, doubt)
     sure = (labels.certainty > 0)[:, None, None]
     joints = [torch.where(sure, x, torch.nan).numpy() for x in (labels.joints_3d, labels.joints_2d)]
-    rng = lambda t: np.random.default_rng([loader.seed, SPLITS.index(loader.split), number, t])
-    saliency = [noisy_saliency(p != BACKGROUND, loader.saliency_quality, rng(t)) for t, p in enumerate(film["parts"])]
-    parts = np.full_like(film["parts"], UNKNOWN)
-    along = (film["image"], np.stack(saliency), parts, *joints)
+    along = (images, saliency, np.full_like(saliency, UNKNOWN), *joints)
     unknown = np.full((2, 3, 3), np.nan, np.float32)
     cameras = (unknown, unknown[..., 0], np.stack([fixed_intrinsics(net.cfg.size)] * 2))
-    name = f"film/{loader.split}/{loader.seed}/{number}"
     pair = lambda t: Sample._make([*(x[t : t + 2] for x in along), *cameras, f"{name}/{t}"])
     known = np.isfinite(joints[0]).all((1, 2))
     return [
-        pair(t) if known[t : t + 2].any() else Skip(f"film {number}, frame {t}", "facing in doubt")
-        for t in range(0, loader.frames, 2)
+        pair(t) if known[t : t + 2].any() else Skip(f"{name}, frame {t}", "facing in doubt")
+        for t in range(0, len(images) - 1, 2)
     ]
+
+# %% ../../nbs/bootstrap/film_labels.ipynb #5e558961
+_NAMED = re.compile(r"(?P<film>.+)/(?P<source>\d+)(?:\+(?P<target>\d{6,})|(?P<step>[+-]\d+))?")
+
+
+def _frame_numbers(
+    name: str,  # of a pair: S1/Directions 1/54138969/000001+000131, or walk.mp4/000000/0/000012-5
+) -> tuple[str, int, int]:  # recording, numbers of both frames
+    "Where the frames of a pair are in their recording. Raises `ValueError` for pairs that are from none."
+    found = _NAMED.fullmatch(name)
+    if not found:
+        raise ValueError(f"{name}: no frames of a film; prepare videos, human36m or mpi_inf_3dhp")
+    source = int(found["source"])
+    return found["film"], source, int(found["target"] or source + int(found["step"] or 0))
+
+
+def _stretches(
+    numbers: list[int],  # of frames, ascending
+    most: int,  # frames in a stretch
+) -> list[list[int]]:  # places in the list
+    "Stretches of frames that follow each other at the least distance there is, cut into pieces of nearly one length."
+    apart = np.diff(numbers)
+    if not len(apart):
+        return [[i] for i in range(len(numbers))]
+    whole = np.split(np.arange(len(numbers)), np.flatnonzero(apart > apart.min()) + 1)
+    return [piece.tolist() for s in whole for piece in np.array_split(s, -(-len(s) // most))]
+
+# %% ../../nbs/bootstrap/film_labels.ipynb #5b7ed49e
+def _films_in(
+    samples: Samples,  # of whole recordings
+    most: int,  # frames in a film
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:  # name; image (T,S,S,3), saliency (T,S,S)
+    "The films that the pairs of prepared recordings were taken from, as far as neighbouring frames are there."
+    recordings: dict[str, dict[int, tuple[int, int]]] = {}
+    for i, name in enumerate(samples.name):
+        film, *numbers = _frame_numbers(str(name))
+        for side, number in enumerate(numbers):
+            recordings.setdefault(film, {}).setdefault(number, (i, side))
+    for film, places in recordings.items():
+        numbers = sorted(places)
+        for stretch in _stretches(numbers, most):
+            i, side = np.array([places[numbers[k]] for k in stretch]).T
+            frames = dict(image=samples.images[i, side], saliency=samples.saliency[i, side])
+            yield f"{film}/{numbers[stretch[0]]:06d}", frames
+
+
+def _label_shard(
+    net: PGPNet,  # who labels
+    loader: FilmPseudoLabels,
+    number: int,  # of the shard
+    least: int = 3,  # frames in a film
+) -> list[Sample | Skip]:
+    "Pseudo-labels of the films in a shard of a prepared folder, which holds whole recordings."
+    folder, manifest = Path(loader.folder), read_manifest(loader.folder)
+    if manifest["size"] != net.cfg.size:
+        raise RuntimeError(
+            f"{folder.name} holds images of {manifest['size']} px, {loader.weights} takes {net.cfg.size}"
+        )
+    entry = manifest["shards"][number]
+    made: list[Sample | Skip] = []
+    for name, film in _films_in(
+        read_shards(folder, [entry], net.cfg.size, np.ones(entry["number"], bool)), loader.frames
+    ):
+        if len(film["image"]) < least:
+            made.append(Skip(name, f"fewer than {least} frames one after the other: prepare the films more densely"))
+        else:
+            made += _film_samples(net, film, name, loader.doubt)
+    return made

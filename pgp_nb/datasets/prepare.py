@@ -63,10 +63,10 @@ SOURCES = {
         "--root /data/films --out data/films",
     ),
     "film_pseudo_labels": _Source(
-        "films of the embedded people, their joints what a network says of them",
-        "nothing to download",
+        "films, their joints what a network says of them",
+        "nothing to download: films of the embedded people\nor, with --folder, a prepared folder of videos (--every 0 --least-change 0.01) or human36m (--every 5)",
         "bootstrap.film_labels.FilmPseudoLabels",
-        "--weights unsup --size 224 --out data/film-pseudo-labels --workers 2",
+        "--weights unsup --folder prepared/my-films --size 224 --out prepared/film-labels --workers 2",
     ),
     "mocap": _Source(
         "CMU and MADS motion capture as unpaired poses D_z, one .npz",

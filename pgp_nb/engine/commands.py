@@ -6,12 +6,12 @@
 __all__ = ['read_studies', 'run_all', 'means', 'train_command']
 
 # %% ../../nbs/engine/commands.ipynb #com00004
-import argparse, json, signal, subprocess, sys, threading
-from collections.abc import Callable, Iterator
+import argparse, json, shlex, signal, subprocess, sys, threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 import numpy as np
 import torch
 import yaml
@@ -32,35 +32,91 @@ from pgp_nb.engine.config import (
     unknown_parameter,
     weight_of,
 )
+from ..conventions import UNKNOWN
+from ..datasets.human36m import scores_human36m
+from ..datasets.mpi_inf_3dhp import scores_3dhp
+from ..datasets.samples import read_manifest, read_samples, training_arrays
 from .loading import RunData, load_data
-from .parallel import joined_processes, processes
-from .runs import finished, train
+from .measure import predict_batches
+from .parallel import joined_processes, processes, rank
+from .runs import finished, paints, train
+from ..evaluation import evaluate, limb_pck_2d, write_metrics
 from ..losses import chosen_terms
-from ..networks import starts
+from ..networks import load_net, starts
 from ..training import TERMS, Diverged
 
 # %% ../../nbs/engine/commands.ipynb #com00007
 def read_studies(
     path: str | Path,  # a YAML file of studies
+    base: str | None = None,  # a study of the file or a preset that takes the place of the preset `unsup`
 ) -> dict[str, dict]:  # by name: values in their groups, laid over those of the base
-    "The studies in a file; one may build on another that builds on a preset, no deeper."
+    "The studies in a file; with another base also the presets `unsup` and `semi` as they are there."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file of studies at {path}")
-    listed = read_yaml(path)
-    return {name: _study_values(name, listed) for name in listed}
+    listed = {k: v for k, v in read_yaml(path).items() if k != _PREPARE and not isinstance(v, list)}
+    names = dict.fromkeys([*listed, *(("unsup", "semi") if base else ())])
+    return {name: _study_values(name, listed, base) for name in names}
+
+
+_PREPARE = "prepare"  # in a file of studies: the commands that make the folders which they read
+
+
+def _expanded(
+    names: list[str],  # of studies, presets and lists of them in the file
+    path: str | Path,
+) -> list[str]:  # of studies and presets
+    "Names with those of lists in their place."
+    listed = read_yaml(Path(path))
+    nested = [listed[name] if isinstance(listed.get(name), list) else [name] for name in names]
+    return [name for group in nested for name in group]
 
 # %% ../../nbs/engine/commands.ipynb #c3b9d874
-def _study_values(name: str, listed: dict, inner: bool = False) -> dict:
-    given = {k: v for k, v in listed[name].items() if k != "about"}
-    base = given.pop("base", None)
-    if base is None:
-        return placed(given)
-    if base not in listed:
-        return merge(preset_values(find_preset(base)), placed(given))
-    if inner:
-        raise TypeError(f"study {name}: its base {base} builds on another study; one step is enough")
-    return merge(_study_values(base, listed, inner=True), placed(given))
+def _study_values(name: str, listed: dict, base: str | None = None) -> dict:
+    "The values of a study or preset, laid over those of all that it builds on."
+    values: dict = {}
+    root = None
+    for layer in _layers(name, listed, base):
+        root = root or layer.name
+        at = layer.given.get("at", {})
+        given = {k: v for k, v in layer.given.items() if k not in ("about", "base", "at")}
+        values = merge(merge(values, placed(given)), placed(at.get(root, {})))
+    return values
+
+
+class _Layer(NamedTuple):
+    "A study or a preset."
+
+    name: str
+    given: dict  # what its file says of it
+
+
+def _layers(name: str, listed: dict, base: str | None = None) -> list[_Layer]:  # the lowest, a preset, first
+    "What a study builds on, itself last; `base` stands for the preset unsup. A study may have its preset's name."
+    layers: list[_Layer] = []
+    below: str | None = name
+    while below:
+        if below == "unsup" and base and base not in (layer.name for layer in layers):
+            below = base
+        known = sum(layer.name == below for layer in layers)
+        if known and (below not in listed or known > 1 or not (PRESETS / f"{below}.yaml").is_file()):
+            raise TypeError(f"{below} is based on itself: {' -> '.join(x.name for x in reversed(layers))} -> {below}")
+        given = listed[below] if below in listed and not known else read_yaml(find_preset(below))
+        layers.insert(0, _Layer(below, given))
+        below = given.get("base")
+    return layers
+
+# %% ../../nbs/engine/commands.ipynb #2c701395
+def _filled(value: object, **said: object) -> Any:
+    "Texts with {runs}, {seed} or {px} said."
+    if isinstance(value, dict):
+        return {k: _filled(v, **said) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(v, **said) for v in value]
+    if isinstance(value, str):
+        for name, word in said.items():
+            value = value.replace(f"{{{name}}}", str(word))
+    return value
 
 # %% ../../nbs/engine/commands.ipynb #49de90b6
 def _study_config(
@@ -71,7 +127,8 @@ def _study_config(
     "The configuration of a study, or of a preset where there is no such study."
     if name not in studies:
         return load_config(name, overrides)
-    return from_dict(Config, merge(studies[name], placed(overrides or {})))
+    values = merge(studies[name], placed(overrides or {}))
+    return from_dict(Config, _filled(values, px=values.get("network", {}).get("size", "")))
 
 # %% ../../nbs/engine/commands.ipynb #311a405a
 def _run_config(
@@ -132,7 +189,75 @@ def _data_of(cfg: Config) -> dict:
     )
     return asdict(cfg.data) | needed
 
+# %% ../../nbs/engine/commands.ipynb #446b83f5
+_TABLES = {"human36m": scores_human36m, "mpi_inf_3dhp": scores_3dhp}  # data sets with protocols of their own
+
+
+def _data_set(folder: str | Path) -> str:
+    "The name of what was prepared in a folder; the universal skeletons of MPI-INF-3DHP are a truth of their own."
+    about = read_manifest(folder)["about"]
+    return about["loader"] + ("_universal" if about.get("universal") else "")
+
+
+def _scores_on(
+    run: Path,  # finished
+    folder: str | Path,  # prepared
+    device: str | None = None,  # default: CUDA where there is one
+    progress: bool = True,
+) -> dict:  # by the names of `METRICS` with intervals, what the data set's own protocol gives, the PCK of limb joints
+    "A run on a prepared test set."
+    net = load_net(run / "weights.safetensors").to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    samples = read_samples(folder, progress=progress)
+    if samples.size != net.cfg.size:
+        raise ValueError(f"{Path(folder).name} holds images of {samples.size} px, {run.name} takes {net.cfg.size}")
+    arrays, sides = training_arrays(samples), 2
+    if torch.equal(arrays["images"][:, 0], arrays["images"][:, 1]):
+        sides = 1
+    known = {k: arrays[k][:, :sides].flatten(0, 1) for k in ("images", "joints_3d", "joints_2d", "parts")}
+    names = [str(name) for name in samples.name for _ in range(sides)]
+    labelled = bool((known["parts"] != UNKNOWN).any())
+    found = predict_batches(net, known.pop("images"), decoder=labelled)
+    parts = ["puppet_parts", "parts", "decoder_parts"][: 3 if paints(run) else 1]
+    scored = {k: found[k] for k in ("joints_3d", "joints_2d", *parts) if k in found}
+    protocol, groups = _TABLES.get(read_manifest(folder)["about"]["loader"]), torch.arange(len(names)) // sides
+    if protocol:
+        recordings = [name.rpartition("/")[0] for name in names]
+        groups = torch.from_numpy(np.unique(recordings, return_inverse=True)[1])
+    scores = evaluate(scored, known, intervals=True, groups=groups)
+    if protocol:
+        scores |= protocol(found["joints_3d"], known["joints_3d"], names)
+    limbs, count = limb_pck_2d(found["joints_2d"], known["joints_2d"])
+    return scores | ({"limb_pck_2d": limbs} if count else {}) | {"frames": len(names)}
+
+# %% ../../nbs/engine/commands.ipynb #339e8568
+def _measure_run(
+    run: Path,
+    metrics: dict,  # of the finished run
+    folders: Sequence[str | Path],  # prepared test sets
+    device: str | None = None,
+    progress: bool = True,
+) -> dict:  # the metrics, with `measured`: scores by data set
+    "Measure a run on the test sets that it has not been measured on, in the first process, and keep what comes out."
+    if rank() or not metrics:
+        return metrics
+    measured = dict(metrics.get("measured") or {})
+    for folder in folders:
+        name = _data_set(folder)
+        if name in measured:
+            continue
+        measured[name] = _scores_on(run, folder, device, progress)
+        metrics = metrics | {"measured": measured}
+        write_metrics(run / "metrics.json", metrics)
+    return metrics
+
 # %% ../../nbs/engine/commands.ipynb #f520c3c6
+def _configs(
+    names: list[str], seeds: list[int], folder: Path, overrides: dict, studies: dict[str, dict] | None
+) -> dict[str, Config]:  # by run, in order
+    "The configurations of a list of studies with a list of seeds."
+    return {f"{Path(n).stem}-s{s}": _run_config(n, s, folder, overrides, studies) for n in names for s in seeds}
+
+
 def run_all(
     names: list[str],  # studies, presets or files
     seeds: list[int],  # each is trained with each
@@ -141,27 +266,28 @@ def run_all(
     studies: dict[str, dict] | None = None,  # from `read_studies`
     device: str | None = None,
     progress: bool = True,
+    measure: Sequence[
+        str | Path
+    ] = (),  # prepared test sets that each finished run is measured on; {px} is its image side
 ) -> dict[str, dict]:  # metrics by run, or {"error": what went wrong}
     "Train a list of studies with a list of seeds; raises for mistakes in the configurations before any of them starts."
     folder, found = Path(folder), {}
     loaded: tuple[dict | None, RunData | None] = (None, None)  # the last run's data, and what they were asked for
     names = _in_order(names, studies)
-    configs = {
-        f"{Path(n).stem}-s{s}": _run_config(n, s, folder, overrides or {}, studies) for n in names for s in seeds
-    }
+    configs = _configs(names, seeds, folder, overrides or {}, studies)
     for cfg in configs.values():
         chosen_terms(cfg, TERMS)
     for name, cfg in configs.items():
         known = _known_metrics(cfg, folder / name)
-        if known is not None:
-            found[name] = known
-            continue
-        if progress:
+        if progress and known is None:
             print(f"== {name}", flush=True)
         try:
-            if loaded[0] != _data_of(cfg):
-                loaded = _data_of(cfg), load_data(cfg, progress)
-            found[name] = train(cfg, folder / name, loaded[1], device=device, progress=progress)[1]
+            if known is None:
+                if loaded[0] != _data_of(cfg):
+                    loaded = _data_of(cfg), load_data(cfg, progress)
+                known = train(cfg, folder / name, loaded[1], device=device, progress=progress)[1]
+            test_sets = [_filled(str(f), px=cfg.network.size) for f in measure]
+            found[name] = _measure_run(folder / name, known, test_sets, device, progress)
         except (Diverged, ValueError, OSError) as e:
             found[name] = {"error": str(e)}
     return found
@@ -221,16 +347,7 @@ def _release_configs(
         given = {k: v for k, v in stage.items() if k not in ("run", "about", "base")}
         values[stage["run"]] = merge(_stage_base(stage, values), placed(given))
     full = {name: merge(v, placed({"seed": seed})) for name, v in values.items()}
-    return {name: from_dict(Config, _filled(v, folder, seed)) for name, v in full.items()}
-
-# %% ../../nbs/engine/commands.ipynb #2c701395
-def _filled(value: object, folder: Path, seed: int) -> Any:
-    "Texts with {runs} and {seed} said."
-    if isinstance(value, dict):
-        return {k: _filled(v, folder, seed) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_filled(v, folder, seed) for v in value]
-    return value.replace("{runs}", str(folder)).replace("{seed}", str(seed)) if isinstance(value, str) else value
+    return {name: from_dict(Config, _filled(v, runs=folder, seed=seed)) for name, v in full.items()}
 
 # %% ../../nbs/engine/commands.ipynb #645bcaf7
 def _run_release(
@@ -253,7 +370,8 @@ def _run_release(
             print(f"== {number} of {len(release['stages'])}: {what}", flush=True)
         if "prepare" in stage:
             subprocess.run(
-                [sys.executable, "-m", "pgp_nb.prepare", *map(str, _filled(stage["prepare"], folder, seed))], check=True
+                [sys.executable, "-m", "pgp_nb.prepare", *map(str, _filled(stage["prepare"], runs=folder, seed=seed))],
+                check=True,
             )
             continue
         cfg, run = configs[stage["run"]], folder / f"{stage['run']}-s{seed}"
@@ -314,6 +432,8 @@ _EXAMPLES = """examples:
   python -m pgp_nb.training --preset default --run runs/h36m \\
       --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
   python -m pgp_nb.training --studies experiments/studies.yaml without-qz without-msal --run runs --seeds 0 1 2
+  python -m pgp_nb.training --studies experiments/studies.yaml weakly --base h36m-default --run runs/h36m \
+      --measure prepared/h36m-test-{px} prepared/lsp-test-{px} --dry-run
   python -m pgp_nb.training --release experiments/release/unsup.yaml --run runs
   torchrun --nproc-per-node 2 -m pgp_nb.training --preset demo --out runs/two --set shards=2
 
@@ -340,6 +460,23 @@ def _command_line() -> argparse.ArgumentParser:
         "--run is the folder of their run folders",
     )
     parser.add_argument(
+        "--base",
+        metavar="NAME",
+        help="with --studies: a preset or study in the place of the preset unsup, which most build on",
+    )
+    parser.add_argument(
+        "--measure",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="with --studies: prepared test sets that finished runs are measured on; {px} stands for the image side",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="with --studies: do nothing, but say which commands it takes, what each needs and how long it takes",
+    )
+    parser.add_argument(
         "--release", metavar="FILE", help="run the stages of a release. --run is the folder of their run folders"
     )
     parser.add_argument(
@@ -363,6 +500,115 @@ def _command_line() -> argparse.ArgumentParser:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     return parser
 
+# %% ../../nbs/engine/commands.ipynb #66cf0036
+_GPU = dict(bootstrap=0.11, warmup=0.29, joint=0.29)  # seconds of an iteration on one H200
+_CORE = {  # seconds on a CPU core for each pair and megapixel, by the backbone of the presets unsup, default and paper
+    "efficientnet_lite0": dict(bootstrap=10, warmup=8, joint=42),
+    "resnet18": dict(bootstrap=20, warmup=26, joint=115),
+    "resnet50": dict(bootstrap=20, warmup=23, joint=56),
+}
+
+
+def _estimate(cfg: Config) -> tuple[float, float]:  # hours on a GPU, hours on a CPU core
+    "How long a run takes, about."
+    stages, network = cfg.stages, cfg.network
+    count = dict(bootstrap=stages.bootstrap, warmup=stages.warmup)
+    count["joint"] = stages.iterations - sum(count.values())
+    if not any(weight_of(cfg, term) for term in ("image_u", "image_c", "seg")):
+        count = dict(bootstrap=stages.iterations)
+    megapixels = cfg.optimisation.batch_size * (network.size / 1000) ** 2
+    gpu = sum(n * _GPU[stage] for stage, n in count.items())
+    core = sum(n * megapixels * _CORE[network.backbone][stage] for stage, n in count.items())
+    return gpu / 3600, core / 3600
+
+
+def _about_hours(hours: float) -> str:
+    "1.5 as `2 h`, 100 as `4 days`."
+    if hours < 1:
+        return f"{max(1, round(60 * hours))} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"
+
+# %% ../../nbs/engine/commands.ipynb #6ab93ae5
+def _folders(cfg: Config) -> list[str]:
+    "What a run reads: prepared folders and files of poses."
+    data = cfg.data
+    named = (data.train_data, data.val_data, data.test_data, data.view_data, data.mixed, data.pseudo_labels, data.poses)
+    return list(dict.fromkeys(x for x in named if x not in ("", "people", "predicted")))
+
+
+def _prepare_lines(
+    folders: Sequence[tuple[str, int]],  # prepared folders and their image sides, px
+    file: str | Path,  # of studies
+) -> list[str]:  # of a shell script
+    "How each folder is made, by the section `prepare` of a file of studies."
+    lines, known = [], read_yaml(Path(file)).get(_PREPARE, {})
+    for folder, size in folders:
+        found = {_filled(name, px=size): recipe for name, recipe in known.items()}
+        if folder not in found:
+            lines += [f"# {folder}: {Path(file).name} does not say how it is made; see python -m pgp_nb.prepare --help"]
+            continue
+        recipe = found[folder]
+        sized = "" if folder.endswith(".npz") else f" --size {size}"
+        lines += [f"# {folder}: {recipe['takes']}"]
+        lines += [f"python -m pgp_nb.prepare {recipe['command']}{sized} --out {folder}"]
+    return lines
+
+# %% ../../nbs/engine/commands.ipynb #b483658a
+def _run_lines(
+    run: str,  # study and seed
+    cfg: Config,
+    about: str,  # what the study is for
+    options: argparse.Namespace,  # of the command line
+    test_sets: list[str],
+) -> list[str]:  # of a shell script
+    "The command that trains and measures a run, after what it needs and how long it takes."
+    name, _, seed = run.rpartition("-s")
+    gpu, core = map(_about_hours, _estimate(cfg))
+    size, stages = f"{cfg.optimisation.batch_size} pairs of {cfg.network.size} px", cfg.stages
+    before = [p.as_posix().replace("{seed}", seed) for p in starts(stages.start_from) if stages.start_from]
+    words = ["python -m pgp_nb.training --studies", options.studies[0], name]
+    words += ["--base", options.base] if options.base else []
+    words += [f"--set {shlex.quote(text)}" for text in options.set]
+    words += ["--seeds", seed] if seed != "0" else []
+    words += ["--run", options.run, *(["--measure", *test_sets] if test_sets else [])]
+    return [
+        f"# {run}: {about}".removesuffix(": "),
+        f"#   {stages.iterations:,} iterations of {size}: about {gpu} on a GPU, {core} on a CPU core",
+        f"#   needs {', '.join([*before, *_folders(cfg)]) or 'nothing'}",
+        " ".join(words),
+    ]
+
+
+def _script(
+    options: argparse.Namespace,  # of the command line
+    names: list[str],  # of studies
+    overrides: dict,
+    studies: dict[str, dict],
+) -> str:  # a shell script
+    "The commands that prepare, train and measure a list of studies, with what each needs and how long it takes."
+    file = options.studies[0]
+    listed = read_yaml(Path(file))
+    configs = _configs(_in_order(names, studies), options.seeds, Path(options.run), overrides, studies)
+    needed: dict[tuple[str, int], None] = {}  # folders and their image sides, in order
+    lines = []
+    for run, cfg in configs.items():
+        chosen_terms(cfg, TERMS)
+        size = cfg.network.size
+        test_sets = [_filled(str(f), px=size) for f in options.measure]
+        needed |= dict.fromkeys((folder, size) for folder in [*_folders(cfg), *test_sets])
+        about = (listed.get(run.rpartition("-s")[0]) or {}).get("about", "")
+        lines += ["", *_run_lines(run, cfg, about, options, test_sets)]
+    hours = _about_hours(sum(_estimate(cfg)[0] for cfg in configs.values()))
+    return "\n".join(
+        [
+            "# Prepared folders, each made once. Roots of the data sets are wherever you keep them.",
+            *_prepare_lines(list(needed), file),
+            "",
+            f"# Runs: about {hours} on a GPU in all, estimated.",
+            *lines,
+        ]
+    )
+
 # %% ../../nbs/engine/commands.ipynb #com00017
 def _train_one(options: argparse.Namespace, overrides: dict, stop: Callable[[], bool]) -> None:
     cfg = load_config(options.preset, overrides)
@@ -377,12 +623,17 @@ def _train_one(options: argparse.Namespace, overrides: dict, stop: Callable[[], 
 # %% ../../nbs/engine/commands.ipynb #51613847
 def _train_studies(options: argparse.Namespace, overrides: dict) -> int:
     file, *names = options.studies
-    studies = read_studies(file)
+    studies = read_studies(file, options.base)
+    names = _expanded(names, file)
     known = [*studies, *(p.stem for p in PRESETS.glob("*.yaml"))]
     for name in names:
         if name not in known:
             raise unknown_parameter(name, known)
-    found = run_all(names or list(studies), options.seeds, options.run, overrides, studies, options.device)
+    names = names or list(studies)
+    if options.dry_run:
+        print(_script(options, names, overrides, studies))
+        return 0
+    found = run_all(names, options.seeds, options.run, overrides, studies, options.device, measure=options.measure)
     failed = {name: m["error"] for name, m in found.items() if "error" in m}
     for name, error in failed.items():
         print(f"{name} failed: {error}", file=sys.stderr)
@@ -404,6 +655,9 @@ def _overrides(options: argparse.Namespace) -> dict:
         overrides = merge(overrides, parse_assignment(text))
     if options.release and overrides:
         raise ValueError("--set: a release says itself what its runs are")
+    for name in ("base", "measure", "dry_run"):
+        if getattr(options, name) and not options.studies:
+            raise ValueError(f"--{name.replace('_', '-')} is for --studies")
     if len(options.seeds) > 1 and not options.studies:
         raise ValueError("--seeds: several seeds are for --studies; a release takes one, a preset --set seed=1")
     if options.device == "cuda" and not torch.cuda.is_available():
