@@ -352,7 +352,8 @@ def silhouette_loss(
     m_sal: Tensor,  # (B,H,W) in [0,1], H and W multiples of h and w; NaN where not known
 ) -> Tensor:  # scalar
     "Cross-entropy of a silhouette to a soft mask, averaged down."
-    mask = F.adaptive_avg_pool2d(m_sal.nan_to_num().unsqueeze(1), silhouette.shape[-2:])[:, 0]
+    h, w = silhouette.shape[-2:]
+    mask = F.adaptive_avg_pool2d(m_sal.nan_to_num().unsqueeze(1), (h, w))[:, 0]
     cross = F.binary_cross_entropy_with_logits(silhouette, mask, reduction="none")
     return _known_mean(_where_known(cross.mean((1, 2)), m_sal))
 

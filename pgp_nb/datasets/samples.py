@@ -361,7 +361,7 @@ class Samples:
 
     @property
     def known_saliency(self) -> np.ndarray:
-        return self.saliency.any((-1, -2))  # (N,2) bool
+        return self.saliency.max((-1, -2)) > 0  # (N,2) bool
 
     @property
     def known_parts(self) -> np.ndarray:

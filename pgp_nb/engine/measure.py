@@ -58,7 +58,7 @@ def some_frames(data: TrainData, n: int) -> Tensor:  # (n,3,S,S) uint8, or as ma
     pairs = min(n // 2, len(data.images))
     further = data.mixed_in(pairs)
     frames = data.images[evenly(pairs - further, len(data.images))]
-    if further:
+    if data.mixed_images is not None and further:
         mixed = data.mixed_images[torch.arange(further) * len(data.mixed_images) // further]
         places = torch.cat([(torch.arange(k) + 0.5) / k for k in (len(frames), further)])
         frames = torch.cat([frames, mixed])[places.argsort()]
@@ -124,8 +124,8 @@ def _outside(
 ) -> Tensor:  # (B,) in [0,1]
     "How little the posed puppet and the silhouette have in common: 1 less their intersection over their union."
     code = net.encode(image)
-    puppet = net.maps(net.as_seen(code, net.pose(code))).w_fg
-    seen = enlarge(code.silhouette[:, None], puppet.shape[-2:])[:, 0].sigmoid()
+    puppet = net.maps(net.pose(code)).w_fg
+    seen = enlarge(code.silhouette[:, None], puppet.shape[-2:])[:, 0].sigmoid()  # type: ignore[index]
     common, either = torch.minimum(puppet, seen), torch.maximum(puppet, seen)
     return 1 - common.sum((1, 2)) / either.sum((1, 2)).clamp_min(1e-6)
 
