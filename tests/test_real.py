@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import ROOT, SAMPLES, needs_samples
+from helpers import ROOT, SAMPLES, needs_samples, papermill
 from pgp_nb.conventions import BACKGROUND, JOINT_ORDERS, MIRROR, PART_NAMES
 from pgp_nb.datasets import real_test
-from pgp_nb.datasets.lsp import _label_agreement
+from pgp_nb.datasets.lsp import _label_agreement, write_lsp
 from pgp_nb.datasets.real_test import real_table
 from pgp_nb.engine.results import read_results
 from pgp_nb.evaluation import limb_pck_2d
-from pgp_nb.networks import PGPNet
+from pgp_nb.networks import PGPNet, save_net
 from pgp_nb.prediction import PGP, model_card
 
 SIZE = 128
@@ -96,6 +96,23 @@ def test_shipped_weights_are_measured_as_kept(tmp_path):
     kept = read_results(ROOT / "experiments/results.csv")[SHIPPED["unsup"]["run"]].metrics["real"]["Human3.6M"]
     assert found["poses"]["pa_mpjpe"] == pytest.approx(kept["poses"]["pa_mpjpe"], rel=0.02)
     assert found["parts"]["f1_parts_coarse"] == pytest.approx(kept["parts"]["f1_parts_coarse"], abs=0.01)
+
+
+def test_the_evaluation_of_a_run_holds_the_real_test(tmp_path):
+    "On a network without training and two grey photographs: `evaluate.ipynb` leaves it where the report looks."
+    pytest.importorskip("papermill", reason="papermill is not installed: no notebook is run")
+    pytest.importorskip("scipy", reason="scipy is not installed: no joints.mat is written")
+    run, grey = tmp_path / "run", np.full((90, 70, 3), 128, np.uint8)
+    save_net(PGPNet(), run / "weights.safetensors")
+    (run / "metrics.json").write_text('{"pa_mpjpe": 100.0}')
+    joints = np.random.default_rng(0).uniform(10, 60, (2, 14, 2))
+    write_lsp(tmp_path / "samples/lsp_extended_sample", [grey, grey], joints, extended=True)
+    given = {"weights": run, "samples": tmp_path / "samples", "pairs": 2, "poses": 50, "people_to_paint": 0}
+    done = papermill("evaluate", tmp_path / "out.ipynb", *(x for k, v in given.items() for x in ("-p", k, v)))
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in ("evaluation.json", "metrics.json"):
+        rows = json.loads((run / name).read_text())["real"]["LSP-extended"]
+        assert rows["all"]["pictures"] == 2 and 0 <= rows["all"]["limb_pck_2d"] <= 1
 
 
 def test_a_table_has_a_line_for_each_number_and_a_column_for_each_network():
