@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['JOINTS', 'JOINT_NAMES', 'PARENTS', 'MIRROR', 'N_JOINTS', 'EXAMPLE_POSE', 'SIDE_COLORS', 'FRAMES', 'PARTS',
            'PART_NAMES', 'PART_MIRROR', 'N_PARTS', 'BACKGROUND', 'UNKNOWN', 'COARSE_PARTS', 'JOINT_ORDERS', 'CMU_BONES',
-           'Joint', 'joint_index', 'joint_side', 'draw_skeleton_2d', 'CoordinateFrame', 'draw_skeleton_3d',
-           'pixel_centres', 'Part', 'paint_labels', 'show_images', 'JointOrder', 'convert_joints', 'convert_visible']
+           'Joint', 'joint_index', 'joint_side', 'draw_skeleton_2d', 'draw_skeleton_3d', 'pixel_centres', 'Part',
+           'paint_labels', 'show_images', 'JointOrder', 'convert_joints', 'convert_visible']
 
 # %% ../nbs/00_conventions.ipynb #9cee4ba6
 from collections.abc import Sequence
@@ -142,7 +142,7 @@ def draw_skeleton_2d(
         ax.invert_yaxis()
 
 # %% ../nbs/00_conventions.ipynb #cb86220c
-class CoordinateFrame(NamedTuple):
+class _CoordinateFrame(NamedTuple):
     "A coordinate frame: where its axes point and where its origin is; right-handed, in millimetres."
 
     x: str
@@ -152,13 +152,13 @@ class CoordinateFrame(NamedTuple):
 
 
 FRAMES = {
-    "canonical": CoordinateFrame(
+    "canonical": _CoordinateFrame(
         "face-vector, where the hips and neck face", "to the person's left", "up along the trunk", "pelvis"
     ),
-    "camera": CoordinateFrame(
+    "camera": _CoordinateFrame(
         "right in the image", "down in the image", "forward, away from the viewer", "centre of projection"
     ),
-    "world": CoordinateFrame("horizontal", "horizontal", "up", "on the floor"),
+    "world": _CoordinateFrame("horizontal", "horizontal", "up", "on the floor"),
 }
 
 # %% ../nbs/00_conventions.ipynb #333e37cd

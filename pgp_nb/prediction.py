@@ -104,7 +104,8 @@ def ship(
     known = json.loads(index.read_text()) if index.is_file() else {}
     write_atomically(folder / f"{name}.safetensors", lambda temporary: shutil.copyfile(source, temporary))
     write_text(folder / f"{name}.md", card)
-    about = {"sha256": sha256(source.read_bytes()).hexdigest(), "bytes": source.stat().st_size}
+    data = source.read_bytes()
+    about = {"sha256": sha256(data).hexdigest(), "bytes": len(data), "run": source.parent.name}
     write_json(index, known | {name: about})
     return folder / f"{name}.safetensors"
 

@@ -98,6 +98,7 @@ def many(tmp_path_factory):
                     "without joints": {"f1_fg": 0.5},
                 },
                 flip_test=made_up(58.0),
+                real={"LSP-extended": {"tilt below 20°": {"limb_pck_2d": 0.25 + seed / 8, "pictures": 40 + seed}}},
             ),
         )
     for name, pa in {
@@ -186,6 +187,30 @@ def test_photographs_are_shown_where_they_were_measured(whole):
     assert row(section, "unsup") == ["unsup", "lsp", "0.500", "–", "0.125", "10"] and "without joints" not in section
 
 
+def test_real_pictures_stand_beside_rendered_ones(whole):
+    text = (whole / "report/report.md").read_text(encoding="utf-8")
+    section = text[text.index("## Real pictures") :]
+    assert row(section, "data")[3:] == ["unsup-s0", "unsup-s1", "unsup-s2", "mean pose"]
+    assert row(section, "not told, held out")[3].startswith("60.0 [58.0, 63.0]")
+    measured = ["PCK, limb joints ↑", "40", "0.250", "0.375", "0.500", "–"]
+    assert row(section, "LSP-extended: tilt below 20°")[1:] == measured
+
+
+def test_the_report_says_what_a_run_was_measured_on(tmp_path):
+    "From its own configuration, in a folder or in the table: never that all data is of rendered people."
+    for name, data in (("unsup", "{}"), ("mine", "{test_data: prepared/h36m}"), ("semi", None)):
+        fabricate(tmp_path / "runs", name, **made_up(60.0))
+        if data:
+            config = f"stages: {{iterations: 10}}\ndata: {data}\n"
+            (tmp_path / f"runs/{name}-s0/config.yaml").write_text(config)
+    text = built(tmp_path, [str(tmp_path / "runs")])
+    assert "1 on held-out rendered people" in text and "1 on the prepared data `h36m`" in text
+    assert "1 on data that they do not tell" in text
+    every = text[text.index("## All runs") :]
+    assert [row(every, name)[-1] for name in ("unsup", "mine", "semi")] == ["rendered people", "`h36m`", "not told"]
+    assert "true poses of validation people (rendered)" in text
+
+
 def test_longer_runs_are_shown_with_flip_test_and_synthesis(tmp_path):
     painted = {"pose transfer": {"decoder": {"l1": 0.25, "ssim": 0.5}}}
     fabricate(tmp_path / "runs", "lite-128-decoder", **made_up(60.0, synthesis=painted, flip_test=made_up(58.0)))
@@ -230,6 +255,8 @@ def test_what_is_missing_is_a_dash_and_said(tmp_path):
     assert (
         "Novel synthesis is not measured" in said
         and "## Novel synthesis" not in text
+        and "Real pictures are not measured" in said
+        and "## Real pictures" not in text
         and "Photographs are not measured" in said
         and "## Photographs" not in text
     )
@@ -300,7 +327,8 @@ def test_a_kept_row_holds_every_number(finished, tmp_path, monkeypatch):
     kept = collect.read_results(tmp_path / "results.csv")["mine-s0"]
     assert kept.metrics == json.loads((finished / "metrics.json").read_text())
     assert isinstance(kept.metrics["iterations"], int)
-    assert kept.config == {"supervision": "semi", "share": 0.1, "size": 96, "pairs": 64, "iterations": 10}
+    settings = {"supervision": "semi", "share": 0.1, "size": 96, "pairs": 64, "iterations": 10}
+    assert kept.config == settings | {"test_data": "people"}
     assert kept.decoder
     assert kept.commit == collect.commit() and re.fullmatch("[0-9a-f]{12}", kept.config_hash)
     header = (tmp_path / "results.csv").read_text().splitlines()[0].split(",")

@@ -144,9 +144,11 @@ def test_readme_keeps_text_and_results_and_hides_the_hidden():
             cell("#| hide\nsecret()"),
             cell("#| eval: true\nprint(1)", [stream("1\n")]),
             cell("f", [display(image_png="A", text_plain="<Figure>")]),
+            cell("#| echo: false\nquiet()", [display(text_markdown="| a |", text_plain="<Markdown>"), stream("aside")]),
         ]
     }
     text = readme.readme(notebook)
+    assert "\n| a |\n" in text and "quiet" not in text and "aside" not in text and "<Markdown>" not in text
     assert "[a](nbs/01_a.ipynb) [b](https://b.org) [l](LICENSE) ![p](nbs/images/p.png)" in text
     assert "```python\nprint(1)\n```\n\n```text\n1\n```" in text
     assert "secret" not in text and "Figure" not in text and "#|" not in text

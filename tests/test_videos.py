@@ -8,7 +8,7 @@ from pgp_nb.engine.images import crop, square_around
 from pgp_nb.datasets.samples import Skip, prepare, read_samples
 from pgp_nb.datasets.videos import OnnxDetector, Videos, _find_shots, moving_masks
 from pgp_nb.datasets.videos import _Track, _Views, _box_iou, _mine_pairs, _person_logits, _read_frames, _shot_pairs
-from pgp_nb.datasets.videos import _stands_still
+from pgp_nb.datasets.videos import _follow, _stands_still
 
 
 def puppet_film(frames=40, height=120, width=200, pan=0.0):
@@ -51,7 +51,7 @@ def film():
 @pytest.mark.parametrize("pan", [0.0, 1.5])
 def test_crops_hold_the_whole_person_before_still_and_moving_cameras(pan):
     film, masks = puppet_film(pan=pan)
-    pairs, _ = _shot_pairs(film, list(range(len(film))), 10.0)
+    pairs, _ = _shot_pairs(_follow(film, list(range(len(film))), 10.0), 0)
     assert len(pairs) > 4
     held = []
     for cut in (c for p in pairs for c in (p.source, p.target)):
@@ -71,7 +71,7 @@ def test_a_car_that_passes_is_no_person(film):
         cv2.rectangle(frames[t], (x + 12, 46), (x + 40, 60), (200, 20, 20), -1)
         for wheel in (x + 10, x + 40):
             cv2.circle(frames[t], (wheel, 76), 6, (10, 10, 10), -1)
-    pairs, wrong = _shot_pairs(frames, list(range(40)), 10.0, least=0.01)
+    pairs, wrong = _shot_pairs(_follow(frames, list(range(40)), 10.0), 0, least=0.01)
     assert not pairs and "not shaped like a person" in {reason for _, reason in wrong}
 
 

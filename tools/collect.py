@@ -79,6 +79,7 @@ def read_run(run, at=None):
     except ValueError as e:
         raise SystemExit(f"collect: {run}: {e}") from e
     config_shown = {name: setting(config, name) for name in SETTINGS} | {"supervision": supervision(config)}
+    config_shown["test_data"] = Path(setting(config, "test_data") or setting(config, "train_data") or "people").name
     if isinstance(config_shown["pairs"], list):
         config_shown["pairs"] = config_shown["pairs"][0]  # of training
     shown = {name: value for name, value in config_shown.items() if value not in (None, "")}

@@ -2,7 +2,7 @@
 
     python tools/readme.py    (tools/check.py says whether it is up to date)
 
-Hidden cells, pictures in outputs and cells that begin with `<!-- site only -->` are left out; a picture for both readers is a file in nbs/images that the text links.
+Of cells with `#| echo: false` only the Markdown that they give is kept. Hidden cells, pictures in outputs and cells that begin with `<!-- site only -->` are left out; a picture for both readers is a file in nbs/images that the text links.
 """
 
 import json, re
@@ -35,11 +35,13 @@ def output_text(output):
 
 
 def code_markdown(cell):
-    "A code cell and what it printed; nothing for a hidden cell."
+    "A code cell and what it printed; of one with `#| echo: false` its Markdown alone; nothing for a hidden cell."
     lines = join(cell["source"]).splitlines()
     directives = {line.replace("#|", "").split(":")[0].strip() for line in lines if line.startswith("#|")}
     if directives & {"hide", "default_exp"}:
         return ""
+    if "echo" in directives:
+        return "\n\n".join(join(out.get("data", {}).get("text/markdown", "")) for out in cell["outputs"]).strip()
     code = "\n".join(line for line in lines if not line.startswith("#|")).strip()
     shown = "".join(text if text.endswith("\n") else text + "\n" for text in map(output_text, cell["outputs"]) if text)
     return f"```python\n{code}\n```" + (f"\n\n```text\n{shown.rstrip()}\n```" if shown.strip() else "") if code else ""

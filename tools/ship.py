@@ -4,16 +4,26 @@
     python tools/ship.py runs/mine unsup --command "python -m pgp_nb.training --release experiments/release/unsup.yaml --run runs" --notes limits.md
 
 The card names the configuration, the metrics with their intervals beside the baselines, and what the network fails at: add to it by hand in `--notes`, a Markdown file.
+
+    PGP_SAMPLES=<folder of samples> python tools/ship.py --real    # the real test of all weights that ship, anew
+    python tools/ship.py --real                                    # the same section of their cards from what is kept
+
+keeps the real test in the rows of their runs in experiments/results.csv, and writes it into their cards.
 """
 
-import argparse, json
+import argparse, json, os, re
 from pathlib import Path
 
+from pgp_nb.datasets.real_test import real_table, real_test
 from pgp_nb.engine.config import weight_of
+from pgp_nb.engine.files import write_text
+from pgp_nb.engine.results import read_results, write_results
 from pgp_nb.engine.runs import run_configuration
 from pgp_nb.evaluation import metrics_table, scores_of
-from pgp_nb.prediction import ship
+from pgp_nb.prediction import PGP, ship
 
+ROOT = Path(__file__).resolve().parent.parent
+KEPT, WEIGHTS = ROOT / "experiments/results.csv", ROOT / "pgp_nb/data/weights"
 POSE = ["pa_mpjpe", "pa_mpjpe_oracle_facing", "n_mpjpe", "mpjpe", "pck_3d", "auc_3d", "pck_2d", "facing_error"]
 PARTS = ["f1_fg", "f1_parts", "f1_parts_coarse", "f1_fg_bg", "f1_parts_coarse_bg"]
 LEGEND = (
@@ -49,6 +59,38 @@ def photographs(found):
     )
 
 
+REAL = (
+    "Samples of real data, none of it trained on, with the flip test; `nbs/datasets/real_test.ipynb` says how everything is measured. Brackets are 95 % bootstrap intervals; "
+    "means over four frames and shares of one film are no more than that."
+)
+
+
+def real_section(name, metrics):
+    "What a card says of real pictures; nothing where they were not measured."
+    return ["## Real pictures", "", REAL, "", real_table({name: metrics}), ""] if metrics.get("real") else []
+
+
+def with_real(text, section):
+    "A card with this section of real pictures instead of its own."
+    before, after = re.sub(r"^## Real pictures\n.*?(?=^## )", "", text, flags=re.S | re.M).split("## Limits\n")
+    return "## Limits\n".join([before + "".join(f"{line}\n" for line in section), after])
+
+
+def real(samples=None, kept=KEPT, weights=WEIGHTS):
+    "The real test of the weights that ship, measured where there are samples, in the table of results and in the cards."
+    shipped, results = json.loads((weights / "index.json").read_text()), read_results(kept)
+    for name, about in shipped.items() if samples else ():
+        was = results[about["run"]]
+        found = {"real": real_test(PGP.from_pretrained(name).net, samples)}
+        results[about["run"]] = was._replace(metrics=was.metrics | found)
+    if samples:
+        write_results(kept, results)
+    for name, about in shipped.items():
+        path = weights / f"{name}.md"
+        section = real_section(name, results[about["run"]].metrics) if about["run"] in results else []
+        write_text(path, with_real(path.read_text(encoding="utf-8"), section))
+
+
 def card(run, name, command, notes):
     cfg, found = run_configuration(run), json.loads((run / "evaluation.json").read_text())
     metrics, network, data = json.loads((run / "metrics.json").read_text()), cfg.network, cfg.data
@@ -79,7 +121,7 @@ def card(run, name, command, notes):
         "",
         f"The last stage took {metrics['iterations']} iterations and {metrics['seconds'] / 60:.0f} minutes; kept are the weights of "
         + (
-            f"the best validation (iteration {metrics['best_iteration']})."
+            f"the best validation (iteration {metrics['best_iteration']}), told by the true poses of rendered validation people, which nothing is learned from."
             if "best_iteration" in metrics
             else "its last iteration."
         ),
@@ -111,6 +153,7 @@ def card(run, name, command, notes):
         ),
         *photographs(found),
         "",
+        *real_section(name, metrics),
         "## Limits",
         "",
         notes.strip(),
@@ -126,12 +169,20 @@ def card(run, name, command, notes):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "run", type=Path, help="run folder with weights.safetensors, config.yaml, metrics.json and evaluation.json"
+        "run",
+        type=Path,
+        nargs="?",
+        help="run folder with weights.safetensors, config.yaml, metrics.json and evaluation.json",
     )
-    parser.add_argument("name", help="under which PGP.from_pretrained finds it")
-    parser.add_argument("--command", required=True, help="the commands that made the run")
-    parser.add_argument("--notes", type=Path, required=True, help="Markdown: what the network fails at")
+    parser.add_argument("name", nargs="?", help="under which PGP.from_pretrained finds it")
+    parser.add_argument("--command", help="the commands that made the run")
+    parser.add_argument("--notes", type=Path, help="Markdown: what the network fails at")
+    parser.add_argument("--real", action="store_true", help="only the real test of the weights that ship already")
     options = parser.parse_args()
+    if options.real:
+        return real(os.environ.get("PGP_SAMPLES"))
+    if not all((options.run, options.name, options.command, options.notes)):
+        parser.error("run, name, --command and --notes are needed")
     missing = [
         n
         for n in ("weights.safetensors", "config.yaml", "metrics.json", "evaluation.json")

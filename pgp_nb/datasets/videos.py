@@ -688,34 +688,52 @@ class _ShotPair(NamedTuple):
     source: _Cut
     target: _Cut
 
-# %% ../../nbs/datasets/videos.ipynb #65f83193
-def _shot_pairs(
+# %% ../../nbs/datasets/videos.ipynb #db3ff6d1
+class _Followed(NamedTuple):
+    "A person through a shot."
+
+    times: np.ndarray  # (K,) s, of the frames
+    views: _Views
+    cuts: list[_Cut]  # K
+    verdict: list[str] | None  # what is wrong with each frame, "" where it is good; None: not shaped like a person
+
+
+def _follow(
     frames: np.ndarray,  # (T,H,W,3) uint8 RGB, one shot, small
     numbers: list[int],  # of the frames in the film
     rate: float,  # frames in a second
     detector: Callable | None = None,  # frames (T,H,W,3) to boxes (n,5) of each; None: the embedded one
     any_shape: bool = False,  # keep what the embedded detector found even if it is not shaped like a person
-    **settings,  # of `_mine_pairs`
-) -> tuple[list[_ShotPair], list[tuple[int, str]]]:  # and frame numbers with what is wrong with them
-    "Pairs of frames of each person in a shot, and why other frames were left out."
-    area = _picture_area(frames)
+) -> list[_Followed]:
+    "The people of a shot."
+    area, width = _picture_area(frames), frames.shape[2]
     small = np.ascontiguousarray(frames[:, area[0], area[1]])
     masks = moving_masks(small)
     boxes = detector(small) if detector else [_person_boxes(m) for m in masks]
-    tracks = _track_people(small, boxes)
-    pairs, wrong = [], []
-    if not tracks:
-        wrong.append((numbers[0], "nobody found in the shot"))
-    for person, track in enumerate(tracks):
-        views = _aligned_views(small, masks, track)
-        if not detector and not any_shape and _person_logits(views.silhouettes).mean() < -2:
-            wrong.append((numbers[track.times[0]], "not shaped like a person"))
-            continue
-        verdict = _judge(small, masks, track, tracks, rate)
-        times, good = np.array(track.times) / rate, np.array(verdict) == ""
-        width = frames.shape[2]
+    tracks, people = _track_people(small, boxes), []
+    for track in tracks:
+        views, verdict = _aligned_views(small, masks, track), None
+        if detector or any_shape or _person_logits(views.silhouettes).mean() >= -2:
+            verdict = _judge(small, masks, track, tracks, rate)
         cuts = [_Cut(numbers[t], _widened(track, k), masks[t], area, width) for k, t in enumerate(track.times)]
-        found = _mine_pairs(views, times, good, np.random.default_rng([numbers[0], person]), **settings)
+        people.append(_Followed(np.array(track.times) / rate, views, cuts, verdict))
+    return people
+
+# %% ../../nbs/datasets/videos.ipynb #65f83193
+def _shot_pairs(
+    people: list[_Followed],  # of one shot
+    first: int,  # number of the shot's first frame in the film
+    **settings,  # of `_mine_pairs`
+) -> tuple[list[_ShotPair], list[tuple[int, str]]]:  # and frame numbers with what is wrong with them
+    "Pairs of frames of each person in a shot, and why other frames were left out."
+    pairs, wrong = [], []
+    if not people:
+        wrong.append((first, "nobody found in the shot"))
+    for person, (times, views, cuts, verdict) in enumerate(people):
+        if verdict is None:
+            wrong.append((cuts[0].number, "not shaped like a person"))
+            continue
+        found = _mine_pairs(views, times, np.array(verdict) == "", np.random.default_rng([first, person]), **settings)
         pairs += [_ShotPair(person, cuts[i], cuts[j]) for i, j in found]
         wrong += [(cut.number, reason) for cut, reason in zip(cuts, verdict) if reason]
         if not found:
@@ -798,24 +816,30 @@ def find(
         if shot.stop - shot.start < 0.8 * rate:
             skips.append(Skip(f"{name}/{numbers[shot.start]:06d}", "shot shorter than a second"))
             continue
-        found, wrong = _shot_pairs(frames[shot], numbers[shot], rate, detector, self.any_shape, **settings)
+        people = _follow(frames[shot], numbers[shot], rate, detector, self.any_shape)
+        found, wrong = _shot_pairs(people, numbers[shot.start], **settings)
         pairs += [(numbers[shot.start], pair) for pair in found]
         skips += [Skip(f"{name}/{number:06d}", reason) for number, reason in wrong]
     return pairs, skips
+
+# %% ../../nbs/datasets/videos.ipynb #40082b1d
+def _cut_all(
+    source: Path,  # the film
+    cuts: list[_Cut],
+    size: int,  # side of the crops, px
+) -> dict[int, Frame]:  # by the `id` of the cut; without those whose frame could not be decoded
+    "What is wanted of a film."
+    wanted: dict[int, dict[int, _Cut]] = {}
+    for cut in cuts:
+        wanted.setdefault(cut.number, {})[id(cut)] = cut
+    frames = zip(sorted(wanted), _read_frames(source, sorted(wanted)))
+    return {i: _cut_out(image, cut, size) for number, image in frames for i, cut in wanted[number].items()}
 
 # %% ../../nbs/datasets/videos.ipynb #64d5c965
 @patch
 def cut(self: Videos, source: Path, name: str, pairs: list[tuple[int, _ShotPair]], size: int) -> list[Sample | Skip]:
     "The crops of pairs, from frames at full size, decoded once more."
-    wanted = {}
-    for _, pair in pairs:
-        for c in (pair.source, pair.target):
-            wanted.setdefault(c.number, {})[id(c)] = c
-    frames = {
-        i: _cut_out(image, c, size)
-        for number, image in zip(sorted(wanted), _read_frames(source, sorted(wanted)))
-        for i, c in wanted[number].items()
-    }
+    frames = _cut_all(source, [c for _, pair in pairs for c in (pair.source, pair.target)], size)
 
     def sample(shot: int, person: int, source: _Cut, target: _Cut) -> Sample | Skip:
         title = f"{name}/{shot:06d}/{person}/{source.number:06d}{target.number - source.number:+d}"
@@ -824,3 +848,23 @@ def cut(self: Videos, source: Path, name: str, pairs: list[tuple[int, _ShotPair]
         return Skip(title, "a frame could not be decoded a second time")
 
     return [sample(shot, *pair) for shot, pair in pairs]
+
+# %% ../../nbs/datasets/videos.ipynb #567dc526
+@patch
+def tracks(
+    self: Videos,
+    film: str,  # its name in the folder
+    size: int,  # side of the crops, px
+) -> list[dict[int, Frame]]:  # of each person: crops with m_sal, by the number of the frame
+    "The good frames of everybody in a film; a person who is seen in two stretches of it, or in two shots, counts twice."
+    source, detector = Path(self.folder) / film, OnnxDetector(self.detector) if self.detector else None
+    fps, people = _film_length(source, self.folder_fps).fps, []
+    step = max(1, round(fps / self.rate))
+    for job in self.stretches(source):
+        numbers = list(range(job["start"], job["stop"], step))
+        frames = list(_read_frames(source, numbers, self.side))
+        for shot in _find_shots(np.stack(frames)) if frames else ():
+            people += _follow(np.stack(frames[shot]), numbers[shot], fps / step, detector, self.any_shape)
+    good = [[c for c, fault in zip(p.cuts, p.verdict) if not fault] for p in people if p.verdict]
+    found = _cut_all(source, [c for cuts in good for c in cuts], size)
+    return [{c.number: found[id(c)] for c in cuts if id(c) in found} for cuts in good if cuts]
