@@ -21,9 +21,8 @@ from ..people.clothes import random_person
 from ..conventions import BACKGROUND, UNKNOWN
 from .films import decided_together
 from .lifting import lifted
-from ..losses import as_facing_camera
 from ..people.motions import sample_motion
-from ..networks import PGPNet, load_net
+from ..networks import PGPNet, as_facing_camera, load_net
 from ..people.people import SPLITS, Filming, bodies_of, check_split, crop_camera, noisy_saliency
 from ..prediction import pretrained_file, pretrained_names
 from ..people.rendering import pose_person, render
