@@ -441,8 +441,8 @@ class _Source(typing.NamedTuple):
 def _source_appearance(it: Iteration) -> _Source:
     "a_s = E_a(I_s), with mirror flip and in-plane rotation of I_s; carried appearance, which takes neither along, of I_s as it is."
     if it.net.cfg.appearance == "carried":
-        n = len(it.batch.source)
-        return _Source(it.batch.source, it.batch.sal_s, it.here(_both_frames).codes[:n])
+        n, frames = len(it.batch.source), it.here(_both_frames)
+        return _Source(frames.images[:n], it.batch.sal_s, frames.codes[:n])
     both = it.by_shard(flip_rotate, torch.cat([it.batch.source, it.batch.sal_s[:, None]], 1))
     code = it.net.encode(both[:, :3])
     maps = it.net.maps(it.net.as_seen(code, it.net.pose(code)))
@@ -461,8 +461,9 @@ class _Frames(typing.NamedTuple):
 
 
 def _both_frames(it: Iteration) -> _Frames:
-    "What the encoder says of I_s and of I_t: each is source and target to the other."
-    images, m_sal = torch.cat([it.batch.source, it.batch.target]), torch.cat([it.batch.sal_s, it.batch.sal_t])
+    "What the encoder says of I_s and of I_t, both in changed colours: each is source and target to the other."
+    pairs = it.by_shard(color_jitter, torch.cat([it.batch.source, it.batch.target], -1))
+    images, m_sal = torch.cat(pairs.chunk(2, -1)), torch.cat([it.batch.sal_s, it.batch.sal_t])
     code = it.net.encode(images)
     pose = it.net.pose(code)
     maps = it.net.maps(it.net.as_seen(code, pose))
