@@ -5,7 +5,7 @@
 Needs chromium, its driver and selenium; `make docs` says so where one is missing.
 """
 
-import json, shutil, sys, tempfile
+import shutil, sys, tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ WIDE, NARROW = (1400, 900), (390, 844)
 SHOWN = ("index.html", "puppet.html", "losses.html", "synthesis.html")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
+ASKED = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
 SCROLLS = "return document.documentElement.scrollWidth - window.innerWidth"
 CUT_OFF = """
 return [...document.querySelectorAll("main pre, main .math.display, main table, main .cell-output")]
@@ -41,10 +42,11 @@ def browser(profile):
         "--no-sandbox",
         "--disable-dev-shm-usage",
         "--disable-gpu",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         f"--user-data-dir={profile}",
     ):
         options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
 
 
@@ -54,12 +56,6 @@ def screen(driver, size, dark=False):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-
-
-def asked(driver):
-    "Addresses that the browser has asked for since the last time."
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
 
 def page_faults(driver, address, host):
@@ -72,7 +68,7 @@ def page_faults(driver, address, host):
             yield f"scrolls sideways by {over} px at {size[0]} px"
         yield from (f"cuts off at {size[0]} px: {box}" for box in driver.execute_script(CUT_OFF, size == NARROW))
     yield from (f"console: {entry['message']}" for entry in driver.get_log("browser") if entry["level"] == "SEVERE")
-    for url in asked(driver):
+    for url in driver.execute_script(ASKED):
         if urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc != host:
             yield f"asks {url}"
 
