@@ -101,6 +101,8 @@ def looked_at(folder=None):
     threading.Thread(target=served.serve_forever, daemon=True).start()
     try:
         return docs_look.look(OUT, f"127.0.0.1:{served.server_address[1]}", BASE, folder)
+    except Exception as error:
+        return [f"the browser gave up: {error}"]
     finally:
         served.shutdown()
 

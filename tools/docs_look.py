@@ -19,6 +19,7 @@ CUT_OFF = """
 return [...document.querySelectorAll("main pre, main .math.display, main table, main .cell-output")]
   .filter((box) => box.offsetParent && box.scrollWidth > box.clientWidth + 1)
   .filter((box) => !(box.matches("pre") && getComputedStyle(box).overflowX === "auto" && arguments[0]))
+  .filter((box) => !box.closest("details:not([open])"))
   .map((box) => `${box.tagName.toLowerCase()} ${box.className}: ${[...box.innerText.trim()].slice(0, 50).join("")}`)
 """
 
@@ -90,6 +91,7 @@ def look(out, host, base, folder=None):
     faults = []
     with tempfile.TemporaryDirectory() as profile:
         driver = browser(profile)
+        driver.set_page_load_timeout(60)
         try:
             for path in sorted(out.rglob("*.html")):
                 page = path.relative_to(out).as_posix()

@@ -14,6 +14,9 @@ BASE = "/pgp_nb/"  # where the host puts the site
 FORMULA = re.compile(r'(<span class="math (inline|display)">)\\[(\[](.*?)\\[)\]](</span>)', re.S)
 KATEX = re.compile(r"<(?:link|script)[^>]*cdn\.jsdelivr\.net/npm/katex[^>]*>(?:</script>)?")
 WEB_FONTS = re.compile(r"@import url\(https?:[^)]*\);?")
+OPENS, CLOSES = ("{", r"\left", r"\begin"), ("}", r"\right", r"\end")
+BREAKS = (" = ", " + ", " - ", r"\quad", r"\qquad", r"\le", r"\approx", r"\cdot")
+LONG = 40  # characters of TeX: a longer display formula may be broken
 BLOCK = re.compile(
     r'(<div id="(?:cell|source)-\d+" class="cell">.*?<code class="sourceCode python">)(.*?)(</code>)', re.S
 )
@@ -27,14 +30,30 @@ def text_of(markup):
     return html.unescape(re.sub(r"<[^>]*>", "", markup))
 
 
+def pieces(tex):
+    "A long display formula in pieces between which a narrow screen may break it, none inside braces or brackets that grow."
+    cuts, depth = [0], 0
+    for found in re.finditer(r"\\(?:[a-zA-Z]+|.)|[{}]| [=+-] ", tex):
+        depth += (found[0] in OPENS) - (found[0] in CLOSES)
+        if depth == 0 and found.start() and found[0] in BREAKS:
+            cuts.append(found.start())
+    return [tex[start:end] for start, end in zip(cuts, [*cuts[1:], len(tex)])]
+
+
 def formulas(page, faults):
     "TeX to MathML, which browsers draw themselves; the TeX stays inside as an annotation for who copies it."
     convert = LatexToMathML(annotation=True, fancy_error=False).convert_with_local_state
 
     def mathml(found):
         opened, kind, tex, closed = found.groups()
+        tex = html.unescape(tex)
         try:
-            return opened + convert(html.unescape(tex), displaystyle=kind == "display") + closed
+            whole = convert(tex, displaystyle=kind == "display")
+            parts = pieces(tex) if kind == "display" and len(tex) > LONG else [tex]
+            if len(parts) > 1:
+                rows = [convert("{}" + part, displaystyle=True) for part in parts]
+                whole = "<wbr>".join(row.replace(' display="block"', ' displaystyle="true"') for row in rows)
+            return opened + whole + closed
         except LatexError as error:
             faults.append(f"formula {tex!r}: {error}")
             return found[0]
