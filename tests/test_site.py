@@ -57,7 +57,9 @@ def test_formulas_are_drawn_by_the_browser_also_in_the_contents():
 def test_a_picture_is_described_by_what_introduces_it_and_its_titles():
     assert docs_chapters.introduction("First this.\n\nThat is `one`. The *left* knee, bent:") == "The left knee, bent."
     assert docs_chapters.introduction("Nothing about a picture.") == ""
-    assert list(docs_chapters.titles('ax.set_title("the drawing")\nax.plot("k.")')) == ["the drawing"]
+    assert list(docs_chapters.titles('ax.set_title("the drawing")\nax.plot("k.")\nax.set_title(f"no {1} title")')) == [
+        "the drawing"
+    ]
 
 
 def test_exported_cells_are_folded_under_a_signature_and_open_where_they_are_the_paper():
@@ -67,6 +69,17 @@ def test_exported_cells_are_folded_under_a_signature_and_open_where_they_are_the
     assert "code-fold" not in docs_chapters.folded(cell("SIZE = 3", "export"), 1, signed=False).source
     assert 'code-summary: "Imports"' in docs_chapters.folded(cell("import os", "export"), 1, signed=False).source
     assert docs_chapters.summary("A = 1\ndef f(): pass\nclass C: pass") == "Code: A, f, C"
+
+
+def test_each_exported_cell_follows_its_own_signatures_in_the_order_of_its_code():
+    from fastcore.basics import AttrDict
+
+    cell = lambda code, **more: AttrDict(source=code, directives_={}, **more)
+    helper, code = cell("def _h(): pass"), cell("def f(): pass\ndef g(): pass")
+    helper.directives_, code.directives_ = {"export": []}, {"exports": []}
+    book = SimpleNamespace(cells=[helper, code, cell("g", has_sd=True), cell("f", has_sd=True), cell("f()")])
+    docs_chapters.show_source(book).begin()
+    assert [c.source.splitlines()[-1] for c in book.cells] == ["def _h(): pass", "f", "g", "def g(): pass", "f()"]
 
 
 def test_a_notebook_to_download_has_no_outputs(tmp_path):

@@ -74,16 +74,15 @@ class show_source(Processor):
     "Each exported cell after the `show_doc` cells that nbdev made for it, these in the order of the code."
 
     def begin(self):
-        cells = list(self.nb.cells)
-        for start in reversed(range(len(cells))):
-            if not cells[start].get("directives_", {}).keys() & EXPORTED:
-                continue
-            end = start + 1
-            while end < len(cells) and cells[end].get("has_sd"):
-                end += 1
-            signatures = cells[start + 1 : end][::-1]
-            cells[start:end] = [*signatures, folded(cells[start], start, bool(signatures))]
-        self.nb.cells = cells
+        waiting, ordered = list(self.nb.cells), []
+        while waiting:
+            cell, signatures = waiting.pop(0), []
+            if cell.get("directives_", {}).keys() & EXPORTED:
+                while waiting and waiting[0].get("has_sd"):
+                    signatures.insert(0, waiting.pop(0))
+                cell = folded(cell, len(ordered), bool(signatures))
+            ordered += [*signatures, cell]
+        self.nb.cells = ordered
 
 
 def introduction(text):
@@ -93,16 +92,22 @@ def introduction(text):
     return re.split(r"(?<=[.!?])\s+(?=[A-Z])", plainly)[-1].rstrip(":") + "." if plainly.endswith(":") else ""
 
 
+def words(node):
+    "The texts in an expression, without pieces of formatted ones."
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+        yield node.value.replace("$", "")
+    elif not isinstance(node, ast.JoinedStr):
+        for child in ast.iter_child_nodes(node):
+            yield from words(child)
+
+
 def titles(code):
-    "The words that a cell writes over its panels and along its axes."
-    calls = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Call)]
-    for call in calls:
+    "What a cell writes over its panels and along its axes."
+    for call in (n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Call)):
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))
         places = call.args if name in WRITES else [k.value for k in call.keywords if k.arg in WRITES]
-        words = [
-            n.value for p in places for n in ast.walk(p) if isinstance(n, ast.Constant) and isinstance(n.value, str)
-        ]
-        yield from (w for w in words if " " in w)
+        for place in places:
+            yield from words(place)
 
 
 class picture_text(Processor):
