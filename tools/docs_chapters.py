@@ -4,7 +4,7 @@ An exported cell stands under the signatures of what it defines: folded, or open
 the functions that are the paper. A short cell without a signature (a constant, a private helper) is simply shown.
 """
 
-import ast, json, os, re, shutil, tempfile
+import ast, atexit, json, os, re, shutil, tempfile
 from pathlib import Path
 
 from nbdev import serve_drv
@@ -148,12 +148,12 @@ def process():
     "nbdev's own processing: front matter, hidden cells, `show_doc` tables. It reads no other configuration than settings.ini."
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.copytree(ROOT / "nbs", SITE, ignore=shutil.ignore_patterns("*.ipynb", ".*", "_*"))
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["IPYTHONDIR"] = folder  # no waiting for the history that other sessions of IPython write
-        for notebook, page in pages().items():
-            target = (SITE / page).with_suffix(".ipynb")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            serve_drv.main((notebook, target, Chapter))
+    os.environ["IPYTHONDIR"] = tempfile.mkdtemp()  # no waiting for the history that other sessions of IPython write
+    atexit.register(shutil.rmtree, os.environ["IPYTHONDIR"], True)  # after the shells have written theirs
+    for notebook, page in pages().items():
+        target = (SITE / page).with_suffix(".ipynb")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        serve_drv.main((notebook, target, Chapter))
 
 
 def with_texts(cell, change):
