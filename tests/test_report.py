@@ -321,6 +321,15 @@ def finished(tmp_path):
     return tmp_path / "runs/mine-s0"
 
 
+def test_a_run_knows_what_the_runs_before_it_knew(finished, tmp_path, monkeypatch):
+    after = tmp_path / "runs/yours-s0"
+    after.mkdir()
+    (after / "config.yaml").write_text("seed: 0\nstart_from: runs/mine-s{seed}\nterms: {image_u: 1.0}\n")
+    collect = tool("collect", monkeypatch)
+    assert [collect.supervision(c) for c in collect.lineage(after)] == ["none", "semi"]
+    assert collect.annotated(after) == collect.lineage(finished)[0]
+
+
 def test_a_kept_row_holds_every_number(finished, tmp_path, monkeypatch):
     collect = tool("collect", monkeypatch)
     collect.collect([finished], kept=tmp_path)

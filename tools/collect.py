@@ -48,13 +48,32 @@ def setting(config, name):
 LEVELS = {"supervised": "semi", "weak": "weak", "multi_view": "multi-view"}
 
 
+def minimised(config):
+    "The names of the terms of a run that have a weight."
+    terms = setting_group(config, "terms")
+    return [name for name, value in terms.items() if (value.get("weight", 1) if isinstance(value, dict) else value)]
+
+
 def supervision(config):
     "The level of supervision that a run's terms come to; None where they are not told."
-    terms = setting_group(config, "terms")
-    chosen = [name for name, value in terms.items() if (value.get("weight", 1) if isinstance(value, dict) else value)]
+    chosen = minimised(config)
     if not chosen:
         return None
     return "full" if chosen == ["supervised"] else next((LEVELS[name] for name in chosen if name in LEVELS), "none")
+
+
+def lineage(run):
+    "The configurations of a run and of those that it starts from, as far as they lie beside it; its own first."
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    starts = (setting(config, "start_from") or "").replace("{seed}", str(setting(config, "seed"))).split(" + ")
+    before = [run.parent / Path(start).name for start in starts if start]
+    return [config, *(c for start in before if (start / "config.yaml").is_file() for c in lineage(start))]
+
+
+def annotated(run):
+    "The latest configuration of a run's lineage that knows anything of a pose; its own where none does."
+    configs = lineage(run)
+    return next((c for c in configs if supervision(c) not in (None, "none")), configs[0])
 
 
 def setting_group(config, name):
@@ -78,7 +97,9 @@ def read_run(run, at=None):
         flat_metrics(metrics)
     except ValueError as e:
         raise SystemExit(f"collect: {run}: {e}") from e
-    config_shown = {name: setting(config, name) for name in SETTINGS} | {"supervision": supervision(config)}
+    known = annotated(run)
+    config_shown = {name: setting(config, name) for name in SETTINGS}
+    config_shown |= {"supervision": supervision(known), "share": setting(known, "share")}
     config_shown["test_data"] = Path(setting(config, "test_data") or setting(config, "train_data") or "people").name
     if isinstance(config_shown["pairs"], list):
         config_shown["pairs"] = config_shown["pairs"][0]  # of training

@@ -14,8 +14,9 @@ keeps the real test in the rows of their runs in experiments/results.csv, and wr
 import argparse, json, os, re
 from pathlib import Path
 
+from collect import annotated, minimised
+
 from pgp_nb.datasets.real_test import real_table, real_test
-from pgp_nb.engine.config import weight_of
 from pgp_nb.engine.files import write_text
 from pgp_nb.engine.results import read_results, write_results
 from pgp_nb.engine.runs import run_configuration
@@ -94,7 +95,8 @@ def real(samples=None, kept=KEPT, weights=WEIGHTS):
 def card(run, name, command, notes):
     cfg, found = run_configuration(run), json.loads((run / "evaluation.json").read_text())
     metrics, network, data = json.loads((run / "metrics.json").read_text()), cfg.network, cfg.data
-    known = "; ".join(what for term, what in KNOWN.items() if weight_of(cfg, term)) or NOTHING
+    terms = minimised(annotated(run))
+    known = "; ".join(what for term, what in KNOWN.items() if term in terms) or NOTHING
     masks = (
         f"the true ones, damaged to quality {data.saliency_quality} (IoU 0.65 at 0.7)"
         if data.saliency_quality
