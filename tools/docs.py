@@ -35,7 +35,7 @@ def existing(contents):
     return kept
 
 
-def configure():
+def configure(reference):
     "Put _quarto.yml, the theme, the licence, the contributor's page and the notes beside the processed chapters."
     shutil.copytree(THEME, SITE, dirs_exist_ok=True)
     for extra in EXTRAS:
@@ -44,7 +44,7 @@ def configure():
         (SITE / extra).write_text(unnumbered(text), encoding="utf-8")
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     bar = config["website"]["sidebar"]
-    bar["contents"] = existing(bar["contents"])
+    bar["contents"] = [*existing(bar["contents"]), reference]
     (SITE / "_quarto.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
@@ -55,7 +55,7 @@ def build():
     begun = time.time()
     docs_chapters.process()
     docs_chapters.link()
-    configure()
+    configure(docs_chapters.reference())
     shutil.rmtree(OUT, ignore_errors=True)
     if code := subprocess.run([RENDER, "render", str(SITE)]).returncode:
         sys.exit(code)
