@@ -78,14 +78,6 @@ def test_formulas_are_drawn_by_the_browser_also_in_the_contents():
     assert len(faults) == 1 and "nosuch" in faults[0]
 
 
-def test_a_picture_is_described_by_what_introduces_it_and_its_titles():
-    assert docs_chapters.introduction("First this.\n\nThat is `one`. The *left* knee, bent:") == "The left knee, bent."
-    assert docs_chapters.introduction("Nothing about a picture.") == ""
-    assert list(docs_chapters.titles('ax.set_title("the drawing")\nax.plot("k.")\nax.set_title(f"no {1} title")')) == [
-        "the drawing"
-    ]
-
-
 def test_exported_cells_are_folded_under_a_signature_and_open_where_they_are_the_paper():
     cell = lambda code, *directives: SimpleNamespace(source=code, directives_=dict.fromkeys(directives))
     assert "code-fold: true" in docs_chapters.folded(cell("def f(): pass", "export"), 1, signed=True).source
@@ -152,7 +144,7 @@ def test_a_notebook_to_download_has_no_outputs(tmp_path):
         ('<a href="b.html">b</a>', "leads to b.html, which is not there"),
         ('<a href="#gone">b</a>', "leads to #gone, which has no such anchor"),
         ('<script src="https://example.org/a.js"></script>', "loads https://example.org/a.js from another host"),
-        ('<img src="data:image/png;base64,">', "has 1 pictures without a text"),
+        ('<img src="data:image/png;base64,">', "has 1 pictures without a text: write `#| fig-alt:` in their cells"),
         ('<i id="a"></i><i id="a"></i>', "has the anchor a 2 times"),
         (
             '<a class="code-name" href="a.html#source-1">SIZE</a>',

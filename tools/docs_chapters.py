@@ -21,7 +21,6 @@ EXPORTED = {"export", "exports", "exporti"}
 DOCUMENTED = re.compile(r"^#\|\s*exports?\b", re.M)
 MODULE = re.compile(r"^#\|\s*default_exp\s+(\S+)", re.M)
 LEFT_OUT = ("add_show_docs", "clean_show_doc", "exec_show_docs", "add_links", "add_fold")
-WRITES = {"set_title", "suptitle", "title", "titles", "set_xlabel", "set_ylabel", "xlabel", "ylabel", "zip"}
 SHORT = 12  # lines: a cell without a signature is folded if it is longer
 
 
@@ -91,51 +90,6 @@ class show_source(Processor):
         self.nb.cells = ordered
 
 
-def introduction(text):
-    "The last sentence of a text, if it ends in a colon: then it says what follows."
-    paragraph = " ".join(re.split(r"\n\s*\n", text.strip())[-1].split())
-    plainly = re.sub(r"\[([^]]*)\]\([^)]*\)|[*`$]", r"\1", paragraph)
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z])", plainly)[-1].rstrip(":") + "." if plainly.endswith(":") else ""
-
-
-def words(node):
-    "The texts in an expression, without pieces of formatted ones."
-    if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-        yield node.value.replace("$", "")
-    elif not isinstance(node, ast.JoinedStr):
-        for child in ast.iter_child_nodes(node):
-            yield from words(child)
-
-
-def titles(code):
-    "What a cell writes over its panels and along its axes."
-    for call in (n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Call)):
-        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-        places = call.args if name in WRITES else [k.value for k in call.keywords if k.arg in WRITES]
-        for place in places:
-            yield from words(place)
-
-
-class picture_text(Processor):
-    "A text for the pictures of a cell that gives none by `fig-alt`: what introduces them, and the titles inside."
-
-    def begin(self):
-        before = ""
-        for cell in self.nb.cells:
-            if cell.cell_type == "code" and not any(d.startswith("fig-alt") for d in cell.directives_):
-                if any(kind.startswith("image/") for o in cell.get("outputs", []) for kind in o.get("data", {})):
-                    self.describe(cell, before)
-            before = cell.source if cell.cell_type == "markdown" else ""
-
-    def describe(self, cell, before):
-        inside = list(
-            dict.fromkeys(t.replace("\n", " ") for t in titles(re.sub(r"^\s*[%!].*$", "", cell.source, flags=re.M)))
-        )
-        said = f"Its titles: {'; '.join(inside[:12])}." if inside else ""
-        text = " ".join(filter(None, ["Picture made by the code of this cell.", introduction(before), said]))
-        cell.source = f"#| fig-alt: {json.dumps(text, ensure_ascii=False)}\n{cell.source}"
-
-
 def hide_setup(cell):
     "Take out what is hidden; exported cells stay, unlike in nbdev."
     if cell.directives_.keys() & {"hide", "default_exp"}:
@@ -147,8 +101,7 @@ class Chapter(FilterDefaults):
 
     def procs(self):
         own = {"rm_export": hide_setup, "mv_exports": show_source}
-        kept = (own.get(p.__name__, p) for p in super().procs() if p.__name__ not in LEFT_OUT)
-        return [picture_text, *kept]
+        return [own.get(p.__name__, p) for p in super().procs() if p.__name__ not in LEFT_OUT]
 
 
 def exported(notebook):
