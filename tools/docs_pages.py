@@ -25,6 +25,11 @@ NAMED_LINK = re.compile(r'<a href="([^"#]*)"><code>([\w.]+)(?:\(\))?</code></a>'
 ONE_WORD = re.compile(r"[A-Za-z][a-z0-9]*")  # such a name may be a word of the language, too
 HEADING = re.compile(r'<h(\d)\b[^>]*? (?:id|data-anchor-id)="([^"]+)"[^>]*>(.*?)</h\1>', re.S)
 PIECE = re.compile(r"<[^>]*>|&[^;]+;|[^<&]+")
+NAVIGATION = (
+    ('<nav id="quarto-sidebar"', "Chapters"),
+    ('<nav class="quarto-secondary-nav"', "Where this page is"),
+    ('<nav class="page-navigation"', "Previous and next"),
+)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -262,6 +267,17 @@ def notebook_links(page, path, source):
     )
 
 
+def landmarks(page):
+    "The parts of a page by the names that a screen reader calls out."
+    page = re.sub(r'(<a class="sidebar-item-toggle[^>]*?)role="navigation"', r'\1role="button"', page)
+    for tag, name in NAVIGATION:
+        page = page.replace(tag, f'{tag} aria-label="{name}"')
+    page = page.replace(
+        '<div class="toc-actions">', '<div class="toc-actions" role="navigation" aria-label="Notebook">'
+    )
+    return re.sub(r"<svg alt=", '<svg role="img" aria-label=', page)
+
+
 def take_along(source, copy):
     "A notebook to download: its outputs are on the page, and come again when it runs."
     notebook = json.loads((ROOT / source).read_text(encoding="utf-8"))
@@ -293,6 +309,7 @@ def finish(out, pages):
         if path in sources:
             page = notebook_links(page, path, sources[path])
             take_along(sources[path], out / "notebooks" / sources[path])
+        page = landmarks(page)
         if path == "404.html":
             page = page.replace("<head>", f'<head><base href="{BASE}">', 1)
         (out / path).write_text(page, encoding="utf-8")
