@@ -2,6 +2,7 @@
 
 import json, sys
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -10,7 +11,7 @@ from helpers import ROOT
 pytest.importorskip("nbdev", reason="nbdev is not installed: no site is made")
 pytest.importorskip("math_core", reason="math-core is not installed: no site is made")
 sys.path.insert(0, str(ROOT / "tools"))
-import docs_chapters, docs_check, docs_pages, docs_reference
+import docs_chapters, docs_check, docs_pages, docs_pictures, docs_reference, pictures
 
 
 def block(code, kind="source", number=1):
@@ -131,6 +132,36 @@ def take(
     ]
     assert docs_reference.signature(code, take).endswith("# more of it\n) -> Tensor:  # (3,)")
     assert docs_reference.prose("q_z in `a_b`, $c_d$") == r"q\_z in `a_b`, $c_d$"
+
+
+def test_a_figure_becomes_a_small_drawing_or_a_dense_photograph():
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure((4, 2))
+    left, right = figure.subplots(1, 2)
+    left.imshow(np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8))
+    left.plot([1, 30], [1, 30]), right.set_title("a title")
+    for k in range(50):
+        right.plot([0, 1], [0, k], color="k")
+    drawn = pictures.svg(figure)
+    ElementTree.fromstring(drawn)
+    assert (
+        "data:image/webp" in drawn and "scale(0.01562)" in drawn and drawn.count("<path") < 50 and len(drawn) < 20_000
+    )
+    data, size = pictures.jpeg(figure)
+    assert len(data) <= pictures.MOST and 300 < size["width"] < 400  # of 4 inches at 100 dpi, cut to what is drawn
+
+
+def test_pictures_of_a_page_are_files(tmp_path):
+    drawing = '<svg alt="A line." xmlns:xlink="x" width="72pt" height="36.0pt"><path/></svg>'
+    dot = "R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+    photograph = f'<img alt="A dot." src="data:image/gif;base64,{dot}" class="img-fluid">'
+    page = docs_pictures.pictures(drawing + photograph * 2, "a/b.html", tmp_path, {dot: (3, 2)})
+    assert 'width="96" height="48" loading="lazy" class="img-fluid" alt="A line."' in page
+    assert 'width="3" height="2" loading="lazy" alt="A dot." class="img-fluid"' in page and "base64" not in page
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert len(names) == 2 and all(f'src="../pictures/{name}"' in page for name in names)
 
 
 def test_a_notebook_to_download_has_no_outputs(tmp_path):

@@ -7,6 +7,7 @@ page asks nothing of another host.
 import ast, html, json, os, re
 from pathlib import Path
 
+import docs_pictures
 import yaml
 from math_core import LatexError, LatexToMathML
 
@@ -300,7 +301,9 @@ def finish(out, pages):
     "Finish all pages of the site in `out`; `pages` holds the page of each notebook. Returns faults in words."
     faults = []
     sources = {page: notebook.relative_to(ROOT) for notebook, page in pages.items()}
-    texts = {path.relative_to(out).as_posix(): path.read_text(encoding="utf-8") for path in out.rglob("*.html")}
+    shown = {picture: size for notebook in pages for picture, size in docs_pictures.sizes(notebook).items()}
+    names = [path.relative_to(out).as_posix() for path in out.rglob("*.html")]
+    texts = {name: docs_pictures.pictures((out / name).read_text(encoding="utf-8"), name, out, shown) for name in names}
     tables, config = {path: definitions(page) for path, page in texts.items()}, config_words()
     for path, page in texts.items():
         found = []
