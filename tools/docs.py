@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
-import docs_chapters, docs_check, docs_look, docs_pages
+import docs_card, docs_chapters, docs_check, docs_look, docs_pages
 from docs_chapters import EXTRAS, ROOT, SITE, plain, unnumbered
 from docs_pages import BASE
 
@@ -38,6 +38,7 @@ def existing(contents):
 def configure(reference):
     "Put _quarto.yml, the theme, the licence, the contributor's page and the notes beside the processed chapters."
     shutil.copytree(THEME, SITE, dirs_exist_ok=True)
+    docs_card.card(SITE / "card.jpg")
     for extra in EXTRAS:
         (SITE / extra).parent.mkdir(exist_ok=True)
         text = (ROOT / extra).read_text(encoding="utf-8").replace("](nbs/", "](")

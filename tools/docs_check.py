@@ -46,7 +46,7 @@ class Page(HTMLParser):
             self.loads += [
                 have[k] for k in ("src", "href", "data", "poster") if have.get(k) and not have[k].startswith("data:")
             ]
-        if (tag == "img" and not have.get("alt")) or (tag == "svg" and not {"aria-label", "aria-hidden"} & have.keys()):
+        if tag == "img" and not have.get("alt"):
             self.silent += 1
 
     def handle_endtag(self, tag):

@@ -6,6 +6,7 @@ page asks nothing of another host.
 
 import ast, html, json, os, re
 from pathlib import Path
+from urllib.parse import quote
 
 import docs_pictures
 import yaml
@@ -26,6 +27,10 @@ NAMED_LINK = re.compile(r'<a href="([^"#]*)"><code>([\w.]+)(?:\(\))?</code></a>'
 ONE_WORD = re.compile(r"[A-Za-z][a-z0-9]*")  # such a name may be a word of the language, too
 HEADING = re.compile(r'<h(\d)\b[^>]*? (?:id|data-anchor-id)="([^"]+)"[^>]*>(.*?)</h\1>', re.S)
 PIECE = re.compile(r"<[^>]*>|&[^;]+;|[^<&]+")
+INSTALL = (
+    "%pip install 'pgp_nb[train,widgets,data] @ git+https://github.com/pgp-nb/pgp_nb' 'nbdev==2.4.14' 'execnb<0.2'"
+)
+COLAB = f' title="There the first cell to run is: {html.escape(INSTALL)}"'
 NAVIGATION = (
     ('<nav id="quarto-sidebar"', "Chapters"),
     ('<nav class="quarto-secondary-nav"', "Where this page is"),
@@ -257,15 +262,26 @@ def prose_links(page, path, tables, config):
     return head + main + PROSE.sub(linked, body) + end + foot
 
 
-def notebook_links(page, path, source):
-    "Links to a chapter's notebook: to change it, read it, take it along."
+def notebook_links(page, path, source, site):
+    "Links to a chapter's notebook: to change it, read it, run it on a machine of somebody else, take it along."
     numbered = source.as_posix()
     page = page.replace(f"/nbs/{path.removesuffix('.html')}.ipynb", f"/{numbered}")
-    download = f'<a href="{"../" * path.count("/")}notebooks/{numbered}" download class="toc-action">'
-    return page.replace(
-        '<div class="toc-actions">',
-        f'<div class="toc-actions"><div class="action-links">{download}<i class="bi bi-download"></i> Download the notebook</a></div>',
+    repository = site["repo-url"].removeprefix("https://github.com/")
+    links = (
+        (f"{'../' * path.count('/')}notebooks/{numbered}", "download", "Download the notebook", " download"),
+        (
+            f"https://colab.research.google.com/github/{repository}/blob/main/{numbered}",
+            "google",
+            "Open in Colab",
+            COLAB,
+        ),
+        (f"https://mybinder.org/v2/gh/{repository}/main?labpath={quote(numbered, '')}", "cloud", "Run on Binder", ""),
     )
+    items = "".join(
+        f'<div class="action-links"><a href="{link}" class="toc-action"{more}><i class="bi bi-{icon}"></i> {text}</a></div>'
+        for link, icon, text, more in links
+    )
+    return page.replace('<div class="toc-actions">', f'<div class="toc-actions">{items}')
 
 
 def landmarks(page):
@@ -280,8 +296,11 @@ def landmarks(page):
 
 
 def take_along(source, copy):
-    "A notebook to download: its outputs are on the page, and come again when it runs."
+    "A notebook to download: it says what it needs; its outputs are on the page, and come again when it runs."
     notebook = json.loads((ROOT / source).read_text(encoding="utf-8"))
+    needs = f"# Where the library is not installed yet:\n# {INSTALL}"
+    first = {"cell_type": "code", "id": "needs", "metadata": {}, "source": needs}
+    notebook["cells"].insert(1, first)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell.update(outputs=[], execution_count=None)
@@ -304,13 +323,14 @@ def finish(out, pages):
     shown = {picture: size for notebook in pages for picture, size in docs_pictures.sizes(notebook).items()}
     names = [path.relative_to(out).as_posix() for path in out.rglob("*.html")]
     texts = {name: docs_pictures.pictures((out / name).read_text(encoding="utf-8"), name, out, shown) for name in names}
+    site = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))["website"]
     tables, config = {path: definitions(page) for path, page in texts.items()}, config_words()
     for path, page in texts.items():
         found = []
         page = prose_links(code_links(page, path, tables), path, tables, config)
         page = contents(formulas(page, found))
         if path in sources:
-            page = notebook_links(page, path, sources[path])
+            page = notebook_links(page, path, sources[path], site)
             take_along(sources[path], out / "notebooks" / sources[path])
         page = landmarks(page)
         if path == "404.html":
