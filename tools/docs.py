@@ -36,7 +36,7 @@ def existing(contents):
 
 
 def configure(reference):
-    "Put _quarto.yml, the theme, the licence, the contributor's page and the notes beside the processed chapters."
+    "Put _quarto.yml, the theme, the licence, how to cite, the contributor's page and the notes beside the processed chapters."
     shutil.copytree(THEME, SITE, dirs_exist_ok=True)
     docs_card.card(SITE / "card.jpg")
     for extra in EXTRAS:

@@ -16,7 +16,7 @@ from nbdev.showdoc import showdoc_nm
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_proc"
 REPORT = ROOT / "experiments/report.ipynb"
-EXTRAS = ("LICENSE", "CONTRIBUTING.md", "experiments/NOTES.md")
+EXTRAS = ("LICENSE", "CITATION.cff", "CONTRIBUTING.md", "experiments/NOTES.md")
 EXPORTED = {"export", "exports", "exporti"}
 DOCUMENTED = re.compile(r"^#\|\s*exports?\b", re.M)
 MODULE = re.compile(r"^#\|\s*default_exp\s+(\S+)", re.M)

@@ -98,6 +98,7 @@ def page(title, modules):
         parts += [f"## {module}\n\n[The chapter of this module](../{chapter})"] if found else []
         for name, code, node in found:
             parts.append(entry(name, code, node, name.replace(".", "-")))
+            parts.append(f"[Code and example](../{chapter}#{name.lower()})")
     return "\n\n".join(parts) + "\n"
 
 
@@ -105,9 +106,11 @@ def write(folder, chapters):
     "The pages of reference; `chapters` holds (notebook's page, module, exported cells). Returns their part of the sidebar."
     folder.mkdir(parents=True, exist_ok=True)
     contents = []
-    for wing, title in WINGS.items():
-        modules = [(module, page, cells) for page, module, cells in chapters if page.rpartition("/")[0] == wing]
+    for wing in dict.fromkeys([*WINGS, *(chapter.rpartition("/")[0] for chapter, *_ in chapters)]):
+        modules = [
+            (module, chapter, cells) for chapter, module, cells in chapters if chapter.rpartition("/")[0] == wing
+        ]
         name = f"{wing or 'paper'}.md"
-        (folder / name).write_text(page(title, modules), encoding="utf-8")
+        (folder / name).write_text(page(WINGS.get(wing, wing.capitalize()), modules), encoding="utf-8")
         contents.append(f"reference/{name}")
     return {"section": "Reference", "contents": contents}
