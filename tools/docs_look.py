@@ -108,8 +108,8 @@ def look(out, host, base, folder=None):
     faults = []
     with tempfile.TemporaryDirectory() as profile:
         driver = browser(profile)
-        driver.set_page_load_timeout(60)
-        driver.set_script_timeout(60)
+        driver.set_page_load_timeout(120)
+        driver.set_script_timeout(300)
         try:
             for path in sorted(out.rglob("*.html")):
                 page = path.relative_to(out).as_posix()
