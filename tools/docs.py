@@ -100,12 +100,15 @@ def looked_at(folder=None):
     "Faults that a browser finds; screenshots of the main pages into `folder`."
     served = server(port=0)
     threading.Thread(target=served.serve_forever, daemon=True).start()
+    found = []
     try:
-        return docs_look.look(OUT, f"127.0.0.1:{served.server_address[1]}", BASE, folder)
+        for fault in docs_look.look(OUT, f"127.0.0.1:{served.server_address[1]}", BASE, folder):
+            found.append(fault)
     except Exception as error:
-        return [f"the browser gave up: {error}"]
+        found.append(f"the browser gave up: {str(error).splitlines()[0]}")
     finally:
         served.shutdown()
+    return found
 
 
 def preview():

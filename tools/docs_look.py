@@ -104,23 +104,20 @@ def shoot(driver, base, folder):
 
 
 def look(out, host, base, folder=None):
-    "Faults of all pages in `out`, served at `host` below `base`, in words."
-    faults = []
+    "Faults of all pages in `out`, served at `host` below `base`, in words, as they are found."
     with tempfile.TemporaryDirectory() as profile:
         driver = browser(profile)
         driver.set_page_load_timeout(120)
         driver.set_script_timeout(300)
         try:
-            for path in sorted(out.rglob("*.html")):
-                page = path.relative_to(out).as_posix()
-                faults += [f"{page}: {fault}" for fault in page_faults(driver, f"http://{host}{base}{page}", host)]
+            for page in sorted(path.relative_to(out).as_posix() for path in out.rglob("*.html")):
+                yield from (f"{page}: {fault}" for fault in page_faults(driver, f"http://{host}{base}{page}", host))
             for page in SHOWN if AXE.exists() else ():
-                faults += [f"{page}: {fault}" for fault in barriers(driver, f"http://{host}{base}{page}")]
+                yield from (f"{page}: {fault}" for fault in barriers(driver, f"http://{host}{base}{page}"))
             if folder:
                 shoot(driver, f"http://{host}{base}", folder)
         finally:
             driver.quit()
-    return faults
 
 
 if __name__ == "__main__":
