@@ -85,15 +85,18 @@ def small(text, quality):
 
 
 def svg(figure):
-    "A figure as the best SVG that is small enough, the images in it as they are; None if there is none."
+    "A figure as the best SVG that is small enough, the images in it as they are, letters drawn or else written; None if there is none."
     import matplotlib as mpl
 
-    buffer = io.StringIO()
-    with mpl.rc_context(STYLE):
-        native(figure)
-        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
-    found = (small(buffer.getvalue(), quality) for quality in QUALITIES)
-    return next((text for text in found if len(text) <= MOST), None)
+    native(figure)
+    for letters in ("path", "none"):
+        buffer = io.StringIO()
+        with mpl.rc_context({**STYLE, "svg.fonttype": letters}):
+            figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+        for quality in QUALITIES:
+            if len(text := small(buffer.getvalue(), quality)) <= MOST:
+                return text
+    return None
 
 
 def jpeg(figure):
