@@ -2,6 +2,7 @@
 
 import json, sys
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -10,7 +11,7 @@ from helpers import ROOT
 pytest.importorskip("nbdev", reason="nbdev is not installed: no site is made")
 pytest.importorskip("math_core", reason="math-core is not installed: no site is made")
 sys.path.insert(0, str(ROOT / "tools"))
-import docs_chapters, docs_check, docs_pages
+import docs_chapters, docs_check, docs_pages, docs_pictures, docs_reference, pictures
 
 
 def block(code, kind="source", number=1):
@@ -43,6 +44,30 @@ def test_a_name_with_a_meaning_of_its_own_is_no_link():
         assert docs_pages.code_links(block(code, "cell"), "a.html", tables) == block(code, "cell")
 
 
+def test_a_name_in_a_text_is_a_link_where_it_can_only_mean_the_definition():
+    tables = {
+        "a.html": {"turn": "turn", "turn_back": "def-turn_back", "Pose": "pose", "Pose.size": "pose"},
+        "b.html": {},
+    }
+    linked = lambda text, code="": docs_pages.prose_links(
+        f"{block(code, 'cell')}<main>{text}</main>", "b.html", tables, {"turn_back"}
+    )
+    assert linked("<code>Pose.size</code>").endswith(
+        '<main><a class="code-name" href="a.html#pose"><code>Pose.size</code></a></main>'
+    )
+    assert 'href="a.html#turn"' in linked("<code>turn()</code>")
+    assert 'href="a.html#turn"' in linked('<a href="a.html"><code>turn</code></a>')
+    for text in (
+        "<code>turn</code>",
+        "<code>turn_back</code>",
+        "<pre><code>Pose</code></pre>",
+        "<h2><code>turn()</code></h2>",
+    ):
+        assert "code-name" not in linked(text)
+    assert "code-name" in linked("<code>turn</code>", '<a class="code-name" href="a.html#turn">turn</a>(3)')
+    assert linked("<code>turn</code>", '<a class="code-name" href="#">turn</a>(turn=3)').count("code-name") == 1
+
+
 def test_formulas_are_drawn_by_the_browser_also_in_the_contents():
     heading = r'<h2 id="loss">The loss <span class="math inline">\(L_I^u\)</span></h2>'
     entry = '<a href="#loss" id="toc-loss">The loss L_I^u</a>'
@@ -54,14 +79,6 @@ def test_formulas_are_drawn_by_the_browser_also_in_the_contents():
     assert len(faults) == 1 and "nosuch" in faults[0]
 
 
-def test_a_picture_is_described_by_what_introduces_it_and_its_titles():
-    assert docs_chapters.introduction("First this.\n\nThat is `one`. The *left* knee, bent:") == "The left knee, bent."
-    assert docs_chapters.introduction("Nothing about a picture.") == ""
-    assert list(docs_chapters.titles('ax.set_title("the drawing")\nax.plot("k.")\nax.set_title(f"no {1} title")')) == [
-        "the drawing"
-    ]
-
-
 def test_exported_cells_are_folded_under_a_signature_and_open_where_they_are_the_paper():
     cell = lambda code, *directives: SimpleNamespace(source=code, directives_=dict.fromkeys(directives))
     assert "code-fold: true" in docs_chapters.folded(cell("def f(): pass", "export"), 1, signed=True).source
@@ -71,15 +88,80 @@ def test_exported_cells_are_folded_under_a_signature_and_open_where_they_are_the
     assert docs_chapters.summary("A = 1\ndef f(): pass\nclass C: pass") == "Code: A, f, C"
 
 
-def test_each_exported_cell_follows_its_own_signatures_in_the_order_of_its_code():
+def test_each_exported_cell_follows_the_signatures_of_what_it_defines():
     from fastcore.basics import AttrDict
 
-    cell = lambda code, **more: AttrDict(source=code, directives_={}, **more)
-    helper, code = cell("def _h(): pass"), cell("def f(): pass\ndef g(): pass")
-    helper.directives_, code.directives_ = {"export": []}, {"exports": []}
-    book = SimpleNamespace(cells=[helper, code, cell("g", has_sd=True), cell("f", has_sd=True), cell("f()")])
+    cell = lambda code, *marks: AttrDict(source=code, directives_={mark: [] for mark in marks})
+    code = cell("def f(): pass\ndef _g(): pass\ndef h(): pass", "exports")
+    book = SimpleNamespace(cells=[cell("def _i(): pass", "export"), code, cell("f()")])
     docs_chapters.show_source(book).begin()
-    assert [c.source.splitlines()[-1] for c in book.cells] == ["def _h(): pass", "f", "g", "def g(): pass", "f()"]
+    assert ["### f" in c.source for c in book.cells] == [False, True, False, False, False]
+    assert [c.source.splitlines()[-1] for c in book.cells] == ["def _i(): pass", ":::", ":::", "def h(): pass", "f()"]
+
+
+def test_a_signature_is_what_the_source_says():
+    code = """\
+@dataclass(frozen=True)
+class Shot(Base):
+    "A shot."
+
+    size: int = SIZE  # px
+    _hidden: int = 0
+    name = "shot"
+
+    @property
+    def half(self) -> int:
+        "Half of it."
+        return self.size // 2
+
+def take(
+    shot: Shot = Shot(),  # of what
+    # more of it
+) -> Tensor:  # (3,)
+    # how
+    return shot
+"""
+    (_, shot), (_, take) = docs_reference.public(code)
+    assert docs_reference.signature(code, shot).split("\n")[1:] == [
+        "class Shot(Base):",
+        "    size: int = SIZE  # px",
+        "",
+        "    @property",
+        "    def half(self) -> int:",
+        '        "Half of it."',
+    ]
+    assert docs_reference.signature(code, take).endswith("# more of it\n) -> Tensor:  # (3,)")
+    assert docs_reference.prose("q_z in `a_b`, $c_d$") == r"q\_z in `a_b`, $c_d$"
+
+
+def test_a_figure_becomes_a_small_drawing_or_a_dense_photograph():
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure((4, 2))
+    left, right = figure.subplots(1, 2)
+    left.imshow(np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8))
+    left.plot([1, 30], [1, 30]), right.set_title("a title")
+    for k in range(50):
+        right.plot([0, 1], [0, k], color="k")
+    drawn = pictures.svg(figure)
+    ElementTree.fromstring(drawn)
+    assert (
+        "data:image/webp" in drawn and "scale(0.01562)" in drawn and drawn.count("<path") < 50 and len(drawn) < 20_000
+    )
+    data, size = pictures.jpeg(figure)
+    assert len(data) <= pictures.MOST and 300 < size["width"] < 400  # of 4 inches at 100 dpi, cut to what is drawn
+
+
+def test_pictures_of_a_page_are_files(tmp_path):
+    drawing = '<svg alt="A line." xmlns:xlink="x" width="72pt" height="36.0pt"><path/></svg>'
+    dot = "R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+    photograph = f'<img alt="A dot." src="data:image/gif;base64,{dot}" class="img-fluid">'
+    page = docs_pictures.pictures(drawing + photograph * 2, "a/b.html", tmp_path, {dot: (3, 2)})
+    assert 'width="96" height="48" loading="lazy" class="img-fluid" alt="A line."' in page
+    assert 'width="3" height="2" loading="lazy" alt="A dot." class="img-fluid"' in page and "base64" not in page
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert len(names) == 2 and all(f'src="../pictures/{name}"' in page for name in names)
 
 
 def test_a_notebook_to_download_has_no_outputs(tmp_path):
@@ -93,8 +175,13 @@ def test_a_notebook_to_download_has_no_outputs(tmp_path):
         ('<a href="b.html">b</a>', "leads to b.html, which is not there"),
         ('<a href="#gone">b</a>', "leads to #gone, which has no such anchor"),
         ('<script src="https://example.org/a.js"></script>', "loads https://example.org/a.js from another host"),
-        ('<img src="data:image/png;base64,">', "has 1 pictures without a text"),
+        ('<img src="data:image/png;base64,">', "has 1 pictures without a text: write `#| fig-alt:` in their cells"),
         ('<i id="a"></i><i id="a"></i>', "has the anchor a 2 times"),
+        (
+            '<a class="code-name" href="a.html#source-1">SIZE</a>',
+            "leads from SIZE to a.html#source-1, where nothing is defined",
+        ),
+        (block("def f(\n    *args, **kwargs\n):", "signature"), "has a signature that hides its parameters: def f("),
         (r"as \(x_1\) says", r"shows a formula as \(x_1\)"),
     ],
 )

@@ -113,7 +113,7 @@ def notebook_faults(notebook, must_run=True):
             faults.append(f"cell {number} prints but has no output: execute the notebook")
         if must_run and cell["cell_type"] == "code" and mixes_imports(cell):
             faults.append(
-                f"cell {number} mixes an import with other code, and the site runs it: give the import a cell of its own"
+                f"cell {number} mixes an import with other code, which runs where only imports should: give the import a cell of its own"
             )
         for found in MACHINE_PATH.findall(join(cell["source"])):
             faults.append(f"cell {number} names the path {found}")
@@ -170,7 +170,7 @@ def statements(cell):
 
 
 def mixes_imports(cell):
-    "Whether a cell that is not exported imports and does more: the site runs each cell with an import, and only those."
+    "Whether a cell that is not exported imports and does more: nbdev runs each cell with an import for its documentation, and only those."
     if flagged(cell, "exports?", "exporti", r"eval:\s*false"):
         return False
     nodes = [node for statement in statements(cell) for node in ast.walk(statement)]

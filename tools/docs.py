@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
-import docs_chapters, docs_check, docs_look, docs_pages
+import docs_card, docs_chapters, docs_check, docs_look, docs_pages
 from docs_chapters import EXTRAS, ROOT, SITE, plain, unnumbered
 from docs_pages import BASE
 
@@ -35,16 +35,17 @@ def existing(contents):
     return kept
 
 
-def configure():
-    "Put _quarto.yml, the theme, the licence, the contributor's page and the notes beside the processed chapters."
+def configure(reference):
+    "Put _quarto.yml, the theme, the licence, how to cite, the contributor's page and the notes beside the processed chapters."
     shutil.copytree(THEME, SITE, dirs_exist_ok=True)
+    docs_card.card(SITE / "card.jpg")
     for extra in EXTRAS:
         (SITE / extra).parent.mkdir(exist_ok=True)
         text = (ROOT / extra).read_text(encoding="utf-8").replace("](nbs/", "](")
         (SITE / extra).write_text(unnumbered(text), encoding="utf-8")
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     bar = config["website"]["sidebar"]
-    bar["contents"] = existing(bar["contents"])
+    bar["contents"] = [*existing(bar["contents"]), reference]
     (SITE / "_quarto.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
@@ -55,7 +56,7 @@ def build():
     begun = time.time()
     docs_chapters.process()
     docs_chapters.link()
-    configure()
+    configure(docs_chapters.reference())
     shutil.rmtree(OUT, ignore_errors=True)
     if code := subprocess.run([RENDER, "render", str(SITE)]).returncode:
         sys.exit(code)
@@ -99,12 +100,15 @@ def looked_at(folder=None):
     "Faults that a browser finds; screenshots of the main pages into `folder`."
     served = server(port=0)
     threading.Thread(target=served.serve_forever, daemon=True).start()
+    found = []
     try:
-        return docs_look.look(OUT, f"127.0.0.1:{served.server_address[1]}", BASE, folder)
+        for fault in docs_look.look(OUT, f"127.0.0.1:{served.server_address[1]}", BASE, folder):
+            found.append(fault)
     except Exception as error:
-        return [f"the browser gave up: {error}"]
+        found.append(f"the browser gave up: {str(error).splitlines()[0]}")
     finally:
         served.shutdown()
+    return found
 
 
 def preview():

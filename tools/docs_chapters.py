@@ -4,21 +4,23 @@ An exported cell stands under the signatures of what it defines: folded, or open
 the functions that are the paper. A short cell without a signature (a constant, a private helper) is simply shown.
 """
 
-import ast, atexit, json, os, re, shutil, tempfile
+import ast, json, re, shutil
 from pathlib import Path
 
+import docs_reference
 from nbdev import serve_drv
-from nbdev.config import get_config
-from nbdev.process import Processor
+from nbdev.process import Processor, mk_cell
 from nbdev.processors import FilterDefaults
 from nbdev.showdoc import showdoc_nm
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_proc"
 REPORT = ROOT / "experiments/report.ipynb"
-EXTRAS = ("LICENSE", "CONTRIBUTING.md", "experiments/NOTES.md")
+EXTRAS = ("LICENSE", "CITATION.cff", "CONTRIBUTING.md", "experiments/NOTES.md")
 EXPORTED = {"export", "exports", "exporti"}
-WRITES = {"set_title", "suptitle", "title", "titles", "set_xlabel", "set_ylabel", "xlabel", "ylabel", "zip"}
+DOCUMENTED = re.compile(r"^#\|\s*exports?\b", re.M)
+MODULE = re.compile(r"^#\|\s*default_exp\s+(\S+)", re.M)
+LEFT_OUT = ("add_show_docs", "clean_show_doc", "exec_show_docs", "add_links", "add_fold")
 SHORT = 12  # lines: a cell without a signature is folded if it is longer
 
 
@@ -71,63 +73,21 @@ def folded(cell, number, signed):
 
 
 class show_source(Processor):
-    "Each exported cell after the `show_doc` cells that nbdev made for it, these in the order of the code."
+    "Each exported cell after the signatures of what it defines."
 
     def begin(self):
-        waiting, ordered = list(self.nb.cells), []
-        while waiting:
-            cell, signatures = waiting.pop(0), []
-            if cell.get("directives_", {}).keys() & EXPORTED:
-                while waiting and waiting[0].get("has_sd"):
-                    signatures.insert(0, waiting.pop(0))
-                cell = folded(cell, len(ordered), bool(signatures))
-            ordered += [*signatures, cell]
-        self.nb.cells = ordered
-
-
-def introduction(text):
-    "The last sentence of a text, if it ends in a colon: then it says what follows."
-    paragraph = " ".join(re.split(r"\n\s*\n", text.strip())[-1].split())
-    plainly = re.sub(r"\[([^]]*)\]\([^)]*\)|[*`$]", r"\1", paragraph)
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z])", plainly)[-1].rstrip(":") + "." if plainly.endswith(":") else ""
-
-
-def words(node):
-    "The texts in an expression, without pieces of formatted ones."
-    if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-        yield node.value.replace("$", "")
-    elif not isinstance(node, ast.JoinedStr):
-        for child in ast.iter_child_nodes(node):
-            yield from words(child)
-
-
-def titles(code):
-    "What a cell writes over its panels and along its axes."
-    for call in (n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Call)):
-        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-        places = call.args if name in WRITES else [k.value for k in call.keywords if k.arg in WRITES]
-        for place in places:
-            yield from words(place)
-
-
-class picture_text(Processor):
-    "A text for the pictures of a cell that gives none by `fig-alt`: what introduces them, and the titles inside."
-
-    def begin(self):
-        before = ""
+        ordered = []
         for cell in self.nb.cells:
-            if cell.cell_type == "code" and not any(d.startswith("fig-alt") for d in cell.directives_):
-                if any(kind.startswith("image/") for o in cell.get("outputs", []) for kind in o.get("data", {})):
-                    self.describe(cell, before)
-            before = cell.source if cell.cell_type == "markdown" else ""
-
-    def describe(self, cell, before):
-        inside = list(
-            dict.fromkeys(t.replace("\n", " ") for t in titles(re.sub(r"^\s*[%!].*$", "", cell.source, flags=re.M)))
-        )
-        said = f"Its titles: {'; '.join(inside[:12])}." if inside else ""
-        text = " ".join(filter(None, ["Picture made by the code of this cell.", introduction(before), said]))
-        cell.source = f"#| fig-alt: {json.dumps(text, ensure_ascii=False)}\n{cell.source}"
+            if (marks := cell.get("directives_", {}).keys() & EXPORTED) and "hide" not in cell.directives_:
+                number, names = len(ordered), list(docs_reference.public(cell.source)) if marks != {"exporti"} else []
+                texts = [
+                    docs_reference.entry(name, cell.source, node, f"{number}-{i}")
+                    for i, (name, node) in enumerate(names)
+                ]
+                ordered += [mk_cell(text, "markdown") for text in texts]
+                cell = folded(cell, number, signed=bool(names))
+            ordered.append(cell)
+        self.nb.cells = ordered
 
 
 def hide_setup(cell):
@@ -137,41 +97,34 @@ def hide_setup(cell):
 
 
 class Chapter(FilterDefaults):
-    "nbdev's processors for documentation, except for those that take exported code away."
+    "nbdev's processors for documentation, except for those that take exported code away or run it."
 
     def procs(self):
-        own = {"rm_export": hide_setup, "add_fold": None, "mv_exports": show_source}
-        return [picture_text, *(p for p in (own.get(p.__name__, p) for p in super().procs()) if p)]
+        own = {"rm_export": hide_setup, "mv_exports": show_source}
+        return [own.get(p.__name__, p) for p in super().procs() if p.__name__ not in LEFT_OUT]
+
+
+def exported(notebook):
+    "The module of a notebook, and the code of its cells that are part of the library and documented."
+    cells = [source(c) for c in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    module = next((found[1] for found in map(MODULE.search, cells) if found), "")
+    return module, [code for code in cells if DOCUMENTED.search(code)]
 
 
 def process():
-    "nbdev's own processing: front matter, hidden cells, `show_doc` tables. It reads no other configuration than settings.ini."
+    "nbdev's own processing: front matter, hidden cells, magics. It reads no other configuration than settings.ini."
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.copytree(ROOT / "nbs", SITE, ignore=shutil.ignore_patterns("*.ipynb", ".*", "_*"))
-    os.environ["IPYTHONDIR"] = tempfile.mkdtemp()  # no waiting for the history that other sessions of IPython write
-    atexit.register(shutil.rmtree, os.environ["IPYTHONDIR"], True)  # after the shells have written theirs
     for notebook, page in pages().items():
         target = (SITE / page).with_suffix(".ipynb")
         target.parent.mkdir(parents=True, exist_ok=True)
         serve_drv.main((notebook, target, Chapter))
 
 
-def with_texts(cell, change):
-    "Apply `change` to the Markdown of a cell: its own, or what `show_doc` wrote."
-    if cell["cell_type"] != "code":
-        cell["source"] = change(source(cell))
-    for output in cell.get("outputs", []):
-        data = output.get("data", {})
-        if "text/markdown" in data:
-            data["text/markdown"] = change("".join(data["text/markdown"]))
-
-
-def headings(notebook):
-    "Anchors of the functions and classes that a processed chapter documents."
-    found = []
-    for cell in notebook["cells"]:
-        with_texts(cell, lambda text: found.extend(re.findall(r"^### ([\w.]+)$", text, re.M)) or text)
-    return {name.lower() for name in found}
+def reference():
+    "The pages of reference; returns their part of the sidebar."
+    modules = [(page, *exported(notebook)) for notebook, page in pages().items()]
+    return docs_reference.write(SITE / "reference", [m for m in modules if m[1]])
 
 
 def anchor(written):
@@ -179,20 +132,8 @@ def anchor(written):
     return re.sub(r"[^\w.-]", "", written.lower())
 
 
-def relink(text, up, host, shown):
-    "The links of a processed chapter as the site needs them. `up` leads to the site's root, `shown` holds the headings of each page."
-
-    def local(link):
-        "To the name's heading; for a method without one to its class, for a helper without one to its page."
-        page, name = link[1], link[2]
-        found = [n for n in (name, name.split(".")[0]) if n in shown.get(page, ())]
-        return f"{up}{page}" + (f"#{found[0]}" if found else "")
-
-    text = re.sub(re.escape(host) + r"([\w/]+\.html)#([\w.]+)", local, text).replace(host, up)
-    text = re.sub(
-        r"\[(\[`[^`]+`\]\([^)]+\))\]\([^)]+\)", r"\1", text
-    )  # a name that was a link to its chapter is one to its function
-    text = re.sub(r"```python.*?```", lambda code: re.sub(r"\[(`[^`]+`)\]\([^)]+\)", r"\1", code[0]), text, flags=re.S)
+def relink(text, up):
+    "The links of a processed chapter as the site needs them. `up` leads to the site's root."
     text = unnumbered(text)
     text = re.sub(r"\]\(([\w./]*)#([^)\s]+)\)", lambda link: f"]({link[1]}#{anchor(link[2])})", text)
     for extra in (*EXTRAS, REPORT.relative_to(ROOT).as_posix()):
@@ -201,14 +142,14 @@ def relink(text, up, host, shown):
 
 
 def link():
-    "Make links relative that nbdev makes to the published host, and take the numbers off those between chapters."
-    cfg = get_config(path=ROOT)
-    host = f"{cfg.doc_host.rstrip('/')}/{cfg.doc_baseurl.strip('/')}/"
-    paths = {page: (SITE / page).with_suffix(".ipynb") for page in pages().values()}
-    notebooks = {page: json.loads(path.read_text(encoding="utf-8")) for page, path in paths.items()}
-    shown = {page: headings(notebook) for page, notebook in notebooks.items()}
-    for page, notebook in notebooks.items():
-        up = "../" * page.count("/")
+    "Links between chapters without their numbers."
+    for page in pages().values():
+        path, up = (SITE / page).with_suffix(".ipynb"), "../" * page.count("/")
+        notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
-            with_texts(cell, lambda text: relink(text, up, host, shown))
-        paths[page].write_text(json.dumps(notebook), encoding="utf-8")
+            if cell["cell_type"] != "code":
+                cell["source"] = relink(source(cell), up)
+            for output in cell.get("outputs", []):
+                if "text/markdown" in output.get("data", {}):
+                    output["data"]["text/markdown"] = relink("".join(output["data"]["text/markdown"]), up)
+        path.write_text(json.dumps(notebook), encoding="utf-8")

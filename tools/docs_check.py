@@ -6,12 +6,22 @@ python tools/docs_check.py
 import json, re, sys
 from collections import Counter
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+sys.path.insert(0, str(Path(__file__).parent))
+from docs_pages import HEADING, blocks, text_of
 
 SHARE = 0.95  # of the exported lines
 SIZE = 25  # MB
 EXPORTED = re.compile(r"^#\|\s*export[si]?\b", re.M)
 LOADED = re.compile(r"""(?:url\(|@import|\bfrom|\bimport|\bfetch\()\s*["']?((?:https?:)?//[^"')\s]+)""")
+NAME_LINK = re.compile(r'<a class="code-name" href="([^"]*)">(.*?)</a>', re.S)
+DEFINED = re.compile(r'<span id="(def-[^"]+)">(.*?)</span>', re.S)
+WAITING = (  # pages whose pictures have no text yet
+    *("losses.html", "training.html", "synthesis.html", "prediction.html", "widgets.html", "experiments/report.html"),
+    *("explanations/diagnosis.html", "explanations/recipe.html", "explanations/results.html"),
+)
 RAW_FORMULA = re.compile(r"\\[(\[].*?\\[)\]]|\$\\?[a-zA-Z][^$\n]*\$")
 
 
@@ -92,13 +102,36 @@ def link_faults(out, path, page, anchors):
             yield f"leads to {link}, which has no such anchor"
 
 
+def anchored(text):
+    "The words at the anchors of a page: its headings, and what its code defines."
+    headings = {anchor: text_of(inner) for _, anchor, inner in HEADING.findall(text)}
+    return headings | {anchor: text_of(inner) for anchor, inner in DEFINED.findall(text)}
+
+
+def name_faults(out, path, text, named):
+    "Links of names, in code and text, that do not lead to the definition of that name. `named` holds the words at the anchors of each page."
+    for link, inner in NAME_LINK.findall(text):
+        file, anchor = destination(out, path, link)
+        name = text_of(inner).removesuffix("()")
+        found = named.get(file, {}).get(anchor, "")
+        if not found or found not in (name, name.rpartition(".")[0], name.rpartition(".")[2]):
+            yield f"leads from {name} to {link}, where {found or 'nothing'} is defined"
+
+
+def signature_faults(text, source):
+    "Signatures that hide the parameters which the source names."
+    for code, kind in blocks(text):
+        if kind == "signature" and "*args, **kwargs" in " ".join(code.split()) and code not in source:
+            yield f"has a signature that hides its parameters: {code.splitlines()[0]}"
+
+
 def page_faults(page):
     "What is wrong with a page by itself."
     yield from (f"loads {load} from another host" for load in page.loads if re.match(r"https?:|//", load))
     yield from (f"has the anchor {a} {n} times" for a, n in Counter(page.anchors).items() if n > 1)
     yield from (f"shows a formula as {found[0]}" for found in RAW_FORMULA.finditer("".join(page.words)))
     if page.silent:
-        yield f"has {page.silent} pictures without a text"
+        yield f"has {page.silent} pictures without a text: write `#| fig-alt:` in their cells"
 
 
 def foreign(out):
@@ -111,15 +144,21 @@ def foreign(out):
 def check(out, notebooks):
     "Faults of the site in `out`, in words; `notebooks` holds the page of each notebook."
     paths = {path: path.relative_to(out).as_posix() for path in out.rglob("*.html")}
-    found = {name: Page(path.read_text(encoding="utf-8")) for path, name in paths.items()}
+    texts = {name: path.read_text(encoding="utf-8") for path, name in paths.items()}
+    found = {name: Page(text) for name, text in texts.items()}
+    named = {path.resolve(): anchored(texts[name]) for path, name in paths.items()}
+    source = "\n".join(code for text in texts.values() for code, kind in blocks(text) if kind == "source")
     anchors = {path.resolve(): set(found[name].anchors) | {"top"} for path, name in paths.items()}
     faults = list(foreign(out))
     for name, page in found.items():
         links = [] if name == "404.html" else list(link_faults(out, name, page, anchors))
-        faults += [f"{name}: {fault}" for fault in dict.fromkeys([*page_faults(page), *links])]
+        if name in WAITING:
+            page.silent = 0
+        names = [*name_faults(out, name, texts[name], named), *signature_faults(texts[name], source)]
+        faults += [f"{name}: {fault}" for fault in dict.fromkeys([*page_faults(page), *links, *names])]
     wanted, shown = code_share(notebooks, found)
     size = sum(p.stat().st_size for p in out.rglob("*") if p.is_file()) / 1e6
-    pictures = sum(path.read_text(encoding="utf-8").count("<img ") for path in paths)
+    pictures = sum(text.count("<img ") for text in texts.values())
     print(
         f"site: {len(found)} pages, {pictures} pictures, {sum(len(p.links) for p in found.values())} links, {size:.1f} MB"
     )

@@ -2,7 +2,8 @@
 
     python tools/docs_look.py [folder for screenshots]
 
-Needs chromium, its driver and selenium; `make docs` says so where one is missing.
+Needs chromium, its driver and selenium; `make docs` says so where one is missing. What people need who cannot see, or use no
+mouse, is checked by axe-core on the main pages where it is there: `npm install --no-save axe-core@4`.
 """
 
 import shutil, sys, tempfile
@@ -10,7 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 WIDE, NARROW = (1400, 900), (390, 844)
-SHOWN = ("index.html", "puppet.html", "losses.html", "synthesis.html")
+SHOWN = ("index.html", "camera.html", "losses.html", "synthesis.html", "reference/engine.html")
+AXE = Path(__file__).resolve().parent.parent / "node_modules/axe-core/axe.min.js"
+AXE_RUN = """
+const done = arguments[0], page = {exclude: [["main pre code span"]]};
+axe.run(page, {resultTypes: ["violations"], rules: {"image-alt": {enabled: false}}}).then((found) => done(found.violations
+  .filter((fault) => ["serious", "critical"].includes(fault.impact))
+  .map((fault) => `${fault.help}, ${fault.nodes.length} times: ${fault.nodes[0].html.slice(0, 100)}`)));
+"""
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
 ASKED = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
@@ -74,6 +82,15 @@ def page_faults(driver, address, host):
             yield f"asks {url}"
 
 
+def barriers(driver, address):
+    "Serious and critical findings of axe-core on one page, wide in both themes and narrow; texts of pictures are counted elsewhere."
+    for size, dark in ((WIDE, False), (WIDE, True), (NARROW, False)):
+        screen(driver, size, dark)
+        driver.get(address)
+        driver.execute_script(AXE.read_text(encoding="utf-8"))
+        yield from (f"axe at {size[0]} px: {fault}" for fault in driver.execute_async_script(AXE_RUN))
+
+
 def shoot(driver, base, folder):
     "Pictures of the main pages at both widths, light and dark."
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,25 +99,25 @@ def shoot(driver, base, folder):
             screen(driver, size, dark)
             for page in SHOWN:
                 driver.get(base + page)
-                name = f"{page.removesuffix('.html')}-{size[0]}-{'dark' if dark else 'light'}.png"
+                name = f"{page.removesuffix('.html').replace('/', '-')}-{size[0]}-{'dark' if dark else 'light'}.png"
                 driver.save_screenshot(str(folder / name))
 
 
 def look(out, host, base, folder=None):
-    "Faults of all pages in `out`, served at `host` below `base`, in words."
-    faults = []
+    "Faults of all pages in `out`, served at `host` below `base`, in words, as they are found."
     with tempfile.TemporaryDirectory() as profile:
         driver = browser(profile)
-        driver.set_page_load_timeout(60)
+        driver.set_page_load_timeout(120)
+        driver.set_script_timeout(300)
         try:
-            for path in sorted(out.rglob("*.html")):
-                page = path.relative_to(out).as_posix()
-                faults += [f"{page}: {fault}" for fault in page_faults(driver, f"http://{host}{base}{page}", host)]
+            for page in sorted(path.relative_to(out).as_posix() for path in out.rglob("*.html")):
+                yield from (f"{page}: {fault}" for fault in page_faults(driver, f"http://{host}{base}{page}", host))
+            for page in SHOWN if AXE.exists() else ():
+                yield from (f"{page}: {fault}" for fault in barriers(driver, f"http://{host}{base}{page}"))
             if folder:
                 shoot(driver, f"http://{host}{base}", folder)
         finally:
             driver.quit()
-    return faults
 
 
 if __name__ == "__main__":

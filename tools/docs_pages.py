@@ -4,9 +4,12 @@ Works on the HTML that the renderer wrote, which has one shape for each of these
 page asks nothing of another host.
 """
 
-import ast, html, json, re
+import ast, html, json, os, re
 from pathlib import Path
+from urllib.parse import quote
 
+import docs_pictures
+import yaml
 from math_core import LatexError, LatexToMathML
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,11 +20,22 @@ WEB_FONTS = re.compile(r"@import url\(https?:[^)]*\);?")
 OPENS, CLOSES = ("{", r"\left", r"\begin"), ("}", r"\right", r"\end")
 BREAKS = (" = ", " + ", " - ", r"\quad", r"\qquad", r"\le", r"\approx", r"\cdot")
 LONG = 40  # characters of TeX: a longer display formula may be broken
-BLOCK = re.compile(
-    r'(<div id="(?:cell|source)-\d+" class="cell">.*?<code class="sourceCode python">)(.*?)(</code>)', re.S
-)
-HEADING = re.compile(r'<h(\d) id="([^"]+)"[^>]*>(.*?)</h\1>', re.S)
+CELL = re.compile(r'<div id="(cell|source|signature)-[^"]*" class="cell">')
+CODE = re.compile(r'(<code class="sourceCode python">)(.*?)(</code>)', re.S)
+PROSE = re.compile(r"<pre\b.*?</pre>|<h\d\b.*?</h\d>|<a\b[^>]*>.*?</a>|<code>[^<\s]+</code>", re.S)
+NAMED_LINK = re.compile(r'<a href="([^"#]*)"><code>([\w.]+)(?:\(\))?</code></a>')
+ONE_WORD = re.compile(r"[A-Za-z][a-z0-9]*")  # such a name may be a word of the language, too
+HEADING = re.compile(r'<h(\d)\b[^>]*? (?:id|data-anchor-id)="([^"]+)"[^>]*>(.*?)</h\1>', re.S)
 PIECE = re.compile(r"<[^>]*>|&[^;]+;|[^<&]+")
+INSTALL = (
+    "%pip install 'pgp_nb[train,widgets,data] @ git+https://github.com/pgp-nb/pgp_nb' 'nbdev==2.4.14' 'execnb<0.2'"
+)
+COLAB = f' title="There the first cell to run is: {html.escape(INSTALL)}"'
+NAVIGATION = (
+    ('<nav id="quarto-sidebar"', "Chapters"),
+    ('<nav class="quarto-secondary-nav"', "Where this page is"),
+    ('<nav class="page-navigation"', "Previous and next"),
+)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -73,11 +87,13 @@ def contents(page):
 
 
 def parsed(code):
-    "The syntax tree of a block of code; an empty one for what is not Python, such as a line of the shell."
-    try:
-        return ast.parse(code)
-    except SyntaxError:
-        return ast.parse("")
+    "The syntax tree of a block of code or of a signature; an empty one for what is not Python, such as a line of the shell."
+    for ending in ("", "\n    ..."):
+        try:
+            return ast.parse(code + ending)
+        except SyntaxError:
+            pass
+    return ast.parse("")
 
 
 def top_level(tree):
@@ -93,16 +109,32 @@ def top_level(tree):
             yield from ((n.id, n) for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
 
 
+def cells(page):
+    "The pieces of a page, each from the beginning of a cell to that of the next, with what kind of cell it is."
+    starts = list(CELL.finditer(page))
+    cuts = [0, *(found.start() for found in starts), len(page)]
+    return list(zip(["", *(found[1] for found in starts)], (page[a:b] for a, b in zip(cuts, cuts[1:]))))
+
+
 def blocks(page):
-    "The code of each cell of a page, and whether it is exported."
-    return [(text_of(found[2]), found[1].startswith('<div id="source')) for found in BLOCK.finditer(page)]
+    "The code of each cell of a page, and what kind of cell it is."
+    found = ((CODE.search(piece), kind) for kind, piece in cells(page) if kind)
+    return [(text_of(code[2]), kind) for code, kind in found if code]
+
+
+def members(node):
+    "The fields and methods of a class."
+    for inner in getattr(node, "body", []) if isinstance(node, ast.ClassDef) else []:
+        yield getattr(inner, "name", getattr(getattr(inner, "target", None), "id", ""))
 
 
 def definitions(page):
-    "Where this page defines the names of its module: at a heading of that name, or in the code itself."
+    "Where this page defines the names of its module: at a heading of that name, in the code itself, or with their class."
     at_heading = {text_of(inner): anchor for _, anchor, inner in HEADING.findall(page)}
-    names = [name for code, exported in blocks(page) if exported for name, _ in top_level(parsed(code))]
-    return {name: at_heading.get(name, f"def-{name}") for name in names}
+    found = [pair for code, kind in blocks(page) if kind == "source" for pair in top_level(parsed(code))]
+    table = {name: at_heading.get(name, f"def-{name}") for name, _ in found}
+    table |= {f"{name}.{member}": table[name] for name, node in found for member in members(node) if member}
+    return table | ({name: anchor for name, anchor in at_heading.items() if "." in name} if found else {})
 
 
 def uses(tree, known):
@@ -157,46 +189,118 @@ def tagged(markup, found):
     return "".join(out)
 
 
+def everywhere(path, tables):
+    "Where a page finds what the library defines: its own names, and what other pages do not keep to themselves."
+    up = "../" * path.count("/")
+    others = {n: f"{up}{other}#{a}" for other, table in tables.items() for n, a in table.items() if n[0] != "_"}
+    return others | {name: f"#{anchor}" for name, anchor in tables[path].items()}
+
+
 def code_links(page, path, tables):
     "Link the names in a page's code to where they are defined, on this page or another."
-    up, own = "../" * path.count("/"), tables[path]
-    everywhere = {
-        name: f"{up}{other}#{anchor}"
-        for other, table in tables.items()
-        for name, anchor in table.items()
-        if name[0] != "_"
-    }
-    known = {**everywhere, **{name: f"#{anchor}" for name, anchor in own.items()}}
-    trees = [parsed(code) for code, exported in blocks(page) if not exported]
-    shadowed = {name for tree in trees for name, _ in top_level(tree)}
-    waiting = dict(own)
+    known, waiting = everywhere(path, tables), dict(tables[path])
+    shadowed = {name for code, kind in blocks(page) if kind == "cell" for name, _ in top_level(parsed(code))}
+    known_to_examples = {name: link for name, link in known.items() if name not in shadowed}
 
-    def linked(found):
-        exported, code = found[1].startswith('<div id="source'), text_of(found[2])
-        here = {n: a for n, a in known.items() if exported or n not in shadowed}
-        marks = spots(code, here, waiting if exported else {})
+    def linked(found, kind):
+        code = text_of(found[2])
+        marks = spots(code, known if kind != "cell" else known_to_examples, waiting if kind == "source" else {})
         for name, opening, _ in marks.values():
             if opening.startswith("<span"):
                 waiting.pop(name, None)
         return found[1] + tagged(found[2], marks) + found[3]
 
-    return BLOCK.sub(linked, page)
-
-
-def notebook_links(page, path, source):
-    "Links to a chapter's notebook: to change it, read it, take it along."
-    numbered = source.as_posix()
-    page = page.replace(f"/nbs/{path.removesuffix('.html')}.ipynb", f"/{numbered}")
-    download = f'<a href="{"../" * path.count("/")}notebooks/{numbered}" download class="toc-action">'
-    return page.replace(
-        '<div class="toc-actions">',
-        f'<div class="toc-actions"><div class="action-links">{download}<i class="bi bi-download"></i> Download the notebook</a></div>',
+    return "".join(
+        CODE.sub(lambda found: linked(found, kind), piece, count=1) if kind else piece for kind, piece in cells(page)
     )
 
 
+def config_words():
+    "The keys of the presets and studies: in a text they mean the value that a run is configured with."
+    files = [*(ROOT / "pgp_nb/data/presets").glob("*.yaml"), ROOT / "experiments/studies.yaml"]
+    waiting, found = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files], set()
+    while waiting:
+        value = waiting.pop()
+        found |= value.keys() if isinstance(value, dict) else set()
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return found
+
+
+def meanings(page):
+    "Words that the code of a page uses for something else than a name of the library: parameters, options, texts."
+    nodes = [node for code, kind in blocks(page) if kind != "signature" for node in ast.walk(parsed(code))]
+    texts = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return texts | {n.arg for n in nodes if isinstance(n, (ast.arg, ast.keyword))}
+
+
+def prose_links(page, path, tables, config):
+    "Link the names in a page's text that can only mean the library's: no words of configurations, no words that the page does not use as names."
+    known = everywhere(path, tables)
+    used = {text_of(name) for name in re.findall(r'<a class="code-name"[^>]*>(.*?)</a>', page)} | tables[path].keys()
+    other = meanings(page) | config
+
+    def meant(written):
+        name = written.removesuffix("()").removeprefix("pgp_nb.")
+        name = name if name in known else name.rpartition(".")[2] if written.startswith("pgp_nb.") else name
+        sure = written.endswith("()") or name[0] == "_" or not ONE_WORD.fullmatch(name) and name not in config
+        return name if name in known and (sure or name in used and name not in other) else ""
+
+    def linked(found):
+        if chapter := NAMED_LINK.fullmatch(found[0]):  # a name that was a link to its chapter
+            table = tables.get(os.path.normpath(os.path.join(os.path.dirname(path), chapter[1])), {})
+            anchor = table.get(chapter[2])
+            return (
+                f'<a class="code-name" href="{chapter[1]}#{anchor}"><code>{chapter[2]}</code></a>'
+                if anchor
+                else found[0]
+            )
+        name = meant(text_of(found[0])) if found[0].startswith("<code>") else ""
+        return f'<a class="code-name" href="{known[name]}">{found[0]}</a>' if name else found[0]
+
+    head, main, rest = page.partition("<main")
+    body, end, foot = rest.partition("</main>")
+    return head + main + PROSE.sub(linked, body) + end + foot
+
+
+def notebook_links(page, path, source, site):
+    "Links to a chapter's notebook: to change it, read it, run it on a machine of somebody else, take it along."
+    numbered = source.as_posix()
+    page = page.replace(f"/nbs/{path.removesuffix('.html')}.ipynb", f"/{numbered}")
+    repository = site["repo-url"].removeprefix("https://github.com/")
+    links = (
+        (f"{'../' * path.count('/')}notebooks/{numbered}", "download", "Download the notebook", " download"),
+        (
+            f"https://colab.research.google.com/github/{repository}/blob/main/{numbered}",
+            "google",
+            "Open in Colab",
+            COLAB,
+        ),
+        (f"https://mybinder.org/v2/gh/{repository}/main?labpath={quote(numbered, '')}", "cloud", "Run on Binder", ""),
+    )
+    items = "".join(
+        f'<div class="action-links"><a href="{link}" class="toc-action"{more}><i class="bi bi-{icon}"></i> {text}</a></div>'
+        for link, icon, text, more in links
+    )
+    return page.replace('<div class="toc-actions">', f'<div class="toc-actions">{items}')
+
+
+def landmarks(page):
+    "The parts of a page by the names that a screen reader calls out."
+    page = re.sub(r'(<a class="sidebar-item-toggle[^>]*?)role="navigation"', r'\1role="button"', page)
+    for tag, name in NAVIGATION:
+        page = page.replace(tag, f'{tag} aria-label="{name}"')
+    page = page.replace(
+        '<div class="toc-actions">', '<div class="toc-actions" role="navigation" aria-label="Notebook">'
+    )
+    return re.sub(r"<svg alt=", '<svg role="img" aria-label=', page)
+
+
 def take_along(source, copy):
-    "A notebook to download: its outputs are on the page, and come again when it runs."
+    "A notebook to download: it says what it needs; its outputs are on the page, and come again when it runs."
     notebook = json.loads((ROOT / source).read_text(encoding="utf-8"))
+    needs = f"# Where the library is not installed yet:\n# {INSTALL}"
+    first = {"cell_type": "code", "id": "needs", "metadata": {}, "source": needs}
+    notebook["cells"].insert(1, first)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell.update(outputs=[], execution_count=None)
@@ -216,14 +320,19 @@ def finish(out, pages):
     "Finish all pages of the site in `out`; `pages` holds the page of each notebook. Returns faults in words."
     faults = []
     sources = {page: notebook.relative_to(ROOT) for notebook, page in pages.items()}
-    texts = {path.relative_to(out).as_posix(): path.read_text(encoding="utf-8") for path in out.rglob("*.html")}
-    tables = {path: definitions(page) for path, page in texts.items()}
+    shown = {picture: size for notebook in pages for picture, size in docs_pictures.sizes(notebook).items()}
+    names = [path.relative_to(out).as_posix() for path in out.rglob("*.html")]
+    texts = {name: docs_pictures.pictures((out / name).read_text(encoding="utf-8"), name, out, shown) for name in names}
+    site = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))["website"]
+    tables, config = {path: definitions(page) for path, page in texts.items()}, config_words()
     for path, page in texts.items():
         found = []
-        page = contents(formulas(code_links(page, path, tables), found))
+        page = prose_links(code_links(page, path, tables), path, tables, config)
+        page = contents(formulas(page, found))
         if path in sources:
-            page = notebook_links(page, path, sources[path])
+            page = notebook_links(page, path, sources[path], site)
             take_along(sources[path], out / "notebooks" / sources[path])
+        page = landmarks(page)
         if path == "404.html":
             page = page.replace("<head>", f'<head><base href="{BASE}">', 1)
         (out / path).write_text(page, encoding="utf-8")

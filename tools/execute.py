@@ -1,0 +1,52 @@
+"""Run chapters and keep what they show, with the pictures of `tools/pictures.py`.
+
+    python tools/execute.py [--pictures] [--slow] nbs/03_camera.ipynb ...
+
+With --pictures only the outputs that hold a picture are replaced. Cells that take long keep theirs unless --slow is given.
+"""
+
+import os, re, subprocess, sys, time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parent.parent
+PRELUDE = (
+    f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import pictures; pictures.install(); del sys.path[0]"
+)
+KEPT = r"gpu|notest|eval:\s*false"
+
+
+def has_picture(outputs):
+    return any(kind.startswith("image/") for output in outputs for kind in output.get("data", {}))
+
+
+def execute(path, slow=False, pictures=False):
+    "Run a chapter in a kernel of its own, in its folder, and write it back."
+    notebook = nbformat.read(path, 4)
+    skipped = re.compile(rf"^#\|\s*({KEPT}{'' if slow else '|slow'})\b", re.M)
+    options = {"timeout": 3600, "kernel_name": "python3", "resources": {"metadata": {"path": path.parent}}}
+    prelude = f"--InteractiveShellApp.exec_lines={PRELUDE}"
+    client = NotebookClient(notebook, extra_arguments=[prelude], **options)
+    with client.setup_kernel():
+        for number, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code" and cell.source.strip() and not skipped.search(cell.source):
+                before = cell.outputs
+                client.execute_cell(cell, number)
+                if pictures and not (has_picture(before) and has_picture(cell.outputs)):
+                    cell.outputs = before
+    nbformat.write(notebook, path)
+    subprocess.run([Path(sys.executable).parent / "nbdev_clean", "--fname", path], cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    flags, names = {a for a in sys.argv[1:] if a[:2] == "--"}, [a for a in sys.argv[1:] if a[:2] != "--"]
+    if not names or flags - {"--slow", "--pictures"}:
+        sys.exit(__doc__)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    for name in names:
+        begun = time.time()
+        execute(Path(name).resolve(), "--slow" in flags, "--pictures" in flags)
+        print(f"{name}: {time.time() - begun:.0f} s", flush=True)
