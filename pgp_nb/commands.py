@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['pgp_command']
 
-# %% ../nbs/14_commands.ipynb #8c43a9c0
-import argparse, difflib, sys
-from collections.abc import Callable
+# %% ../nbs/14_commands.ipynb #2af733e3
+import argparse, difflib, glob, sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 import yaml
+from tqdm.auto import tqdm
 from .engine.config import PRESETS, command
 from .engine.commands import train_command
 from .engine.loading import anything_known, held_out_frames, people_pairs, prepared_pairs
@@ -18,9 +19,10 @@ from .engine.measure import HeldOut, predict_batches
 from .evaluation import evaluate, metrics_table, write_metrics
 from .datasets.prepare import prepare_command
 from .datasets.real_test import real_test
-from .prediction import PGP, pretrained_names
+from .outputs import PGP
+from .prediction import pretrained_names
 
-# %% ../nbs/14_commands.ipynb #f50f95fe
+# %% ../nbs/14_commands.ipynb #7d62d7f8
 def _network(
     weights: str,  # name of shipped weights, or a run folder
     device: str | None = None,
@@ -35,7 +37,118 @@ def _network(
         f"--weights {weights}: neither shipped weights ({known}) nor a run folder with weights.safetensors"
     )
 
-# %% ../nbs/14_commands.ipynb #855a07b1
+# %% ../nbs/14_commands.ipynb #5bb7a577
+def _parser(name: str, about: str) -> argparse.ArgumentParser:
+    "A parser whose help keeps its line breaks."
+    how = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(f"pgp-nb {name}".strip(), description=about, formatter_class=how)
+
+# %% ../nbs/14_commands.ipynb #8a8363a4
+_FILMS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+_KINDS = ("overlay", "json", "npz", "csv", "bvh", "html")
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+
+def _inputs(
+    words: Sequence[str],  # files, folders, patterns
+) -> list[Path]:
+    "The pictures and films that are meant. Raises `FileNotFoundError` or `ValueError` where there are none."
+    found: list[Path] = []
+    for word in words:
+        path = Path(word)
+        if path.is_file():
+            some = [path]
+        else:
+            listed = path.iterdir() if path.is_dir() else map(Path, glob.glob(word, recursive=True))
+            some = sorted(p for p in listed if p.is_file() and p.suffix.lower() in _FILMS + _PICTURES)
+            some = [p for p in some if not p.stem.endswith("-overlay") and not p.name.startswith(".")]
+        if not some:
+            raise FileNotFoundError(f"{word}: no such file, and no pictures or films there")
+        found += some
+    wrong = [p.name for p in found if p.suffix.lower() not in _FILMS + _PICTURES]
+    if wrong:
+        raise ValueError(f"{wrong[0]} is neither a picture ({' '.join(_PICTURES)}) nor a film ({' '.join(_FILMS)})")
+    return list(dict.fromkeys(found))
+
+# %% ../nbs/14_commands.ipynb #856c1157
+_PREDICT_EXAMPLES = """examples:
+  pgp-nb predict photo.jpg
+  pgp-nb predict photo.jpg --box 120,40,310,520
+  pgp-nb predict "holiday/*.jpg" --people 3 --only overlay json
+  pgp-nb predict film.mp4 --rate 25 --force
+  pgp-nb predict frames --film --only bvh html
+
+Beside photo.jpg: photo-overlay.jpg, and photo-poses.json, .npz, .csv, .bvh (one for each person), .html (3D, in a browser).
+Poses are in mm, x right, y down, z away from the camera, pelvis at the origin; the person's size is assumed, not measured."""
+
+
+def _box(text: str) -> list[float]:
+    "x0,y0,x1,y1 as numbers."
+    values = [float(x) for x in text.split(",")]
+    if len(values) != 4 or values[0] >= values[2] or values[1] >= values[3]:
+        raise ValueError(text)
+    return values
+
+
+_box.__name__ = "x0,y0,x1,y1"  # argparse names it in its message
+
+
+def _predict_options() -> argparse.ArgumentParser:
+    parser = _parser("predict", "Find people in pictures and films: poses in 3D, parts, files to go on with.")
+    parser.epilog = _PREDICT_EXAMPLES
+    parser.add_argument("files", nargs="+", metavar="FILE", help="pictures, films, folders of them, patterns with *")
+    parser.add_argument("--weights", default="unsup", help="shipped weights, or a run folder (default: unsup)")
+    parser.add_argument(
+        "--only", nargs="+", choices=_KINDS, default=_KINDS, help="what is written (default: everything)"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite files that are there")
+    parser.add_argument(
+        "--box", type=_box, action="append", metavar="x0,y0,x1,y1", help="px of a person in a picture; may be repeated"
+    )
+    parser.add_argument("--people", type=int, default=1, help="in a picture, at most (default: 1); films: everybody")
+    parser.add_argument("--film", action="store_true", help="a folder of numbered pictures is one film")
+    parser.add_argument("--rate", type=float, default=10.0, help="frames of a film looked at in a second (default: 10)")
+    parser.add_argument("--detector", metavar="FILE", help="a YOLO network as .onnx that finds people in films")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+    return parser
+
+# %% ../nbs/14_commands.ipynb #904f00c6
+def _predict(args: list[str]) -> int:
+    "`pgp-nb predict`. Several inputs: what fails is said, the others are done."
+    options = _predict_options().parse_args(args)
+    if options.rate <= 0 or options.people < 1:
+        raise ValueError("--rate must be above 0, --people at least 1")
+    films = [Path(word) for word in options.files if options.film]
+    inputs = films or _inputs(options.files)
+    if options.box and any(p.suffix.lower() in _FILMS or p.is_dir() for p in inputs):
+        raise ValueError("--box is for pictures: in films people are followed")
+    if options.box and len(inputs) > 1:
+        raise ValueError("--box is for one picture at a time")
+    pgp, failed = _network(options.weights, options.device), 0
+    for path in inputs:
+        try:
+            written = _predict_one(pgp, path, options)
+            print(f"{path.name}: {', '.join(p.name for p in written)}")
+        except (LookupError, ValueError, OSError) as e:
+            if len(inputs) == 1:
+                raise
+            print(f"{path.name}: {e}", file=sys.stderr)
+            failed += 1
+    return 2 if failed else 0
+
+
+def _predict_one(pgp: PGP, path: Path, options: argparse.Namespace) -> list[Path]:
+    "One picture or film, with a bar for films."
+    common = dict(only=options.only, force=options.force)
+    if path.suffix.lower() not in _FILMS and not path.is_dir():
+        return pgp.predict_to_files(path, boxes=options.box, most=options.people, **common)
+    with tqdm(desc=path.name, unit=" frames", disable=None) as bar:
+        seen = lambda number: bar.update(max(0, number + 1 - bar.n))
+        return pgp.predict_to_files(
+            path, True, rate=options.rate, detector=options.detector, seen=seen, **common
+        )  # fmt: skip
+
+# %% ../nbs/14_commands.ipynb #fd378b5a
 def _measured(pgp: PGP, images, truth: dict) -> dict[str, float]:
     "Metrics of pictures with truth, with the flip test, as `PGP.predict` has it."
     found = predict_batches(pgp.net, images, flip_test=True)
@@ -50,7 +163,7 @@ def _prepared(folder: str, size: int) -> HeldOut:
         raise ValueError(f"{Path(folder).name}: nothing is known of its frames, so that nothing can be measured")
     return held_out_frames(pairs)
 
-# %% ../nbs/14_commands.ipynb #bbbf4ef1
+# %% ../nbs/14_commands.ipynb #4c51800e
 _EVALUATE_EXAMPLES = """examples:
   pgp-nb evaluate unsup --pairs 64
   pgp-nb evaluate runs/mine --data prepared/lsp-test-224 --out mine.json
@@ -68,13 +181,7 @@ def _evaluate_options() -> argparse.ArgumentParser:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     return parser
 
-
-def _parser(name: str, about: str) -> argparse.ArgumentParser:
-    "A parser whose help keeps its line breaks."
-    how = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(f"pgp-nb {name}".strip(), description=about, formatter_class=how)
-
-# %% ../nbs/14_commands.ipynb #8e3a25eb
+# %% ../nbs/14_commands.ipynb #9f475cdb
 _SHOWN = ["pa_mpjpe", "pa_mpjpe_oracle_facing", "pck_3d", "pck_2d", "f1_fg", "f1_parts"]  # of all that --out gets
 
 
@@ -98,7 +205,7 @@ def _evaluate(args: list[str]) -> int:
         print(f"written to {write_metrics(options.out, rows)}")
     return 0
 
-# %% ../nbs/14_commands.ipynb #f0379969
+# %% ../nbs/14_commands.ipynb #d84173b3
 def _presets(args: list[str]) -> int:
     "`pgp-nb presets`: the names, or what one of them holds."
     parser = _parser("presets", "List the presets of training, or show one.")
@@ -111,7 +218,7 @@ def _presets(args: list[str]) -> int:
         print(f"{path.stem:10} {path.read_text().splitlines()[0].lstrip('# ')}")
     return 0
 
-# %% ../nbs/14_commands.ipynb #e6bf5890
+# %% ../nbs/14_commands.ipynb #98cd9c26
 class _Command(NamedTuple):
     "A word after `pgp-nb`."
 
@@ -120,23 +227,26 @@ class _Command(NamedTuple):
 
 
 _COMMANDS = {
+    "predict": _Command("from photos and films to poses in 3D, in files beside them", _predict),
     "train": _Command("train on rendered people or prepared folders", train_command),
     "prepare": _Command("turn a data set, or a folder of films, into one that training reads", prepare_command),
     "evaluate": _Command("measure a network on held-out people and real data", _evaluate),
     "presets": _Command("list the presets of training, or show one", _presets),
 }
 
-# %% ../nbs/14_commands.ipynb #7d668d55
+# %% ../nbs/14_commands.ipynb #00b4f277
 _EXAMPLES = """examples:
+  pgp-nb predict photo.jpg
+  pgp-nb predict film.mp4 --only overlay bvh
   pgp-nb train --preset tiny --run runs/mine
   pgp-nb prepare lsp --root /data/lsp_dataset --split test --out lsp-test
   pgp-nb evaluate unsup --pairs 64
   pgp-nb presets default
 
-The options of each:  pgp-nb train --help"""
+The options of each:  pgp-nb predict --help"""
 
 
-@command(TypeError, ValueError, OSError, ImportError, yaml.YAMLError)
+@command(TypeError, ValueError, LookupError, OSError, ImportError, yaml.YAMLError)
 def pgp_command(args: list[str] | None = None) -> int:  # the exit code
     "Entry point of `pgp-nb` and `python -m pgp_nb`."
     parser = _parser("", "Self-supervised 3D human pose estimation: from a photo or a film to a pose in 3D.")
