@@ -149,7 +149,7 @@ def _steps(room: float, most: float) -> list[float]:
     return np.linspace(0, room, max(2, int(np.ceil(room / most)) + 1)).tolist()
 
 # %% ../nbs/12_finding.ipynb #1ab3180e
-_BELIEVED = 0.45  # agreement of silhouette and puppet below which nobody is there
+_BELIEVED = 0.29  # agreement of silhouette and puppet below which nobody is there
 
 
 @patch
