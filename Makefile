@@ -9,7 +9,7 @@ export JUPYTER_PREFER_ENV_PATH = 1
 chapters pytest: export OMP_NUM_THREADS ?= 1
 chapters: export MPLBACKEND = agg
 
-.PHONY: help env demo test check chapters pytest readme docs lab wheel lock clean
+.PHONY: help env demo test check chapters pytest readme docs preview lab wheel lock clean
 .NOTPARALLEL:
 
 help:
@@ -19,7 +19,8 @@ help:
 	@echo "make chapters  run the chapters as tests"
 	@echo "make pytest    the tests in tests/"
 	@echo "make readme    write README.md from nbs/index.ipynb"
-	@echo "make docs      render the site into _docs"
+	@echo "make docs      render the site into _docs and check it: code, links, pictures, formulas, and in chromium if there is one"
+	@echo "make preview   serve the rendered site on this machine"
 	@echo "make lab       JupyterLab on the chapters"
 	@echo "make wheel     build a wheel into dist"
 	@echo "make lock      write a new $(LOCK) from settings.ini"
@@ -52,6 +53,9 @@ readme: $(ENV)
 
 docs: $(ENV)
 	@$(PY) tools/docs.py
+
+preview: $(ENV)
+	@$(PY) tools/docs.py preview
 
 lab: $(ENV)
 	@.venv/bin/jupyter lab nbs

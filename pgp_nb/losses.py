@@ -238,7 +238,9 @@ def _known_foreground(
     m_sal: Tensor | None,  # (B,H,W) of I_t; NaN where not known
     doubt: float = 0.35,  # how far m_sal may be wrong
 ) -> Tensor:  # (B,H,W) in [0,1], without gradient
-    "Where the person is seen in I_t: the network's silhouette (w_fg, where there is none), and m_sal where it is known."
+    """Where the person is seen in I_t.
+
+    By the network's silhouette (w_fg, where there is none), and by m_sal where it is known."""
     m = maps.w_fg
     if code.silhouette is not None:
         odds = enlarge(code.silhouette[:, None], m.shape[-2:])[:, 0] - math.log(SEEN / (1 - SEEN))
@@ -279,7 +281,9 @@ def _carried_image_loss(
     known: Tensor,  # (B,H,W) in [0,1]: its foreground
     similarity: float = 0.5,  # weight of structural similarity
 ) -> Tensor:  # scalar
-    "L_I^u for carried appearance: the person's colours against I_t where it shows the person, and y-hat's foreground against that."
+    """L_I^u for carried appearance.
+
+    The person's colours against I_t where it shows the person, and y-hat's foreground against that."""
     where = known / known.sum((1, 2), keepdim=True).clamp(min=1)
     loss = 3 * ((painted.colours - target).abs().mean(1) * where).sum((1, 2)).mean()
     if similarity:
@@ -439,10 +443,12 @@ class _Source(typing.NamedTuple):
 
 
 def _source_appearance(it: Iteration) -> _Source:
-    "a_s = E_a(I_s), with mirror flip and in-plane rotation of I_s; carried appearance, which takes neither along, of I_s as it is."
+    """a_s = E_a(I_s), with mirror flip and in-plane rotation of I_s.
+
+    Carried appearance takes neither along: its source is that of `_both_frames`."""
     if it.net.cfg.appearance == "carried":
-        n = len(it.batch.source)
-        return _Source(it.batch.source, it.batch.sal_s, it.here(_both_frames).codes[:n])
+        n, frames = len(it.batch.source), it.here(_both_frames)
+        return _Source(frames.images[:n], it.batch.sal_s, frames.codes[:n])
     both = it.by_shard(flip_rotate, torch.cat([it.batch.source, it.batch.sal_s[:, None]], 1))
     code = it.net.encode(both[:, :3])
     maps = it.net.maps(it.net.as_seen(code, it.net.pose(code)))
@@ -461,8 +467,9 @@ class _Frames(typing.NamedTuple):
 
 
 def _both_frames(it: Iteration) -> _Frames:
-    "What the encoder says of I_s and of I_t: each is source and target to the other."
-    images, m_sal = torch.cat([it.batch.source, it.batch.target]), torch.cat([it.batch.sal_s, it.batch.sal_t])
+    "What the encoder says of I_s and of I_t, both in changed colours: each is source and target to the other."
+    pairs = it.by_shard(color_jitter, torch.cat([it.batch.source, it.batch.target], -1))
+    images, m_sal = torch.cat(pairs.chunk(2, -1)), torch.cat([it.batch.sal_s, it.batch.sal_t])
     code = it.net.encode(images)
     pose = it.net.pose(code)
     maps = it.net.maps(it.net.as_seen(code, pose))
@@ -551,7 +558,9 @@ def _carried_image_u(
 
 
 def _windows(it: Iteration, w_fg: Tensor, share: float) -> Callable[[Tensor], Tensor]:
-    "A random window for each picture (B,C,S,S), centred on some pixel of the person, one in six anywhere: what cuts it out."
+    """What cuts a random window out of each picture (B,C,S,S).
+
+    It is centred on some pixel of the person, one in six anywhere."""
     S = w_fg.shape[-1]
     side = round(share * S / 16) * 16
     if side >= S:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from .bootstrap.self_training import flip_averaged
-from .camera import Camera, camera_of
+from .camera import FOCAL, Camera, camera_of
 from .people.clothes import Person, random_person
 from .conventions import BACKGROUND, N_PARTS, PART_NAMES
 from .evaluation import bootstrap_ci
@@ -313,6 +313,21 @@ _LEGS = tuple(p for p in PART_NAMES if "thigh" in p or "shin" in p)
 _TOP = tuple(p for p in PART_NAMES if "arm" in p or p == "torso")
 
 # %% ../nbs/09_synthesis.ipynb #e666c3fc
+def _turned(
+    pose: Pose,  # of a picture, its joints q where they are seen
+    azimuth: Tensor,  # (...) degrees
+    size: int,  # image side, px
+) -> Pose:
+    "The pose from a camera turned about the pelvis; q are the joints at q, as deep as they were, from there."
+    depth = pose.joints_3d[..., 2:]
+    joints = torch.cat([(pose.joints_2d / size - 0.5) * depth / FOCAL, depth], -1)
+    pelvis = joints[..., 0, :]
+    canonical = (joints - pelvis[..., None, :]) @ pose.camera.rotation
+    there = pose_from_camera(pose.canonical, _turn_camera(pose.camera, azimuth), size)
+    seen = pose_from_camera(canonical, _turn_camera(Camera(pose.camera.rotation, pelvis), azimuth), size)
+    return there._replace(joints_2d=seen.joints_2d)
+
+# %% ../nbs/09_synthesis.ipynb #7c26ab98
 def view_synthesis(
     net: PGPNet,
     images: Tensor | np.ndarray,  # (N,3,S,S)
@@ -323,10 +338,8 @@ def view_synthesis(
     if angles.ndim != 1 or not len(angles) or not angles.isfinite().all():
         raise ValueError(f"azimuths {azimuths!r}: expected a list of finite angles in degrees")
     codes, pose = _appearance_and_pose(net, images)
-    views = []
-    for angle in angles:
-        camera = _turn_camera(pose.camera, angle.expand(len(codes)).to(codes.device))
-        views.append(_paint_pose(net, codes, pose_from_camera(pose.canonical, camera, net.cfg.size)))
+    turn = lambda angle: _turned(pose, angle.expand(len(codes)).to(codes.device), net.cfg.size)
+    views = [_paint_pose(net, codes, turn(angle)) for angle in angles]
     return Synthesis(*(torch.stack(x, 1) for x in zip(*views)))
 
 # %% ../nbs/09_synthesis.ipynb #c3bbcc15

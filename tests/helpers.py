@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = Path(os.environ.get("PGP_SAMPLES") or "no samples")  # real recordings, which do not travel with the project
@@ -47,3 +48,13 @@ def wait_for_files(files, child, seconds=120):
     while not files() and child.poll() is None and time.time() < deadline:
         time.sleep(0.01)
     assert child.poll() is None, "it was over before it could be stopped"
+
+
+def points_apart(net):
+    """An untrained network with its image points apart.
+
+    Fresh ones are nearly one point, and a puppet of no size magnifies rounding errors."""
+    g = torch.Generator().manual_seed(0)
+    for heat in net.encoder.points.heat if net.encoder.points else ():
+        torch.nn.init.normal_(heat.weight, std=2.0, generator=g)
+    return net

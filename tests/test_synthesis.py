@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers import points_apart
 from pgp_nb import synthesis as sy
 from pgp_nb.camera import Camera, camera_of, rotation_to_angles
 from pgp_nb.networks import NetworkConfig, PGPNet, load_net, save_net
@@ -22,7 +23,7 @@ def reference():
 
 def small(**changes):
     torch.manual_seed(0)
-    return PGPNet(replace(SMALL, **changes)).eval()
+    return points_apart(PGPNet(replace(SMALL, **changes)).eval())
 
 
 def random_images(n, size=40, seed=0):
@@ -77,6 +78,7 @@ def test_every_kind_of_network(changes, reference):
     views = sy.view_synthesis(net, source, [0, 90])
     assert views.parts.shape == (3, 2, 64, 64) and views.image.isfinite().all()
     same = sy.appearance_transfer(net, source, source)
+    assert torch.allclose(same.joints_2d, views.joints_2d[:, 0], atol=1e-4)
     assert torch.allclose(same.image, views.image[:, 0], atol=1e-4)
     scores = sy.compare_synthesis(net, reference)
     assert all(math.isfinite(x) for rows in scores.values() for row in rows.values() for x in row.values())

@@ -1,77 +1,26 @@
 """Render the site into _docs: the chapters as nbdev processes them, under the names their links use, with the sidebar of _quarto.yml.
 
-Needs no Quarto. A sidebar entry whose chapter does not exist yet is left out.
+    python tools/docs.py            build the site and check it
+    python tools/docs.py preview    serve what was built, as it will be published
+
+Needs no Quarto. A sidebar entry whose chapter does not exist yet is left out. Fails on any fault that `docs_check` finds.
 """
 
-import re, shutil, subprocess, sys
+import functools, http.server, shutil, subprocess, sys, threading, time
 from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-SITE = ROOT / "_proc"
-EXTRAS = ("LICENSE", "CONTRIBUTING.md", "experiments/NOTES.md")
+sys.path.insert(0, str(Path(__file__).parent))
+import docs_chapters, docs_check, docs_look, docs_pages
+from docs_chapters import EXTRAS, ROOT, SITE, plain, unnumbered
+from docs_pages import BASE
+
+__all__ = ["plain"]
+OUT = ROOT / "_docs"
+THEME = Path(__file__).parent / "docs_theme"
 RENDER = Path(sys.executable).parent / "smalldocs"
-
-
-def plain(name):
-    return re.sub(r"^\d+_", "", name)
-
-
-def unnumbered(text):
-    return re.sub(r"(\]\((?:[\w./]*/)?)\d+_(\w+\.ipynb)", r"\1\2", text)
-
-
-def process():
-    "nbdev's own processing: front matter, hidden cells, `show_doc` tables. It reads no other configuration than settings.ini."
-    from nbdev.serve import proc_nbs
-
-    shutil.rmtree(SITE, ignore_errors=True)
-    proc_nbs(str(ROOT / "nbs"), n_workers=1)
-    for made in (SITE / "_quarto.yml", SITE / "nbdev.yml"):
-        made.unlink(missing_ok=True)
-
-
-def headings(text):
-    "Anchors of the functions and classes that a processed chapter documents."
-    return {name.lower() for name in re.findall(r"### ([\w.]+)\\n", text)}
-
-
-def relink(text, up, host, shown):
-    "The links of a processed chapter as the site needs them. `up` leads to the site's root, `shown` holds the headings of each page."
-
-    def local(link):
-        "To the name's heading; for a method without one to its class, for a helper without one to its page."
-        page, name = link[1], link[2]
-        found = [n for n in (name, name.split(".")[0]) if n in shown.get(page, ())]
-        return f"{up}{page}" + (f"#{found[0]}" if found else "")
-
-    text = re.sub(re.escape(host) + r"([\w/]+\.html)#([\w.]+)", local, text).replace(host, up)
-    text = re.sub(
-        r"\[(\[`[^`]+`\]\([^)]+\))\]\([^)]+\)", r"\1", text
-    )  # a name that was a link to its chapter is one to its function
-    text = re.sub(r"```python.*?```", lambda code: re.sub(r"\[(`[^`]+`)\]\([^)]+\)", r"\1", code[0]), text, flags=re.S)
-    text = unnumbered(text)
-    text = re.sub(
-        r"\]\(([\w./]*)#([\w-]+)\)", lambda link: f"]({link[1]}#{link[2].lower()})", text
-    )  # Jupyter's anchors have capitals
-    for extra in EXTRAS:
-        text = text.replace(f"]({up}../{extra}", f"]({up}{extra}")
-    return re.sub(r'\n *"output-file: .*', "", text)
-
-
-def rename():
-    "Take the number off files and links (01_puppet.ipynb is puppet.html), and make links relative that nbdev makes to the published host."
-    from nbdev.config import get_config
-
-    cfg = get_config(path=ROOT)
-    host = f"{cfg.doc_host.rstrip('/')}/{cfg.doc_baseurl.strip('/')}/"
-    texts = {path: path.read_text(encoding="utf-8") for path in SITE.rglob("*.ipynb")}
-    page = {path: path.relative_to(SITE).with_name(plain(path.name)).with_suffix(".html").as_posix() for path in texts}
-    shown = {page[path]: headings(text) for path, text in texts.items()}
-    for path, text in texts.items():
-        path.write_text(relink(text, "../" * page[path].count("/"), host, shown), encoding="utf-8")
-        path.rename(path.with_name(plain(path.name)))
+PORT = 8000
 
 
 def existing(contents):
@@ -87,7 +36,8 @@ def existing(contents):
 
 
 def configure():
-    "Put _quarto.yml, the licence, the contributor's page and the notes beside the processed chapters."
+    "Put _quarto.yml, the theme, the licence, the contributor's page and the notes beside the processed chapters."
+    shutil.copytree(THEME, SITE, dirs_exist_ok=True)
     for extra in EXTRAS:
         (SITE / extra).parent.mkdir(exist_ok=True)
         text = (ROOT / extra).read_text(encoding="utf-8").replace("](nbs/", "](")
@@ -98,14 +48,74 @@ def configure():
     (SITE / "_quarto.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
-def main():
+def build():
+    "The whole site; stops at the first step that fails."
     if not RENDER.exists():
         sys.exit("docs: smalldocs is not installed; it needs Python 3.11 or newer")
-    process()
-    rename()
+    begun = time.time()
+    docs_chapters.process()
+    docs_chapters.link()
     configure()
-    sys.exit(subprocess.run([RENDER, "render", str(SITE)]).returncode)
+    shutil.rmtree(OUT, ignore_errors=True)
+    if code := subprocess.run([RENDER, "render", str(SITE)]).returncode:
+        sys.exit(code)
+    faults = docs_pages.finish(OUT, docs_chapters.pages()) + docs_check.check(OUT, docs_chapters.pages())
+    if lacking := docs_look.missing():
+        print(f"site: not looked at in a browser, {lacking}")
+    else:
+        faults += looked_at()
+    print(f"site: built and checked in {time.time() - begun:.0f} s")
+    for fault in faults:
+        print(f"   {fault}")
+    if faults:
+        sys.exit(f"docs: {len(faults)} faults")
+
+
+class Published(http.server.SimpleHTTPRequestHandler):
+    "The site as its host serves it: under its base address, with its own page for what is not there."
+
+    def translate_path(self, path):
+        return super().translate_path("/" + path.removeprefix(BASE))
+
+    def send_error(self, code, message=None, explain=None):
+        if code != 404:
+            return super().send_error(code, message, explain)
+        page = (OUT / "404.html").read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, format, *args):
+        pass
+
+
+def server(port=PORT):
+    return http.server.ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Published, directory=OUT))
+
+
+def looked_at(folder=None):
+    "Faults that a browser finds; screenshots of the main pages into `folder`."
+    served = server(port=0)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    try:
+        return docs_look.look(OUT, f"127.0.0.1:{served.server_address[1]}", BASE, folder)
+    except Exception as error:
+        return [f"the browser gave up: {error}"]
+    finally:
+        served.shutdown()
+
+
+def preview():
+    if not OUT.exists():
+        sys.exit("docs: there is no site yet, run make docs")
+    print(f"site: http://localhost:{PORT}{BASE} (end with Ctrl-C)")
+    try:
+        server().serve_forever()
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":
-    main()
+    preview() if sys.argv[1:] == ["preview"] else build()

@@ -22,13 +22,13 @@ from ..conventions import BACKGROUND, UNKNOWN
 from .films import decided_together
 from .lifting import lifted
 from ..people.motions import sample_motion
-from ..networks import PGPNet, as_facing_camera, load_net
+from ..networks import PGPNet, as_facing_camera, load_net, unseen_projected
 from ..people.people import SPLITS, Filming, bodies_of, check_split, crop_camera, noisy_saliency
 from ..prediction import pretrained_file, pretrained_names
 from ..people.rendering import pose_person, render
 from ..datasets.samples import Sample, Samples, Skip, fixed_intrinsics, read_manifest, read_shards
 from ..people.scenery import random_background
-from .self_training import SelfLabels, flip_averaged, self_certainty, unseen_projected
+from .self_training import SelfLabels, flip_averaged, self_certainty
 
 # %% ../../nbs/bootstrap/film_labels.ipynb #f11e0007
 def _optical_flow(

@@ -651,7 +651,7 @@ def _film_take(
     camera: _StudioCamera,
     numbers,  # frame numbers from 0
     size: int,  # side of the crops, px
-    saliency: bool = True,  # m_sal from the background; else 0
+    saliency: bool = True,  # m_sal from the background; else it is not known
 ) -> dict[int, Frame]:  # by frame number
     "Frames of a recording, cut around the person, with all that is known; those that do not exist are left out."
     at, joints = layout.track(take, camera)
@@ -676,7 +676,7 @@ class Human36M:
     every: int = 50  # frames between two sources, at 50 frames a second
     gap: tuple[int, int] = (10, 150)  # least and largest distance of the target, frames; of training
     views: bool = False  # target: the same instant from the next camera
-    saliency: bool = True  # m_sal from the background; else 0
+    saliency: bool = True  # m_sal from the background; else it is not known
     videos: str | Path | None = None  # folder of the videos, if another
     name: ClassVar[str] = "human36m"
 

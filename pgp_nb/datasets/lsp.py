@@ -201,7 +201,7 @@ class LSP:
     root: str  # folder with joints.mat and images/
     split: str = "all"  # train or test: first and second half of LSP; all
     labels: str | None = None  # folder with im0001_part_segmentation.png of UPi-S1h
-    saliency: bool = True  # compute m_sal; otherwise it is 0 everywhere
+    saliency: bool = True  # compute m_sal; otherwise it is not known
     least: int = 8  # photographs with fewer labelled joints are left out
     name = "lsp"
 
@@ -257,7 +257,7 @@ class UP31:
 
     root: str  # folder below which the list files and the images lie
     split: str = "test"  # train, val, trainval or test
-    saliency: bool = True  # compute m_sal; otherwise it is 0 everywhere
+    saliency: bool = True  # compute m_sal; otherwise it is not known
     least: float = 0.01  # photographs with a smaller share of labelled pixels are left out
     name = "up31"
 

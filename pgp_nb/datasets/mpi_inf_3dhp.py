@@ -258,7 +258,7 @@ def _film_sequence(
     annotation: _Annotation,
     calibration: _Calibration,
     size: int,  # side of the crops, px
-    saliency: bool = True,  # m_sal from the masks; else 0
+    saliency: bool = True,  # m_sal from the masks; else it is not known
 ) -> dict[int, Frame | str]:  # by frame number; a text says why there is none
     "Frames of a training sequence, cut around the person. Raises `FileNotFoundError` without its videos."
     masks = _mask_files(folder, camera) if saliency else []
@@ -300,7 +300,7 @@ class MPIINF3DHP:
     gap: tuple[int, int] = (5, 75)  # least and largest distance of the target, frames at 25 a second; of training
     cameras: tuple[int, ...] = _CHEST_CAMERAS  # of the training set
     universal: bool = False  # joints of the universal skeleton, which do not reproject
-    saliency: bool = True  # m_sal from the green screen; else 0
+    saliency: bool = True  # m_sal from the green screen; else it is not known
     name: ClassVar[str] = "mpi_inf_3dhp"
 
     def __post_init__(self):
