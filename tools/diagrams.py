@@ -28,6 +28,7 @@ path{fill:none}
 .group{fill:none;stroke:#4573ad;stroke-dasharray:2 4}
 .card{fill:#fff;stroke:#d5dae0}
 path.gradient{fill:none;stroke:#b3261e;stroke-width:2;stroke-dasharray:7 4}
+a{text-decoration:none}
 a:hover rect,a:focus rect{stroke-width:3.2}
 a:hover text,a:focus text{text-decoration:underline}
 """
