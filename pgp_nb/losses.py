@@ -280,16 +280,28 @@ def _carried_image_loss(
     target: Tensor,  # (B,3,H,W) I_t
     known: Tensor,  # (B,H,W) in [0,1]: its foreground
     similarity: float = 0.5,  # weight of structural similarity
+    contrast: float = 0.0,  # weight of local contrast
 ) -> Tensor:  # scalar
     """L_I^u for carried appearance.
 
     The person's colours against I_t where it shows the person, and y-hat's foreground against that."""
     where = known / known.sum((1, 2), keepdim=True).clamp(min=1)
-    loss = 3 * ((painted.colours - target).abs().mean(1) * where).sum((1, 2)).mean()
+    over = lambda error: (error * where).sum((1, 2)).mean()
+    loss = 3 * over((painted.colours - target).abs().mean(1))
+    shown = known[:, None] * painted.colours + (1 - known[:, None]) * target
     if similarity:
-        shown = known[:, None] * painted.colours + (1 - known[:, None]) * target
-        loss = loss + similarity * ((1 - ssim_map(shown, target, shown.dtype)) * where).sum((1, 2)).mean()
+        loss = loss + similarity * over(1 - ssim_map(shown, target, shown.dtype))
+    if contrast:
+        loss = loss + contrast * over((_contrast(shown) - _contrast(target)).abs().mean(1))
     return loss + F.binary_cross_entropy_with_logits(foreground_odds(painted.logits), known)
+
+
+def _contrast(
+    images: Tensor,  # (B,3,H,W)
+) -> Tensor:  # (B,3,H,W)
+    "Standard deviation of the colours around every pixel: a stripe that lies a little elsewhere is still a stripe."
+    x = images.flatten(0, 1)
+    return ((_blur(x * x) - _blur(x) ** 2).clamp(min=0) + 1e-4).sqrt().view(images.shape)
 
 
 def _parts_inside_loss(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
@@ -531,12 +543,17 @@ def _painted_z(it: Iteration) -> Painted:
 
 
 def image_u(
-    it: Iteration, similarity: float = 1.0, perceptual: float = 0.0, parts: float = 0.3, window: float = 1.0
+    it: Iteration,
+    similarity: float = 1.0,
+    contrast: float = 0.0,
+    perceptual: float = 0.0,
+    parts: float = 0.3,
+    window: float = 1.0,
 ) -> Tensor:
     "L_I^u; without T_fk, it carries the limb lengths."
     if it.net.cfg.appearance == "carried":
         frames = it.here(_both_frames)
-        loss, pose = _carried_image_u(it, frames, similarity, perceptual, parts, window), frames.pose
+        loss, pose = _carried_image_u(it, frames, similarity, contrast, perceptual, parts, window), frames.pose
     else:
         painted, pose = it.here(_painted_t)
         loss = image_u_loss(painted.image, painted.logits, it.batch.target, it.known(it.batch.sal_t))
@@ -544,7 +561,7 @@ def image_u(
 
 
 def _carried_image_u(
-    it: Iteration, frames: _Frames, similarity: float, perceptual: float, parts: float, window: float
+    it: Iteration, frames: _Frames, similarity: float, contrast: float, perceptual: float, parts: float, window: float
 ) -> Tensor:
     "L_I^u of carried appearance, in random windows on the people."
     net, n = it.net, len(it.batch.source)
@@ -552,7 +569,7 @@ def _carried_image_u(
     painted = net.paint(frames.codes.roll(n, 0), frames.maps, look)
     known = _known_foreground(frames.code, frames.maps, it.known(frames.m_sal))
     target, known = look(frames.images), look(known[:, None])[:, 0]
-    loss = _carried_image_loss(painted, target, known, similarity)
+    loss = _carried_image_loss(painted, target, known, similarity, contrast)
     loss = loss + parts * _parts_inside_loss(painted.logits, look(frames.maps.labels[:, None])[:, 0], known)
     return loss + perceptual * _perceptual_loss(net, painted.colours, target, known) if perceptual else loss
 

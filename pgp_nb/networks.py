@@ -6,7 +6,7 @@
 __all__ = ['SEEN', 'BETA', 'UNSEEN', 'ResNet', 'EfficientNetLite', 'load_imagenet', 'Encoding', 'enlarge', 'normalise', 'Encoder',
            'Pose', 'place', 'pose_from_camera', 'PoseMaps', 'pose_maps', 'Painted', 'Decoder', 'foreground',
            'foreground_odds', 'PGPNet', 'as_facing_camera', 'unseen_projected', 'points_in_image', 'Output', 'halved',
-           'save_net', 'load_net', 'starts', 'start_net', 'make_net', 'frozen']
+           'save_net', 'load_net', 'starts', 'start_weights', 'make_net', 'frozen']
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
 import json, math, warnings
@@ -1014,14 +1014,14 @@ def _in_every_orientation(net: PGPNet) -> PGPNet:
 
 # %% ../nbs/05_networks.ipynb #0a49b26b
 def starts(start_from: str) -> list[Path]:
-    "The runs or files that `start_from` names; {shipped} stands for the folder of the shipped weights."
+    "The runs or files that `start_from` or `decoder_from` names; {shipped} stands for the folder of the shipped weights."
     shipped = str(PRESETS.parent / "weights")
-    return [Path(name.replace("{shipped}", shipped)) for name in start_from.split(" + ")]
+    return [Path(name.replace("{shipped}", shipped)) for name in start_from.split(" + ") if name]
 
 
-def _start_weights(cfg: Config) -> list[Path]:
-    "The files that `start_from` names."
-    paths = starts(cfg.stages.start_from.replace("{seed}", str(cfg.seed)))
+def _weight_files(start_from: str, seed: int) -> list[Path]:
+    "The files that `start_from` or `decoder_from` names."
+    paths = starts(start_from.replace("{seed}", str(seed)))
     return [path / "weights.safetensors" if path.is_dir() else path for path in paths]
 
 # %% ../nbs/05_networks.ipynb #9d9cf1f2
@@ -1035,7 +1035,7 @@ def _mean_net(
     return nets[0]
 
 # %% ../nbs/05_networks.ipynb #b64d179b
-def start_net(
+def _start_net(
     cfg: Config,  # names the weights in `start_from`
 ) -> PGPNet:  # at the size of the run's images
     """The network that a run starts from.
@@ -1043,7 +1043,7 @@ def start_net(
     Raises `FileNotFoundError` or `ValueError` when it is not there, damaged, or another network.
     Only the size of its images may differ, and it may have no silhouette yet."""
     try:
-        nets = [_at_size(load_net(path), cfg.network.size) for path in _start_weights(cfg)]
+        nets = [_at_size(load_net(path), cfg.network.size) for path in _weight_files(cfg.stages.start_from, cfg.seed)]
         if cfg.network.orientation == "every":
             nets = [_in_every_orientation(net) for net in nets]
     except FileNotFoundError as e:
@@ -1061,6 +1061,45 @@ def start_net(
             raise ValueError(f"start_from {cfg.stages.start_from} is another network: {'; '.join(differ)}")
     return _mean_net(nets)
 
+
+def _start_decoder(
+    cfg: Config,  # names the weights in `decoder_from`
+) -> dict[str, Tensor]:
+    "The weights of the decoder that a run starts from, where it is not that of `start_from`."
+    names = cfg.stages.decoder_from
+    try:
+        net = _mean_net([load_net(path) for path in _weight_files(names, cfg.seed)])
+    except FileNotFoundError as e:
+        raise FileNotFoundError(f"decoder_from {names}: {e}; train that run first, or name another") from e
+    kind = lambda c: (c.appearance, c.appearance_channels, c.decoder_width)
+    if kind(net.cfg) != kind(cfg.network):
+        raise ValueError(
+            f"decoder_from {names}: appearance, appearance_channels and decoder_width are {kind(net.cfg)} there, {kind(cfg.network)} here"
+        )
+    return _of_decoder(net.state_dict())
+
+
+def _of_decoder(state: dict[str, Tensor], wanted: bool = True) -> dict[str, Tensor]:
+    "The decoder's weights, or all others."
+    return {k: v for k, v in state.items() if k.startswith("decoder.") == wanted}
+
+
+def start_weights(
+    cfg: Config,  # names them in `start_from` and `decoder_from`
+) -> dict[str, Tensor]:
+    "The weights that a run starts from. Those of a decoder for another kind of appearance are left out, with a warning."
+    net = _start_net(cfg)
+    if cfg.stages.decoder_from:
+        return _of_decoder(net.state_dict(), False) | _start_decoder(cfg)
+    if net.cfg.appearance == cfg.network.appearance:
+        return net.state_dict()
+    warnings.warn(
+        f"start_from {cfg.stages.start_from}: its decoder is for {net.cfg.appearance} appearance, this run's for "
+        f"{cfg.network.appearance}; the encoder goes on, the decoder starts afresh",
+        stacklevel=2,
+    )
+    return _of_decoder(net.state_dict(), False)
+
 # %% ../nbs/05_networks.ipynb #net00004
 def make_net(
     cfg: Config,  # of the run
@@ -1073,16 +1112,7 @@ def make_net(
     if cfg.data.poses != "predicted":
         net.set_mean_pose(canonicalise(poses)[0])
     if cfg.stages.start_from:
-        known = start_net(cfg)
-        state = known.state_dict()
-        if known.cfg.appearance != cfg.network.appearance:
-            warnings.warn(
-                f"start_from {cfg.stages.start_from}: its decoder is for {known.cfg.appearance} appearance, this run's for "
-                f"{cfg.network.appearance}; the encoder goes on, the decoder starts afresh",
-                stacklevel=2,
-            )
-            state = {k: v for k, v in state.items() if not k.startswith("decoder.")}
-        net.load_state_dict(net.state_dict() | state)
+        net.load_state_dict(net.state_dict() | start_weights(cfg))
     if cfg.data.poses != "predicted":
         net.set_limb_lengths(poses)
     if processes() > 1:

@@ -439,13 +439,15 @@ def _synthesis_sheet(
     n: int = 8,  # people
 ) -> np.ndarray:  # (5*S, n*S, 3) uint8
     "Rows: source, rendered truth, decoder, decoder with the true pose, part colours on the true parts."
+    first = lambda film: Rendered(*(x[:n] for x in film))
+    reference = reference._replace(source=first(reference.source))
+    true = first(reference.pose if view is None else Rendered(*(x[:, view] for x in reference.views)))
     source = reference.source.image
-    true = reference.pose if view is None else Rendered(*(x[:, view] for x in reference.views))
     found = (
         pose_transfer(net, source, true.image)
         if view is None
         else Synthesis(*(x[:, 0] for x in view_synthesis(net, source, [reference.azimuths[view]])))
     )
     shown = _compared(net, found, true, reference)
-    painted = [_picture(shown[k][:n]) for k in ("decoder", "decoder, true pose", "part colours on true parts")]
-    return _sheet([source[:n], true.image[:n], *painted])
+    painted = [_picture(shown[k]) for k in ("decoder", "decoder, true pose", "part colours on true parts")]
+    return _sheet([source, true.image, *painted])

@@ -140,14 +140,8 @@ def _run_config(
 ) -> Config:
     "A configuration with another seed; the runs it starts from are looked for in the same folder."
     cfg = _study_config(name, studies or {}, merge(overrides, {"seed": seed}))
-    if not cfg.stages.start_from:
-        return cfg
-    return changed(
-        cfg,
-        start_from=" + ".join(
-            str(path if path.suffix else folder / path.name) for path in starts(cfg.stages.start_from)
-        ),
-    )
+    there = lambda names: " + ".join(str(path if path.suffix else folder / path.name) for path in starts(names))
+    return changed(cfg, start_from=there(cfg.stages.start_from), decoder_from=there(cfg.stages.decoder_from))
 
 # %% ../../nbs/engine/commands.ipynb #com00010
 def _in_order(names: list[str], studies: dict[str, dict] | None = None) -> list[str]:
@@ -155,7 +149,8 @@ def _in_order(names: list[str], studies: dict[str, dict] | None = None) -> list[
     ordered, studies = [], studies or {}
 
     def add(name: str) -> None:
-        for start in starts(_study_config(name, studies).stages.start_from):
+        stages = _study_config(name, studies).stages
+        for start in starts(stages.start_from) + starts(stages.decoder_from):
             before = start.name.removesuffix("-s{seed}")
             if before in studies or (PRESETS / f"{before}.yaml").is_file():
                 add(before)
@@ -565,7 +560,8 @@ def _run_lines(
     name, _, seed = run.rpartition("-s")
     gpu, core = map(_about_hours, _estimate(cfg))
     size, stages = f"{cfg.optimisation.batch_size} pairs of {cfg.network.size} px", cfg.stages
-    before = [p.as_posix().replace("{seed}", seed) for p in starts(stages.start_from) if stages.start_from]
+    known = starts(stages.start_from) + starts(stages.decoder_from)
+    before = [path.as_posix().replace("{seed}", seed) for path in known]
     words = ["python -m pgp_nb.training --studies", options.studies[0], name]
     words += ["--base", options.base] if options.base else []
     words += [f"--set {shlex.quote(text)}" for text in options.set]

@@ -147,6 +147,7 @@ class Stages:
     bootstrap: int = 0  # first iterations: the terms that train the encoder alone
     warmup: int = 0  # next iterations: the decoder alone; then Algorithm 1
     start_from: str = ""  # run folder or weights to start from; {seed} stands for the seed; several, with " + " between them: their mean
+    decoder_from: str = ""  # run folder or weights whose decoder it takes instead of that of start_from
     terms: dict[str, float | dict] = field(
         default_factory=lambda: dict(_PAPER_TERMS)
     )  # weight of each term, or weight, start and its own options
@@ -157,6 +158,8 @@ class Stages:
         before = f"bootstrap ({self.bootstrap}) and warmup ({self.warmup})"
         if self.bootstrap + self.warmup > self.iterations:
             raise ValueError(f"stages: {before} exceed iterations ({self.iterations})")
+        if self.decoder_from and not self.start_from:
+            raise ValueError("stages.decoder_from takes a decoder into the network of start_from: name that too")
 
 # %% ../../nbs/engine/config.ipynb #cfg00017
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..datasets.samples import read_manifest, read_poses, read_samples, training
 from .config import Config, weight_of
 from .data import TrainData, evenly
 from .measure import HeldOut
-from ..networks import start_net
+from ..networks import start_weights
 from ..people.people import load_people, unpaired_poses
 
 # %% ../../nbs/engine/loading.ipynb #loa00007
@@ -167,7 +167,7 @@ def load_data(
     "The data of a configuration. Named files are looked at first; people are generated on first use."
     data, validates = cfg.data, cfg.optimisation.validate_every
     if cfg.stages.start_from:
-        start_net(cfg)
+        start_weights(cfg)
     for folder in (data.train_data, data.val_data, data.test_data, data.view_data, data.mixed, data.pseudo_labels):
         if folder not in ("", "people"):
             _prepared_manifest(folder, cfg.network.size)

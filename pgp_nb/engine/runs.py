@@ -329,10 +329,10 @@ def paints(
     cfg = run_configuration(run)
     if _paints_pictures(cfg) and cfg.stages.iterations > cfg.stages.bootstrap:
         return True
-    if not cfg.stages.start_from:
+    known = cfg.stages.decoder_from or cfg.stages.start_from
+    if not known:
         return False
-    start = starts(cfg.stages.start_from.replace("{seed}", str(cfg.seed)))[0]
-    before = start
+    before = start = starts(known.replace("{seed}", str(cfg.seed)))[0]
     if not start.is_dir():
         before = run.parent / (start.parent.name if start.suffix else start.name)
     return not (before / "config.yaml").is_file() or paints(before)
