@@ -2,7 +2,7 @@
 __version__ = "0.1.0"
 __all__ = ["PGP", "Puppet", "__version__"]
 
-_HOMES = {"PGP": "prediction", "Puppet": "puppet"}
+_HOMES = {"PGP": "outputs", "Puppet": "puppet"}  # outputs: with what finds, shows and writes
 
 
 def __getattr__(name):

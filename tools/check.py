@@ -14,7 +14,8 @@ from readme import join, readme
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_PICTURE = 60 * 1024
-DOORS = ("__init__.py", "prepare.py")  # of pgp_nb, from no notebook: short names for what users want at once
+# Of pgp_nb, from no notebook: short names for what users want at once.
+DOORS = ("__init__.py", "__main__.py", "prepare.py")
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|tmp|work|Users)/[\w.-]+")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
 DATA_URI = re.compile(r"data:image/[\w+.-]+;base64,([A-Za-z0-9+/=\s]+)")

@@ -1,6 +1,9 @@
-"""The two diagrams of the method: nbs/images/method.svg (E, T and D) and nbs/images/algorithm1.svg (what is trained, what is frozen).
+"""The diagrams of the method: nbs/images/method.svg (E, T and D; method-narrow.svg for phones) and nbs/images/algorithm1.svg (what is trained, what is frozen).
 
-python tools/diagrams.py           draws both anew
+    python tools/diagrams.py           draws them anew
+
+On the landing page the boxes of the first lead to the chapters that build them. A picture that is linked as a file cannot do that, so there a cell
+puts it into the page itself.
 """
 
 import re
@@ -8,7 +11,7 @@ from pathlib import Path
 
 IMAGES = Path(__file__).resolve().parent.parent / "nbs/images"
 
-# A light card with dark text, so that it reads on light and dark pages alike.
+# A light card with dark text, so that it reads on light and dark pages alike. Inside a page a drawing styles itself and nothing else.
 STYLE = """
 text{font:15px sans-serif;fill:#1b1f24;text-anchor:middle}
 .note{font-size:12.5px;fill:#4a525c}
@@ -25,12 +28,21 @@ path{fill:none}
 .group{fill:none;stroke:#4573ad;stroke-dasharray:2 4}
 .card{fill:#fff;stroke:#d5dae0}
 path.gradient{fill:none;stroke:#b3261e;stroke-width:2;stroke-dasharray:7 4}
+a{text-decoration:none}
+a:hover rect,a:focus rect{stroke-width:3.2}
+a:hover text,a:focus text{text-decoration:underline}
 """
-HEADS = "".join(
-    f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse">'
-    f'<path d="M0 0L10 5L0 10z" style="fill:{color};stroke:none"/></marker>'
-    for name, color in (("head", "#5b6572"), ("back", "#b3261e"))
-)
+STYLE = re.sub(r"(^|,)(?=[\w.])(?=[^{}]*{)", r"\1.drawing ", STYLE, flags=re.M)
+HEADS = {"head": "#5b6572", "back": "#b3261e"}
+
+
+def heads(name):
+    "The heads of arrows, under names that no other drawing of a page has."
+    return "".join(
+        f'<marker id="{name}-{head}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+        f'orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" style="fill:{color};stroke:none"/></marker>'
+        for head, color in HEADS.items()
+    )
 
 
 def symbols(text):
@@ -48,11 +60,12 @@ def text(x, y, line, kind=""):
     return f'<text x="{x}" y="{y}" class="{kind}">{symbols(line)}</text>'
 
 
-def box(x, y, width, height, lines, kind=""):
-    "A box with lines of text in its middle; the first line is its name, the others say more."
+def box(x, y, width, height, lines, kind="", page=""):
+    "A box with lines of text in its middle; the first line is its name, the others say more. With a page it leads there."
     first = y + height / 2 + 5 - 9 * (len(lines) - 1)
     words = [text(x + width / 2, first + 18 * n, line, "note" if n else "title") for n, line in enumerate(lines)]
-    return f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="7" class="{kind}"/>' + "".join(words)
+    drawn = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="7" class="{kind}"/>' + "".join(words)
+    return f'<a href="../{page}">{drawn}</a>' if page else drawn
 
 
 def arrow(*points, kind=""):
@@ -75,12 +88,13 @@ def key(x, y, entries):
 
 
 def svg(width, height, title, description, shapes):
+    name = re.sub(r"\W+", "-", title.lower())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-labelledby="title description">\n<title id="title">{title}</title>\n'
-        f'<desc id="description">{description}</desc>\n<style>{STYLE}</style>\n<defs>{HEADS}</defs>\n'
+        f'class="drawing" aria-labelledby="{name} {name}-text">\n<title id="{name}">{title}</title>\n'
+        f'<desc id="{name}-text">{description}</desc>\n<style>{STYLE}</style>\n<defs>{heads(name)}</defs>\n'
         f'<rect x="1" y="1" width="{width - 2}" height="{height - 2}" rx="10" class="card"/>\n'
-        + "\n".join(shapes)
+        + "\n".join(shapes).replace("url(#", f"url(#{name}-")
         + "\n</svg>\n"
     )
 
@@ -88,17 +102,17 @@ def svg(width, height, title, description, shapes):
 def method():
     "The encoder E, the transforms T without weights and the decoder D, from two frames to an image and its segmentation."
     shapes = [
-        box(24, 66, 88, 52, ["frame I_s", "who"]),
-        box(24, 196, 88, 52, ["frame I_t", "which pose"]),
+        box(24, 66, 88, 52, ["frame I_s", "who"], page="datasets/samples.html"),
+        box(24, 196, 88, 52, ["frame I_t", "which pose"], page="datasets/samples.html"),
         text(68, 40, "one video", "note"),
-        box(154, 56, 92, 202, ["E", "encoder", "(the same", "for both)"], "trained"),
+        box(154, 56, 92, 202, ["E", "encoder", "(the same", "for both)"], "trained", page="networks.html"),
         arrow((112, 92), (152, 92)),
         arrow((112, 222), (152, 222)),
         '<rect x="314" y="140" width="458" height="140" rx="10" class="group"/>',
         text(543, 160, "T: geometry, nothing to learn, differentiable", "note"),
-        box(330, 176, 122, 60, ["T_{fk}", "limbs to joints"], "fixed"),
-        box(500, 176, 100, 60, ["T_c", "camera"], "fixed"),
-        box(648, 176, 108, 60, ["T_s", "puppet"], "fixed"),
+        box(330, 176, 122, 60, ["T_{fk}", "limbs to joints"], "fixed", page="kinematics.html"),
+        box(500, 176, 100, 60, ["T_c", "camera"], "fixed", page="camera.html"),
+        box(648, 176, 108, 60, ["T_s", "puppet"], "fixed", page="puppet.html"),
         arrow((246, 206), (328, 206)),
         text(286, 197, "v^{3D}"),
         text(286, 223, "limbs", "note"),
@@ -113,12 +127,12 @@ def method():
         text(806, 223, "part maps", "note"),
         arrow((246, 92), (838, 92)),
         text(543, 82, "a_s, appearance: clothes, skin, hair"),
-        box(840, 56, 92, 202, ["D", "decoder"], "trained"),
+        box(840, 56, 92, 202, ["D", "decoder"], "trained", page="networks.html"),
         arrow((932, 92), (972, 92)),
         arrow((932, 206), (972, 206)),
-        box(974, 66, 120, 52, ["Î", "image"]),
-        box(974, 180, 120, 52, ["ŷ", "segmentation"]),
-        box(330, 318, 122, 52, ["p_z", "unpaired 3D poses"]),
+        box(974, 66, 120, 52, ["Î", "image"], page="losses.html"),
+        box(974, 180, 120, 52, ["ŷ", "segmentation"], page="segmentation.html"),
+        box(330, 318, 122, 52, ["p_z", "unpaired 3D poses"], page="people/motions.html"),
         arrow((452, 344), (576, 344), (576, 238)),
         text(590, 306, "in turn with the predicted pose,", "note left"),
         text(590, 322, "under a random camera", "note left"),
@@ -127,12 +141,49 @@ def method():
     return svg(
         1114,
         390,
-        "E, T and D",
+        "The method",
         "The encoder E takes two frames of one video. From frame s comes the appearance a_s, which goes straight to the decoder D. "
         "From frame t come local limb vectors and a camera; forward kinematics, the camera and the puppet, which have no weights, "
         "turn them into part maps p for D. D returns an image and its segmentation. Unpaired 3D poses enter before the camera.",
         shapes,
     )
+
+
+def narrow_method():
+    "The same from top to bottom, for phones."
+    shapes = [
+        box(16, 16, 110, 48, ["frame I_s", "who"], page="datasets/samples.html"),
+        box(176, 16, 134, 48, ["frame I_t", "which pose"], page="datasets/samples.html"),
+        arrow((40, 64), (40, 92)),
+        arrow((243, 64), (243, 92)),
+        box(16, 94, 328, 50, ["E", "encoder (the same for both frames)"], "trained", "networks.html"),
+        arrow((40, 144), (40, 430)),
+        text(52, 372, "a_s", "left"),
+        text(52, 390, "appearance", "note left"),
+        arrow((243, 144), (243, 176)),
+        text(253, 164, "v^{3D}, limbs", "note left"),
+        box(176, 178, 134, 50, ["T_{fk}", "limbs to joints"], "fixed", "kinematics.html"),
+        arrow((243, 228), (243, 260)),
+        text(253, 248, "p^{3D}", "left"),
+        box(176, 262, 134, 50, ["T_c", "camera"], "fixed", "camera.html"),
+        arrow((330, 144), (330, 287), (312, 287)),
+        text(338, 210, "c", "left"),
+        box(58, 178, 92, 68, ["p_z", "unpaired", "3D poses"], page="people/motions.html"),
+        arrow((104, 246), (104, 287), (174, 287)),
+        arrow((243, 312), (243, 344)),
+        text(253, 332, "q, d", "left"),
+        box(176, 346, 134, 50, ["T_s", "puppet"], "fixed", "puppet.html"),
+        arrow((243, 396), (243, 430)),
+        text(253, 418, "p, part maps", "note left"),
+        box(16, 432, 328, 50, ["D", "decoder"], "trained", "networks.html"),
+        arrow((71, 482), (71, 512)),
+        arrow((243, 482), (243, 512)),
+        box(16, 514, 110, 48, ["Î", "image"], page="losses.html"),
+        box(176, 514, 134, 48, ["ŷ", "segmentation"], page="segmentation.html"),
+        key(60, 592, [("trained", "has weights", 130), ("fixed", "has none", 110)]),
+    ]
+    words = "The method from top to bottom: the encoder, the transforms without weights, the decoder."
+    return svg(360, 610, "The method, narrow", words, shapes)
 
 
 def energy_row(y, title, trained):
@@ -206,7 +257,7 @@ def algorithm():
 
 
 def main():
-    for name, drawing in (("method", method()), ("algorithm1", algorithm())):
+    for name, drawing in (("method", method()), ("method-narrow", narrow_method()), ("algorithm1", algorithm())):
         (IMAGES / f"{name}.svg").write_text(drawing, encoding="utf-8")
 
 

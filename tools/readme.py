@@ -41,7 +41,8 @@ def code_markdown(cell):
     if directives & {"hide", "default_exp"}:
         return ""
     if "echo" in directives:
-        return "\n\n".join(join(out.get("data", {}).get("text/markdown", "")) for out in cell["outputs"]).strip()
+        texts = (join(out.get("data", {}).get("text/markdown", "")) for out in cell["outputs"])
+        return from_root("\n\n".join(texts).strip())
     code = "\n".join(line for line in lines if not line.startswith("#|")).strip()
     shown = "".join(text if text.endswith("\n") else text + "\n" for text in map(output_text, cell["outputs"]) if text)
     return f"```python\n{code}\n```" + (f"\n\n```text\n{shown.rstrip()}\n```" if shown.strip() else "") if code else ""

@@ -868,3 +868,50 @@ def tracks(
     good = [[c for c, fault in zip(p.cuts, p.verdict) if not fault] for p in people if p.verdict]
     found = _cut_all(source, [c for cuts in good for c in cuts], size)
     return [{c.number: found[id(c)] for c in cuts if id(c) in found} for cuts in good if cuts]
+
+# %% ../../nbs/datasets/videos.ipynb #3a72ec83
+class _Seen(NamedTuple):
+    "A person in a stretch of a film."
+
+    numbers: list[int]  # K, of the frames
+    boxes: np.ndarray  # (K,4) in widths of the frame: x0, y0, x1, y1
+    faults: list[str]  # K, what is wrong with each, "" where it is good
+
+
+def _seen(person: _Followed) -> _Seen:
+    "Where a person is in whole frames."
+    corner = lambda cut: np.tile([cut.area[1].start, cut.area[0].start], 2)
+    boxes = np.stack([(cut.box + corner(cut)) / cut.width for cut in person.cuts])
+    return _Seen([cut.number for cut in person.cuts], boxes, person.verdict or [""] * len(boxes))
+
+
+@patch
+def people(
+    self: Videos,
+    film: str,  # its name in the folder
+) -> Iterator[tuple[list[int], list[_Seen]]]:  # of each stretch: the numbers of the frames looked at, everybody
+    "Who is where in a film. Raises `ValueError` for one that cannot be read."
+    source, detector = Path(self.folder) / film, OnnxDetector(self.detector) if self.detector else None
+    step, rate = self.steps(film)
+    for job in self.stretches(source):
+        numbers = list(range(job["start"], job["stop"], step))
+        frames, found = list(_read_frames(source, numbers, self.side)), []
+        if not frames and not job["start"]:
+            raise ValueError(f"{source.name} cannot be decoded: is it damaged, or not a film?")
+        for shot in _find_shots(np.stack(frames)) if frames else ():
+            found += _follow(np.stack(frames[shot]), numbers[shot], rate, detector, self.any_shape)
+        yield numbers[: len(frames)], [_seen(p) for p in found if p.verdict is not None]
+
+
+@patch
+def steps(self: Videos, film: str) -> tuple[int, float]:
+    "Every how many frames one is looked at, and how many that are in a second."
+    fps = _film_length(Path(self.folder) / film, self.folder_fps).fps
+    step = max(1, round(fps / self.rate))
+    return step, fps / step
+
+
+@patch
+def frames(self: Videos, film: str, numbers: list[int]) -> Iterator[np.ndarray]:  # (H,W,3) uint8 RGB
+    "Frames at full size, decoded one at a time."
+    return _read_frames(Path(self.folder) / film, numbers)
