@@ -114,9 +114,9 @@ class _SameConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         total = self.kernel_size[0] - self.stride[0]
         if total % 2 == 0:
-            return F.conv2d(x, self.weight, None, self.stride, total // 2, 1, self.groups)
+            return F.conv2d(x, self.weight, self.bias, self.stride, total // 2, 1, self.groups)
         return F.conv2d(
-            F.pad(x, (total // 2, total - total // 2) * 2), self.weight, None, self.stride, 0, 1, self.groups
+            F.pad(x, (total // 2, total - total // 2) * 2), self.weight, self.bias, self.stride, 0, 1, self.groups
         )
 
 # %% ../nbs/05_networks.ipynb #1c44c48e
@@ -824,6 +824,17 @@ def maps(self: PGPNet, pose: Pose, size: int | None = None) -> PoseMaps:
     size = size or self.cfg.size
     maps = pose_maps(self.puppet, pose.joints_2d * (size / self.cfg.size), pose.joints_3d[..., 2], size)
     return maps._replace(turn=_head_turn(pose.joints_3d))
+
+
+@patch
+def parts_unpainted(
+    self: PGPNet,
+    code: Encoding,  # of pictures, with a silhouette
+    pose: Pose,  # of the same people
+) -> Tensor:  # (B,11,S,S) logits
+    "The parts of the posed puppet, and beyond its outline the nearest of them, within the silhouette."
+    p = self.maps(self.as_seen(code, pose)).p
+    return _parts_within(6 * p + _nearest_part(p), code.silhouette)  # type: ignore[arg-type]
 
 
 @patch
