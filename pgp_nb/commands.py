@@ -19,6 +19,7 @@ from .engine.measure import HeldOut, predict_batches
 from .evaluation import evaluate, metrics_table, write_metrics
 from .datasets.prepare import prepare_command
 from .datasets.real_test import real_test
+from .export import export_onnx
 from .outputs import PGP
 from .prediction import pretrained_names
 
@@ -218,6 +219,25 @@ def _presets(args: list[str]) -> int:
         print(f"{path.stem:10} {path.read_text().splitlines()[0].lstrip('# ')}")
     return 0
 
+# %% ../nbs/14_commands.ipynb #8d6a1ece
+def _export(args: list[str]) -> int:
+    "`pgp-nb export`: an ONNX file, its size and its speed."
+    parser = _parser("export", "Write a network as ONNX: from crops to joints, to be run without PyTorch.")
+    parser.epilog = "examples:\n  pgp-nb export unsup --out unsup.onnx\n  pgp-nb export runs/mine --batch 1 --flip-test"
+    parser.add_argument("weights", help="name of shipped weights, or a run folder")
+    parser.add_argument("--out", metavar="FILE", help="default: its name and .onnx")
+    parser.add_argument("--batch", type=int, help="crops at a time, fixed (default: any number)")
+    parser.add_argument("--flip-test", action="store_true", help="average with the mirror image, at half the speed")
+    parser.add_argument("--force", action="store_true", help="overwrite a file that is there")
+    options = parser.parse_args(args)
+    out = Path(options.out or f"{Path(options.weights).name}.onnx")
+    if out.exists() and not options.force:
+        raise FileExistsError(f"{out} is there: --force overwrites it")
+    if options.batch is not None and options.batch < 1:
+        raise ValueError(f"--batch {options.batch}: at least one crop at a time")
+    print(export_onnx(_network(options.weights, "cpu"), out, options.batch, options.flip_test))
+    return 0
+
 # %% ../nbs/14_commands.ipynb #98cd9c26
 class _Command(NamedTuple):
     "A word after `pgp-nb`."
@@ -231,6 +251,7 @@ _COMMANDS = {
     "train": _Command("train on rendered people or prepared folders", train_command),
     "prepare": _Command("turn a data set, or a folder of films, into one that training reads", prepare_command),
     "evaluate": _Command("measure a network on held-out people and real data", _evaluate),
+    "export": _Command("write a network as ONNX, to be run without PyTorch", _export),
     "presets": _Command("list the presets of training, or show one", _presets),
 }
 

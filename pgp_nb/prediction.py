@@ -210,6 +210,14 @@ def _for_prediction(net: PGPNet, what: str) -> PGPNet:
     net.silhouette = net.silhouette and _folded(net.silhouette)
     return net
 
+
+@patch
+def quick(self: PGP, what: str) -> PGPNet:
+    "The network that `predict` encodes with, by what is asked for; made at the first call."
+    if what not in self._quick:
+        self._quick[what] = _for_prediction(self.net, what)
+    return self._quick[what]
+
 # %% ../nbs/10_prediction.ipynb #07446133
 class _Looked(NamedTuple):
     "A batch of images as the encoder sees them."
@@ -225,9 +233,7 @@ def look(
     self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool, what: str = "everything"
 ) -> _Looked:
     "Encode one batch of images, whose first is number `first` of them all."
-    if what not in self._quick:
-        self._quick[what] = _for_prediction(self.net, what)
-    net = self._quick[what]
+    net = self.quick(what)
     images = [to_rgb(image, f"image {i}") for i, image in enumerate(images, first)]
     squares = [square_of(im, None if boxes is None else boxes[i], f"image {i}") for i, im in enumerate(images, first)]
     pixels = np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])
