@@ -100,7 +100,7 @@ class _Exported(NamedTuple):
     "A file that was written, and what was measured of it."
 
     path: Path
-    difference: float  # from PyTorch, the largest of any output, relative to its largest value
+    difference: float  # from PyTorch, the largest of any output, relative to its largest value if that is above 1
     rate: float  # crops a second on one core
 
     def __str__(self) -> str:
@@ -155,6 +155,8 @@ class OnnxJoints:
         boxes: Sequence | None = None,  # (x0,y0,x1,y1) px of the person in each image; None: the whole image
     ) -> dict[str, np.ndarray]:  # joints_3d (B,17,3) mm, joints_2d and points_2d (B,17,2) px, canonical, facing_logit
         "Joints of one person in each image."
+        if not len(images):
+            raise ValueError("no images to predict")
         fixed = isinstance(self.batch, int)
         step, found = self.batch if fixed else 4, []
         for start in range(0, len(images), step):
@@ -204,8 +206,10 @@ def _measured(path: Path, example: tuple[Tensor, ...], expected: tuple[Tensor, .
     "Run a file: does it say what the network says, and how fast?"
     session, given = OnnxJoints(path, threads=1).session, dict(zip(_IN, (x.numpy() for x in example)))
     found = session.run(None, given)
-    apart = lambda a, b: float((torch.from_numpy(a) - b).abs().max() / b.abs().max())
+    apart = lambda a, b: float((torch.from_numpy(a) - b).abs().max() / b.abs().max().clamp(min=1))
     difference = max(map(apart, found, expected))
+    if not difference < 1e-3:
+        raise ValueError(f"{path.name} differs from what PyTorch says by {difference:.0e}: it is not to be used")
     start = time.process_time()
     for _ in range(10):
         session.run(None, given)
