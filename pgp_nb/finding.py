@@ -7,7 +7,7 @@ __all__ = ['Found', 'shortest_turn', 'Everybody']
 
 # %% ../nbs/12_finding.ipynb #0f899594
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +50,16 @@ class Found(NamedTuple):
     def rows(self) -> dict[str, Any]:
         "The arrays with one row for each frame, but for the parts."
         return {name: getattr(self, name) for name in _ROWS}
+
+    @property
+    def rate(self) -> float | None:
+        "Frames in a second; None: a single one."
+        return round(float(1 / np.diff(self.times).min()), 6) if len(self.times) > 1 else None
+
+    @property
+    def focal(self) -> float:
+        "Focal length that is assumed for the picture, px."
+        return _FOCAL_OF_PICTURE * max(self.size)
 
 
 _ROWS = "numbers times boxes squares joints_3d pelvis joints_2d points_2d faces filled".split()
@@ -237,15 +247,21 @@ def _read(
     person: int,
     cut: _Crops,
     rate: float = 1.0,  # numbers in a second
+    tick: Callable[[int], object] = lambda crops: None,  # called twice for each batch, with its size
     batch: int = 16,
 ) -> Found:
     "What the network says of one person, who faces the camera decided for all frames together."
     crops, boxes, numbers = cut.crops, np.stack(cut.boxes), np.array(cut.numbers)
     squares = np.array([square_around(box.tolist()) for box in cut.boxes])
+    looked, read = [], []
     with torch.no_grad():
-        looked = [pgp.look(crops[i : i + batch], None, i, True) for i in range(0, len(crops), batch)]
+        for i in range(0, len(crops), batch):
+            looked.append(pgp.look(crops[i : i + batch], None, i, True))
+            tick(len(looked[-1].crops))
         codes = decided_together(pgp.net, [x.code for x in looked])
-        read = [_kept(pgp.read_off(x._replace(code=code))) for x, code in zip(looked, codes)]
+        for x, code in zip(looked, codes):
+            read.append(_kept(pgp.read_off(x._replace(code=code))))
+            tick(len(x.crops))
     found = {k: np.concatenate([r[k] for r in read]) for k in read[0]}
     scale, corner = squares[:, None, 2:] / pgp.net.cfg.size, squares[:, None, :2]
     joints_2d, points_2d = (found[k] * scale + corner for k in ("joints_2d", "points_2d"))
@@ -315,27 +331,28 @@ def _smoothed_track(found: Found, rate: float) -> Found:
     return found._replace(joints_3d=joints, pelvis=pelvis, joints_2d=joints_2d, points_2d=points_2d)
 
 
-def _filled(
-    found: Found,
+@patch
+def fill(
+    self: Found,
     step: int,  # frames of the film from one to the next
     longest: int = 5,  # frames of a gap that is filled
 ) -> Found:
     "A person's frames without gaps: what is missing lies on the line between the frames around it, and is marked."
-    gaps = np.diff(found.numbers) // step - 1
-    missing = [found.numbers[i] + step * np.arange(1, n + 1) for i, n in enumerate(gaps) if 0 < n <= longest]
+    gaps = np.diff(self.numbers) // step - 1
+    missing = [self.numbers[i] + step * np.arange(1, n + 1) for i, n in enumerate(gaps) if 0 < n <= longest]
     if not missing:
-        return found
-    numbers = np.sort(np.concatenate([found.numbers, *missing]))
-    nearest = np.abs(found.numbers[:, None] - numbers).argmin(0)
-    seen = np.isin(numbers, found.numbers)
-    between = lambda x: np.stack([np.interp(numbers, found.numbers, v) for v in x.reshape(len(x), -1).T], -1)
-    rows = {k: between(x).reshape(len(numbers), *x.shape[1:]) for k, x in found.rows().items()}
-    rows |= dict(numbers=numbers, faces=found.faces[nearest], filled=~seen | found.filled[nearest])
-    parts = found.parts
+        return self
+    numbers = np.sort(np.concatenate([self.numbers, *missing]))
+    nearest = np.searchsorted((self.numbers[1:] + self.numbers[:-1]) / 2, numbers)
+    seen = np.isin(numbers, self.numbers)
+    between = lambda x: np.stack([np.interp(numbers, self.numbers, v) for v in x.reshape(len(x), -1).T], -1)
+    rows: dict[str, Any] = {k: between(x).reshape(len(numbers), *x.shape[1:]) for k, x in self.rows().items()}
+    rows |= dict(numbers=numbers, faces=self.faces[nearest], filled=~seen | self.filled[nearest])
+    parts = self.parts
     if len(parts):
         parts = np.where(seen[:, None, None], parts[nearest], np.uint8(BACKGROUND))
-    notes = [found.notes[i] if s else "not seen" for i, s in zip(nearest, seen)]
-    return found._replace(parts=parts, notes=notes, **rows)
+    notes = [self.notes[i] if s else "not seen" for i, s in zip(nearest, seen)]
+    return self._replace(parts=parts, notes=notes, **rows)
 
 # %% ../nbs/12_finding.ipynb #15eb15df
 def _cut_people(
@@ -409,6 +426,22 @@ def _about(
     return settings | dict(film=film.name, changed=max(times), weights=weights.hexdigest()[:16])
 
 # %% ../nbs/12_finding.ipynb #a2c9362e
+def _share_of(
+    numbers: list[int],  # of the frames of a stretch
+    crops: int,  # that are to be done
+    seen_until: Callable[[float], object],
+) -> Callable[[int], None]:
+    "Counts crops as frames of a stretch."
+    done = 0
+
+    def tick(more: int) -> None:
+        nonlocal done
+        done += more
+        seen_until(numbers[0] + (numbers[-1] + 1 - numbers[0]) * done / crops)
+
+    return tick
+
+
 @patch
 def predict_film(
     self: PGP,
@@ -417,6 +450,7 @@ def predict_film(
     detector: str | None = None,  # file of `datasets.videos.load_detector`; None: what moves
     smooth: bool = True,  # poses that move as people do; False: as each frame is seen
     keep: str | Path | None = None,  # folder for finished stretches, from which an interrupted film goes on
+    seen_until: Callable[[float], object] = lambda number: None,  # called with numbers of frames, as it goes
 ) -> Iterator[list[Found]]:  # everybody in a stretch, as it goes
     "The people in a film. Raises `ValueError` or `FileNotFoundError` for one that cannot be read."
     path = Path(path)
@@ -429,15 +463,16 @@ def predict_film(
     for file in kept:
         people = _read_stretch(file)
         count = max([count, *(f.person + 1 for f in people)])
+        seen_until(max((f.numbers[-1] + 1 for f in people), default=0))
         yield people
     for i, (numbers, seen) in enumerate(videos.people(path.name, len(kept)), len(kept)):
         cuts = _cut_people(videos.frames(path.name, numbers), numbers, seen, self.net.cfg.size)
-        before, people = people, []
+        before, people, tick = people, [], _share_of(numbers, sum(2 * len(c.crops) for c in cuts), seen_until)
         for faults, cut in ((s.faults, cut) for s, cut in zip(seen, cuts) if cut.crops):
             person = _same_person(cut.boxes[0], before, {f.person for f in people})
             if person is None:
                 person, count = count, count + 1
-            found = _filled(_read(self, person, cut, looks * step)._replace(notes=faults[: len(cut.crops)]), step)
+            found = _read(self, person, cut, looks * step, tick)._replace(notes=faults[: len(cut.crops)]).fill(step)
             people.append(_smoothed_track(found, looks) if smooth else found)
         if keep:
             _write_stretch(Path(keep) / f"{i:05d}.npz", people)
