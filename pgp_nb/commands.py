@@ -115,7 +115,9 @@ def _predict_options() -> argparse.ArgumentParser:
     about = "Find people in pictures and films: poses in 3D, parts, files to go on with."
     parser = CommandParser("pgp-nb predict", description=about, epilog=_PREDICT_EXAMPLES)
     add = parser.add_argument
-    add("files", nargs="+", metavar="FILE", help="pictures, films, folders of them, patterns with *, number of a camera")
+    add(
+        "files", nargs="+", metavar="FILE", help="pictures, films, folders of them, patterns with *, number of a camera"
+    )
     add("--only", nargs="+", choices=FORMATS, default=list(FORMATS), help="what is written (default: everything)")
     add("--out", metavar="FOLDER", help="for the files (default: beside the input)")
     add("--force", action="store_true", help="overwrite files that are there")
@@ -147,10 +149,10 @@ def _recorded(options: argparse.Namespace) -> list[Path]:
 def _predict(args: list[str]) -> int:
     "`pgp-nb predict`."
     options = _predict_options().parse_args(args)
-    if options.box and (len(options.files) > 1 or options.detector):
+    inputs, failed = _recorded(options), 0
+    if options.box and (len(inputs) > 1 or options.detector):
         raise ValueError("--box is for one picture at a time, and takes the place of --detector")
-    pgp, inputs = _network(options.weights, options.device), _recorded(options)
-    failed = 0
+    pgp = _network(options.weights, options.device)
     with tqdm(inputs, unit=" files", disable=len(inputs) == 1 or None) as bar:
         for path in bar:
             try:
@@ -158,7 +160,7 @@ def _predict(args: list[str]) -> int:
             except (LookupError, ValueError, OSError) as e:
                 if len(inputs) == 1:
                     raise
-                tqdm.write(f"{path.name}: {e}", file=sys.stderr)
+                tqdm.write(str(e) if path.name in str(e) else f"{path.name}: {e}", file=sys.stderr)
                 failed += 1
     return 2 if failed else 0
 

@@ -20,7 +20,7 @@ from .camera import FOCAL
 from .conventions import BACKGROUND, PARENTS
 from .datasets.videos import Videos, box_iou
 from .engine.files import write_atomically, write_json
-from .engine.images import crop, square_around, to_rgb
+from .engine.images import crop, square_around, square_of, to_rgb
 from .networks import enlarge, points_in_image
 from .people.motions import place_joints
 from .prediction import PGP
@@ -229,7 +229,8 @@ def predict_picture(
     name = Path(image).name if isinstance(image, (str, Path)) else "picture"
     image = to_rgb(image)
     where = self.find(image, most) if boxes is None else np.asarray(boxes, np.float64).reshape(-1, 4)
-    cut = lambda box: _Crops([crop(image, square_around(box.tolist()), self.net.cfg.size)], [box], [0], image.shape[:2])
+    square = lambda box: square_of(image, box.tolist(), name)
+    cut = lambda box: _Crops([crop(image, square(box), self.net.cfg.size)], [box], [0], image.shape[:2])
     return Everybody((_read(self, i, cut(box)) for i, box in enumerate(where)), image, name)
 
 
@@ -248,7 +249,7 @@ def _read(
     cut: _Crops,
     rate: float = 1.0,  # numbers in a second
     tick: Callable[[int], object] = lambda crops: None,  # called twice for each batch, with its size
-    batch: int = 16,
+    batch: int = 8,
 ) -> Found:
     "What the network says of one person, who faces the camera decided for all frames together."
     crops, boxes, numbers = cut.crops, np.stack(cut.boxes), np.array(cut.numbers)

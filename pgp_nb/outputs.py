@@ -8,6 +8,7 @@ __all__ = ['FORMATS']
 # %% ../nbs/13_outputs.ipynb #98598fe3
 import base64, glob, html, io, json, os, shutil, subprocess, time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 import cv2
@@ -399,16 +400,23 @@ def _ffmpeg(
     return subprocess.Popen([program, "-v", "error", "-y", *given, *made], stdin=subprocess.PIPE)
 
 
-def _opencv_writer(path: Path, rate: float, size: tuple[int, int]) -> tuple[cv2.VideoWriter, str]:
-    "OpenCV, writing a film, and the codec. Raises `OSError` where it has none."
-    before = cv2.utils.logging.setLogLevel(0)  # a codec that is not there is no news
+@contextmanager
+def _quiet() -> Iterator[None]:
+    "Without OpenCV's messages: a codec or a camera that is not there is no news."
+    before = cv2.utils.logging.setLogLevel(0)
     try:
-        for code, name in _CODECS.items():
-            out = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), rate, size)
-            if out.isOpened():
-                return out, name
+        yield
     finally:
         cv2.utils.logging.setLogLevel(before)
+
+
+def _opencv_writer(path: Path, rate: float, size: tuple[int, int]) -> tuple[cv2.VideoWriter, str]:
+    "OpenCV, writing a film, and the codec. Raises `OSError` where it has none."
+    for code, name in _CODECS.items():
+        with _quiet():
+            out = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), rate, size)
+        if out.isOpened():
+            return out, name
     raise OSError(f"this OpenCV can write no film: leave out the overlay, {path.name}")
 
 # %% ../nbs/13_outputs.ipynb #4fe38eb1
@@ -450,7 +458,9 @@ def record(
     clock: Callable[[], float] = time.monotonic,  # s
 ) -> Path:
     "A film from a camera. Raises `OSError` for a camera that cannot be opened."
-    video, path, out, rate, written = cv2.VideoCapture(camera), Path(self.folder) / name, None, 25.0, 0
+    path, out, rate, written = Path(self.folder) / name, None, 25.0, 0
+    with _quiet():
+        video = cv2.VideoCapture(camera)
     start = clock()
     try:
         while (now := clock() - start) < seconds and video.isOpened():
