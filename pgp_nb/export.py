@@ -164,7 +164,7 @@ class OnnxJoints:
             squares = [square_of(images[i], None if boxes is None else boxes[i], f"image {i}") for i in some]
             crops = [crop(images[i], square, self.size) for i, square in zip(some, squares)]
             rows = np.arange(step if fixed else len(some)) % len(some)  # a batch of fixed size is filled up
-            given = {"crops": np.stack(crops)[rows], "squares": np.float32(squares)[rows]}
+            given = {"crops": np.stack(crops)[rows], "squares": np.array(squares, np.float32)[rows]}
             found.append([x[: len(some)] for x in self.session.run(None, given)])
         names = [x.name for x in self.session.get_outputs()]
         return {k: np.concatenate(x) for k, x in zip(names, zip(*found))}

@@ -834,7 +834,7 @@ def parts_unpainted(
 ) -> Tensor:  # (B,11,S,S) logits
     "The parts of the posed puppet, and beyond its outline the nearest of them, within the silhouette."
     p = self.maps(self.as_seen(code, pose)).p
-    return _parts_within(6 * p + _nearest_part(p), code.silhouette)  # type: ignore[arg-type]
+    return _parts_within(6 * p + _nearest_part(p), code.silhouette)
 
 
 @patch

@@ -172,7 +172,7 @@ class PGP:
         looked = (self.look(images[i : i + batch], boxes, i, flip_test, what) for i in range(0, len(images), batch))
         chunks = [self.read_off(x, what, paste) for x in (_in_film(self.net, list(looked)) if film else looked)]
         labels = [p for chunk in chunks for p in chunk.pop("parts", [])]
-        found = {k: torch.cat([c[k] for c in chunks]) for k in chunks[0]}
+        found: dict = {k: torch.cat([c[k] for c in chunks]) for k in chunks[0]}
         if labels:
             found["parts"] = torch.stack(labels) if len({p.shape for p in labels}) == 1 else labels
         return Prediction(**{k: found.get(k, torch.zeros(len(images), 0)) for k in Prediction._fields})
@@ -188,26 +188,27 @@ class _Nothing(nn.Module):
         return x[:, :0]
 
 
-def _folded(module: nn.Module) -> nn.Module:
-    "The same module, its batch norms folded into the convolutions before them, channels last in memory."
+def _fold(module: nn.Module) -> None:
+    "Fold the batch norms of a module into the convolutions before them; channels last in memory."
     for parent in list(module.modules()):
         children = list(parent.named_children())
         for (name, first), (norm, second) in zip(children, children[1:]):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 setattr(parent, name, fuse_conv_bn_eval(first, second))
                 setattr(parent, norm, nn.Identity())
-    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _for_prediction(net: PGPNet, what: str) -> PGPNet:
     "A copy of a network that encodes quickly, and no more than is asked for."
     net = deepcopy(net).eval()
     if what == "joints":
-        net.silhouette = None
+        net.silhouette = None  # type: ignore[assignment]
     if what == "joints" or what == "parts" and net.silhouette:
-        net.encoder.appearance = _Nothing()
-    net.encoder = _folded(net.encoder)
-    net.silhouette = net.silhouette and _folded(net.silhouette)
+        net.encoder.appearance = _Nothing()  # type: ignore[assignment]
+    _fold(net.encoder)
+    if net.silhouette:
+        _fold(net.silhouette)
     return net
 
 

@@ -70,7 +70,7 @@ def steps(images):
     import numpy as np
     import torch
     from pgp_nb.engine.images import crop, square_of
-    from pgp_nb.prediction import PGP, _folded, _paste_labels
+    from pgp_nb.prediction import PGP, _fold, _paste_labels
 
     pgp = PGP.from_pretrained(device="cpu")
     net, size = pgp.net, pgp.net.cfg.size
@@ -78,9 +78,8 @@ def steps(images):
     cut = lambda: np.stack([crop(i, s, size) for i, s in zip(images, squares)])
     crops = torch.from_numpy(cut()).permute(0, 3, 1, 2) / 255
     folded = deepcopy(net)
-    folded.encoder, folded.silhouette = (
-        _folded(m).to(memory_format=torch.contiguous_format) for m in (folded.encoder, folded.silhouette)
-    )
+    _fold(folded)
+    folded.to(memory_format=torch.contiguous_format)
     last, quick = pgp.quick("everything"), pgp.quick("joints")
 
     def encode(net, batch, mode=torch.no_grad):
