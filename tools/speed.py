@@ -2,7 +2,7 @@
 
 python tools/speed.py SAMPLES [--mediapipe FOLDER]     writes experiments/speed.csv
 
-SAMPLES is the folder that PGP_SAMPLES names; of the photographs in it the first 16 are read. MediaPipe has requirements of
+SAMPLES is the folder that PGP_SAMPLES names; of the photographs in it some are read. MediaPipe has requirements of
 its own (NumPy 1): `pip install --target FOLDER "mediapipe==0.10.21" "numpy<2" "protobuf<5" ...` keeps them apart.
 
 Every candidate is a process of its own with one thread; they take turns, a repetition each, and what counts is CPU time, so
@@ -13,18 +13,17 @@ import argparse, csv, glob, os, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COUNT = 16  # pictures
 MEDIAPIPE = "MediaPipe Pose, complexity 1: detector and landmarks"
 REPEATED = "MediaPipe Pose, every picture for a second time: landmarks only, as in films"
 JOINTS, BOTH = "joints, ONNX Runtime", "joints, ONNX Runtime, with flip test"
 
 
-def photographs(samples):  # (H,W,3) uint8 RGB
+def photographs(samples, count):  # (H,W,3) uint8 RGB
     "The first photographs of the sample."
     import cv2
 
     cv2.setNumThreads(1)
-    files = sorted(glob.glob(f"{samples}/lsp_extended_sample/**/*.jpg", recursive=True))[:COUNT]
+    files = sorted(glob.glob(f"{samples}/lsp_extended_sample/**/*.jpg", recursive=True))[:count]
     return [cv2.imread(f)[..., ::-1].copy() for f in files]
 
 
@@ -94,7 +93,7 @@ def steps(images):
         code = net.encode(crops)
         logits = net.complete(code).part_logits
     no_grad = lambda f: torch.no_grad()(f)
-    fours = [type(code)._make(None if x is None else x[i : i + 4] for x in code) for i in range(0, COUNT, 4)]
+    fours = [type(code)._make(None if x is None else x[i : i + 4] for x in code) for i in range(0, len(images), 4)]
     named = {
         "encoder as it is trained, 32 at a time": encode(net, 32),
         "... 4 at a time": encode(net, 4),
@@ -117,7 +116,7 @@ def steps(images):
 
 def work(options):
     "A worker: for every line on its input, everything once; names and CPU seconds a picture on its output."
-    images = photographs(options.samples)
+    images = photographs(options.samples, options.pictures)
     if options.worker == "mediapipe":
         calls = with_mediapipe(images, options.mediapipe)
     else:
@@ -146,7 +145,7 @@ def lines(process):
 
 
 def measure(options):
-    "All workers in turn; CPU seconds a picture, by name."
+    "All workers in turn; after each turn the median CPU seconds a picture, by name."
     workers = ["torch", "onnx", "steps"] + ["mediapipe"] * bool(options.mediapipe)
     with tempfile.TemporaryDirectory() as folder:
         from pgp_nb.export import export_onnx
@@ -156,7 +155,7 @@ def measure(options):
         print(export_onnx(pgp, f"{folder}/plain.onnx"))
         print(export_onnx(pgp, f"{folder}/flip.onnx", flip_test=True))
         start = lambda name: subprocess.Popen(
-            [sys.executable, __file__, options.samples, "--worker", name, "--folder", folder]
+            [sys.executable, __file__, options.samples, "--worker", name, "--folder", folder, "--pictures", str(options.pictures)]
             + (["--mediapipe", options.mediapipe] if name == "mediapipe" else []),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -171,10 +170,11 @@ def measure(options):
                 for name, seconds in (line.split("\t") for line in lines(process)):
                     if turn:  # the first is for warming up
                         spent.setdefault(name, []).append(float(seconds))
+            if turn:
+                yield {name: statistics.median(s) for name, s in spent.items()}
         for process in running:
             process.stdin.close()
             process.wait()
-    return {name: statistics.median(s) for name, s in spent.items()}
 
 
 def main():
@@ -182,19 +182,28 @@ def main():
     parser.add_argument("samples", help="folder of the real samples")
     parser.add_argument("--mediapipe", metavar="FOLDER", help="where MediaPipe is installed")
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--pictures", type=int, default=16)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         return work(options)
-    found = measure(options)
+    for found in measure(options):
+        write(found)
+    for name, s in found.items():
+        print(
+            f"{name:75} {1e3 * s:6.1f} ms {1 / s:6.1f}/s", f"{found[MEDIAPIPE] / s:.2f}" if MEDIAPIPE in found else ""
+        )
+
+
+def write(found):
+    "Keep what is measured so far."
     beside = found.get(MEDIAPIPE)
     with open(ROOT / "experiments" / "speed.csv", "w", newline="") as f:
         table = csv.writer(f, lineterminator="\n")
         table.writerow(["what", "ms a picture", "pictures a second", "beside MediaPipe"])
         for name, s in found.items():
             table.writerow([name, f"{1e3 * s:.1f}", f"{1 / s:.1f}", f"{beside / s:.2f}" if beside else "missing"])
-            print(f"{name:75} {1e3 * s:6.1f} ms {1 / s:6.1f}/s", f"{beside / s:.2f}" if beside else "")
 
 
 if __name__ == "__main__":
