@@ -72,7 +72,7 @@ def steps(images):
     from pgp_nb.prediction import PGP, _fold, _paste_labels
 
     pgp = PGP.from_pretrained(device="cpu")
-    net, size = pgp.net, pgp.net.cfg.size
+    net, size, many = pgp.net, pgp.net.cfg.size, min(32, len(images))
     squares = [square_of(i, None, "") for i in images]
     cut = lambda: np.stack([crop(i, s, size) for i, s in zip(images, squares)])
     crops = torch.from_numpy(cut()).permute(0, 3, 1, 2) / 255
@@ -95,14 +95,14 @@ def steps(images):
     no_grad = lambda f: torch.no_grad()(f)
     fours = [type(code)._make(None if x is None else x[i : i + 4] for x in code) for i in range(0, len(images), 4)]
     named = {
-        "encoder as it is trained, 32 at a time": encode(net, 32),
+        f"encoder as it is trained, {many} at a time": encode(net, many),
         "... 4 at a time": encode(net, 4),
         "... batch norms folded": encode(folded, 4),
         "... channels last": encode(last, 4),
         "... no silhouette and appearance, which joints do not need": encode(quick, 4),
         "... in inference_mode, not no_grad": encode(quick, 4, torch.inference_mode),
         "... 1 at a time": encode(quick, 1),
-        "... 16 at a time": encode(quick, 16),
+        f"... {many} at a time": encode(quick, many),
         "cutting out the crop": cut,
         "lifting, kinematics and camera": no_grad(lambda: [net.pose(c) for c in fours]),
         "parts without painting": no_grad(lambda: [net.parts_unpainted(c, net.pose(c)).argmax(1) for c in fours]),
