@@ -11,15 +11,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 import yaml
+from torch import Tensor
 from tqdm.auto import tqdm
-from .engine.config import PRESETS, command
+from .engine.config import PRESETS, CommandParser, command
 from .engine.commands import train_command
+from .engine.images import read_image
 from .engine.loading import anything_known, held_out_frames, people_pairs, prepared_pairs
-from .engine.measure import HeldOut, predict_batches
+from .engine.measure import predict_batches
 from .evaluation import evaluate, metrics_table, write_metrics
 from .datasets.prepare import prepare_command
 from .datasets.real_test import real_test
-from .outputs import PGP
+from .datasets.videos import SUFFIXES, Videos, load_detector
+from .export import export_onnx
+from .outputs import FORMATS, PGP
 from .prediction import pretrained_names
 
 # %% ../nbs/14_commands.ipynb #7d62d7f8
@@ -37,18 +41,7 @@ def _network(
         f"--weights {weights}: neither shipped weights ({known}) nor a run folder with weights.safetensors"
     )
 
-# %% ../nbs/14_commands.ipynb #5bb7a577
-def _parser(name: str, about: str) -> argparse.ArgumentParser:
-    "A parser whose help keeps its line breaks."
-    how = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(f"pgp-nb {name}".strip(), description=about, formatter_class=how)
-
 # %% ../nbs/14_commands.ipynb #8a8363a4
-_FILMS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
-_KINDS = ("overlay", "json", "npz", "csv", "bvh", "html")
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-
-
 def _inputs(
     words: Sequence[str],  # files, folders, patterns
 ) -> list[Path]:
@@ -60,26 +53,38 @@ def _inputs(
             some = [path]
         else:
             listed = path.iterdir() if path.is_dir() else map(Path, glob.glob(word, recursive=True))
-            some = sorted(p for p in listed if p.is_file() and p.suffix.lower() in _FILMS + _PICTURES)
-            some = [p for p in some if not p.stem.endswith("-overlay") and not p.name.startswith(".")]
+            known = (p for p in listed if p.is_file() and p.suffix.lower() in SUFFIXES["film"] + SUFFIXES["picture"])
+            some = sorted(p for p in known if not p.stem.endswith("-overlay") and not p.name.startswith("."))
         if not some:
             raise FileNotFoundError(f"{word}: no such file, and no pictures or films there")
         found += some
-    wrong = [p.name for p in found if p.suffix.lower() not in _FILMS + _PICTURES]
-    if wrong:
-        raise ValueError(f"{wrong[0]} is neither a picture ({' '.join(_PICTURES)}) nor a film ({' '.join(_FILMS)})")
-    return list(dict.fromkeys(found))
+    for path in found:
+        if path.suffix.lower() not in SUFFIXES["film"] + SUFFIXES["picture"]:
+            pictures, films = (" ".join(SUFFIXES[kind]) for kind in ("picture", "film"))
+            raise ValueError(f"{path.name} is neither a picture ({pictures}) nor a film ({films})")
+    found, names = list(dict.fromkeys(found)), {}
+    for path in found:
+        other = names.setdefault((path.parent, path.stem), path)
+        if other is not path:
+            raise ValueError(f"{other.name} and {path.name} would get the same files: predict one of them with --out")
+    return found
 
 # %% ../nbs/14_commands.ipynb #856c1157
-_PREDICT_EXAMPLES = """examples:
+_PREDICT_EXAMPLES = f"""what is written, beside photo.jpg and under its name:
+{chr(10).join(f"  {kind:9}{what}" for kind, what in FORMATS.items())}
+
+examples:
   pgp-nb predict photo.jpg
-  pgp-nb predict photo.jpg --box 120,40,310,520
+  pgp-nb predict photo.jpg --box 120,40,310,520 --box 330,60,480,510
   pgp-nb predict "holiday/*.jpg" --people 3 --only overlay json
+  pgp-nb predict holiday --detector labels          a folder of YOLO's .txt, photo.txt for photo.jpg
+  pgp-nb predict film.mp4 --detector yolo.onnx      YOLO, YOLOX or RF-DETR; a .json of COCO as well
   pgp-nb predict film.mp4 --rate 25 --force
   pgp-nb predict frames --film --only bvh html
+  pgp-nb predict 0 --seconds 5                      what the first camera sees
 
-Beside photo.jpg: photo-overlay.jpg, and photo-poses.json, .npz, .csv, .bvh (one for each person), .html (3D, in a browser).
-Poses are in mm, x right, y down, z away from the camera, pelvis at the origin; the person's size is assumed, not measured."""
+Poses are in mm, x right, y down, z away from the camera, pelvis at the origin; a person's size is assumed, not measured.
+A film that is interrupted goes on with the same command. Exit code 0: all done; 2: something failed, the rest is done."""
 
 
 def _box(text: str) -> list[float]:
@@ -90,78 +95,110 @@ def _box(text: str) -> list[float]:
     return values
 
 
-_box.__name__ = "x0,y0,x1,y1"  # argparse names it in its message
+def _above_zero(kind: type) -> Callable[[str], float]:
+    "Reads a number of a kind."
+
+    def read(text: str) -> float:
+        value = kind(text)
+        if not value > 0:
+            raise ValueError(text)
+        return value
+
+    read.__name__ = f"{kind.__name__} above 0"  # argparse names it in its message
+    return read
+
+
+_box.__name__ = "box of the form x0,y0,x1,y1"
 
 
 def _predict_options() -> argparse.ArgumentParser:
-    parser = _parser("predict", "Find people in pictures and films: poses in 3D, parts, files to go on with.")
-    parser.epilog = _PREDICT_EXAMPLES
-    parser.add_argument("files", nargs="+", metavar="FILE", help="pictures, films, folders of them, patterns with *")
-    parser.add_argument("--weights", default="unsup", help="shipped weights, or a run folder (default: unsup)")
-    parser.add_argument(
-        "--only", nargs="+", choices=_KINDS, default=_KINDS, help="what is written (default: everything)"
+    "What `pgp-nb predict` can be told."
+    about = "Find people in pictures and films: poses in 3D, parts, files to go on with."
+    parser = CommandParser("pgp-nb predict", description=about, epilog=_PREDICT_EXAMPLES)
+    add = parser.add_argument
+    add(
+        "files", nargs="+", metavar="FILE", help="pictures, films, folders of them, patterns with *, number of a camera"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite files that are there")
-    parser.add_argument(
-        "--box", type=_box, action="append", metavar="x0,y0,x1,y1", help="px of a person in a picture; may be repeated"
-    )
-    parser.add_argument("--people", type=int, default=1, help="in a picture, at most (default: 1); films: everybody")
-    parser.add_argument("--film", action="store_true", help="a folder of numbered pictures is one film")
-    parser.add_argument("--rate", type=float, default=10.0, help="frames of a film looked at in a second (default: 10)")
-    parser.add_argument("--detector", metavar="FILE", help="a YOLO network as .onnx that finds people in films")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+    add("--only", nargs="+", choices=FORMATS, default=list(FORMATS), help="what is written (default: everything)")
+    add("--out", metavar="FOLDER", help="for the files (default: beside the input)")
+    add("--force", action="store_true", help="overwrite files that are there")
+    add("--box", type=_box, action="append", metavar="x0,y0,x1,y1", help="px of a person in a picture; may be repeated")
+    add("--detector", metavar="FILE", help="what finds people: a network as .onnx, or boxes as YOLO or COCO write them")
+    add("--people", type=_above_zero(int), help="in a picture, at most (default: 1, or all that a detector finds)")
+    add("--film", action="store_true", help="a folder of numbered pictures is one film")
+    add("--rate", type=_above_zero(float), default=10.0, help="frames of a film looked at in a second (default: 10)")
+    add("--seconds", type=_above_zero(float), default=10.0, help="of a camera (default: 10); Ctrl-C ends them earlier")
+    add("--weights", default="unsup", help="shipped weights, or a run folder (default: unsup)")
+    add("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     return parser
+
+# %% ../nbs/14_commands.ipynb #969e9243
+def _recorded(options: argparse.Namespace) -> list[Path]:
+    "The inputs, those that are numbers of cameras as films."
+    cameras = [word for word in options.files if word.isdigit() and not Path(word).exists()]
+    folder, films = Path(options.out or "."), []
+    for word in cameras:
+        name = f"camera-{word}.mp4"
+        if (folder / name).exists() and not options.force:
+            raise FileExistsError(f"{name} is there already: --force overwrites it")
+        films.append(Videos(folder).record(int(word), name, options.seconds))
+        print(f"camera {word}: {name}")
+    others = [word for word in options.files if word not in cameras]
+    return films + ([Path(word) for word in others] if options.film else _inputs(others))
 
 # %% ../nbs/14_commands.ipynb #904f00c6
 def _predict(args: list[str]) -> int:
-    "`pgp-nb predict`. Several inputs: what fails is said, the others are done."
+    "`pgp-nb predict`."
     options = _predict_options().parse_args(args)
-    if options.rate <= 0 or options.people < 1:
-        raise ValueError("--rate must be above 0, --people at least 1")
-    films = [Path(word) for word in options.files if options.film]
-    inputs = films or _inputs(options.files)
-    if options.box and any(p.suffix.lower() in _FILMS or p.is_dir() for p in inputs):
-        raise ValueError("--box is for pictures: in films people are followed")
-    if options.box and len(inputs) > 1:
-        raise ValueError("--box is for one picture at a time")
-    pgp, failed = _network(options.weights, options.device), 0
-    for path in inputs:
-        try:
-            written = _predict_one(pgp, path, options)
-            print(f"{path.name}: {', '.join(p.name for p in written)}")
-        except (LookupError, ValueError, OSError) as e:
-            if len(inputs) == 1:
-                raise
-            print(f"{path.name}: {e}", file=sys.stderr)
-            failed += 1
+    inputs, failed = _recorded(options), 0
+    if options.box and (len(inputs) > 1 or options.detector):
+        raise ValueError("--box is for one picture at a time, and takes the place of --detector")
+    pgp = _network(options.weights, options.device)
+    with tqdm(inputs, unit=" files", disable=len(inputs) == 1 or None) as bar:
+        for path in bar:
+            try:
+                tqdm.write(_predict_one(pgp, path, options))
+            except (LookupError, ValueError, OSError) as e:
+                if len(inputs) == 1:
+                    raise
+                tqdm.write(str(e) if path.name in str(e) else f"{path.name}: {e}", file=sys.stderr)
+                failed += 1
     return 2 if failed else 0
 
 
-def _predict_one(pgp: PGP, path: Path, options: argparse.Namespace) -> list[Path]:
-    "One picture or film, with a bar for films."
-    common = dict(only=options.only, force=options.force)
-    if path.suffix.lower() not in _FILMS and not path.is_dir():
-        return pgp.predict_to_files(path, boxes=options.box, most=options.people, **common)
-    with tqdm(desc=path.name, unit=" frames", disable=None) as bar:
-        seen = lambda number: bar.update(max(0, number + 1 - bar.n))
-        return pgp.predict_to_files(
-            path, True, rate=options.rate, detector=options.detector, seen=seen, **common
-        )  # fmt: skip
+def _predict_one(pgp: PGP, path: Path, options: argparse.Namespace) -> str:
+    "What was written for one input, in a line."
+    common = dict(only=options.only, force=options.force, folder=options.out)
+    if path.suffix.lower() in SUFFIXES["picture"]:
+        boxes, most = options.box, options.people
+        if options.detector:
+            found = load_detector(options.detector)(read_image(path)[None], [[path.stem]])
+            boxes = found[0][:most, :4]
+        made = pgp.predict_to_files(path, boxes=boxes, most=most or 1, **common)
+    elif options.box:
+        raise ValueError("--box is for pictures: in films people are followed")
+    else:
+        shape = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+        with tqdm(total=1.0, desc=path.name, bar_format=shape, leave=False, disable=None) as bar:
+            seen = lambda share: bar.update(max(0.0, share - bar.n))
+            made = pgp.predict_to_files(path, rate=options.rate, detector=options.detector, seen=seen, **common)
+    who = f"{made.people} {'person' if made.people == 1 else 'people'}"
+    hint = f" (overlay in {made.codec}: install ffmpeg for H.264)" if made.codec not in ("", "H.264") else ""
+    return f"{path.name}: {who}; {', '.join(p.name for p in made.files)}{hint}"
 
 # %% ../nbs/14_commands.ipynb #fd378b5a
-def _measured(pgp: PGP, images, truth: dict) -> dict[str, float]:
-    "Metrics of pictures with truth, with the flip test, as `PGP.predict` has it."
-    found = predict_batches(pgp.net, images, flip_test=True)
+def _measured(
+    pgp: PGP,
+    name: str,  # of the pairs
+    pairs: dict[str, Tensor],
+) -> dict[str, float]:
+    "Metrics of both frames of pairs with truth, with the flip test, as `PGP.predict` has it."
+    held = held_out_frames(pairs) if anything_known(pairs) else None
+    if held is None:
+        raise ValueError(f"{name}: nothing is known of its frames, so that nothing can be measured")
+    found = predict_batches(pgp.net, held.images, flip_test=True)
     kept = {k: v for k, v in found.items() if k not in ("canonical", "points_2d")}
-    return evaluate(kept, truth, intervals=True)
-
-
-def _prepared(folder: str, size: int) -> HeldOut:
-    "The frames of a prepared folder. Raises `ValueError` where nothing is known of them."
-    pairs = prepared_pairs(folder, 10**6, size, True)
-    if not anything_known(pairs):
-        raise ValueError(f"{Path(folder).name}: nothing is known of its frames, so that nothing can be measured")
-    return held_out_frames(pairs)
+    return evaluate(kept, held.truth, intervals=True)
 
 # %% ../nbs/14_commands.ipynb #4c51800e
 _EVALUATE_EXAMPLES = """examples:
@@ -171,8 +208,8 @@ _EVALUATE_EXAMPLES = """examples:
 
 
 def _evaluate_options() -> argparse.ArgumentParser:
-    parser = _parser("evaluate", "Measure a network on held-out people, prepared folders and real samples.")
-    parser.epilog = _EVALUATE_EXAMPLES
+    about = "Measure a network on held-out people, prepared folders and real samples."
+    parser = CommandParser("pgp-nb evaluate", description=about, epilog=_EVALUATE_EXAMPLES)
     parser.add_argument("weights", help="name of shipped weights, or a run folder")
     parser.add_argument("--pairs", type=int, default=512, help="held-out pairs of rendered people (default: 512)")
     parser.add_argument("--data", nargs="+", default=[], metavar="FOLDER", help="folders made by pgp-nb prepare")
@@ -191,11 +228,9 @@ def _evaluate(args: list[str]) -> int:
     pgp, rows = _network(options.weights, options.device), {}
     size = pgp.net.cfg.size
     if options.pairs > 0:
-        held = held_out_frames(people_pairs("test", options.pairs, size, 0))
-        rows["held-out people"] = _measured(pgp, held.images, held.truth)
-    for folder in options.data:
-        held = _prepared(folder, size)
-        rows[Path(folder).name] = _measured(pgp, held.images, held.truth)
+        rows["held-out people"] = _measured(pgp, "people", people_pairs("test", options.pairs, size, 0))
+    for name, folder in ((Path(f).name, f) for f in options.data):
+        rows[name] = _measured(pgp, name, prepared_pairs(folder, 10**6, size, True))
     for name, row in (real_test(pgp.net, options.samples) if options.samples else {}).items():
         rows |= {f"{name}: {which}": scores for which, scores in row.items()}
     if not rows:
@@ -208,7 +243,8 @@ def _evaluate(args: list[str]) -> int:
 # %% ../nbs/14_commands.ipynb #d84173b3
 def _presets(args: list[str]) -> int:
     "`pgp-nb presets`: the names, or what one of them holds."
-    parser = _parser("presets", "List the presets of training, or show one.")
+    examples = "examples:\n  pgp-nb presets\n  pgp-nb presets default"
+    parser = CommandParser("pgp-nb presets", description="List the presets of training, or show one.", epilog=examples)
     parser.add_argument("name", nargs="?", choices=sorted(p.stem for p in PRESETS.glob("*.yaml")), help="show this one")
     name = parser.parse_args(args).name
     if name:
@@ -216,6 +252,26 @@ def _presets(args: list[str]) -> int:
         return 0
     for path in sorted(PRESETS.glob("*.yaml")):
         print(f"{path.stem:10} {path.read_text().splitlines()[0].lstrip('# ')}")
+    return 0
+
+# %% ../nbs/14_commands.ipynb #430ae985
+def _export(args: list[str]) -> int:
+    "`pgp-nb export`: an ONNX file, its size and its speed."
+    examples = "examples:\n  pgp-nb export unsup --out unsup.onnx\n  pgp-nb export runs/mine --batch 1 --flip-test"
+    about = "Write a network as ONNX: from crops to joints, to be run without PyTorch."
+    parser = CommandParser("pgp-nb export", description=about, epilog=examples)
+    parser.add_argument("weights", help="name of shipped weights, or a run folder")
+    parser.add_argument("--out", metavar="FILE", help="default: its name and .onnx")
+    parser.add_argument("--batch", type=int, help="crops at a time, fixed (default: any number)")
+    parser.add_argument("--flip-test", action="store_true", help="average with the mirror image, at half the speed")
+    parser.add_argument("--force", action="store_true", help="overwrite a file that is there")
+    options = parser.parse_args(args)
+    out = Path(options.out or f"{Path(options.weights).name}.onnx")
+    if out.exists() and not options.force:
+        raise FileExistsError(f"{out} is there: --force overwrites it")
+    if options.batch is not None and options.batch < 1:
+        raise ValueError(f"--batch {options.batch}: at least one crop at a time")
+    print(export_onnx(_network(options.weights, "cpu"), out, options.batch, options.flip_test))
     return 0
 
 # %% ../nbs/14_commands.ipynb #98cd9c26
@@ -231,6 +287,7 @@ _COMMANDS = {
     "train": _Command("train on rendered people or prepared folders", train_command),
     "prepare": _Command("turn a data set, or a folder of films, into one that training reads", prepare_command),
     "evaluate": _Command("measure a network on held-out people and real data", _evaluate),
+    "export": _Command("write a network as ONNX, to be run without PyTorch", _export),
     "presets": _Command("list the presets of training, or show one", _presets),
 }
 
@@ -249,9 +306,9 @@ The options of each:  pgp-nb predict --help"""
 @command(TypeError, ValueError, LookupError, OSError, ImportError, yaml.YAMLError)
 def pgp_command(args: list[str] | None = None) -> int:  # the exit code
     "Entry point of `pgp-nb` and `python -m pgp_nb`."
-    parser = _parser("", "Self-supervised 3D human pose estimation: from a photo or a film to a pose in 3D.")
     listed = "\n".join(f"  {name:9} {c.about}" for name, c in _COMMANDS.items())
-    parser.epilog = f"commands:\n{listed}\n\n{_EXAMPLES}"
+    about = "Self-supervised 3D human pose estimation: from a photo or a film to a pose in 3D."
+    parser = CommandParser("pgp-nb", description=about, epilog=f"commands:\n{listed}\n\n{_EXAMPLES}")
     parser.add_argument("command", help="one of the commands below")
     args = sys.argv[1:] if args is None else args
     if not args:

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['LIMB_LENGTHS', 'constant', 'picked', 'check_pose', 'safe_unit', 'rotate', 'limb_lengths', 'face_vector',
-           'canonicalise', 'limb_frame', 'swing_frame', 'forward_kinematics', 'local_vectors', 'mirror_pose',
-           'mirror_local_vectors']
+           'canonicalise', 'limb_frame', 'forward_kinematics', 'local_vectors', 'mirror_pose', 'mirror_local_vectors']
 
 # %% ../nbs/02_kinematics.ipynb #9fd21b13
 from functools import cache
@@ -184,7 +183,7 @@ def limb_frame(
     return torch.stack([u, e2, torch.linalg.cross(u, e2)], -1)
 
 # %% ../nbs/02_kinematics.ipynb #85e2e240
-def swing_frame(
+def _swing_frame(
     u: Tensor,  # (...,3) unit vector along the parent limb, canonical frame
     rest: Tensor,  # (...,3) its direction at rest, a unit vector perpendicular to the face-vector +X
 ) -> Tensor:  # (...,3,3) rotation; columns e1 = u, e2 (+X at rest), e3 = e1 x e2
@@ -218,7 +217,7 @@ _BACK = tuple(_ORDER.index(j) for j in range(N_JOINTS))
 def _frame_of(u, rest, kind):
     "The frames (...,k,3,3) of parent limbs u (...,k,3)."
     if kind == "swing":
-        return swing_frame(u, constant(rest, u))
+        return _swing_frame(u, constant(rest, u))
     if kind != "gram_schmidt":
         raise ValueError(f"frame {kind!r}: expected 'gram_schmidt' or 'swing'")
     return limb_frame(u)

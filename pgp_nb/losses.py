@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PAPER', 'SILHOUETTE', 'ANNOTATED', 'Iteration', 'Term', 'chosen_terms', 'image_u_loss', 'ssim_map', 'image_c_loss',
-           'segmentation_loss', 'silhouette_loss', 'canonical_loss', 'pose_loss', 'keypoint_loss', 'facing_loss',
-           'appearance_loss', 'true_pose', 'known_pose_loss', 'placed_poses', 'energy_pose', 'energy_appearance',
-           'image_u', 'image_c', 'seg']
+           'segmentation_loss', 'silhouette_loss', 'canonical_loss', 'pose_loss', 'facing_loss', 'appearance_loss',
+           'true_pose', 'known_pose_loss', 'placed_poses', 'energy_pose', 'energy_appearance', 'image_u', 'image_c',
+           'seg']
 
 # %% ../nbs/06_losses.ipynb #9011b998
 import inspect, math, typing
@@ -392,7 +392,7 @@ def pose_loss(
     return canonical_loss(pose, true) + camera + 2 * image + 0.1 * depth
 
 # %% ../nbs/06_losses.ipynb #174ff12e
-def keypoint_loss(
+def _keypoint_loss(
     code: Encoding,  # with image points
     q: Tensor,  # (B,17,2) px, where the joints are seen; NaN where that is not known
     faces: Tensor,  # (B,) bool: the person faces the camera
@@ -442,7 +442,7 @@ def known_pose_loss(
     faces, size = faces_camera(true.joints_3d), net.cfg.size
     loss = pose_loss(net.pose(code, faces), true, size)
     if code.keypoints is not None:
-        loss = loss + keypoint_loss(code, true.joints_2d if seen is None else seen, faces, size)
+        loss = loss + _keypoint_loss(code, true.joints_2d if seen is None else seen, faces, size)
     return loss + 0.1 * facing_loss(code, true, certainty) if net.cfg.mirrored else loss
 
 # %% ../nbs/06_losses.ipynb #los00009
@@ -740,7 +740,7 @@ def _weak(it: Iteration, share: float = 1.0) -> Tensor:
     faces = torch.where(weight > 0, faces, code.facing_logit > 0)
     loss = _projection_loss(net.pose(code, faces), q, it.size)
     if code.keypoints is not None:
-        loss = loss + keypoint_loss(code, q, faces, it.size)
+        loss = loss + _keypoint_loss(code, q, faces, it.size)
     return loss + 0.1 * _facing_image_loss(code, q) if net.cfg.mirrored else loss
 
 # %% ../nbs/06_losses.ipynb #2b7fa70d

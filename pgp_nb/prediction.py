@@ -12,11 +12,13 @@ import json, shutil
 from pathlib import Path
 from typing import NamedTuple
 from collections.abc import Sequence
+from copy import deepcopy
 import numpy as np
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .engine.files import write_atomically, write_json, write_text
 from .engine.images import crop, square_of, to_rgb
 from .conventions import BACKGROUND, draw_skeleton_2d, draw_skeleton_3d
@@ -27,7 +29,9 @@ from .bootstrap.films import decided_together
 
 # %% ../nbs/10_prediction.ipynb #3d8dac89
 class Prediction(NamedTuple):
-    "What is found in a batch of images. Label maps of images of different sizes come as a list."
+    """What is found in a batch of images. What was not asked for has shape (B,0).
+
+    Label maps of images of different sizes come as a list."""
 
     joints_3d: Tensor  # (B,17,3) mm, camera frame of the crop: x right, y down, z forward
     joints_2d: Tensor  # (B,17,2) px of the input image: joints_3d projected
@@ -38,6 +42,7 @@ class Prediction(NamedTuple):
     crops: Tensor  # (B,3,S,S) what the network saw, in [0,1]
     painted: Tensor  # (B,3,S,S) I-hat, the crops painted back from pose and appearance
     squares: Tensor  # (B,3) corner and side of the crops, px
+    crop_parts: Tensor  # (B,S,S) labels of the crops
 
 # %% ../nbs/10_prediction.ipynb #912c833b
 def _paste_labels(
@@ -118,6 +123,7 @@ class PGP:
             raise ValueError(f"device {device}: this machine or this build of PyTorch has no CUDA")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.net = net.to(self.device).eval()
+        self._quick: dict[str, PGPNet] = {}  # by what is asked for; made of the network at the first prediction
 
     @classmethod
     def from_run(
@@ -142,9 +148,11 @@ class PGP:
         self,
         images,  # RGB arrays (H,W,3), tensors (3,H,W), PIL images or file names, one or many, of any size
         boxes: Sequence | None = None,  # (x0,y0,x1,y1) px of the person in each image, tight; None: the whole image
-        batch: int = 32,  # images at a time
+        batch: int | None = None,  # images at a time; None: 4 on a CPU, whose caches are small, 32 elsewhere
         flip_test: bool = True,  # average over image and mirror image: better, at twice the encoder's time
         film: bool = False,  # frames of one person, one after the other: facing is decided for all together
+        what: str = "everything",  # or "parts": nothing is painted; or "joints": the encoder alone; both are faster
+        paste: bool = True,  # parts in the whole images, too, not only in the crops: slow where images are large
     ) -> Prediction:
         "3D pose, 2D joints, parts and appearance of one person in each image."
         if isinstance(images, (str, Path)) or getattr(images, "ndim", 4) == 3 or hasattr(images, "convert"):
@@ -153,15 +161,63 @@ class PGP:
         images = images if hasattr(images, "__len__") else list(images)
         if len(images) == 0:
             raise ValueError("no images to predict")
+        if what not in _WHAT:
+            raise ValueError(f"what {what!r}: choose from {', '.join(_WHAT)}")
+        if batch is None:
+            batch = 4 if self.device.type == "cpu" else 32
         if batch < 1:
             raise ValueError(f"batch {batch}: at least one image at a time")
         if boxes is not None and len(boxes) != len(images):
             raise ValueError(f"{len(boxes)} boxes for {len(images)} images: one box for each image")
-        looked = (self.look(images[i : i + batch], boxes, i, flip_test) for i in range(0, len(images), batch))
-        chunks = [self.read_off(x) for x in (_in_film(self.net, list(looked)) if film else looked)]
-        labels = [p for chunk in chunks for p in chunk.pop("parts")]
-        parts = torch.stack(labels) if len({p.shape for p in labels}) == 1 else labels
-        return Prediction(parts=parts, **{k: torch.cat([c[k] for c in chunks]) for k in chunks[0]})
+        looked = (self.look(images[i : i + batch], boxes, i, flip_test, what) for i in range(0, len(images), batch))
+        chunks = [self.read_off(x, what, paste) for x in (_in_film(self.net, list(looked)) if film else looked)]
+        labels = [p for chunk in chunks for p in chunk.pop("parts", [])]
+        found: dict = {k: torch.cat([c[k] for c in chunks]) for k in chunks[0]}
+        if labels:
+            found["parts"] = torch.stack(labels) if len({p.shape for p in labels}) == 1 else labels
+        return Prediction(**{k: found.get(k, torch.zeros(len(images), 0)) for k in Prediction._fields})
+
+# %% ../nbs/10_prediction.ipynb #b367ef4e
+_WHAT = "joints", "parts", "everything"
+
+
+class _Nothing(nn.Module):
+    "In the place of a module that is not asked for."
+
+    def forward(self, x: Tensor) -> Tensor:  # (B,0,h,w)
+        return x[:, :0]
+
+
+def _fold(module: nn.Module) -> None:
+    "Fold the batch norms of a module into the convolutions before them; channels last in memory."
+    for parent in list(module.modules()):
+        children = list(parent.named_children())
+        for (name, first), (norm, second) in zip(children, children[1:]):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                setattr(parent, name, fuse_conv_bn_eval(first, second))
+                setattr(parent, norm, nn.Identity())
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _for_prediction(net: PGPNet, what: str) -> PGPNet:
+    "A copy of a network that encodes quickly, and no more than is asked for."
+    net = deepcopy(net).eval()
+    if what == "joints":
+        net.silhouette = None  # type: ignore[assignment]
+    if what == "joints" or what == "parts" and net.silhouette:
+        net.encoder.appearance = _Nothing()  # type: ignore[assignment]
+    _fold(net.encoder)
+    if net.silhouette:
+        _fold(net.silhouette)
+    return net
+
+
+@patch
+def quick(self: PGP, what: str) -> PGPNet:
+    "The network that `predict` encodes with, by what is asked for; made at the first call."
+    if what not in self._quick:
+        self._quick[what] = _for_prediction(self.net, what)
+    return self._quick[what]
 
 # %% ../nbs/10_prediction.ipynb #07446133
 class _Looked(NamedTuple):
@@ -174,14 +230,17 @@ class _Looked(NamedTuple):
 
 # %% ../nbs/10_prediction.ipynb #5e29cd4d
 @patch
-def look(self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool) -> _Looked:
+def look(
+    self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool, what: str = "everything"
+) -> _Looked:
     "Encode one batch of images, whose first is number `first` of them all."
+    net = self.quick(what)
     images = [to_rgb(image, f"image {i}") for i, image in enumerate(images, first)]
     squares = [square_of(im, None if boxes is None else boxes[i], f"image {i}") for i, im in enumerate(images, first)]
     pixels = np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])
     crops = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
     seen = crops.to(self.device)
-    code = flip_averaged(self.net, seen) if flip_test else self.net.encode(seen)
+    code = flip_averaged(net, seen) if flip_test else net.encode(seen)
     return _Looked([im.shape[:2] for im in images], squares, crops, code)
 
 # %% ../nbs/10_prediction.ipynb #3080c299
@@ -191,28 +250,37 @@ def _in_film(net: PGPNet, looked: list[_Looked]) -> list[_Looked]:
 
 # %% ../nbs/10_prediction.ipynb #74b42908
 @patch
-def read_off(self: PGP, looked: _Looked) -> dict:
+def read_off(self: PGP, looked: _Looked, what: str = "everything", paste: bool = True) -> dict:
     "What is found in a batch, in the images' coordinates."
-    found = {k: v.cpu() for k, v in self.in_crops(looked.code).items()}
-    places = zip(found.pop("logits"), looked.squares, looked.shapes)
-    parts = [_paste_labels(logits, square, *shape) for logits, square, shape in places]
+    found = {k: v.cpu() for k, v in self.in_crops(looked.code, what).items()}
+    logits, parts = found.pop("logits", None), {}
+    if logits is not None:
+        parts["crop_parts"] = logits.argmax(1)
+    if logits is not None and paste:
+        places = zip(logits, looked.squares, looked.shapes)
+        parts["parts"] = [_paste_labels(x, square, *shape) for x, square, shape in places]
     squares = torch.tensor(looked.squares)
     corner, scale = squares[:, None, :2], squares[:, None, 2:] / self.net.cfg.size
     placed = {k: found[k] * scale + corner for k in ("joints_2d", "points_2d")}
-    return found | placed | {"parts": parts, "crops": looked.crops, "squares": squares}
+    return found | placed | parts | {"crops": looked.crops, "squares": squares}
 
 # %% ../nbs/10_prediction.ipynb #e4bc4448
 @patch
 def in_crops(
     self: PGP,
     code: Encoding,  # of square crops of the network's size
+    what: str = "everything",  # as for `predict`
 ) -> dict[str, Tensor]:
-    "What an encoding says, everything in the crops' coordinates."
+    "What an encoding says, in the crops' coordinates."
+    pose = self.net.pose(code)
+    found = {k: getattr(pose, k) for k in ("joints_3d", "joints_2d", "canonical")}
+    found["points_2d"] = points_in_image(code, pose, self.net.cfg.size)
+    if what == "joints":
+        return found
+    if what == "parts" and code.silhouette is not None:
+        return found | {"logits": self.net.parts_unpainted(code, pose)}
     out = self.net.complete(code)
-    poses = {k: getattr(out.pose, k) for k in ("joints_3d", "joints_2d", "canonical")}
-    points = points_in_image(code, out.pose, self.net.cfg.size)
-    pictures = {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
-    return poses | {"points_2d": points} | pictures
+    return found | {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
 
 # %% ../nbs/10_prediction.ipynb #6ed78bd1
 def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, side: float = 1.5):
@@ -220,17 +288,22 @@ def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, sid
     import matplotlib.pyplot as plt
 
     n, size = len(found.crops), found.crops.shape[-1]
-    figure = plt.figure(figsize=(side * n, side * 4.2))
+    rows = 2 + (found.crop_parts.numel() > 0) + (found.painted.numel() > 0)
+    figure = plt.figure(figsize=(side * n, side * (rows + 0.2)))
     for i in range(n):
-        axes = [figure.add_subplot(4, n, r * n + i + 1, projection="3d" if r == 3 else None) for r in range(4)]
-        image = found.crops[i].permute(1, 2, 0).numpy()
-        q = (found.joints_2d[i] - found.squares[i, :2]) * size / found.squares[i, 2]
-        for ax, picture in zip(axes, (image, _crop_labels(found, i), found.painted[i].permute(1, 2, 0).numpy())):
+        pictures = [found.crops[i].permute(1, 2, 0).numpy()]
+        if found.crop_parts.numel():
+            pictures.append(_crop_labels(found, i))
+        if found.painted.numel():
+            pictures.append(found.painted[i].permute(1, 2, 0).numpy())
+        axes = [figure.add_subplot(rows, n, r * n + i + 1) for r in range(rows - 1)]
+        for ax, picture in zip(axes, pictures):
             ax.imshow(picture, extent=(0, size, size, 0))
             ax.axis("off")
-        draw_skeleton_2d(axes[0], q)
-        draw_skeleton_3d(axes[3], found.joints_3d[i], frame="camera")
-        axes[3].axis("off")
+        draw_skeleton_2d(axes[0], (found.joints_2d[i] - found.squares[i, :2]) * size / found.squares[i, 2])
+        last = figure.add_subplot(rows, n, (rows - 1) * n + i + 1, projection="3d")
+        draw_skeleton_3d(last, found.joints_3d[i], frame="camera")
+        last.axis("off")
         if titles:
             axes[0].set_title(titles[i], fontsize=8)
     figure.tight_layout(pad=0.2)
@@ -239,9 +312,7 @@ def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, sid
 # %% ../nbs/10_prediction.ipynb #a3f4114e
 def _crop_labels(found: Prediction, i: int) -> np.ndarray:  # (S,S,3) uint8
     "The parts of one person over its darkened crop."
-    size = found.crops.shape[-1]
-    colours = color_labels(found.parts[i], (0, 0, 0)).numpy()
-    labels = crop(colours, tuple(found.squares[i].tolist()), size).astype(float)
+    labels = color_labels(found.crop_parts[i], (0, 0, 0)).numpy().astype(float)
     image = found.crops[i].permute(1, 2, 0).numpy() * 255
     is_part = labels.sum(-1, keepdims=True) > 30
     mixed = np.where(is_part, 0.3 * image + 0.7 * labels, 0.5 * image)

@@ -1,4 +1,4 @@
-"The command `pgp-nb` as a user types it: exit codes, one-line errors, files beside the input."
+"The command `pgp-nb` as a user types it: exit codes, one-line errors, files named after the input."
 
 import json
 import shutil
@@ -7,21 +7,58 @@ import cv2
 import numpy as np
 import pytest
 from helpers import python
-from pgp_nb.outputs import Found
+from pgp_nb import finding, outputs
+from pgp_nb.commands import pgp_command
+from pgp_nb.finding import Found
+from pgp_nb.outputs import FORMATS
+from pgp_nb.people.people import load_people
 
 
-@pytest.mark.parametrize("words", [("--help",), (), ("train", "--help"), ("prepare", "--help"), ("presets",)])
-def test_the_command_hands_over_and_teaches(words):
-    done = python("-m", "pgp_nb", *words)
-    assert done.returncode == 0
-    assert len(done.stdout.splitlines()) > 5
+def test_the_module_is_the_command():
+    done = python("-m", "pgp_nb", "--help")
+    assert done.returncode == 0 and "pgp-nb predict photo.jpg" in done.stdout
 
 
-def test_errors_are_one_line_and_code_2():
-    for words in (("tarin",), ("evaluate", "nobody"), ("train", "--run", "x", "--set", "iteratons=3")):
-        done = python("-m", "pgp_nb", *words)
-        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-        assert "Traceback" not in done.stderr
+@pytest.fixture
+def say(capsys):
+    "Runs the command; its exit code, and what it said on its output and its error stream."
+
+    def run(*words):
+        try:
+            code = pgp_command([str(word) for word in words])
+        except SystemExit as e:
+            code = e.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["predict", "train", "prepare", "evaluate", "presets"])
+def test_every_command_helps_with_examples(say, name):
+    code, said, _ = say(name, "--help")
+    assert code == 0 and f"usage: pgp-nb {name}" in said
+    assert said.count(f"pgp-nb {name} ") > 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tarin",),
+        ("evaluate", "nobody"),
+        ("train", "--run", "x", "--set", "iteratons=3"),
+        ("train",),
+        ("prepare", "lsp"),
+        ("predict",),
+        ("predict", "nothing.jpg"),
+        ("predict", "nothing.jpg", "--only", "pdf"),
+        ("predict", "nothing.jpg", "--box", "5,5,1,1"),
+        ("predict", "nothing.jpg", "--rate", "0"),
+        ("predict", "99"),  # a camera
+    ],
+)
+def test_errors_are_one_line_and_code_2(say, words):
+    code, _, said = say(*words)
+    assert (code, len(said.splitlines())) == (2, 1), said
 
 
 @pytest.mark.parametrize("module", ["training", "prepare"])
@@ -30,56 +67,104 @@ def test_the_older_commands_go_on_working(module):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    "A folder with a rendered person, a grey picture and a film that is none."
-    from pgp_nb.people.people import load_people
-
-    folder = tmp_path_factory.mktemp("pictures")
-    person = load_people("test", n=4, size=224, progress=False).images[0, 0]
-    cv2.imwrite(str(folder / "person.png"), person[..., ::-1])
-    cv2.imwrite(str(folder / "grey.png"), np.full((240, 320, 3), 128, np.uint8))
-    (folder / "text.mp4").write_text("not a film")
-    return folder
+def people():
+    return load_people("test", n=4, size=224, progress=False)
 
 
-def predict(*words):
-    return python("-m", "pgp_nb", "predict", *words, "--weights", "semi")
+@pytest.fixture
+def folder(tmp_path, people):
+    "A rendered person, a grey picture, one that is none, and a film that is none."
+    cv2.imwrite(str(tmp_path / "person.png"), people.images[0, 0][..., ::-1])
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((240, 320, 3), 128, np.uint8))
+    (tmp_path / "broken.jpg").write_text("no picture")
+    (tmp_path / "text.mp4").write_text("no film")
+    return tmp_path
 
 
-def test_a_picture_gets_its_files_and_keeps_them(folder):
-    done = predict(folder / "person.png", "--box", "10,5,214,220")
-    assert done.returncode == 0, done.stderr
+BOX = ("--box", "10,5,214,220")
+
+
+def test_a_picture_gets_its_files_and_keeps_them(say, folder):
+    code, said, error = say("predict", folder / "person.png", *BOX)
+    assert code == 0 and "1 person" in said, error
     kinds = {p.name.removeprefix("person-") for p in folder.glob("person-*")}
-    assert kinds == {"overlay.jpg", *(f"poses.{kind}" for kind in ("json", "npz", "csv", "bvh", "html"))}
+    assert kinds == {"overlay.jpg", *(f"poses.{kind}" for kind in FORMATS if kind != "overlay")}
     found = json.loads((folder / "person-poses.json").read_text())
-    assert set(found["people"][0]["frames"][0]) == set(found["units"])
+    [frame] = found["people"][0]["frames"]
+    assert set(frame) == set(found["units"])
     before = (folder / "person-poses.json").stat().st_mtime_ns
-    again = predict(folder / "person.png", "--only", "json")
-    assert (again.returncode, len(again.stderr.splitlines())) == (2, 1) and "--force" in again.stderr
+    code, _, error = say("predict", folder / "person.png", "--only", "json")
+    assert code == 2 and "--force" in error
     assert (folder / "person-poses.json").stat().st_mtime_ns == before
-    assert predict(folder / "person.png", "--only", "json", "--force").returncode == 0
+    assert say("predict", folder / "person.png", "--only", "json", "--force", *BOX)[0] == 0
+    assert (folder / "person-poses.json").stat().st_mtime_ns != before
+    assert say("predict", folder / "person.png", "--only", "csv", "--out", folder / "new", *BOX)[0] == 0
+    assert (folder / "new/person-poses.csv").exists()
 
 
-def test_what_was_predicted_comes_back_from_bvh(folder):
+def test_what_was_predicted_comes_back_from_bvh_and_trc(say, folder):
     from pgp_nb.datasets.mocap import _Quirks, read_clip
 
-    predict(folder / "person.png", "--box", "10,5,214,220", "--only", "json", "bvh", "--force")
+    say("predict", folder / "person.png", *BOX, "--only", "json", "bvh", "trc")
     frame = json.loads((folder / "person-poses.json").read_text())["people"][0]["frames"][0]
-    joints = np.array(frame["joints_3d"]) + frame["pelvis"]
+    joints = (np.array(frame["joints_3d"]) + frame["pelvis"]) * [1, -1, -1]
     back = read_clip(folder / "person-poses.bvh", quirks=_Quirks(unit=10, rest=False)).joints[0]
-    assert np.abs(back - (joints * [1, -1, -1])[:, [2, 0, 1]])[1:].max() < 0.1
+    assert np.abs(back - joints[:, [2, 0, 1]])[1:].max() < 0.1
+    lines = (folder / "person-poses.trc").read_text().split("\n")
+    assert lines[2].split("\t")[2:5] == ["1", "17", "mm"]
+    assert np.abs(np.array(lines[6].split("\t")[2:], float).reshape(17, 3) - joints).max() < 0.02
 
 
-def test_failures_say_what_to_do_and_the_rest_goes_on(folder):
-    nobody = predict(folder / "grey.png")
-    assert (nobody.returncode, len(nobody.stderr.splitlines())) == (2, 1) and "--box" in nobody.stderr
-    broken = predict(folder / "text.mp4")
-    assert (broken.returncode, len(broken.stderr.strip().splitlines())) == (2, 1) and "decoded" in broken.stderr
-    both = predict(folder / "grey.png", folder / "person.png", "--only", "csv", "--force")
-    assert both.returncode == 2 and "grey.png" in both.stderr and "person-poses.csv" in both.stdout
-    assert predict(folder / "nothing.jpg").returncode == 2
-    assert predict(folder / "text.mp4", "--box", "0,0,9,9").returncode == 2
+def test_failures_say_what_to_do_and_the_rest_goes_on(say, folder):
+    code, said, error = say("predict", folder, "--only", "csv", "--people", "2")
+    assert code == 2 and len(error.splitlines()) == 3, error
+    assert "person-poses.csv" in said
+    for name, advice in {"grey.png": "--box", "broken.jpg": "damaged", "text.mp4": "decoded"}.items():
+        assert any(name in line and advice in line for line in error.splitlines())
     assert not list(folder.glob(".*"))
+    assert "followed" in say("predict", folder / "text.mp4", *BOX)[2]
+    assert "outside" in say("predict", folder / "person.png", "--box", "900,900,950,990", "--force")[2]
+
+
+def test_boxes_of_another_program_say_where_people_are(say, folder):
+    (folder / "labels").mkdir()
+    (folder / "labels/person.txt").write_text("0 0.5 0.5 0.9 0.96\n0 0.2 0.5 0.3 0.9\n16 0.1 0.1 0.1 0.1\n")
+    words = ("predict", folder / "person.png", "--only", "json", "bvh")
+    code, said, error = say(*words, "--detector", folder / "labels")
+    assert code == 0 and "2 people" in said and "person-poses-1.bvh" in said, error
+    box = json.loads((folder / "person-poses.json").read_text())["people"][0]["frames"][0]["box"]
+    np.testing.assert_allclose(box, [11.2, 4.48, 212.8, 219.52], atol=0.01)
+    coco = [dict(image_id="person", category_id=1, bbox=[10, 5, 200, 214], score=0.9)]
+    (folder / "coco.json").write_text(json.dumps(coco))
+    assert "1 person" in say(*words, "--detector", folder / "coco.json", "--force")[1]
+    assert not (folder / "person-poses-1.bvh").exists()
+    assert "no detector" in say(*words, "--detector", folder / "none.onnx", "--force")[2]
+
+
+def test_an_interrupted_film_goes_on_without_doing_anything_twice(say, tmp_path, people, monkeypatch):
+    noise = np.random.default_rng(0).integers(60, 200, (16, 24, 3), np.uint8)
+    wall, film = cv2.resize(noise, (360, 240)), tmp_path / "walk.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 5, (360, 240))
+    for t in range(14):
+        image, x = wall.copy(), 8 * t
+        here = image[8:232, x : x + 224]
+        here[people.masks[1, 0] > 0] = people.images[1, 0][people.masks[1, 0] > 0]
+        writer.write(np.ascontiguousarray(image[..., ::-1]))
+    writer.release()
+    words = ("predict", film, "--only", "overlay", "json")
+    with monkeypatch.context() as during:
+        during.setattr(outputs, "_draw_film", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        code, _, error = say(*words)
+    assert code == 130 and "goes on" in error
+    assert (tmp_path / ".walk.avi.part/00000.npz").exists()
+    with monkeypatch.context() as during:
+        during.setattr(finding, "_read", lambda *_: pytest.fail("a stretch is predicted twice"))
+        code, said, error = say(*words)
+    assert code == 0 and "walk-overlay.mp4" in said, error
+    assert {p.name for p in tmp_path.iterdir()} == {"walk.avi", "walk-overlay.mp4", "walk-poses.json"}
+    found = json.loads((tmp_path / "walk-poses.json").read_text())
+    assert found["rate"] == 5 and max(len(p["frames"]) for p in found["people"]) > 10
+    assert cv2.VideoCapture(str(tmp_path / "walk-overlay.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 14
 
 
 @pytest.mark.slow

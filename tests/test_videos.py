@@ -6,8 +6,8 @@ from hypothesis import given, settings, strategies as st
 from helpers import SAMPLES, needs_samples
 from pgp_nb.engine.images import crop, square_around
 from pgp_nb.datasets.samples import Skip, prepare, read_samples
-from pgp_nb.datasets.videos import OnnxDetector, Videos, _find_shots, moving_masks
-from pgp_nb.datasets.videos import _Track, _Views, _box_iou, _mine_pairs, _person_logits, _read_frames, _shot_pairs
+from pgp_nb.datasets.videos import Videos, _OnnxDetector, _find_shots, moving_masks
+from pgp_nb.datasets.videos import _Track, _Views, box_iou, _mine_pairs, _person_logits, _read_frames, _shot_pairs
 from pgp_nb.datasets.videos import _follow, _stands_still
 
 
@@ -193,7 +193,7 @@ def write_network(path, box):
 
 
 def test_a_network_file_detects_people(tmp_path):
-    detector = OnnxDetector(write_network(tmp_path / "net.onnx", (32, 16, 16, 24)), size=64)
+    detector = _OnnxDetector(write_network(tmp_path / "net.onnx", (32, 16, 16, 24)), size=64)
     frames = np.zeros((2, 64, 128, 3), np.uint8)
     frames[1, ..., 0] = 255
     dark, red = detector(frames)
@@ -225,10 +225,10 @@ boxes = st.lists(
 
 @given(boxes, boxes)
 def test_iou_is_symmetric(a, b):
-    iou = _box_iou(a, b)
+    iou = box_iou(a, b)
     assert (iou >= 0).all() and (iou <= 1 + 1e-9).all()
-    np.testing.assert_allclose(iou, _box_iou(b, a).T)
-    np.testing.assert_allclose(np.diag(_box_iou(a, a)), 1)
+    np.testing.assert_allclose(iou, box_iou(b, a).T)
+    np.testing.assert_allclose(np.diag(box_iou(a, a)), 1)
 
 
 @settings(max_examples=25, deadline=None)

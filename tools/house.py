@@ -23,7 +23,7 @@ engine.loading engine.runs engine.commands
 datasets.real_test
 synthesis prediction widgets
 bootstrap.film_labels
-finding outputs commands
+finding outputs export commands
 """.split()
 
 

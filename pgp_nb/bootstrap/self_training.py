@@ -27,7 +27,7 @@ def _mirrored_back(
     code: Encoding,  # of mirrored images
 ) -> Encoding:  # of the images
     "An encoding of mirrored images in terms of the images, with the image points of the joints only; its own inverse."
-    raw = code.camera_raw * constant(_FLIPPED[code.camera_raw.shape[1]], code.camera_raw)
+    raw = code.camera_raw * constant(_FLIPPED[int(code.camera_raw.shape[1])], code.camera_raw)
     points = None if code.keypoints is None else mirrored_points(code.keypoints, 1)
     outline = None if code.silhouette is None else code.silhouette.flip(-1)
     return code._replace(v=mirror_local_vectors(code.v), camera_raw=raw, keypoints=points, silhouette=outline)

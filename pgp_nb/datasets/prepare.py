@@ -13,7 +13,7 @@ from textwrap import indent
 from typing import NamedTuple
 from fastcore.docments import docments
 from .samples import Loader, prepare, summary
-from ..engine.config import checked, command, from_dict
+from ..engine.config import CommandParser, checked, command, from_dict
 
 # %% ../../nbs/datasets/prepare.ipynb #ccb6e864
 class _Source(NamedTuple):
@@ -183,21 +183,19 @@ def _command_line(
 ) -> argparse.ArgumentParser:
     "The parser of the command line, of one data set if it is given. Raises `ValueError` for an unknown data set."
     if dataset is None:
-        parser = argparse.ArgumentParser(
-            "python -m pgp_nb.prepare",
+        parser = CommandParser(
+            "pgp-nb prepare",
             description=_INTRODUCTION,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            epilog=f"data sets:\n{_dataset_list()}\n\nThe options of each:  python -m pgp_nb.prepare lsp --help",
+            epilog=f"data sets:\n{_dataset_list()}\n\nThe options of each:  pgp-nb prepare lsp --help",
         )
         parser.add_argument("dataset", help="one of the names below")
         return parser
     source, kind = _find_source(dataset), _find_loader(dataset)
     about = (kind.__doc__ or "").strip().split(" Raises")[0]
-    parser = argparse.ArgumentParser(
-        f"python -m pgp_nb.prepare {dataset}",
+    parser = CommandParser(
+        f"pgp-nb prepare {dataset}",
         description=f"{source.what}.\n{about}\n\nfiles:\n{indent(source.files, '  ')}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"example:\n  python -m pgp_nb.prepare {dataset} {source.example}",
+        epilog=f"example:\n  pgp-nb prepare {dataset} {source.example}",
         allow_abbrev=False,
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import yaml
 from pgp_nb.engine.config import (
+    CommandParser,
     command,
     PRESETS,
     Config,
@@ -423,13 +424,13 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 
 # %% ../../nbs/engine/commands.ipynb #b4264324
 _EXAMPLES = """examples:
-  python -m pgp_nb.training --preset tiny --run runs/mine --set seed=1 --set terms.seg=0
-  python -m pgp_nb.training --preset default --run runs/h36m \\
+  pgp-nb train --preset tiny --run runs/mine --set seed=1 --set terms.seg=0
+  pgp-nb train --preset default --run runs/h36m \\
       --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
-  python -m pgp_nb.training --studies experiments/studies.yaml without-qz without-msal --run runs --seeds 0 1 2
-  python -m pgp_nb.training --studies experiments/studies.yaml weakly --base h36m-default --run runs/h36m \
+  pgp-nb train --studies experiments/studies.yaml without-qz without-msal --run runs --seeds 0 1 2
+  pgp-nb train --studies experiments/studies.yaml weakly --base h36m-default --run runs/h36m \
       --measure prepared/h36m-test-{px} prepared/lsp-test-{px} --dry-run
-  python -m pgp_nb.training --release experiments/release/unsup.yaml --run runs
+  pgp-nb train --release experiments/release/unsup.yaml --run runs
   torchrun --nproc-per-node 2 -m pgp_nb.training --preset demo --out runs/two --set shards=2
 
 The run folder receives config.yaml, checkpoint.pt, optimizer.pt, curve.jsonl, tensorboard/, best.safetensors,
@@ -437,9 +438,8 @@ weights.safetensors and metrics.json. The same command again goes on where it st
 
 
 def _command_line() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m pgp_nb.training",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = CommandParser(
+        "pgp-nb train",
         description="Train on the embedded people or on prepared folders, headless.",
         epilog=_EXAMPLES,
     )

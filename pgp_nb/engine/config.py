@@ -6,10 +6,10 @@
 __all__ = ['GROUPS', 'PRESETS', 'NetworkConfig', 'DataConfig', 'Stages', 'Optimisation', 'Runtime', 'PaintConfig', 'Config',
            'weight_of', 'unknown_parameter', 'checked', 'from_dict', 'placed', 'merge', 'configured', 'changed',
            'as_plain', 'find_preset', 'read_yaml', 'preset_values', 'load_config', 'parse_assignment',
-           'checked_options', 'command']
+           'checked_options', 'command', 'CommandParser']
 
 # %% ../../nbs/engine/config.ipynb #cfg00004
-import difflib, math, os, sys, types, typing
+import argparse, difflib, math, os, sys, types, typing
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
@@ -456,3 +456,13 @@ def command(*mistakes: type[Exception]) -> Callable:
         return run
 
     return decorate
+
+# %% ../../nbs/engine/config.ipynb #9150f796
+class CommandParser(argparse.ArgumentParser):
+    "A parser whose help keeps its line breaks, and whose errors are a `ValueError` of one line, for `command`."
+
+    def __init__(self, prog: str, **how):
+        super().__init__(prog, formatter_class=argparse.RawDescriptionHelpFormatter, **how)
+
+    def error(self, message: str) -> typing.NoReturn:
+        raise ValueError(f"{message}; {self.prog} --help says what there is")
