@@ -69,6 +69,36 @@ def _front_view(size: int) -> tuple[Tensor, Tensor]:
     x = to_camera(torch.tensor(EXAMPLE_POSE), _FRONT_VIEW)
     return project(x, size), x[..., 2]
 
+# %% ../nbs/11_widgets.ipynb #eff31274
+def _browser_puppet(
+    puppet: Puppet,
+) -> dict:  # of numbers, names and base64 texts
+    "A puppet for the browser: of each part its anchors, and phi_c and psi_c as bytes, cut out of the template."
+    pairs = lambda z: torch.view_as_real(z).tolist()
+    parts = []
+    for l, part in enumerate(PARTS):
+        x0, y0, x1, y1 = box = puppet._boxes[l].int().tolist()
+        phi, psi = (puppet._windows[l, :, : y1 - y0, : x1 - x0] * 255 + 0.5).byte().numpy()
+        parts.append(
+            dict(
+                name=part.name,
+                joints=part.joints,
+                anchors=puppet._idx[l].tolist(),
+                mirror=part.mirror,
+                color=part.color,
+                centre=pairs(puppet._centre[l]),
+                axis=pairs(puppet._axis[l]),
+                local=pairs(puppet._local[l]),
+                span=puppet._span[l].tolist(),
+                box=box,
+                phi=base64.b64encode(phi.tobytes()).decode(),
+                psi=base64.b64encode(psi.tobytes()).decode(),
+            )
+        )
+    sides = [SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)]
+    skeleton = dict(joints=JOINT_NAMES, parents=PARENTS, sides=sides)
+    return dict(**skeleton, scale=puppet.scale, min_length=puppet.min_length, parts=parts)
+
 # %% ../nbs/11_widgets.ipynb #af37401b
 def _png_strip(
     pictures: list[np.ndarray],  # (H,W,3) uint8 RGB each, of one height
