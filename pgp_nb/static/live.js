@@ -199,14 +199,18 @@ export function divisorsOf(limbDepth, root) {
  * @param {Maps} maps @param {number[]} divisors @param {Uint8Array} labels filled
  */
 export function fillLabels(maps, divisors, labels) {
-  const phi_d = new Float64Array(N_PARTS);
-  for (let pixel = 0; pixel < labels.length; pixel++) {
+  const phi_d = new Float64Array(N_PARTS), { phi, fg } = maps, n = labels.length, alone = Math.log(N_PARTS - 1);
+  for (let pixel = 0; pixel < n; pixel++) {
     labels[pixel] = BACKGROUND;
-    if (!maps.fg[pixel]) continue;
-    ordered(maps, pixel, divisors, phi_d);
-    let best = 0;
-    for (let l = 1; l < N_PARTS; l++) if (phi_d[l] > phi_d[best]) best = l;
-    if (phi_d[best] > 0.5) labels[pixel] = best;
+    if (!fg[pixel]) continue;
+    let best = 0, most = 0, parts = 0;
+    for (let l = 0, k = pixel; l < N_PARTS; l++, k += n) {
+      if (!phi[k]) continue;
+      parts += 1;
+      if (phi[k] * divisors[l] > most) [best, most] = [l, phi[k] * divisors[l]];
+    }
+    if (parts > 1) ordered(maps, pixel, divisors, phi_d);
+    if (parts > 1 ? phi_d[best] > 0.5 : most > alone) labels[pixel] = best;
   }
 }
 
@@ -401,4 +405,380 @@ export function headTurn(x) {
   const ahead = minus(nose, times(axis, dot(nose, axis)));
   const flat = Math.max(Math.hypot(axis[0], axis[1]), 1e-6), side = (ahead[0] * -axis[1] + ahead[1] * axis[0]) / flat;
   return Math.atan2(side, -ahead[2] + 1e-6);
+}
+
+// ------------------------------------------------------------------------------------------- what the figures share
+
+/** A new element. @param {Element} parent @param {string} tag @param {Record<string, any>} [attributes] @param {string} [text] @returns {any} */
+export function el(parent, tag, attributes = {}, text = "") {
+  const svg = ["svg", "line", "circle", "path", "text"].includes(tag);
+  const e = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+  if (text) e.textContent = text;
+  parent.appendChild(e);
+  return e;
+}
+
+/** "right wrist" for r_wrist. @param {string} name */
+export const spoken = (name) => name.replace(/^l_/, "left ").replace(/^r_/, "right ").replace(/_/g, " ");
+
+/** Draw at the next frame, once however often it is asked for. @param {() => void} draw */
+function onFrame(draw) {
+  let asked = 0;
+  return () => {
+    asked ||= requestAnimationFrame(() => {
+      asked = 0;
+      draw();
+    });
+  };
+}
+
+/** A canvas whose pixels are painted one by one. @param {Element} parent @param {number} size @param {string} [label] */
+function bitmap(parent, size, label = "") {
+  const canvas = el(parent, "canvas", { width: size, height: size, role: "img", "aria-label": label });
+  const context = canvas.getContext("2d"), image = context.createImageData(size, size);
+  return { canvas, pixels: image.data, show: () => context.putImageData(image, 0, 0) };
+}
+
+/** States to go back to. @template T @param {() => T} get @param {(state: T) => void} set */
+function history(get, set) {
+  /** @type {T[]} */
+  const past = [];
+  let last = "", when = 0;
+  return {
+    /** Remember the present; several steps of one kind, soon after each other, count as one. @param {string} [kind] */
+    mark(kind = "") {
+      const now = performance.now();
+      if (!kind || kind !== last || now - when > 800) past.push(structuredClone(get()));
+      [last, when] = [kind, now];
+    },
+    undo() {
+      last = "";
+      const state = past.pop();
+      if (state) set(state);
+    },
+  };
+}
+
+/** From 0 to 1 in half a second, at once where the reader wants no motion. @param {(t: number) => void} step */
+function animate(step) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return step(1);
+  const begun = performance.now();
+  const next = (/** @type {number} */ now) => {
+    const t = Math.min(Math.max((now - begun) / 500, 0), 1);
+    step(t * t * (3 - 2 * t));
+    if (t < 1) requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+}
+
+/** @param {any} a @param {any} b numbers or nested arrays of them @param {number} t */
+const between = (a, b, t) => (typeof a === "number" ? a + (b - a) * t : a.map((/** @type {any} */ x, /** @type {number} */ i) => between(x, b[i], t)));
+
+const KEYS = /** @type {Record<string, Point>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
+const STEP = 0.01, NEAR_ENOUGH = 0.12;
+
+/**
+ * A square picture with handles on joints. Places are shares of its side. `act` says what handles do:
+ * grab(joint) before a drag, move(joint, place), depth(joint, steps) for + and -, flip(joint) for f, turn(right, down) for
+ * a drag beside all handles.
+ * @param {Element} parent @param {Puppet} puppet @param {number[]} joints that have handles @param {any} act
+ */
+function stage(parent, puppet, joints, act) {
+  const box = el(parent, "div", { class: "pgp-stage" });
+  const svg = el(box, "svg", { viewBox: "0 0 1 1", "aria-hidden": "true" });
+  const lines = puppet.parents.map((p, j) => (p < 0 ? null : el(svg, "line", { stroke: puppet.sides[j] })));
+  /** @type {Map<number, HTMLButtonElement>} */
+  const handles = new Map();
+  /** @type {Point[]} */
+  let places = [];
+  /** @type {{joint: number, offset: Point} | null} */
+  let held = null;
+  /** @type {Point | null} */
+  let turning = null;
+
+  const share = (/** @type {PointerEvent} */ e) => {
+    const r = box.getBoundingClientRect();
+    return /** @type {Point} */ ([(e.clientX - r.left) / r.width, (e.clientY - r.top) / r.height]);
+  };
+  const grab = (/** @type {number} */ joint, /** @type {PointerEvent} */ e) => {
+    const [x, y] = share(e);
+    held = { joint, offset: [places[joint][0] - x, places[joint][1] - y] };
+    handles.get(joint)?.focus({ preventScroll: true });
+    box.classList.add("touched");
+    box.setPointerCapture(e.pointerId);
+    e.preventDefault();
+    act.grab?.(joint);
+  };
+  const nearest = (/** @type {Point} */ at) => {
+    const away = (/** @type {number} */ j) => Math.hypot(places[j][0] - at[0], places[j][1] - at[1]);
+    const best = joints.reduce((a, b) => (away(b) < away(a) ? b : a));
+    return away(best) < NEAR_ENOUGH ? best : -1;
+  };
+  box.addEventListener("pointerdown", (/** @type {PointerEvent} */ e) => {
+    const joint = e.pointerType === "touch" ? -1 : nearest(share(e));
+    if (joint >= 0) grab(joint, e);
+    else if (act.turn) {
+      turning = [e.clientX, e.clientY];
+      box.setPointerCapture(e.pointerId);
+    }
+  });
+  box.addEventListener("pointermove", (/** @type {PointerEvent} */ e) => {
+    if (held) {
+      const [x, y] = share(e);
+      act.move(held.joint, [x + held.offset[0], y + held.offset[1]]);
+    } else if (turning) {
+      act.turn(e.clientX - turning[0], e.clientY - turning[1]);
+      turning = [e.clientX, e.clientY];
+    }
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    box.addEventListener(end, () => {
+      if (held) act.release?.(held.joint);
+      held = turning = null;
+    });
+  }
+  for (const joint of joints) {
+    const what = `${spoken(puppet.joints[joint])}: arrow keys move it${act.depth ? ", plus and minus bring it nearer or further" : ""}${act.flip ? ", f flips its limb in depth" : ""}`;
+    const handle = el(box, "button", { type: "button", class: "pgp-handle", "data-joint": puppet.joints[joint], "aria-label": what, title: spoken(puppet.joints[joint]) });
+    handle.style.setProperty("--side", puppet.sides[joint]);
+    handle.addEventListener("pointerdown", (/** @type {PointerEvent} */ e) => {
+      e.stopPropagation();
+      grab(joint, e);
+    });
+    handle.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
+      const step = KEYS[e.key], way = { "+": 1, "=": 1, "-": -1 }[e.key];
+      if (step) {
+        const [x, y] = places[joint], far = (e.shiftKey ? 5 : 1) * STEP;
+        act.grab?.(joint, `key ${joint}`);
+        act.move(joint, [x + step[0] * far, y + step[1] * far]);
+        act.release?.(joint);
+      } else if (way && act.depth) act.depth(joint, way);
+      else if (e.key === "f" && act.flip) act.flip(joint);
+      else return;
+      box.classList.add("touched");
+      e.preventDefault();
+      e.stopPropagation();
+    });
+    handles.set(joint, handle);
+  }
+  return {
+    box, svg, handles,
+    /** Show the skeleton and the handles at these places. @param {Point[]} q */
+    place(q) {
+      places = q;
+      lines.forEach((line, j) => {
+        if (!line) return;
+        const [x1, y1] = q[puppet.parents[j]], [x2, y2] = q[j];
+        for (const [k, v] of Object.entries({ x1, y1, x2, y2 })) line.setAttribute(k, String(v));
+      });
+      for (const [j, handle] of handles) {
+        handle.style.left = `${q[j][0] * 100}%`;
+        handle.style.top = `${q[j][1] * 100}%`;
+      }
+    },
+  };
+}
+
+/** A row of buttons of which one is pressed. @param {Element} parent @param {string} label @param {string[]} names @param {(k: number) => void} choose */
+function choices(parent, label, names, choose) {
+  const row = el(parent, "div", { class: "pgp-choices", role: "group", "aria-label": label });
+  const buttons = names.map((name, k) => {
+    const button = el(row, "button", { type: "button" }, name);
+    button.addEventListener("click", () => choose(k));
+    return button;
+  });
+  return { row, buttons, press: (/** @type {number} */ k) => buttons.forEach((b, i) => b.setAttribute("aria-pressed", String(i === k))) };
+}
+
+/** Undo and reset, by button and by key. @param {Element} root @param {Element} bar @param {{undo: () => void}} past @param {() => void} reset */
+function undoAndReset(root, bar, past, reset) {
+  const row = el(bar, "div", { class: "pgp-choices" });
+  el(row, "button", { type: "button", "data-do": "undo" }, "undo").addEventListener("click", () => past.undo());
+  el(row, "button", { type: "button", "data-do": "reset" }, "reset").addEventListener("click", reset);
+  root.addEventListener("keydown", (/** @type {any} */ e) => {
+    if (!(e.key === "z" && (e.ctrlKey || e.metaKey))) return;
+    past.undo();
+    e.preventDefault();
+    e.stopPropagation();
+  });
+}
+
+/** A line that screen readers say when it changes. @param {Element} root @param {Puppet} puppet */
+function announcer(root, puppet) {
+  const line = el(root, "p", { class: "pgp-said", "aria-live": "polite" });
+  return (/** @type {number} */ joint, /** @type {Point} */ [x, y]) => {
+    line.textContent = `${spoken(puppet.joints[joint])}: ${Math.round(x * 100)} percent from the left, ${Math.round(y * 100)} from the top`;
+  };
+}
+
+/** @param {Element} parent @param {string} kind @returns {any} */
+const figureBox = (parent, kind) => el(parent, "div", { class: `pgp-figure pgp-${kind}`, "data-lm-suppress-shortcuts": "true" });
+
+// ----------------------------------------------------------------------------------------------------- figure: the puppet
+
+const PLAIN = { azimuth: 0, elevation: 0, roll: 0, left_right: 0.5, up_down: 0.5, distance: 0.14 };
+
+/** Joints in shares of the image, and depths in mm, of a pose of the gallery. @param {{pose: Vector[], azimuth: number}} entry */
+export function seen({ pose, azimuth }) {
+  const x = toCamera(pose, cameraOf({ ...PLAIN, azimuth }, pose));
+  return { q: project(x, 1), depth: x.map((v) => v[2]) };
+}
+
+const STEPS = [
+  ["part maps φ", "Each part of one drawing is carried to its joints: ten part maps, each in its colour. Where parts overlap nothing says which is in front."],
+  ["1 by depth", "Step 1, a softmax over the parts, each map divided by its depth: where parts overlap, the nearer one wins. Where there is no part, all ten share."],
+  ["2 background", "Step 2, the background is where no part has won: 1 minus the largest."],
+  ["3 what is seen", "Step 3, a softmax over the parts and the background: the largest is what is seen. Pull at a joint, or a slider, and see who hides whom."],
+];
+const SHOWN = 320, SMALL = 64;
+const MOVABLE = [0, 1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 16];
+
+/** Paint one view of the maps: see `STEPS`. */
+function paintView(/** @type {Puppet} */ puppet, /** @type {Maps} */ maps, /** @type {number[]} */ divisors,
+  /** @type {Uint8Array} */ labels, /** @type {number} */ view, /** @type {Uint8ClampedArray} */ pixels) {
+  const n = maps.size * maps.size, colors = puppet.parts.map((p) => p.color);
+  if (view === 3) {
+    for (let i = 0; i < n; i++) {
+      const part = labels[i], c = part < N_PARTS ? colors[part] : null;
+      pixels[4 * i + 3] = c ? 255 : 0;
+      if (c) [pixels[4 * i], pixels[4 * i + 1], pixels[4 * i + 2]] = c;
+    }
+    return;
+  }
+  const weights = view ? depthOrdered(maps, divisors) : maps.phi;
+  for (let i = 0; i < n; i++) {
+    let sum = 0, most = 0, r = 0, g = 0, b = 0;
+    for (let l = 0; l < N_PARTS; l++) {
+      const w = weights[l * n + i];
+      if (!w) continue;
+      sum += w;
+      if (w > most) most = w;
+      r += w * colors[l][0];
+      g += w * colors[l][1];
+      b += w * colors[l][2];
+    }
+    if (view === 2) r = g = b = 255 * (1 - most) * (sum = 1);
+    pixels[4 * i] = r / sum;
+    pixels[4 * i + 1] = g / sum;
+    pixels[4 * i + 2] = b / sum;
+    pixels[4 * i + 3] = view ? 255 : 255 * most;
+  }
+}
+
+/** One map in one colour on a small picture, every few pixels of it. */
+function paintMap(/** @type {Float32Array} */ map, /** @type {number} */ from, /** @type {number} */ size,
+  /** @type {Vector} */ color, /** @type {Uint8ClampedArray} */ pixels) {
+  const side = Math.sqrt(pixels.length / 4), every = size / side;
+  for (let row = 0, k = 0; row < side; row++) {
+    for (let column = 0; column < side; column++, k += 4) {
+      [pixels[k], pixels[k + 1], pixels[k + 2]] = color;
+      pixels[k + 3] = 255 * map[from + Math.floor(row * every) * size + Math.floor(column * every)];
+    }
+  }
+}
+
+/**
+ * The puppet of Sec. 3.1 to pull at. `changed(state)` is told of every change by the reader.
+ * @param {Element} host @param {{puppet: Puppet, poses: any[]}} assets
+ * @param {{start?: {q: Point[], depth: number[]}, view?: number, changed?: (state: any) => void}} [options]
+ */
+export function puppetFigure(host, { puppet, poses }, { start = seen(poses[0]), view = 3, changed = () => {} } = {}) {
+  const root = figureBox(host, "puppet"), row = el(root, "div", { class: "pgp-row" });
+  let state = structuredClone(start);
+  const maps = emptyMaps(SHOWN), labels = new Uint8Array(SHOWN * SHOWN);
+  const past = history(() => state, (s) => set(s, true));
+  const say = announcer(root, puppet);
+
+  /** Depths move with a limb: what hangs on a joint comes along. @param {number} joint @param {number} mm towards the viewer */
+  function nearer(joint, mm) {
+    past.mark(`depth ${joint}`);
+    for (const j of hangingOn(puppet.parents, joint)) state.depth[j] -= mm;
+    draw();
+    changed(state);
+  }
+  const act = {
+    grab: (/** @type {number} */ joint, kind = "") => past.mark(kind),
+    release: (/** @type {number} */ joint) => say(joint, state.q[joint]),
+    depth: (/** @type {number} */ joint, /** @type {number} */ way) => nearer(joint, 50 * way),
+    move(/** @type {number} */ joint, /** @type {Point} */ to) {
+      const place = to.map((x) => Math.min(Math.max(x, 0), 1)), [x, y] = state.q[joint];
+      for (const j of hangingOn(puppet.parents, joint)) {
+        state.q[j] = [state.q[j][0] + place[0] - x, state.q[j][1] + place[1] - y];
+      }
+      draw();
+      changed(state);
+    },
+  };
+  const main = el(row, "div", { class: "pgp-main" });
+  const picture = stage(main, puppet, MOVABLE, act), canvas = bitmap(picture.box, SHOWN, "the parts of the puppet, each in its colour");
+  picture.box.prepend(canvas.canvas);
+  const steps = choices(main, "what is shown", STEPS.map(([name]) => name), (k) => {
+    view = k;
+    draw();
+  });
+  const caption = el(main, "p", { class: "pgp-caption" });
+
+  const side = el(row, "div", { class: "pgp-maps" });
+  const cards = puppet.parts.map((part, l) => {
+    const card = el(side, "div", { class: "pgp-card" });
+    const small = bitmap(card, SMALL, `part map of the ${spoken(part.name)}`);
+    el(card, "span", {}, spoken(part.name));
+    if (l === 0) return { small, slider: null };
+    const slider = el(card, "input", { type: "range", min: -400, max: 400, step: 10, "aria-label": `${spoken(part.name)}: how near, in mm` });
+    slider.addEventListener("input", () => {
+      const now = state.depth[0] - limbDepths(puppet, state.depth)[l];
+      nearer(part.joints[1], 2 * (Number(slider.value) - now));
+    });
+    return { small, slider };
+  });
+  const whole = ["w_fg: where a person is", "w_unc: where the outline may be"].map((name) => {
+    const card = el(side, "div", { class: "pgp-card pgp-grey" }), small = bitmap(card, SMALL, name);
+    el(card, "span", {}, name.split(":")[0]).title = name;
+    return small;
+  });
+  el(side, "p", { class: "pgp-hint" }, "The slider of a limb brings it nearer (right) or further (left).");
+
+  const bar = el(root, "div", { class: "pgp-bar" });
+  if (poses.length > 1) {
+    choices(bar, "poses", poses.map((p) => p.name), (k) => {
+      past.mark();
+      const from = structuredClone(state), to = seen(poses[k]);
+      animate((t) => set({ q: between(from.q, to.q, t), depth: between(from.depth, to.depth, t) }, true));
+    });
+  }
+  undoAndReset(root, bar, past, () => {
+    past.mark();
+    set(structuredClone(start), true);
+  });
+
+  function paint() {
+    fillMaps(puppet, state.q.map(([x, y]) => [x * SHOWN, y * SHOWN]), maps);
+    const limb = limbDepths(puppet, state.depth), divisors = divisorsOf(limb, state.depth[0]);
+    if (view === 3) fillLabels(maps, divisors, labels);
+    paintView(puppet, maps, divisors, labels, view, canvas.pixels);
+    canvas.show();
+    picture.place(state.q);
+    cards.forEach(({ small, slider }, l) => {
+      paintMap(maps.phi, l * SHOWN * SHOWN, SHOWN, puppet.parts[l].color, small.pixels);
+      small.show();
+      if (slider && slider !== document.activeElement) slider.value = state.depth[0] - limb[l];
+    });
+    [maps.fg, maps.unc].forEach((map, k) => {
+      paintMap(map, 0, SHOWN, [255, 255, 255], whole[k].pixels);
+      whole[k].show();
+    });
+    steps.press(view);
+    caption.textContent = STEPS[view][1];
+    root.dataset.drawn = String(Number(root.dataset.drawn || 0) + 1);
+  }
+  const draw = onFrame(paint);
+  /** Another state; `tell` whoever listens. */
+  function set(/** @type {{q: Point[], depth: number[]}} */ s, tell = false) {
+    state = structuredClone(s);
+    draw();
+    if (tell) changed(state);
+  }
+  paint();
+  return { root, set, get: () => structuredClone(state), maps, labels };
 }
