@@ -393,6 +393,25 @@ export function pull(parents, x, joint, at) {
   return x.map((v, j) => (carried.includes(j) ? plus(v, shift) : v));
 }
 
+/** Bring a joint nearer: its limb turns towards the viewer. @param {number[]} parents @param {Vector[]} x @param {number} joint @param {number} mm @returns {Vector[]} */
+export function leaned(parents, x, joint, mm) {
+  const base = x[parents[joint]], bone = minus(x[joint], base);
+  const shift = minus(times(unit(plus(bone, [0, 0, -mm])), norm(bone)), bone), carried = hangingOn(parents, joint);
+  return x.map((v, j) => (carried.includes(j) ? plus(v, shift) : v));
+}
+
+/** A pose between two, limbs turning and keeping their lengths. @param {number[]} parents @param {Vector[]} a @param {Vector[]} b @param {number} t @returns {Vector[]} */
+export function morphed(parents, a, b, t) {
+  /** @type {Vector[]} */
+  const p = [];
+  parents.forEach((parent, j) => {
+    if (parent < 0) return p.push(between(a[j], b[j], t));
+    const [u, v] = [a, b].map((x) => minus(x[j], x[parent]));
+    return p.push(plus(p[parent], times(unit(between(unit(u), unit(v), t)), norm(u) + (norm(v) - norm(u)) * t)));
+  });
+  return p;
+}
+
 /** The other pose of a limb that looks the same from far away. @param {number[]} parents @param {Vector[]} x @param {number} joint @returns {Vector[]} */
 export function flipped(parents, x, joint) {
   const carried = hangingOn(parents, joint), shift = 2 * (x[parents[joint]][2] - x[joint][2]);
@@ -560,6 +579,7 @@ function stage(parent, puppet, joints, act) {
       e.preventDefault();
       e.stopPropagation();
     });
+    if (act.flip) handle.addEventListener("dblclick", () => act.flip(joint));
     handles.set(joint, handle);
   }
   return {
@@ -640,9 +660,16 @@ function paintView(/** @type {Puppet} */ puppet, /** @type {Maps} */ maps, /** @
   const n = maps.size * maps.size, colors = puppet.parts.map((p) => p.color);
   if (view === 3) {
     for (let i = 0; i < n; i++) {
-      const part = labels[i], c = part < N_PARTS ? colors[part] : null;
-      pixels[4 * i + 3] = c ? 255 : 0;
-      if (c) [pixels[4 * i], pixels[4 * i + 1], pixels[4 * i + 2]] = c;
+      const part = labels[i], k = 4 * i;
+      if (part === BACKGROUND) {
+        pixels[k + 3] = 0;
+        continue;
+      }
+      const around = [labels[i - 1], labels[i + 1], labels[i - maps.size], labels[i + maps.size]];
+      pixels[k] = colors[part][0];
+      pixels[k + 1] = colors[part][1];
+      pixels[k + 2] = colors[part][2];
+      pixels[k + 3] = 255 - 51 * around.filter((l) => l === BACKGROUND).length; // softer where the outline is
     }
     return;
   }
@@ -781,4 +808,378 @@ export function puppetFigure(host, { puppet, poses }, { start = seen(poses[0]), 
   }
   paint();
   return { root, set, get: () => structuredClone(state), maps, labels };
+}
+
+// ------------------------------------------------------------------------------------------- figure: a person to drag
+
+const TILE = { w: 48, h: 96, head: 96 }, OUTLINE = 8;
+const TOP = [0, 2, 3, 4, 5], LEGS = [6, 7, 8, 9];
+
+/** The head as it looks when turned, from its texture all around. @param {Puppet} puppet @param {CanvasImageSource} sheet @param {number} turn radians @param {any} flat context of a canvas as large as a tile */
+function turnHead(puppet, sheet, turn, flat) {
+  const half = puppet.parts[HEAD].span[2], { w, h, head } = TILE, left = 9 * w;
+  flat.globalCompositeOperation = "source-over";
+  flat.clearRect(0, 0, w, h);
+  for (let i = 0; i < w; i++) {
+    const side = (2 * (i + 0.5) / w - 1) * half / (half - OUTLINE);
+    const share = (Math.asin(Math.min(Math.max(side, -0.98), 0.98)) - turn) / (2 * Math.PI) + 0.5;
+    flat.drawImage(sheet, left + Math.floor((share - Math.floor(share)) * head), 0, 1, h, i, 0, 1, h);
+  }
+  flat.globalCompositeOperation = "destination-in";
+  flat.drawImage(sheet, left, h, head, h, 0, 0, w, h);
+}
+
+/**
+ * A puppet dressed in textures, drawn part by part from the farthest to the nearest.
+ * @param {CanvasRenderingContext2D} context @param {Puppet} puppet @param {CanvasImageSource[]} sheets of each part
+ * @param {Vector[]} x joints in the camera's frame @param {any} flat context of a canvas as large as a tile
+ */
+export function dress(context, puppet, sheets, x, flat) {
+  const size = context.canvas.width, { w, h } = TILE, frames = partFrames(puppet, project(x, size), "along_limb");
+  const depth = limbDepths(puppet, x.map((v) => v[2])), row = bodyAxes(x)[0][2] < 0 ? 0 : h;
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, size, size);
+  turnHead(puppet, sheets[HEAD], headTurn(x), flat);
+  for (const l of depth.map((_, i) => i).sort((a, b) => depth[b] - depth[a])) {
+    const { centre, direction: [cos, sin], along, across } = frames[l], [first, last, half] = puppet.parts[l].span;
+    const down = along * (last - first) / h, right = across * 2 * half / w;
+    const start = [along * first, -across * half];
+    context.setTransform(-sin * right, cos * right, cos * down, sin * down,
+      centre[0] + cos * start[0] - sin * start[1], centre[1] + sin * start[0] + cos * start[1]);
+    if (l === HEAD) context.drawImage(flat.canvas, 0, 0);
+    else context.drawImage(sheets[l], (l - (l > HEAD ? 1 : 0)) * w + 0.5, row + 0.5, w - 1, h - 1, 0.5, 0.5, w - 1, h - 1);
+  }
+}
+
+const FAR = 5500, PULLED = [0, 2, 3, 5, 6, 8, 10, 12, 13, 15, 16];
+
+/** A choice from a list, with its label. @param {Element} parent @param {string} label @param {string[]} names @param {(k: number) => void} choose */
+function list(parent, label, names, choose) {
+  const box = el(parent, "label", { class: "pgp-list" }, `${label} `), select = el(box, "select", { name: label });
+  names.forEach((name, k) => el(select, "option", { value: k }, name));
+  select.addEventListener("change", () => choose(Number(select.value)));
+  return select;
+}
+
+/**
+ * A person whose joints can be dragged, from any side, in anybody's clothes.
+ * @param {Element} host @param {{puppet: Puppet, poses: any[], people: {name: string, image: CanvasImageSource}[]}} assets
+ */
+export function personFigure(host, { puppet, poses, people }) {
+  const root = figureBox(host, "person"), row = el(root, "div", { class: "pgp-row" }), { parents } = puppet;
+  const begin = () => ({ p: /** @type {Vector[]} */ (structuredClone(poses[0].pose)), azimuth: -15, elevation: 4, worn: [0, 0, 0] });
+  let state = begin(), joint = 16, dressed = true;
+  const past = history(() => state, (s) => {
+    state = s;
+    draw();
+  });
+  const say = announcer(root, puppet);
+  const camera = () => /** @type {Camera} */ ({ rotation: cameraRotation(state.azimuth, state.elevation, 0), translation: [0, -60, FAR] });
+  /** Change joints as the camera sees them. @param {(x: Vector[]) => Vector[]} change */
+  const through = (change) => {
+    const c = camera(), back = transposed(c.rotation);
+    state.p = change(toCamera(state.p, c)).map((v) => turned(back, minus(v, c.translation)));
+    draw();
+  };
+  const act = {
+    grab(/** @type {number} */ j, kind = "") {
+      joint = j;
+      past.mark(kind);
+    },
+    release: (/** @type {number} */ j) => say(j, project(toCamera(state.p, camera()), 1)[j]),
+    move(/** @type {number} */ j, /** @type {Point} */ to) {
+      const [u, v] = to.map((c) => Math.min(Math.max(c, 0.02), 0.98));
+      const at = (/** @type {number} */ depth) => /** @type {Point} */ ([(u - 0.5) * depth / FOCAL, (v - 0.5) * depth / FOCAL]);
+      through((x) => {
+        if (j) return pull(parents, x, j, at);
+        const [right, down] = at(x[0][2]);
+        return x.map((y) => plus(y, [right - x[0][0], down - x[0][1], 0]));
+      });
+    },
+    depth(/** @type {number} */ j, /** @type {number} */ way) {
+      past.mark(`depth ${j}`);
+      if (j) through((x) => leaned(parents, x, j, 50 * way));
+    },
+    flip(/** @type {number} */ j) {
+      past.mark();
+      if (j) through((x) => flipped(parents, x, j));
+    },
+    turn(/** @type {number} */ right, /** @type {number} */ down) {
+      past.mark("turn");
+      state.azimuth = ((state.azimuth + right * 0.6 + 540) % 360) - 180;
+      state.elevation = Math.min(Math.max(state.elevation + down * 0.3, -35), 35);
+      draw();
+    },
+  };
+  const main = el(row, "div", { class: "pgp-main" }), picture = stage(main, puppet, PULLED, act);
+  picture.box.classList.add("pgp-turns");
+  const canvas = el(picture.box, "canvas", { width: 640, height: 640, role: "img", "aria-label": "a person dressed in textures of their parts" });
+  picture.box.prepend(canvas);
+  const context = canvas.getContext("2d"), flat = document.createElement("canvas");
+  [flat.width, flat.height] = [TILE.w, TILE.h];
+  const flatContext = flat.getContext("2d");
+  const maps = emptyMaps(SHOWN), labels = new Uint8Array(SHOWN * SHOWN), parts = bitmap(picture.box, SHOWN, "the parts of the puppet");
+  picture.box.insertBefore(parts.canvas, picture.svg);
+
+  const side = el(row, "div", { class: "pgp-side" });
+  const views = choices(side, "what is shown", ["the person", "the puppet under the clothes"], (k) => {
+    dressed = !k;
+    draw();
+  });
+  const names = people.map((p) => p.name);
+  const wear = el(side, "div", { class: "pgp-wear" });
+  const lists = ["head", "shirt", "trousers"].map((what, i) => list(wear, what, names, (k) => {
+    past.mark();
+    state.worn[i] = k;
+    draw();
+  }));
+  const swap = choices(side, "clothes", ["next shirt", "everything from the next"], (k) => {
+    past.mark();
+    const next = (/** @type {number} */ i) => (state.worn[i] + 1) % people.length;
+    state.worn = k ? [next(0), next(0), next(0)] : [state.worn[0], next(1), state.worn[2]];
+    draw();
+  });
+  swap.row.dataset.do = "swap";
+  const controls = el(side, "div", { class: "pgp-controls" });
+  el(controls, "span", {}, "camera");
+  const slider = el(controls, "input", { type: "range", min: -180, max: 180, step: 1, "aria-label": "azimuth of the camera in degrees" });
+  const degrees = el(controls, "output");
+  slider.addEventListener("input", () => {
+    past.mark("turn");
+    state.azimuth = Number(slider.value);
+    draw();
+  });
+  const flip = choices(side, "depth", ["flip"], () => act.flip(joint)).buttons[0];
+  el(side, "p", { class: "pgp-caption" }, "Each part of the person was read off a picture, under its puppet, and is carried along. Limbs keep their length and turn nearer or further; drag beside the person to walk around.");
+  choices(side, "poses", poses.map((p) => p.name), (k) => {
+    past.mark();
+    const from = state.p;
+    animate((t) => {
+      state.p = morphed(parents, from, poses[k].pose, t);
+      draw();
+    });
+  });
+  undoAndReset(root, side, past, () => {
+    past.mark();
+    state = begin();
+    draw();
+  });
+
+  function paint() {
+    const x = toCamera(state.p, camera()), q = project(x, 1);
+    canvas.style.visibility = dressed ? "visible" : "hidden";
+    parts.canvas.style.visibility = dressed ? "hidden" : "visible";
+    if (dressed) {
+      const sheets = puppet.parts.map((_, l) => people[state.worn[TOP.includes(l) ? 1 : LEGS.includes(l) ? 2 : 0]].image);
+      dress(context, puppet, sheets, x, flatContext);
+    } else {
+      fillMaps(puppet, project(x, SHOWN), maps);
+      const divisors = divisorsOf(limbDepths(puppet, x.map((v) => v[2])), x[0][2]);
+      fillLabels(maps, divisors, labels);
+      paintView(puppet, maps, divisors, labels, 3, parts.pixels);
+      parts.show();
+    }
+    picture.place(q);
+    picture.box.classList.toggle("pgp-quiet", dressed);
+    views.press(dressed ? 0 : 1);
+    lists.forEach((select, i) => { select.value = state.worn[i]; });
+    slider.value = state.azimuth;
+    degrees.textContent = `${Math.round(state.azimuth)}°`;
+    flip.textContent = `flip the ${spoken(puppet.joints[joint])} in depth`;
+    root.dataset.drawn = String(Number(root.dataset.drawn || 0) + 1);
+  }
+  const draw = onFrame(paint);
+  paint();
+  return { root, get: () => structuredClone(state) };
+}
+
+// ------------------------------------------------------------------------------------- figure: kinematics and camera
+
+/** The joints whose limbs are given in their parent's frame: each has two angles of its own. */
+const BENDING = [2, 3, 5, 6, 9, 10, 11, 12, 13, 14, 15, 16];
+const REACH = 1150;
+const LIMB_CONTROLS = [["bend", "limb: bend", 0, 180, 1], ["turn", "limb: turn", -180, 180, 1]];
+const CAMERA_CONTROLS = [["azimuth", "camera: azimuth", -180, 180, 1], ["elevation", "camera: elevation", -84, 84, 1], ["roll", "camera: roll", -84, 84, 1],
+  ["left_right", "place: left to right", 0, 1, 0.01], ["up_down", "place: up to down", 0, 1, 0.01], ["distance", "place: near to far", 0, 1, 0.01]];
+
+/** Rows of sliders. @param {Element} parent @param {any[][]} controls name, text, low, high, step @param {(name: string, value: number) => void} send */
+function sliders(parent, controls, send) {
+  const box = el(parent, "div", { class: "pgp-controls" });
+  const rows = controls.map(([name, text, min, max, step]) => {
+    el(box, "span", {}, text);
+    const input = el(box, "input", { type: "range", min, max, step, name, "aria-label": text }), shown = el(box, "output");
+    input.addEventListener("input", () => send(name, Number(input.value)));
+    input.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
+      const way = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[e.key];
+      if (!way) return;
+      input.stepUp(way);
+      send(name, Number(input.value));
+      e.preventDefault(); // JupyterLab keeps arrow keys from sliders
+      e.stopPropagation();
+    });
+    return { name, input, shown, digits: step < 1 ? 2 : 0 };
+  });
+  return (/** @type {Record<string, number>} */ values) => {
+    for (const { name, input, shown, digits } of rows) {
+      if (Math.abs(input.value - values[name]) > Number(input.step) / 2) input.value = values[name];
+      shown.textContent = values[name].toFixed(digits);
+    }
+  };
+}
+
+/** Joints, depths and the labels of their picture from a pose and a camera: T_c. @param {Vector[]} p @param {any} values */
+function throughCamera(p, values) {
+  const x = toCamera(p, cameraOf(values, p));
+  return { q: project(x, 1), shown: project(x, SHOWN), depth: x.map((v) => v[2]) };
+}
+
+/**
+ * A 3D pose that turns under the finger, with the angles of its limbs, and beside it what the camera sees of it (Sec. 3.2a).
+ * @param {Element} host @param {{puppet: Puppet, poses: any[]}} assets
+ * @param {{start?: any, controls?: any[][], limbs?: boolean, changed?: (state: any) => void}} [options] `start`: pose, limb and camera values
+ */
+export function poseFigure(host, { puppet, poses }, { start, controls = [...LIMB_CONTROLS, ...CAMERA_CONTROLS], limbs = true, changed = () => {} } = {}) {
+  const root = figureBox(host, "pose"), row = el(root, "div", { class: "pgp-row" }), { parents } = puppet;
+  const begin = () => structuredClone(start ?? { pose: poses[0].pose, limb: 15, values: { azimuth: 20, elevation: -5, roll: 0, left_right: 0.5, up_down: 0.5, distance: 0.14 } });
+  let state = begin(), azimuth = 35, height = 12, pulling = -1;
+  const past = history(() => state, (s) => set(s, true));
+  const say = announcer(root, puppet);
+
+  const view = () => /** @type {Camera} */ ({ rotation: cameraRotation(-azimuth, -height, 0), translation: [0, -60, 0] });
+  const flat = (/** @type {Vector} */ v) => /** @type {Point} */ ([0.5 + v[0] / (2 * REACH), 0.5 + v[1] / (2 * REACH)]);
+  /** Turn the limb that ends at a joint, its new direction given in the canonical frame; what hangs on it follows. */
+  const redirect = (/** @type {number} */ joint, /** @type {Vector} */ direction) => {
+    const { v, lengths } = localVectors(parents, state.pose), c = canonicalise(state.pose), carrier = CARRIER[joint];
+    const along = unit(minus(c[carrier], c[parents[carrier]]));
+    v[joint] = turned(limbFrame(along), unit(direction));
+    state.pose = forwardKinematics(parents, v, lengths);
+  };
+  const act = {
+    grab(/** @type {number} */ joint, kind = "") {
+      past.mark(kind);
+      state.limb = pulling = joint;
+    },
+    release(/** @type {number} */ joint) {
+      pulling = -1;
+      say(joint, flat(toCamera(state.pose, view())[joint]));
+      draw();
+    },
+    move(/** @type {number} */ joint, /** @type {Point} */ to) {
+      const { rotation, translation } = view(), x = toCamera(state.pose, { rotation, translation }), base = x[parents[joint]];
+      const goal = to.map((c) => (c - 0.5) * 2 * REACH), bone = minus(x[joint], base), length = norm(bone);
+      const [right, down] = [goal[0] - base[0], goal[1] - base[1]], far = Math.hypot(right, down), short = far > length ? length / far : 1;
+      const depth = Math.sqrt(Math.max(length * length - Math.min(far, length) ** 2, 0)) * (bone[2] < 0 ? -1 : 1);
+      redirect(joint, turned(transposed(rotation), [right * short, down * short, depth]));
+      tell();
+    },
+    depth(/** @type {number} */ joint, /** @type {number} */ way) {
+      past.mark(`depth ${joint}`);
+      const c = view(), x = toCamera(state.pose, c), bone = minus(x[joint], x[parents[joint]]);
+      redirect(joint, turned(transposed(c.rotation), plus(bone, [0, 0, -50 * way])));
+      tell();
+    },
+    turn(/** @type {number} */ right, /** @type {number} */ down) {
+      azimuth += right * 0.6;
+      height = Math.min(Math.max(height + down * 0.4, -85), 85);
+      draw();
+    },
+  };
+  const main = el(row, "div", { class: "pgp-main" }), orbit = stage(main, puppet, limbs ? BENDING : [], act);
+  orbit.box.classList.add("pgp-turns");
+  const faint = { stroke: "currentColor", "stroke-dasharray": ".012 .008" };
+  const axes = ["X", "Y", "Z"].map((name) => ({ line: el(orbit.svg, "line", faint), text: el(orbit.svg, "text", {}, name) }));
+  const frame = ["e₁", "e₂", "e₃"].map((name) => ({ line: el(orbit.svg, "line", { stroke: "#ffb000" }), text: el(orbit.svg, "text", {}, name) }));
+  const ring = el(orbit.svg, "circle", { class: "pgp-ring" });
+  const said = el(main, "p", { class: "pgp-caption" });
+
+  const other = el(row, "div", { class: "pgp-main" }), seenBox = stage(other, puppet, [], {});
+  const canvas = bitmap(seenBox.box, SHOWN, "what the camera sees: the parts of the puppet");
+  seenBox.box.prepend(canvas.canvas);
+  const maps = emptyMaps(SHOWN), labels = new Uint8Array(SHOWN * SHOWN);
+  el(other, "p", { class: "pgp-caption" }, "T_c: the same pose before its camera, a fixed perspective. However it is turned, every joint stays in view.");
+
+  const bar = el(root, "div", { class: "pgp-row" }), left = el(bar, "div", { class: "pgp-side" }), right = el(bar, "div", { class: "pgp-side" });
+  const limb = limbs && list(el(left, "div", { class: "pgp-wear" }), "limb ending at", BENDING.map((j) => spoken(puppet.joints[j])), (k) => {
+    state.limb = BENDING[k];
+    tell();
+  });
+  const changeValue = (/** @type {string} */ name, /** @type {number} */ value) => {
+    past.mark(name);
+    if (name === "bend" || name === "turn") {
+      const { v, lengths } = localVectors(parents, state.pose), angles = { ...angle, [name]: value };
+      angle = angles;
+      v[state.limb] = directionOf(angles.bend, angles.turn);
+      state.pose = forwardKinematics(parents, v, lengths);
+    } else state.values[name] = value;
+    tell();
+  };
+  const isLimb = (/** @type {any[]} */ c) => c[0] === "bend" || c[0] === "turn";
+  const showLimb = sliders(left, limbs ? controls.filter(isLimb) : [], changeValue);
+  const showCamera = sliders(right, controls.filter((c) => !isLimb(c)), changeValue);
+  if (poses.length > 1) {
+    choices(left, "poses", poses.map((p) => p.name), (k) => {
+      past.mark();
+      const from = state.pose;
+      animate((t) => {
+        state.pose = canonicalise(morphed(parents, from, poses[k].pose, t));
+        tell();
+      });
+    });
+  }
+  undoAndReset(root, limbs ? left : right, past, () => {
+    past.mark();
+    set(begin(), true);
+  });
+
+  /** The angles that are shown: those of the limb, but the turn of a straight limb stays as it was set. */
+  let angle = { bend: 0, turn: 0 };
+  function paint() {
+    const { v, lengths } = localVectors(parents, state.pose), [bend, turn] = anglesOf(v[state.limb]);
+    angle = { bend, turn: bend < 0.5 || bend > 179.5 ? angle.turn : turn };
+    const camera = view(), x = toCamera(state.pose, camera), spot = (/** @type {Vector} */ p) => flat(toCamera([p], camera)[0]);
+    orbit.place(x.map(flat));
+    const draft = (/** @type {any} */ { line, text }, /** @type {Vector} */ from, /** @type {Vector} */ to) => {
+      const [[x1, y1], [x2, y2]] = [spot(from), spot(to)];
+      for (const [k, n] of Object.entries({ x1, y1, x2, y2 })) line.setAttribute(k, n);
+      text.setAttribute("x", 1.12 * x2 - 0.12 * x1);
+      text.setAttribute("y", 1.12 * y2 - 0.12 * y1 + 0.012);
+    };
+    axes.forEach((axis, k) => draft(axis, [0, 0, 0], /** @type {Vector} */ ([0, 1, 2].map((i) => (i === k ? 520 : 0)))));
+    const c = canonicalise(state.pose), carrier = CARRIER[state.limb], base = c[parents[state.limb]];
+    const local = limbFrame(unit(minus(c[carrier], c[parents[carrier]])));
+    frame.forEach((axis, k) => {
+      draft(axis, base, plus(base, times(local[k], 230)));
+      axis.line.style.display = axis.text.style.display = limbs ? "" : "none";
+    });
+    const [cx, cy] = flat(x[parents[state.limb]]);
+    for (const [k, n] of Object.entries({ cx, cy, r: lengths[state.limb] / (2 * REACH) })) ring.setAttribute(k, String(n));
+    ring.style.display = pulling >= 0 ? "" : "none";
+    for (const [j, handle] of orbit.handles) handle.setAttribute("aria-pressed", String(j === state.limb));
+    said.textContent = limbs
+      ? `Canonical frame: X where the body faces, Y to its left, Z up; drag beside the figure to look around. The limb to the ${spoken(puppet.joints[state.limb])}: ${Math.round(lengths[state.limb])} mm however you pull; its bend and turn are measured in the frame e₁ e₂ e₃ of the limb before it.`
+      : "Canonical frame: X where the body faces, Y to its left, Z up; drag to look around.";
+    const { q, shown, depth } = throughCamera(state.pose, state.values);
+    fillMaps(puppet, shown, maps);
+    const divisors = divisorsOf(limbDepths(puppet, depth), depth[0]);
+    fillLabels(maps, divisors, labels);
+    paintView(puppet, maps, divisors, labels, 3, canvas.pixels);
+    canvas.show();
+    seenBox.place(q);
+    if (limb) limb.value = BENDING.indexOf(state.limb);
+    showLimb(angle);
+    showCamera(state.values);
+    root.dataset.drawn = String(Number(root.dataset.drawn || 0) + 1);
+  }
+  const draw = onFrame(paint);
+  function tell() {
+    draw();
+    changed(state);
+  }
+  function set(/** @type {any} */ s, loud = false) {
+    state = structuredClone(s);
+    draw();
+    if (loud) changed(state);
+  }
+  paint();
+  return { root, set, get: () => structuredClone(state) };
 }
