@@ -868,7 +868,7 @@ function list(parent, label, names, choose) {
 export function personFigure(host, { puppet, poses, people }) {
   const root = figureBox(host, "person"), row = el(root, "div", { class: "pgp-row" }), { parents } = puppet;
   const begin = () => ({ p: /** @type {Vector[]} */ (structuredClone(poses[0].pose)), azimuth: -15, elevation: 4, worn: [0, 0, 0] });
-  let state = begin(), joint = 16, dressed = true;
+  let state = begin(), joint = 16;
   const past = history(() => state, (s) => {
     state = s;
     draw();
@@ -912,20 +912,20 @@ export function personFigure(host, { puppet, poses, people }) {
     },
   };
   const main = el(row, "div", { class: "pgp-main" }), picture = stage(main, puppet, PULLED, act);
-  picture.box.classList.add("pgp-turns");
+  picture.box.classList.add("pgp-turns", "pgp-quiet");
   const canvas = el(picture.box, "canvas", { width: 640, height: 640, role: "img", "aria-label": "a person dressed in textures of their parts" });
   picture.box.prepend(canvas);
   const context = canvas.getContext("2d"), flat = document.createElement("canvas");
   [flat.width, flat.height] = [TILE.w, TILE.h];
   const flatContext = flat.getContext("2d");
-  const maps = emptyMaps(SHOWN), labels = new Uint8Array(SHOWN * SHOWN), parts = bitmap(picture.box, SHOWN, "the parts of the puppet");
-  picture.box.insertBefore(parts.canvas, picture.svg);
+  el(main, "p", { class: "pgp-caption" }, "Pull at a hand. Every part was read off a picture and is carried along; limbs keep their length and turn nearer or further. Drag beside the person to walk around.");
 
-  const side = el(row, "div", { class: "pgp-side" });
-  const views = choices(side, "what is shown", ["the person", "the puppet under the clothes"], (k) => {
-    dressed = !k;
-    draw();
-  });
+  const other = el(row, "div", { class: "pgp-main" }), bare = stage(other, puppet, [], {});
+  const maps = emptyMaps(SHOWN), labels = new Uint8Array(SHOWN * SHOWN), parts = bitmap(bare.box, SHOWN, "the part maps of the puppet, each in its colour");
+  bare.box.prepend(parts.canvas);
+  el(other, "p", { class: "pgp-caption" }, "The puppet beneath: ten part maps, each in its colour. A part map is a picture that says where one part of the body is; here the nearer parts hide the others.");
+
+  const bar = el(root, "div", { class: "pgp-row" }), side = el(bar, "div", { class: "pgp-side" }), second = el(bar, "div", { class: "pgp-side" });
   const names = people.map((p) => p.name);
   const wear = el(side, "div", { class: "pgp-wear" });
   const lists = ["head", "shirt", "trousers"].map((what, i) => list(wear, what, names, (k) => {
@@ -940,7 +940,7 @@ export function personFigure(host, { puppet, poses, people }) {
     draw();
   });
   swap.row.dataset.do = "swap";
-  const controls = el(side, "div", { class: "pgp-controls" });
+  const controls = el(second, "div", { class: "pgp-controls" });
   el(controls, "span", {}, "camera");
   const slider = el(controls, "input", { type: "range", min: -180, max: 180, step: 1, "aria-label": "azimuth of the camera in degrees" });
   const degrees = el(controls, "output");
@@ -949,9 +949,8 @@ export function personFigure(host, { puppet, poses, people }) {
     state.azimuth = Number(slider.value);
     draw();
   });
-  const flip = choices(side, "depth", ["flip"], () => act.flip(joint)).buttons[0];
-  el(side, "p", { class: "pgp-caption" }, "Each part of the person was read off a picture, under its puppet, and is carried along. Limbs keep their length and turn nearer or further; drag beside the person to walk around.");
-  choices(side, "poses", poses.map((p) => p.name), (k) => {
+  const flip = choices(second, "depth", ["flip"], () => act.flip(joint)).buttons[0];
+  choices(second, "poses", poses.map((p) => p.name), (k) => {
     past.mark();
     const from = state.p;
     animate((t) => {
@@ -959,7 +958,7 @@ export function personFigure(host, { puppet, poses, people }) {
       draw();
     });
   });
-  undoAndReset(root, side, past, () => {
+  undoAndReset(root, second, past, () => {
     past.mark();
     state = begin();
     draw();
@@ -967,21 +966,15 @@ export function personFigure(host, { puppet, poses, people }) {
 
   function paint() {
     const x = toCamera(state.p, camera()), q = project(x, 1);
-    canvas.style.visibility = dressed ? "visible" : "hidden";
-    parts.canvas.style.visibility = dressed ? "hidden" : "visible";
-    if (dressed) {
-      const sheets = puppet.parts.map((_, l) => people[state.worn[TOP.includes(l) ? 1 : LEGS.includes(l) ? 2 : 0]].image);
-      dress(context, puppet, sheets, x, flatContext);
-    } else {
-      fillMaps(puppet, project(x, SHOWN), maps);
-      const divisors = divisorsOf(limbDepths(puppet, x.map((v) => v[2])), x[0][2]);
-      fillLabels(maps, divisors, labels);
-      paintView(puppet, maps, divisors, labels, 3, parts.pixels);
-      parts.show();
-    }
+    const sheets = puppet.parts.map((_, l) => people[state.worn[TOP.includes(l) ? 1 : LEGS.includes(l) ? 2 : 0]].image);
+    dress(context, puppet, sheets, x, flatContext);
+    fillMaps(puppet, project(x, SHOWN), maps);
+    const divisors = divisorsOf(limbDepths(puppet, x.map((v) => v[2])), x[0][2]);
+    fillLabels(maps, divisors, labels);
+    paintView(puppet, maps, divisors, labels, 3, parts.pixels);
+    parts.show();
     picture.place(q);
-    picture.box.classList.toggle("pgp-quiet", dressed);
-    views.press(dressed ? 0 : 1);
+    bare.place(q);
     lists.forEach((select, i) => { select.value = state.worn[i]; });
     slider.value = state.azimuth;
     degrees.textContent = `${Math.round(state.azimuth)}°`;
