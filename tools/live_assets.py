@@ -5,7 +5,7 @@
     python tools/live_assets.py film VIDEO       the same of the woman of a sample film, as the shipped network sees her
 
 A picture of textures holds two rows, seen from the front and from behind: nine parts, each 48 x 96 texels, and last 96 columns for
-the head, in the first row its texture all around, in the second its outline.
+the head, in the first row its texture all around, in the second its outline. They are half transparent where a part was never seen.
 """
 
 import json, sys
@@ -94,15 +94,16 @@ def sheet(
     seen[:, :, -1] *= (squarely[:, 2].abs() / squarely.norm(dim=1)).view(-1, 1, 1, 1) ** 2
     near = F.interpolate(puppet._reach.float(), size=(h, 2 * w), mode="bilinear", align_corners=False)
     alpha = ((near - 0.6) / 0.3).clamp(0, 1)
-    head = fill_textures(best_seen(seen))[0, HEAD, :3]
+    shown = lambda best: 0.5 + 0.5 * (3 * best[0, :, -1:]).clamp(0, 1)
+    every = best_seen(seen)
     rows = []
     for side in (front, ~front if (~front).any() else front):
-        worn = fill_textures(best_seen(seen[side]))[0, :, :3]
-        tiles = torch.cat([worn, alpha], 1)
+        best = best_seen(seen[side])
+        tiles = torch.cat([fill_textures(best)[0, :, :3], alpha * shown(best)], 1)
         tiles = F.interpolate(tiles, size=(h, w), mode="area")
         rows.append([t for l, t in enumerate(tiles) if l != HEAD])
-    rows[0].append(torch.cat([head, torch.ones_like(head[:1])]))
-    rows[1].append(torch.cat([torch.zeros_like(head), alpha[HEAD]]))
+    rows[0].append(torch.cat([fill_textures(every)[0, HEAD, :3], shown(every)[HEAD]]))
+    rows[1].append(torch.cat([torch.zeros(3, h, 2 * w), alpha[HEAD]]))
     whole = torch.cat([torch.cat(row, 2) for row in rows], 1)
     return (whole.clamp(0, 1) * 255 + 0.5).byte().permute(1, 2, 0).numpy()
 

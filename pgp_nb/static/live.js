@@ -418,9 +418,12 @@ export function flipped(parents, x, joint) {
   return x.map((v, j) => (carried.includes(j) ? [v[0], v[1], v[2] + shift] : v));
 }
 
-/** The turn of the head about the axis from neck to crown, radians; 0 where it faces the viewer. @param {Vector[]} x */
-export function headTurn(x) {
-  const axis = unit(minus(x[10], x[THORAX])), nose = minus(x[9], x[THORAX]);
+/**
+ * The turn of the head about the axis from neck to crown, radians; 0 where it faces the viewer. Told by the nose, and by the body
+ * as much as if it were a nose so many mm long. @param {Vector[]} x in the camera's frame @param {number} [body] mm
+ */
+export function headTurn(x, body = 0) {
+  const axis = unit(minus(x[10], x[THORAX])), nose = plus(minus(x[9], x[THORAX]), times(bodyAxes(x)[0], body));
   const ahead = minus(nose, times(axis, dot(nose, axis)));
   const flat = Math.max(Math.hypot(axis[0], axis[1]), 1e-6), side = (ahead[0] * -axis[1] + ahead[1] * axis[0]) / flat;
   return Math.atan2(side, -ahead[2] + 1e-6);
@@ -640,7 +643,7 @@ const figureBox = (parent, kind) => el(parent, "div", { class: `pgp-figure pgp-$
 const PLAIN = { azimuth: 0, elevation: 0, roll: 0, left_right: 0.5, up_down: 0.5, distance: 0.14 };
 
 /** Joints in shares of the image, and depths in mm, of a pose of the gallery. @param {{pose: Vector[], azimuth: number}} entry */
-export function seen({ pose, azimuth }) {
+export function beforeCamera({ pose, azimuth }) {
   const x = toCamera(pose, cameraOf({ ...PLAIN, azimuth }, pose));
   return { q: project(x, 1), depth: x.map((v) => v[2]) };
 }
@@ -710,7 +713,7 @@ function paintMap(/** @type {Float32Array} */ map, /** @type {number} */ from, /
  * @param {Element} host @param {{puppet: Puppet, poses: any[]}} assets
  * @param {{start?: {q: Point[], depth: number[]}, view?: number, changed?: (state: any) => void}} [options]
  */
-export function puppetFigure(host, { puppet, poses }, { start = seen(poses[0]), view = 3, changed = () => {} } = {}) {
+export function puppetFigure(host, { puppet, poses }, { start = beforeCamera(poses[0]), view = 3, changed = () => {} } = {}) {
   const root = figureBox(host, "puppet"), row = el(root, "div", { class: "pgp-row" });
   let state = structuredClone(start);
   const maps = emptyMaps(SHOWN), labels = new Uint8Array(SHOWN * SHOWN);
@@ -770,7 +773,7 @@ export function puppetFigure(host, { puppet, poses }, { start = seen(poses[0]), 
   if (poses.length > 1) {
     choices(bar, "poses", poses.map((p) => p.name), (k) => {
       past.mark();
-      const from = structuredClone(state), to = seen(poses[k]);
+      const from = structuredClone(state), to = beforeCamera(poses[k]);
       animate((t) => set({ q: between(from.q, to.q, t), depth: between(from.depth, to.depth, t) }, true));
     });
   }
@@ -815,39 +818,59 @@ export function puppetFigure(host, { puppet, poses }, { start = seen(poses[0]), 
 const TILE = { w: 48, h: 96, head: 96 }, OUTLINE = 8;
 const TOP = [0, 2, 3, 4, 5], LEGS = [6, 7, 8, 9];
 
-/** The head as it looks when turned, from its texture all around. @param {Puppet} puppet @param {CanvasImageSource} sheet @param {number} turn radians @param {any} flat context of a canvas as large as a tile */
-function turnHead(puppet, sheet, turn, flat) {
+/**
+ * The textures of a person: all of them, and those that were seen and are not guesses.
+ * @param {HTMLImageElement} image half transparent where a part was never seen @returns {Sheet}
+ * @typedef {{all: HTMLCanvasElement, seen: HTMLCanvasElement}} Sheet
+ */
+export function readSheet(image) {
+  const [all, seen] = [0, 1].map((least) => {
+    const canvas = document.createElement("canvas"), context = /** @type {any} */ (canvas.getContext("2d"));
+    [canvas.width, canvas.height] = [image.width, image.height];
+    context.drawImage(image, 0, 0);
+    const data = context.getImageData(0, 0, image.width, image.height);
+    for (let i = 3; i < data.data.length; i += 4) data.data[i] = 2 * data.data[i] - 255 * least;
+    context.putImageData(data, 0, 0);
+    return canvas;
+  });
+  return { all, seen };
+}
+
+/** The head as it looks when turned, from its texture all around. @param {Puppet} puppet @param {Sheet} sheet @param {"all" | "seen"} which @param {number} turn radians @param {any} flat context of a canvas as large as a tile */
+function turnHead(puppet, sheet, which, turn, flat) {
   const half = puppet.parts[HEAD].span[2], { w, h, head } = TILE, left = 9 * w;
   flat.globalCompositeOperation = "source-over";
   flat.clearRect(0, 0, w, h);
   for (let i = 0; i < w; i++) {
     const side = (2 * (i + 0.5) / w - 1) * half / (half - OUTLINE);
     const share = (Math.asin(Math.min(Math.max(side, -0.98), 0.98)) - turn) / (2 * Math.PI) + 0.5;
-    flat.drawImage(sheet, left + Math.floor((share - Math.floor(share)) * head), 0, 1, h, i, 0, 1, h);
+    flat.drawImage(sheet[which], left + Math.floor((share - Math.floor(share)) * head), 0, 1, h, i, 0, 1, h);
   }
   flat.globalCompositeOperation = "destination-in";
-  flat.drawImage(sheet, left, h, head, h, 0, 0, w, h);
+  flat.drawImage(sheet.all, left, h, head, h, 0, 0, w, h);
 }
 
 /**
- * A puppet dressed in textures, drawn part by part from the farthest to the nearest.
- * @param {CanvasRenderingContext2D} context @param {Puppet} puppet @param {CanvasImageSource[]} sheets of each part
+ * A puppet dressed in textures, drawn part by part from the farthest to the nearest; then once more without what was never seen,
+ * the ends of limbs that lie under others.
+ * @param {CanvasRenderingContext2D} context @param {Puppet} puppet @param {Sheet[]} sheets of each part
  * @param {Vector[]} x joints in the camera's frame @param {any} flat context of a canvas as large as a tile
  */
 export function dress(context, puppet, sheets, x, flat) {
   const size = context.canvas.width, { w, h } = TILE, frames = partFrames(puppet, project(x, size), "along_limb");
   const depth = limbDepths(puppet, x.map((v) => v[2])), row = bodyAxes(x)[0][2] < 0 ? 0 : h;
+  const order = depth.map((_, l) => l).sort((a, b) => depth[b] - depth[a]);
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, size, size);
-  turnHead(puppet, sheets[HEAD], headTurn(x), flat);
-  for (const l of depth.map((_, i) => i).sort((a, b) => depth[b] - depth[a])) {
-    const { centre, direction: [cos, sin], along, across } = frames[l], [first, last, half] = puppet.parts[l].span;
-    const down = along * (last - first) / h, right = across * 2 * half / w;
-    const start = [along * first, -across * half];
-    context.setTransform(-sin * right, cos * right, cos * down, sin * down,
-      centre[0] + cos * start[0] - sin * start[1], centre[1] + sin * start[0] + cos * start[1]);
-    if (l === HEAD) context.drawImage(flat.canvas, 0, 0);
-    else context.drawImage(sheets[l], (l - (l > HEAD ? 1 : 0)) * w + 0.5, row + 0.5, w - 1, h - 1, 0.5, 0.5, w - 1, h - 1);
+  for (const which of /** @type {("all" | "seen")[]} */ (["all", "seen"])) {
+    turnHead(puppet, sheets[HEAD], which, headTurn(x, 60), flat);
+    for (const l of order) {
+      const { centre, direction: [cos, sin], along, across } = frames[l], [first, last, half] = puppet.parts[l].span;
+      const down = along * (last - first) / h, right = across * 2 * half / w, [t, s] = [along * first, -across * half];
+      context.setTransform(-sin * right, cos * right, cos * down, sin * down, centre[0] + cos * t - sin * s, centre[1] + sin * t + cos * s);
+      if (l === HEAD) context.drawImage(flat.canvas, 0, 0);
+      else context.drawImage(sheets[l][which], (l - (l > HEAD ? 1 : 0)) * w + 0.5, row + 0.5, w - 1, h - 1, 0.5, 0.5, w - 1, h - 1);
+    }
   }
 }
 
@@ -863,7 +886,7 @@ function list(parent, label, names, choose) {
 
 /**
  * A person whose joints can be dragged, from any side, in anybody's clothes.
- * @param {Element} host @param {{puppet: Puppet, poses: any[], people: {name: string, image: CanvasImageSource}[]}} assets
+ * @param {Element} host @param {{puppet: Puppet, poses: any[], people: {name: string, sheet: Sheet}[]}} assets
  */
 export function personFigure(host, { puppet, poses, people }) {
   const root = figureBox(host, "person"), row = el(root, "div", { class: "pgp-row" }), { parents } = puppet;
@@ -966,7 +989,7 @@ export function personFigure(host, { puppet, poses, people }) {
 
   function paint() {
     const x = toCamera(state.p, camera()), q = project(x, 1);
-    const sheets = puppet.parts.map((_, l) => people[state.worn[TOP.includes(l) ? 1 : LEGS.includes(l) ? 2 : 0]].image);
+    const sheets = puppet.parts.map((_, l) => people[state.worn[TOP.includes(l) ? 1 : LEGS.includes(l) ? 2 : 0]].sheet);
     dress(context, puppet, sheets, x, flatContext);
     fillMaps(puppet, project(x, SHOWN), maps);
     const divisors = divisorsOf(limbDepths(puppet, x.map((v) => v[2])), x[0][2]);

@@ -1,5 +1,5 @@
 /** Puts the live figures where a page has a place for them: `<div class="pgp-live" data-figure="puppet">a still picture</div>`. */
-import { personFigure, poseFigure, puppetFigure, readPuppet } from "./live.js";
+import { personFigure, poseFigure, puppetFigure, readPuppet, readSheet } from "./live.js";
 
 const FIGURES = { puppet: puppetFigure, person: personFigure, pose: poseFigure };
 
@@ -10,14 +10,14 @@ async function read(name) {
   return answer.json();
 }
 
-/** People with the pictures of their textures. @returns {Promise<{name: string, image: HTMLImageElement}[]>} */
+/** People with the pictures of their textures. */
 async function readPeople() {
   const people = await read("people.json");
   return Promise.all(people.map(async (/** @type {{name: string, file: string}} */ { name, file }) => {
     const image = new Image();
     image.src = new URL(file, import.meta.url).href;
     await image.decode();
-    return { name, image };
+    return { name, sheet: readSheet(image) };
   }));
 }
 
