@@ -453,28 +453,36 @@ def test_a_limb_that_is_pulled_keeps_its_length(open_page, browser):
 
 
 FRAMES = """
-const done = arguments[0], figure = document.querySelector(".pgp-live").figure, start = figure.get();
-const times = [];
-let k = 0, last = performance.now();
-const next = (now) => {
-  times.push(now - last);
-  last = now;
-  if (++k > 60) return done(times.slice(5).sort((a, b) => a - b)[27]);
-  const state = structuredClone(start);
-  state.q[13][0] -= 0.2 * Math.sin(k / 10);
-  figure.set(state);
-  requestAnimationFrame(next);
+const done = arguments[0], handle = document.querySelector("[data-joint=l_wrist]"), box = handle.parentElement;
+const { x, y } = handle.getBoundingClientRect(), root = document.querySelector(".pgp-figure"), before = Number(root.dataset.drawn);
+box.setPointerCapture = () => {};
+const send = (kind, right) => box.dispatchEvent(new PointerEvent(kind, { clientX: x + 14 + right, clientY: y + 14, pointerId: 1, pointerType: "mouse" }));
+send("pointerdown", 0);
+let k = 0;
+const next = () => {
+  if (++k <= 40) {
+    send("pointermove", -40 * Math.sin(k / 8));
+    return requestAnimationFrame(next);
+  }
+  send("pointerup", 0);
+  return done(Number(root.dataset.drawn) - before);
 };
 requestAnimationFrame(next);
 """
 
 
-def test_frames_come_fast_enough_also_on_a_slow_processor(open_page, browser):
-    open_page("puppet")
-    browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": 4})
-    try:
-        between = browser.execute_async_script(FRAMES)
-    finally:
-        browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": 1})
-    print(f"median time between frames, processor four times slower: {between:.1f} ms")
-    assert between < 67, "30 frames a second are asked for; twice that time is allowed where other work shares the machine"
+def test_frames_are_cheap_enough_for_a_slow_processor(open_page, browser):
+    "Processor time of the page, which other work on the machine does not change: 60 frames a second, 30 at a quarter of the speed."
+    browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+    busy = lambda: {
+        x["name"]: x["value"] for x in browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    }["TaskDuration"]
+    for kind in KINDS:
+        open_page(kind)
+        browser.execute_async_script(FRAMES)
+        before = busy()
+        drawn = browser.execute_async_script(FRAMES)
+        each = 1000 * (busy() - before) / max(drawn, 1)
+        print(f"{kind}: {each:.1f} ms of processor time a frame")
+        assert drawn > 20 and each < 16.7
+    browser.execute_cdp_cmd("Performance.disable", {})

@@ -15,7 +15,7 @@
  *   box: number[], span: Vector, phi: Float32Array, psi: Float32Array}} Part
  * @typedef {{joints: string[], parents: number[], sides: string[], scale: string, min_length: number, parts: Part[]}} Puppet
  * @typedef {{centre: Point, direction: Point, along: number, across: number}} Frame
- * @typedef {{size: number, phi: Float32Array, psi: Float32Array, fg: Float32Array, unc: Float32Array}} Maps
+ * @typedef {{size: number, phi: Float32Array, psi: Float32Array, fg: Float32Array, unc: Float32Array, filled: number[][]}} Maps
  */
 
 // ---------------------------------------------------------------------------------------------------- the puppet, Sec. 3.1
@@ -107,10 +107,27 @@ export function partFrames(puppet, q, scale = puppet.scale) {
   return /** @type {Frame[]} */ (frames);
 }
 
-/** Empty maps of an image `size` pixels wide and high. @param {number} size @returns {Maps} */
-export function emptyMaps(size) {
-  const n = size * size, [phi, psi] = [0, 0].map(() => new Float32Array(N_PARTS * n));
-  return { size, phi, psi, fg: new Float32Array(n), unc: new Float32Array(n) };
+/**
+ * Empty maps of an image `size` pixels wide and high. @param {number} size
+ * @param {boolean} [uncertain] whether psi_p and w_unc are wanted, too @returns {Maps}
+ */
+export function emptyMaps(size, uncertain = true) {
+  const n = size * size, few = uncertain ? n : 0;
+  return { size, phi: new Float32Array(N_PARTS * n), psi: new Float32Array(N_PARTS * few), fg: new Float32Array(n), unc: new Float32Array(few), filled: [] };
+}
+
+/** Empty the windows that hold anything. @param {Maps} maps */
+function clear({ size, phi, psi, fg, unc, filled }) {
+  filled.forEach(([left, right, top, bottom], l) => {
+    for (let row = top; row < bottom; row++) {
+      const from = row * size + left, to = row * size + right, plane = l * size * size;
+      phi.fill(0, plane + from, plane + to);
+      fg.fill(0, from, to);
+      if (!unc.length) continue;
+      psi.fill(0, plane + from, plane + to);
+      unc.fill(0, from, to);
+    }
+  });
 }
 
 /** The pixels of a posed part: from the image to its window of the template. @param {Part} part @param {Frame} f */
@@ -145,8 +162,8 @@ function reach(/** @type {Part} */ part, /** @type {Frame} */ f, /** @type {numb
  */
 export function fillMaps(puppet, q, maps) {
   const { size, phi, psi, fg, unc } = maps, n = size * size;
-  for (const m of [phi, psi, fg, unc]) m.fill(0);
-  partFrames(puppet, q).forEach((f, l) => {
+  clear(maps);
+  maps.filled = partFrames(puppet, q).map((f, l) => {
     const part = puppet.parts[l], w = part.box[2] - part.box[0], h = part.box[3] - part.box[1];
     const { xx, xy, yx, yy, x0, y0 } = backwards(part, f), [left, right, top, bottom] = reach(part, f, size);
     for (let row = top; row < bottom; row++) {
@@ -158,14 +175,16 @@ export function fillMaps(puppet, q, maps) {
         const i = Math.floor(x), j = Math.floor(y), s = x - i, t = y - j, k = (j + 1) * (w + 2) + i + 1, below = k + w + 2;
         const a = (1 - s) * (1 - t), b = s * (1 - t), c = (1 - s) * t, d = s * t;
         const p = a * part.phi[k] + b * part.phi[k + 1] + c * part.phi[below] + d * part.phi[below + 1];
-        const u = a * part.psi[k] + b * part.psi[k + 1] + c * part.psi[below] + d * part.psi[below + 1];
         const pixel = row * size + column;
         phi[l * n + pixel] = p;
-        psi[l * n + pixel] = u;
         if (p > fg[pixel]) fg[pixel] = p;
+        if (!unc.length) continue;
+        const u = a * part.psi[k] + b * part.psi[k + 1] + c * part.psi[below] + d * part.psi[below + 1];
+        psi[l * n + pixel] = u;
         if (u > unc[pixel]) unc[pixel] = u;
       }
     }
+    return [left, right, top, bottom];
   });
 }
 
@@ -654,7 +673,7 @@ const STEPS = [
   ["2 background", "Step 2, the background is where no part has won: 1 minus the largest."],
   ["3 what is seen", "Step 3, a softmax over the parts and the background: the largest is what is seen. Pull at a joint, or a slider, and see who hides whom."],
 ];
-const SHOWN = 320, SMALL = 64;
+const SHOWN = 256, SMALL = 64;
 const MOVABLE = [0, 1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 16];
 
 /** Paint one view of the maps: see `STEPS`. */
@@ -668,11 +687,12 @@ function paintView(/** @type {Puppet} */ puppet, /** @type {Maps} */ maps, /** @
         pixels[k + 3] = 0;
         continue;
       }
-      const around = [labels[i - 1], labels[i + 1], labels[i - maps.size], labels[i + maps.size]];
       pixels[k] = colors[part][0];
       pixels[k + 1] = colors[part][1];
       pixels[k + 2] = colors[part][2];
-      pixels[k + 3] = 255 - 51 * around.filter((l) => l === BACKGROUND).length; // softer where the outline is
+      let outside = 0;
+      for (const next of [i - 1, i + 1, i - maps.size, i + maps.size]) outside += Number(labels[next] === BACKGROUND);
+      pixels[k + 3] = 255 - 51 * outside; // softer where the outline is
     }
     return;
   }
@@ -836,39 +856,50 @@ export function readSheet(image) {
   return { all, seen };
 }
 
-/** The head as it looks when turned, from its texture all around. @param {Puppet} puppet @param {Sheet} sheet @param {"all" | "seen"} which @param {number} turn radians @param {any} flat context of a canvas as large as a tile */
-function turnHead(puppet, sheet, which, turn, flat) {
+/** Where a head is laid flat. @typedef {{all: any, seen: any, sheet: Sheet | null, turn: number}} Heads contexts of canvases as large as a tile */
+const makeHeads = () => {
+  const [all, seen] = [0, 0].map(() => Object.assign(document.createElement("canvas"), { width: TILE.w, height: TILE.h }).getContext("2d"));
+  return /** @type {Heads} */ ({ all, seen, sheet: null, turn: 0 });
+};
+
+/** The head as it looks when turned, from its texture all around. @param {Puppet} puppet @param {Sheet} sheet @param {number} turn radians @param {Heads} heads */
+function turnHead(puppet, sheet, turn, heads) {
+  if (heads.sheet === sheet && Math.abs(heads.turn - turn) < 0.02) return;
+  [heads.sheet, heads.turn] = [sheet, turn];
   const half = puppet.parts[HEAD].span[2], { w, h, head } = TILE, left = 9 * w;
-  flat.globalCompositeOperation = "source-over";
-  flat.clearRect(0, 0, w, h);
-  for (let i = 0; i < w; i++) {
-    const side = (2 * (i + 0.5) / w - 1) * half / (half - OUTLINE);
-    const share = (Math.asin(Math.min(Math.max(side, -0.98), 0.98)) - turn) / (2 * Math.PI) + 0.5;
-    flat.drawImage(sheet[which], left + Math.floor((share - Math.floor(share)) * head), 0, 1, h, i, 0, 1, h);
+  for (const which of /** @type {("all" | "seen")[]} */ (["all", "seen"])) {
+    const flat = heads[which];
+    flat.globalCompositeOperation = "source-over";
+    flat.clearRect(0, 0, w, h);
+    for (let i = 0; i < w; i++) {
+      const side = (2 * (i + 0.5) / w - 1) * half / (half - OUTLINE);
+      const share = (Math.asin(Math.min(Math.max(side, -0.98), 0.98)) - turn) / (2 * Math.PI) + 0.5;
+      flat.drawImage(sheet[which], left + Math.floor((share - Math.floor(share)) * head), 0, 1, h, i, 0, 1, h);
+    }
+    flat.globalCompositeOperation = "destination-in";
+    flat.drawImage(sheet.all, left, h, head, h, 0, 0, w, h);
   }
-  flat.globalCompositeOperation = "destination-in";
-  flat.drawImage(sheet.all, left, h, head, h, 0, 0, w, h);
 }
 
 /**
  * A puppet dressed in textures, drawn part by part from the farthest to the nearest; then once more without what was never seen,
  * the ends of limbs that lie under others.
  * @param {CanvasRenderingContext2D} context @param {Puppet} puppet @param {Sheet[]} sheets of each part
- * @param {Vector[]} x joints in the camera's frame @param {any} flat context of a canvas as large as a tile
+ * @param {Vector[]} x joints in the camera's frame @param {Heads} heads
  */
-export function dress(context, puppet, sheets, x, flat) {
+export function dress(context, puppet, sheets, x, heads) {
   const size = context.canvas.width, { w, h } = TILE, frames = partFrames(puppet, project(x, size), "along_limb");
   const depth = limbDepths(puppet, x.map((v) => v[2])), row = bodyAxes(x)[0][2] < 0 ? 0 : h;
   const order = depth.map((_, l) => l).sort((a, b) => depth[b] - depth[a]);
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, size, size);
+  turnHead(puppet, sheets[HEAD], headTurn(x, 60), heads);
   for (const which of /** @type {("all" | "seen")[]} */ (["all", "seen"])) {
-    turnHead(puppet, sheets[HEAD], which, headTurn(x, 60), flat);
     for (const l of order) {
       const { centre, direction: [cos, sin], along, across } = frames[l], [first, last, half] = puppet.parts[l].span;
       const down = along * (last - first) / h, right = across * 2 * half / w, [t, s] = [along * first, -across * half];
       context.setTransform(-sin * right, cos * right, cos * down, sin * down, centre[0] + cos * t - sin * s, centre[1] + sin * t + cos * s);
-      if (l === HEAD) context.drawImage(flat.canvas, 0, 0);
+      if (l === HEAD) context.drawImage(heads[which].canvas, 0, 0);
       else context.drawImage(sheets[l][which], (l - (l > HEAD ? 1 : 0)) * w + 0.5, row + 0.5, w - 1, h - 1, 0.5, 0.5, w - 1, h - 1);
     }
   }
@@ -936,15 +967,13 @@ export function personFigure(host, { puppet, poses, people }) {
   };
   const main = el(row, "div", { class: "pgp-main" }), picture = stage(main, puppet, PULLED, act);
   picture.box.classList.add("pgp-turns", "pgp-quiet");
-  const canvas = el(picture.box, "canvas", { width: 640, height: 640, role: "img", "aria-label": "a person dressed in textures of their parts" });
+  const canvas = el(picture.box, "canvas", { width: 440, height: 440, role: "img", "aria-label": "a person dressed in textures of their parts" });
   picture.box.prepend(canvas);
-  const context = canvas.getContext("2d"), flat = document.createElement("canvas");
-  [flat.width, flat.height] = [TILE.w, TILE.h];
-  const flatContext = flat.getContext("2d");
+  const context = canvas.getContext("2d"), heads = makeHeads();
   el(main, "p", { class: "pgp-caption" }, "Pull at a hand. Every part was read off a picture and is carried along; limbs keep their length and turn nearer or further. Drag beside the person to walk around.");
 
   const other = el(row, "div", { class: "pgp-main" }), bare = stage(other, puppet, [], {});
-  const maps = emptyMaps(SHOWN), labels = new Uint8Array(SHOWN * SHOWN), parts = bitmap(bare.box, SHOWN, "the part maps of the puppet, each in its colour");
+  const maps = emptyMaps(SHOWN, false), labels = new Uint8Array(SHOWN * SHOWN), parts = bitmap(bare.box, SHOWN, "the part maps of the puppet, each in its colour");
   bare.box.prepend(parts.canvas);
   el(other, "p", { class: "pgp-caption" }, "The puppet beneath: ten part maps, each in its colour. A part map is a picture that says where one part of the body is; here the nearer parts hide the others.");
 
@@ -990,7 +1019,7 @@ export function personFigure(host, { puppet, poses, people }) {
   function paint() {
     const x = toCamera(state.p, camera()), q = project(x, 1);
     const sheets = puppet.parts.map((_, l) => people[state.worn[TOP.includes(l) ? 1 : LEGS.includes(l) ? 2 : 0]].sheet);
-    dress(context, puppet, sheets, x, flatContext);
+    dress(context, puppet, sheets, x, heads);
     fillMaps(puppet, project(x, SHOWN), maps);
     const divisors = divisorsOf(limbDepths(puppet, x.map((v) => v[2])), x[0][2]);
     fillLabels(maps, divisors, labels);
@@ -1111,7 +1140,7 @@ export function poseFigure(host, { puppet, poses }, { start, controls = [...LIMB
   const other = el(row, "div", { class: "pgp-main" }), seenBox = stage(other, puppet, [], {});
   const canvas = bitmap(seenBox.box, SHOWN, "what the camera sees: the parts of the puppet");
   seenBox.box.prepend(canvas.canvas);
-  const maps = emptyMaps(SHOWN), labels = new Uint8Array(SHOWN * SHOWN);
+  const maps = emptyMaps(SHOWN, false), labels = new Uint8Array(SHOWN * SHOWN);
   el(other, "p", { class: "pgp-caption" }, "T_c: the same pose before its camera, a fixed perspective. However it is turned, every joint stays in view.");
 
   const bar = el(root, "div", { class: "pgp-row" }), left = el(bar, "div", { class: "pgp-side" }), right = el(bar, "div", { class: "pgp-side" });
