@@ -3,12 +3,13 @@
     python tools/live_assets.py puppet           puppet.json: the puppet of the library, poses of the embedded motions
     python tools/live_assets.py people           people.json, and a picture of the textures of each rendered person
     python tools/live_assets.py film VIDEO       the same of the woman of a sample film, as the shipped network sees her
+    python tools/live_assets.py stills           still pictures of the figures, for readers without scripts
 
 A picture of textures holds two rows, seen from the front and from behind: nine parts, each 48 x 96 texels, and last 96 columns for
 the head, in the first row its texture all around, in the second its outline. They are half transparent where a part was never seen.
 """
 
-import json, sys
+import functools, http.server, json, sys, tempfile, threading, time
 from pathlib import Path
 
 import cv2
@@ -41,6 +42,7 @@ POSES = {  # name: its number among the poses drawn, the camera's azimuth in deg
 }
 PEOPLE = {"red stripes": 4, "pink shirt": 7, "green stripes": 5, "blue and white": 18}  # the seed of each
 FILM = "woman of a film"
+FIGURES = ("puppet", "person", "pose")
 VIEWS = (0, 40, -40, 90, -90, 140, -140, 180)  # degrees
 TEXELS = (96, 48)  # along and across a part
 SIDE = 320  # px of the pictures that textures are read from
@@ -155,5 +157,46 @@ def write_film(video: str, n: int = 3, every: int = 4):
     write_sheet(FILM, sheet(pictures, found.points_2d, visible, found.joints_3d))
 
 
+PAGE = """<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="live.css"><style>
+body { margin: 12px; width: 900px } .pgp-caption, .pgp-choices, .pgp-hint { display: none } .pgp-handle::after { display: none }</style>
+<div class="pgp-live" data-figure="FIGURE"></div><script type="module" src="page.js"></script>"""
+
+
+class StaticWithPages(http.server.SimpleHTTPRequestHandler):
+    "The folder of the figures, and a page for each."
+
+    def log_message(self, format, *arguments):
+        pass
+
+    def do_GET(self):
+        kind = self.path.strip("/").removesuffix(".html")
+        if kind not in FIGURES:
+            return super().do_GET()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(PAGE.replace("FIGURE", kind).encode())
+
+
+def write_stills():
+    import docs_look
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(StaticWithPages, directory=STATIC))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as profile:
+        driver = docs_look.browser(profile)
+        try:
+            docs_look.screen(driver, (930, 900))
+            for kind in FIGURES:
+                driver.get(f"http://127.0.0.1:{server.server_port}/{kind}.html")
+                while not driver.find_elements("css selector", "[data-drawn]"):
+                    time.sleep(0.1)
+                rows = driver.find_element("css selector", ".pgp-row").screenshot_as_png
+                picture = cv2.imdecode(np.frombuffer(rows, np.uint8), cv2.IMREAD_COLOR)
+                cv2.imwrite(str(STATIC / f"{kind}.webp"), picture, [cv2.IMWRITE_WEBP_QUALITY, 80])
+        finally:
+            driver.quit()
+
+
 if __name__ == "__main__":
-    {"puppet": write_puppet, "people": write_people, "film": write_film}[sys.argv[1]](*sys.argv[2:])
+    {"puppet": write_puppet, "people": write_people, "film": write_film, "stills": write_stills}[sys.argv[1]](*sys.argv[2:])
