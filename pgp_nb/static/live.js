@@ -517,7 +517,7 @@ function animate(step) {
 const between = (a, b, t) => (typeof a === "number" ? a + (b - a) * t : a.map((/** @type {any} */ x, /** @type {number} */ i) => between(x, b[i], t)));
 
 const KEYS = /** @type {Record<string, Point>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
-const STEP = 0.01, NEAR_ENOUGH = 0.12;
+const STEP = 1 / 128, NEAR_ENOUGH = 0.12;
 
 /**
  * A square picture with handles on joints. Places are shares of its side. `act` says what handles do:
@@ -601,6 +601,13 @@ function stage(parent, puppet, joints, act) {
       e.preventDefault();
       e.stopPropagation();
     });
+    if (act.depth) {
+      handle.addEventListener("wheel", (/** @type {WheelEvent} */ e) => {
+        if (document.activeElement !== handle) return;
+        act.depth(joint, e.deltaY < 0 ? 1 : -1);
+        e.preventDefault();
+      }, { passive: false });
+    }
     if (act.flip) handle.addEventListener("dblclick", () => act.flip(joint));
     handles.set(joint, handle);
   }
@@ -639,8 +646,10 @@ function undoAndReset(root, bar, past, reset) {
   el(row, "button", { type: "button", "data-do": "undo" }, "undo").addEventListener("click", () => past.undo());
   el(row, "button", { type: "button", "data-do": "reset" }, "reset").addEventListener("click", reset);
   root.addEventListener("keydown", (/** @type {any} */ e) => {
-    if (!(e.key === "z" && (e.ctrlKey || e.metaKey))) return;
-    past.undo();
+    const plain = !e.ctrlKey && !e.metaKey && !e.altKey;
+    if (e.key === "z" && !plain) past.undo();
+    else if (e.key === "r" && plain) reset();
+    else return;
     e.preventDefault();
     e.stopPropagation();
   });
@@ -787,7 +796,7 @@ export function puppetFigure(host, { puppet, poses }, { start = beforeCamera(pos
     el(card, "span", {}, name.split(":")[0]).title = name;
     return small;
   });
-  el(side, "p", { class: "pgp-hint" }, "The slider of a limb brings it nearer (right) or further (left).");
+  el(side, "p", { class: "pgp-hint" }, "Ten part maps: each is a picture that says where one part is. Its slider brings a limb nearer (right) or further (left).");
 
   const bar = el(root, "div", { class: "pgp-bar" });
   if (poses.length > 1) {
@@ -1228,3 +1237,41 @@ export function poseFigure(host, { puppet, poses }, { start, controls = [...LIMB
   paint();
   return { root, set, get: () => structuredClone(state) };
 }
+
+// --------------------------------------------------------------------------------------------- the widgets in JupyterLab
+
+/**
+ * The widget of a model: the browser draws, Python reads and sets the traits. @param {{model: any, el: Element}} cell
+ */
+function render({ model, el: host }) {
+  const puppet = readPuppet(model.get("template")), get = (/** @type {string} */ name) => structuredClone(model.get(name));
+  const send = (/** @type {Record<string, any>} */ traits) => {
+    for (const [name, value] of Object.entries(traits)) model.set(name, value);
+    model.save_changes();
+  };
+  if (model.get("kind") === "puppet") {
+    const size = model.get("size"), shares = (/** @type {Point[]} */ q) => q.map(([u, v]) => /** @type {Point} */ ([u / size, v / size]));
+    const [joints, depths] = get("start");
+    const figure = puppetFigure(host, { puppet, poses: [] }, {
+      start: { q: shares(joints), depth: depths },
+      changed: (s) => send({ joints: s.q.map((/** @type {Point} */ [u, v]) => [u * size, v * size]), depths: [...s.depth] }),
+    });
+    const follow = () => figure.set({ q: shares(get("joints")), depth: get("depths") });
+    model.on("change:joints change:depths", follow);
+    follow();
+  } else {
+    const state = (/** @type {any} */ [pose, limb, values]) => ({ pose, limb: puppet.joints.indexOf(limb), values });
+    const figure = poseFigure(host, { puppet, poses: [] }, {
+      start: state(get("start")), controls: model.get("controls"), limbs: model.get("limbs").length > 0,
+      changed: (s) => {
+        const [bend, turn] = anglesOf(localVectors(puppet.parents, s.pose).v[s.limb]);
+        send({ pose: structuredClone(s.pose), limb: puppet.joints[s.limb], values: { ...s.values, bend, turn } });
+      },
+    });
+    const follow = () => figure.set(state([get("pose"), get("limb"), get("values")]));
+    model.on("change:pose change:limb change:values", follow);
+    follow();
+  }
+}
+
+export default { render };
