@@ -199,4 +199,6 @@ def write_stills():
 
 
 if __name__ == "__main__":
-    {"puppet": write_puppet, "people": write_people, "film": write_film, "stills": write_stills}[sys.argv[1]](*sys.argv[2:])
+    {"puppet": write_puppet, "people": write_people, "film": write_film, "stills": write_stills}[sys.argv[1]](
+        *sys.argv[2:]
+    )
