@@ -1,7 +1,8 @@
 "The live figures: their mathematics, computed by node, is the library's; their files are what the library writes."
 
-import json, os, shutil, subprocess, sys
+import base64, json, os, shutil, subprocess, sys
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,7 +18,6 @@ from pgp_nb.segmentation import depth_ordered_maps, limb_depths, part_labels
 
 STATIC = ROOT / "pgp_nb/static"
 NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed: the live figures are not computed")
 
 
 def live_cases(folder, n=100, size=64):
@@ -41,9 +41,7 @@ def live_cases(folder, n=100, size=64):
         for some, label, known in zip(wide, labels, sure):
             f.write((some * 65535 + 0.5).numpy().astype("<u2").tobytes())
             f.write(torch.where(known, label, 255).numpy().astype("<u2").tobytes())
-    numbers = dict(
-        p=p, q=q, depth=depth, limb=limb, v=v, lengths=lengths, again=forward_kinematics(v, lengths), x=None, turn=None
-    )
+    numbers = dict(p=p, q=q, depth=depth, limb=limb, v=v, lengths=lengths, again=forward_kinematics(v, lengths))
     numbers |= dict(raw=raw, rotation=camera.rotation, translation=camera.translation)
     numbers |= dict(along=stretched.along, across=stretched.across)
     x = (p[:, :, None, :] * camera.rotation[:, None]).sum(-1) + camera.translation[:, None]
@@ -57,7 +55,7 @@ def test_mathematics_in_javascript_is_the_librarys(tmp_path):
         pytest.skip("node is not installed: the live figures are not computed")
     live_cases(tmp_path)
     done = subprocess.run(
-        [NODE, "--test", "tests/js/"],
+        [NODE, "--test", *sorted((ROOT / "tests/js").glob("*.test.mjs"))],
         cwd=ROOT,
         env=os.environ | {"PGP_LIVE_CASES": str(tmp_path)},
         capture_output=True,
@@ -68,8 +66,43 @@ def test_mathematics_in_javascript_is_the_librarys(tmp_path):
 
 
 def test_puppet_in_the_browser_is_the_librarys():
+    pytest.importorskip("anywidget", reason="anywidget is not installed: the file of the puppet is not written")
     sys.path.insert(0, str(ROOT / "tools"))
     import live_assets
 
     text = (STATIC / "puppet.json").read_text(encoding="utf-8")
     assert text == live_assets.written(live_assets.puppet_data()), "run python tools/live_assets.py puppet"
+    puppet, template = json.loads(text)["puppet"], Puppet.load()
+    for l, part in enumerate(puppet["parts"]):
+        x0, y0, x1, y1 = part["box"]
+        for k, name in enumerate(("phi", "psi")):
+            kept = np.frombuffer(base64.b64decode(part[name]), np.uint8).reshape(y1 - y0, x1 - x0) / 255
+            assert np.abs(kept - template._windows[l, k, : y1 - y0, : x1 - x0].numpy()).max() <= 0.501 / 255
+
+
+def test_files_of_the_figures_are_small_and_all_there():
+    people = json.loads((STATIC / "people.json").read_text(encoding="utf-8"))
+    pictures = [person["file"] for person in people] + [f"{kind}.webp" for kind in ("puppet", "person", "pose")]
+    assert len(people) >= 3 and all((STATIC / name).stat().st_size < 40_000 for name in pictures)
+    assert {p.name for p in STATIC.iterdir()} == {
+        *pictures,
+        *"people.json puppet.json live.js live.css page.js".split(),
+    }
+    for person in people:
+        assert cv2.imread(str(STATIC / person["file"]), cv2.IMREAD_UNCHANGED).shape == (2 * 96, 9 * 48 + 96, 4)
+
+
+def test_site_loads_the_figures_where_a_page_has_a_place(tmp_path):
+    sys.path.insert(0, str(ROOT / "tools"))
+    import docs_live
+
+    place = (
+        '<head></head><div class="pgp-live" data-figure="puppet"><img src="../pgp_nb/static/puppet.webp" alt="a"></div>'
+    )
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people/a.html").write_text(place)
+    (tmp_path / "b.html").write_text("<head></head>")
+    docs_live.place(tmp_path)
+    page = (tmp_path / "people/a.html").read_text()
+    assert page.count('<script type="module" src="../live/page.js">') == 1 and 'src="../live/puppet.webp"' in page
+    assert (tmp_path / "live/live.js").exists() and (tmp_path / "b.html").read_text() == "<head></head>"

@@ -71,6 +71,9 @@ test("a limb that is pulled keeps its length and its side", () => {
   const goal = live.project(x, 1)[13].map((c, i) => c + [0.01, -0.01][i]);
   const y = live.pull(parents, x, 13, (depth) => goal.map((c) => (c - 0.5) * depth / live.FOCAL));
   close(live.project(y, 1)[13], goal, 1e-3, "the wrist is where it was pulled to");
+  close(length(live.leaned(parents, x, 12, 80), 12), length(x, 12), 0.1, "leaned towards the viewer");
+  const halfway = live.morphed(parents, poses[1].pose, poses[3].pose, 0.5);
+  for (const j of [2, 3, 12, 13]) close(length(halfway, j), length(poses[1].pose, j), 2, puppet.joints[j]);
   const other = live.flipped(parents, x, 13);
   close(other[13][2] - other[12][2], x[12][2] - x[13][2], 1e-9, "flipped in depth");
 });
