@@ -371,9 +371,7 @@ def _within(value, control: _Control) -> float:
         or not isinstance(value, (int, float))
         or not control.low - 1e-6 <= value <= control.high + 1e-6
     ):
-        raise ValueError(
-            f"{control.name} is {value!r}, expected a number from {control.low:g} to {control.high:g}"
-        )
+        raise ValueError(f"{control.name} is {value!r}, expected a number from {control.low:g} to {control.high:g}")
     return float(value)
 
 # %% ../nbs/11_widgets.ipynb #25b27c23
