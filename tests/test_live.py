@@ -80,6 +80,22 @@ def test_puppet_in_the_browser_is_the_librarys():
             assert np.abs(kept - template._windows[l, k, : y1 - y0, : x1 - x0].numpy()).max() <= 0.501 / 255
 
 
+TYPES = "--noEmit --allowJs --checkJs --strict --target es2022 --module es2022 --lib es2022,dom,dom.iterable"
+CHECKS = {
+    "node": ["--check", "pgp_nb/static/page.js"],
+    "eslint": ["--config", "tests/js/eslint.config.mjs", "pgp_nb/static", "tests/js"],
+    "tsc": [*TYPES.split(), "pgp_nb/static/live.js", "pgp_nb/static/page.js"],
+}
+
+
+@pytest.mark.parametrize("program", CHECKS)
+def test_scripts_are_clean_and_keep_to_their_types(program):
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed (npm install -g eslint typescript): the scripts are not checked by it")
+    done = subprocess.run([program, *CHECKS[program]], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_files_of_the_figures_are_small_and_all_there():
     people = json.loads((STATIC / "people.json").read_text(encoding="utf-8"))
     pictures = [person["file"] for person in people] + [f"{kind}.webp" for kind in ("puppet", "person", "pose")]
