@@ -251,6 +251,10 @@ def test_camera_alone_has_no_limb_to_choose(open_widget, browser):
     first = canvases(browser)
     browser.execute_script("arguments[0].value = 0.9; arguments[0].dispatchEvent(new Event('input'))", sliders[-1])
     wait("the person goes away", lambda: all(a != b for a, b in zip(first, canvases(browser))))
+    dark = "window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
+    browser.execute_script(dark)
+    ink = "return getComputedStyle(document.querySelector('.pgp-caption')).color.match(/\\d+/g).map(Number)"
+    wait("captions are light in the dark theme", lambda: min(browser.execute_script(ink)[:3]) > 150, 30)
     assert not severe(browser)
 
 

@@ -909,7 +909,7 @@ export function dress(context, puppet, sheets, x, heads) {
       const down = along * (last - first) / h, right = across * 2 * half / w, [t, s] = [along * first, -across * half];
       context.setTransform(-sin * right, cos * right, cos * down, sin * down, centre[0] + cos * t - sin * s, centre[1] + sin * t + cos * s);
       if (l === HEAD) context.drawImage(heads[which].canvas, 0, 0);
-      else context.drawImage(sheets[l][which], (l - (l > HEAD ? 1 : 0)) * w + 0.5, row + 0.5, w - 1, h - 1, 0.5, 0.5, w - 1, h - 1);
+      else context.drawImage(sheets[l][which], (l - (l > HEAD ? 1 : 0)) * w + 1, row + 1, w - 2, h - 2, 1, 1, w - 2, h - 2);
     }
   }
 }
