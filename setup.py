@@ -23,7 +23,7 @@ setup(
     classifiers=["Development Status :: 3 - Alpha", "Intended Audience :: Developers", "Natural Language :: English"]
                 + [f"Programming Language :: Python :: 3.{v}" for v in range(minor, 14)],
     packages=find_packages(include=[cfg["lib_path"], f"{cfg['lib_path']}.*"]),
-    package_data={cfg["lib_path"]: ["data/*", "data/**/*"]},
+    package_data={cfg["lib_path"]: ["data/*", "data/**/*", "static/live.*"]},
     include_package_data=False,
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),

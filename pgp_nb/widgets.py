@@ -9,12 +9,12 @@ __all__ = ['LIMB_CONTROLS', 'CAMERA_CONTROLS', 'PuppetWidget', 'PoseWidget']
 import base64
 import io
 import math
+from importlib.resources import files
 from typing import NamedTuple
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from .camera import CameraLimits, camera_from_raw, project, to_camera, Camera
+from .camera import Camera, CameraLimits, T_c, camera_from_raw, project, to_camera
 from pgp_nb.conventions import (
     EXAMPLE_POSE,
     JOINT_NAMES,
@@ -69,52 +69,61 @@ def _front_view(size: int) -> tuple[Tensor, Tensor]:
     x = to_camera(torch.tensor(EXAMPLE_POSE), _FRONT_VIEW)
     return project(x, size), x[..., 2]
 
-# %% ../nbs/11_widgets.ipynb #af37401b
-def _png_strip(
-    pictures: list[np.ndarray],  # (H,W,3) uint8 RGB each, of one height
-) -> bytes:  # PNG
-    "Pictures side by side as the bytes of one PNG."
-    strip = np.ascontiguousarray(np.concatenate(pictures, 1)[..., ::-1])
-    ok, data = cv2.imencode(".png", strip, [cv2.IMWRITE_PNG_COMPRESSION, 3])
-    if not ok:
-        raise ValueError(f"OpenCV cannot encode {len(pictures)} pictures of shape {pictures[0].shape}")
-    return data.tobytes()
-
-# %% ../nbs/11_widgets.ipynb #637098d2
-def _bounded_number(content: dict, key: str, low: float, high: float) -> float:
-    "A finite number from a message, between bounds."
-    value = content.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ValueError(f"{key} is {value!r}, expected a number from {low:g} to {high:g}")
-    return float(value)
+# %% ../nbs/11_widgets.ipynb #eff31274
+def _browser_puppet(
+    puppet: Puppet,
+) -> dict:  # of numbers, names and base64 texts
+    "A puppet for the browser: of each part its anchors, and phi_c and psi_c as bytes, cut out of the template."
+    pairs = lambda z: torch.view_as_real(z).tolist()
+    parts = []
+    for l, part in enumerate(PARTS):
+        x0, y0, x1, y1 = box = puppet._boxes[l].int().tolist()
+        phi, psi = (puppet._windows[l, :, : y1 - y0, : x1 - x0] * 255 + 0.5).byte().numpy()
+        parts.append(
+            dict(
+                name=part.name,
+                joints=part.joints,
+                anchors=puppet._idx[l].tolist(),
+                mirror=part.mirror,
+                color=part.color,
+                centre=pairs(puppet._centre[l]),
+                axis=pairs(puppet._axis[l]),
+                local=pairs(puppet._local[l]),
+                span=puppet._span[l].tolist(),
+                box=box,
+                phi=base64.b64encode(phi.tobytes()).decode(),
+                psi=base64.b64encode(psi.tobytes()).decode(),
+            )
+        )
+    sides = [SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)]
+    skeleton = dict(joints=JOINT_NAMES, parents=PARENTS, sides=sides)
+    return dict(**skeleton, scale=puppet.scale, min_length=puppet.min_length, parts=parts)
 
 # %% ../nbs/11_widgets.ipynb #00796f5a
+def _static(name: str) -> str:
+    "The text of a file that the live figures consist of."
+    return (files("pgp_nb") / "static" / name).read_text(encoding="utf-8")
+
+
+def _numbers(value, *shape: int) -> list:
+    "A nested list of finite numbers of this shape, as floats. Raises `ValueError` for anything else."
+    try:
+        x = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        x = np.empty(0)
+    if x.shape != shape or not np.isfinite(x).all():
+        raise ValueError(f"expected finite numbers of shape {shape}, got {str(value)[:60]}")
+    return x.tolist()
+
+# %% ../nbs/11_widgets.ipynb #b4075f2c
 class _LiveWidget(anywidget.AnyWidget):
-    "What both widgets share: a picture, a note, and messages that are checked before anything changes."
+    "What both widgets share: the script, the puppet's template and a still picture."
 
-    picture = traitlets.Bytes(b"").tag(sync=True)
-    panels = traitlets.List().tag(sync=True)
+    _esm, _css = _static("live.js"), _static("live.css")
+    kind = traitlets.Unicode().tag(sync=True)
+    template = traitlets.Dict().tag(sync=True)
     size = traitlets.Int(128).tag(sync=True)
-    note = traitlets.Unicode("").tag(sync=True)
-    answered = traitlets.Int(0).tag(sync=True)
-
-    def receive(self, content) -> None:
-        "Act on a message from the browser, one of `actions()`. Bad messages set `note` and change nothing else."
-        try:
-            if not isinstance(content, dict):
-                raise ValueError(f"message is a {type(content).__name__}, expected a dictionary")
-            kind = content.get("kind")
-            if not isinstance(kind, str) or kind not in self.actions():
-                raise ValueError(f"kind is {kind!r}, expected one of {', '.join(self.actions())}")
-            self.actions()[kind](content)
-            self.note = ""
-        except ValueError as error:
-            self.note = f"ignored a message: {error}"
-        if isinstance(content, dict) and isinstance(content.get("number"), int):
-            self.answered = content["number"]
-
-    def _listen(self):
-        self.on_msg(lambda widget, content, buffers: self.receive(content))
+    start = traitlets.List().tag(sync=True)
 
     def _repr_mimebundle_(self, **kwargs):
         "The live widget, and the still picture for whoever has no kernel."
@@ -126,191 +135,20 @@ class _LiveWidget(anywidget.AnyWidget):
         self.figure().savefig(still, format="png", dpi=100)
         return {**data, "image/png": base64.b64encode(still.getvalue()).decode()}, metadata
 
-# %% ../nbs/11_widgets.ipynb #51668ec3
-_COMMON_JS = """
-const NS = "http://www.w3.org/2000/svg";
-function el(parent, tag, attributes = {}, text = "") {
-  const svg = ["svg", "circle", "line", "text"].includes(tag);
-  const e = svg ? document.createElementNS(NS, tag) : document.createElement(tag);
-  for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
-  if (text) e.textContent = text;
-  parent.appendChild(e);
-  return e;
-}
-function sender(model) {
-  let number = model.get("answered"), waiting = false, since = 0;
-  const pending = new Map();
-  const flush = () => {
-    if (!pending.size || (waiting && Date.now() - since < 3000)) return;
-    const [key, message] = pending.entries().next().value;
-    pending.delete(key);
-    waiting = true; since = Date.now();
-    model.send({ ...message, number: ++number });
-  };
-  model.on("change:answered", () => { waiting = model.get("answered") < number; requestAnimationFrame(flush); });
-  const send = (key, message) => { pending.set(key, message); flush(); };
-  return { send, idle: () => !waiting && !pending.size };
-}
-"""
-
-# %% ../nbs/11_widgets.ipynb #02f0c03f
-_PICTURES_JS = """
-function picturePanels(model, root, width) {
-  const canvases = model.get("panels").map((name, k) => {
-    const box = el(root, "figure", { class: "pgp-panel", style: `width:${k ? width * 0.6 : width}px` });
-    const stage = el(box, "div", { class: "pgp-stage" });
-    const canvas = el(stage, "canvas", { width: model.get("size"), height: model.get("size") });
-    el(box, "figcaption", {}, name);
-    return canvas;
-  });
-  const draw = async () => {
-    const data = model.get("picture"), size = model.get("size");
-    if (!data || !data.byteLength) return;
-    const image = await createImageBitmap(new Blob([data], { type: "image/png" }));
-    canvases.forEach((c, k) => c.getContext("2d").drawImage(image, -k * size, 0));
-    root.dataset.drawn = model.get("answered");
-  };
-  model.on("change:picture", draw);
-  draw();
-  return canvases;
-}
-"""
-
-# %% ../nbs/11_widgets.ipynb #4a578386
-_CSS = """
-.pgp {
-  display: flex; flex-wrap: wrap; gap: 8px; align-items: flex-start;
-  outline: none; font: 12px sans-serif; user-select: none;
-}
-.pgp-panel { margin: 0; }
-.pgp-panel figcaption { text-align: center; color: #555; }
-.pgp-stage { position: relative; line-height: 0; border: 1px solid #ccc; }
-.pgp-stage canvas { width: 100%; image-rendering: auto; }
-.pgp-stage svg { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; overflow: visible; }
-.pgp circle { cursor: grab; }
-.pgp circle.on { stroke: black; }
-.pgp-note { flex-basis: 100%; color: #555; }
-.pgp-note.bad { color: #b00; }
-.pgp-controls {
-  display: grid; grid-template-columns: auto 130px 4em; gap: 2px 6px;
-  align-items: center; align-content: start;
-}
-.pgp-controls input, .pgp-controls select { width: 130px; margin: 0; }
-"""
-
-# %% ../nbs/11_widgets.ipynb #8f9e8ccb
-_SKELETON_JS = """
-function skeleton(model, svg, radius) {
-  const sides = model.get("sides"), parents = model.get("parents"), names = model.get("names");
-  const size = model.get("size");
-  svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
-  const lines = parents.map((p, i) => {
-    if (p < 0) return null;
-    return el(svg, "line", { stroke: sides[i], "stroke-width": radius / 2.5, "stroke-opacity": 0.7 });
-  });
-  const circles = parents.map((p, i) => {
-    const look = { r: radius, fill: sides[i], "stroke-width": radius / 3 };
-    const c = el(svg, "circle", { ...look, "data-joint": names[i] });
-    const title = document.createElementNS(NS, "title");
-    title.textContent = names[i];
-    c.appendChild(title);
-    return c;
-  });
-  const place = (q) => q.forEach(([u, v], i) => {
-    circles[i].setAttribute("cx", u);
-    circles[i].setAttribute("cy", v);
-    if (!lines[i]) return;
-    const a = q[parents[i]];
-    for (const [k, x] of [["x1", a[0]], ["y1", a[1]], ["x2", u], ["y2", v]]) lines[i].setAttribute(k, x);
-  });
-  return { circles, place };
-}
-function showNote(model, root, text) {
-  const note = el(root, "div", { class: "pgp-note" });
-  const show = () => {
-    note.textContent = model.get("note") || text;
-    note.classList.toggle("bad", !!model.get("note"));
-  };
-  model.on("change:note", show);
-  show();
-}
-"""
-
-# %% ../nbs/11_widgets.ipynb #15c3fb4c
-_PUPPET_JS = """
-function render({ model, el: host }) {
-  const root = el(host, "div", { class: "pgp pgp-puppet", tabindex: 0, "data-lm-suppress-shortcuts": "true" });
-  const { send, idle } = sender(model), size = model.get("size");
-  const canvases = picturePanels(model, root, 320);
-  const svg = el(canvases[0].parentElement, "svg");
-  const { circles, place } = skeleton(model, svg, size / 60);
-  let q = model.get("joints").map(x => [...x]), held = -1, chosen = -1;
-  const choose = (i) => { chosen = i; circles.forEach((c, k) => c.classList.toggle("on", k === i)); };
-  const inReach = (x) => Math.min(Math.max(x, -size / 2), 1.5 * size);
-  const move = (i, u, v) => {
-    q[i] = [inReach(u), inReach(v)];
-    place(q);
-    send("move" + i, { kind: "move", joint: i, u: q[i][0], v: q[i][1] });
-  };
-  circles.forEach((c, i) => c.addEventListener("pointerdown", (e) => {
-    held = i; choose(i); svg.setPointerCapture(e.pointerId); root.focus(); e.preventDefault();
-  }));
-  svg.addEventListener("pointermove", (e) => {
-    if (held < 0) return;
-    const box = svg.getBoundingClientRect();
-    move(held, (e.clientX - box.left) / box.width * size, (e.clientY - box.top) / box.height * size);
-  });
-  for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => { held = -1; });
-  const nearer = (mm) => { if (chosen >= 0) send("depth" + Math.random(), { kind: "nearer", joint: chosen, mm }); };
-  svg.addEventListener("wheel", (e) => {
-    if (chosen < 0) return;
-    nearer(e.deltaY < 0 ? 50 : -50);
-    e.preventDefault();
-  }, { passive: false });
-  root.addEventListener("keydown", (e) => {
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
-    if (step && chosen >= 0) move(chosen, q[chosen][0] + step[0], q[chosen][1] + step[1]);
-    else if (e.key === "+" || e.key === "-") nearer(e.key === "+" ? 50 : -50);
-    else if (e.key === "r") send("reset", { kind: "reset" });
-    else return;
-    e.preventDefault(); e.stopPropagation();
-  });
-  model.on("change:joints change:answered", () => {
-    if (held >= 0 || !idle()) return;
-    q = model.get("joints").map(x => [...x]);
-    place(q);
-  });
-  place(q);
-  showNote(model, root, "drag a joint · wheel, + and - bring the chosen joint nearer or further · "
-    + "arrow keys nudge · r resets");
-}
-export default { render };
-"""
-
-# %% ../nbs/11_widgets.ipynb #a3b2583e
-def _skeleton_traits() -> dict:
-    "Names, parents and colours of the joints, for the browser."
-    sides = [SIDE_COLORS[joint_side(i)] for i in range(N_JOINTS)]
-    return dict(names=list(JOINT_NAMES), parents=list(PARENTS), sides=sides)
-
 # %% ../nbs/11_widgets.ipynb #3ee22820
 class PuppetWidget(_LiveWidget):
     "The puppet of Sec. 3.1 in JupyterLab: drag its 2D joints, and parts, part maps, w_fg and w_unc follow."
 
-    _esm = _COMMON_JS + _PICTURES_JS + _SKELETON_JS + _PUPPET_JS
-    _css = _CSS
     joints = traitlets.List().tag(sync=True)
     depths = traitlets.List().tag(sync=True)
-    names, parents, sides = (traitlets.List().tag(sync=True) for _ in range(3))
 
     def __init__(
         self,
         q: Tensor | None = None,  # (17,2) px; default: a person who waves
         depth: Tensor | None = None,  # (17,) mm; default: that person's, or zero for a given q
         puppet: Puppet | None = None,  # default: the one the library ships
-        size: int = 128,  # px, side of the maps that are computed
+        size: int = 128,  # px, side of the image
     ):
-        super().__init__(size=size, panels=list(_PANELS), **_skeleton_traits())
         if q is None:
             q, view_depth = _front_view(size)
         else:
@@ -322,38 +160,44 @@ class PuppetWidget(_LiveWidget):
             )
         if not (torch.isfinite(q).all() and torch.isfinite(depth).all()):
             raise ValueError("q or depth holds NaN or infinity: give every joint a place")
-        self.puppet, self._start = puppet or Puppet.load(), (q, depth)
-        self.reset()
-        self._listen()
+        self.puppet = puppet or Puppet.load()
+        start = [q.tolist(), depth.tolist()]
+        super().__init__(
+            kind="puppet",
+            template=_browser_puppet(self.puppet),
+            size=size,
+            start=start,
+            joints=start[0],
+            depths=start[1],
+        )
+
+    @traitlets.validate("joints")
+    def _check_joints(self, proposal):
+        return _numbers(proposal["value"], N_JOINTS, 2)
+
+    @traitlets.validate("depths")
+    def _check_depths(self, proposal):
+        return _numbers(proposal["value"], N_JOINTS)
+
+    @property
+    def q(self) -> Tensor:  # (17,2) px
+        "The joints in the image."
+        return torch.tensor(self.joints)
+
+    @property
+    def depth(self) -> Tensor:  # (17,) mm
+        "The depths of the joints, larger is further away."
+        return torch.tensor(self.depths)
 
 # %% ../nbs/11_widgets.ipynb #707e1712
 from fastcore.basics import patch
 
-# %% ../nbs/11_widgets.ipynb #3f38e97b
-@patch
-def actions(self: PuppetWidget) -> dict:
-    "What the browser may ask for."
-    place = lambda m, axis: _bounded_number(m, axis, -self.size, 2 * self.size)
-    return {
-        "move": lambda m: self.move(m.get("joint"), place(m, "u"), place(m, "v")),
-        "nearer": lambda m: self.nearer(m.get("joint"), _bounded_number(m, "mm", -1000, 1000)),
-        "reset": lambda m: self.reset(),
-    }
-
 # %% ../nbs/11_widgets.ipynb #941dddd1
-@patch
-def update(self: PuppetWidget) -> None:
-    "Compute the pictures of the present joints and depths and show them."
-    panels = _puppet_panels(self.puppet, self.q, self.depth, self.size)
-    with self.hold_sync():
-        self.joints, self.depths, self.picture = self.q.tolist(), self.depth.tolist(), _png_strip(panels)
-
-
 @patch
 def reset(self: PuppetWidget) -> None:
     "Back to the first joints and depths."
-    self.q, self.depth = (x.clone() for x in self._start)
-    self.update()
+    with self.hold_sync():
+        self.joints, self.depths = self.start
 
 # %% ../nbs/11_widgets.ipynb #3fda4557
 def _joint(i) -> int:
@@ -376,8 +220,7 @@ def move(
     i = _joint(joint)
     if not (math.isfinite(u) and math.isfinite(v)):
         raise ValueError(f"place ({u}, {v}) of {JOINT_NAMES[i]} is not finite")
-    self.q[i] = torch.tensor([u, v])
-    self.update()
+    self.joints = [[u, v] if k == i else place for k, place in enumerate(self.joints)]
 
 # %% ../nbs/11_widgets.ipynb #031ee480
 @patch
@@ -387,8 +230,8 @@ def nearer(
     mm: float,  # towards the viewer; negative: away
 ) -> None:
     "Change the depth of a joint."
-    self.depth[_joint(joint)] -= mm
-    self.update()
+    i = _joint(joint)
+    self.depths = [d - mm if k == i else d for k, d in enumerate(self.depths)]
 
 # %% ../nbs/11_widgets.ipynb #f114791c
 @patch
@@ -463,129 +306,11 @@ def _camera_from_controls(
     raw = torch.tensor([math.cos(a), math.sin(a), math.atanh(e / _LIMITS.elevation), math.atanh(r / _LIMITS.roll)])
     return camera_from_raw(torch.cat([raw, shares]), p)
 
-# %% ../nbs/11_widgets.ipynb #80e90b2a
-_VIEW_JS = """
-function orbit(model, root, choose) {
-  const box = el(root, "figure", { class: "pgp-panel", style: "width:300px" });
-  const stage = el(box, "div", { class: "pgp-stage", style: "aspect-ratio:1" });
-  el(box, "figcaption", {}, "3D pose: drag to look around" + (model.get("limbs").length ? ", click a joint" : ""));
-  const svg = el(stage, "svg"), { circles, place } = skeleton(model, svg, 1.6), half = model.get("size") / 2;
-  const dashed = { stroke: "#999", "stroke-width": 0.5, "stroke-dasharray": "2 1" };
-  const axes = ["X", "Y", "Z"].map(() => el(svg, "line", dashed));
-  const small = { "font-size": 5, fill: "#777", "text-anchor": "middle" };
-  const labels = ["X", "Y", "Z"].map(name => el(svg, "text", small, name));
-  let azimuth = 0.6, height = 0.25, from = null, moved = false;
-  const flat = ([x, y, z]) => {
-    const ca = Math.cos(azimuth), sa = Math.sin(azimuth), ch = Math.cos(height), sh = Math.sin(height);
-    const right = -sa * x + ca * y, towards = ca * x + sa * y, scale = half / 1150;
-    return [half + right * scale, half - (z * ch - towards * sh) * scale];
-  };
-  const draw = () => {
-    place(model.get("pose").map(flat));
-    const o = flat([0, 0, 0]);
-    axes.forEach((line, k) => {
-      const tip = flat([0, 1, 2].map(j => j === k ? 500 : 0));
-      for (const [n, v] of [["x1", o[0]], ["y1", o[1]], ["x2", tip[0]], ["y2", tip[1]]]) line.setAttribute(n, v);
-      labels[k].setAttribute("x", 1.15 * tip[0] - 0.15 * o[0]);
-      labels[k].setAttribute("y", 1.15 * tip[1] - 0.15 * o[1] + 2);
-    });
-    const chosen = model.get("limbs").length ? model.get("names").indexOf(model.get("limb")) : -1;
-    circles.forEach((c, i) => c.classList.toggle("on", i === chosen));
-  };
-  svg.addEventListener("pointerdown", (e) => {
-    from = [e.clientX, e.clientY];
-    moved = false;
-    svg.setPointerCapture(e.pointerId);
-  });
-  svg.addEventListener("pointermove", (e) => {
-    if (!from) return;
-    const right = e.clientX - from[0], down = e.clientY - from[1];
-    azimuth -= right / 100;
-    height = Math.min(Math.max(height + down / 100, -1.5), 1.5);
-    moved = moved || Math.abs(right) + Math.abs(down) > 1;
-    from = [e.clientX, e.clientY];
-    draw();
-  });
-  svg.addEventListener("pointerup", (e) => {
-    const i = circles.indexOf(document.elementFromPoint(e.clientX, e.clientY));
-    if (from && !moved && i >= 0 && model.get("limbs").includes(model.get("names")[i])) choose(model.get("names")[i]);
-    from = null;
-  });
-  model.on("change:pose change:limb", draw);
-  draw();
-}
-"""
-
-# %% ../nbs/11_widgets.ipynb #7be67801
-_SLIDERS_JS = """
-function sliderRows(model, box, send) {
-  return model.get("controls").map(([name, text, low, high, step]) => {
-    el(box, "label", {}, text);
-    const input = el(box, "input", { type: "range", min: low, max: high, step, name });
-    const shown = el(box, "output");
-    input.addEventListener("input", () => {
-      shown.textContent = input.value;
-      send(name, { kind: "set", name, value: Number(input.value) });
-    });
-    return { name, input, shown, digits: step < 1 ? 2 : 0 };
-  });
-}
-"""
-
-_POSE_JS = """
-function limbChoice(model, box, choose) {
-  el(box, "label", {}, "limb ending at");
-  const limb = el(box, "select");
-  for (const name of model.get("limbs")) el(limb, "option", { value: name }, name);
-  limb.addEventListener("change", () => choose(limb.value));
-  el(box, "span");
-  return limb;
-}
-function render({ model, el: host }) {
-  const root = el(host, "div", { class: "pgp pgp-pose", tabindex: 0, "data-lm-suppress-shortcuts": "true" });
-  const { send, idle } = sender(model), choose = (name) => send("limb", { kind: "limb", name });
-  orbit(model, root, choose);
-  const canvases = picturePanels(model, root, 300);
-  const svg = el(canvases[0].parentElement, "svg"), { place } = skeleton(model, svg, 1.2);
-  svg.style.pointerEvents = "none";
-  const box = el(root, "div", { class: "pgp-controls" });
-  const limb = model.get("limbs").length ? limbChoice(model, box, choose) : {};
-  const sliders = sliderRows(model, box, send);
-  const reset = el(box, "button", { type: "button" }, "reset");
-  reset.addEventListener("click", () => send("reset", { kind: "reset" }));
-  const show = () => {
-    limb.value = model.get("limb");
-    place(model.get("joints"));
-    const values = model.get("values");
-    for (const { name, input, shown, digits } of sliders) {
-      if (idle() || document.activeElement !== input) input.value = values[name];
-      shown.textContent = Number(input.value).toFixed(digits);
-    }
-  };
-  root.addEventListener("keydown", (e) => {
-    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[e.key];
-    if (step && e.target.type === "range") {
-      e.target.stepUp(step);
-      e.target.dispatchEvent(new Event("input"));
-    } else if (e.key === "r") send("reset", { kind: "reset" });
-    else return;
-    e.preventDefault(); e.stopPropagation();
-  });
-  model.on("change:joints change:values change:limb change:answered", show);
-  show();
-  showNote(model, root, "arrow keys move a slider, r resets");
-}
-export default { render };
-"""
-
 # %% ../nbs/11_widgets.ipynb #3c222618
 class PoseWidget(_LiveWidget):
     "A 3D pose with sliders for its limbs' angles and the camera, beside its puppet (T of Sec. 3.2a)."
 
-    _esm = _COMMON_JS + _PICTURES_JS + _SKELETON_JS + _VIEW_JS + _SLIDERS_JS + _POSE_JS
-    _css = _CSS
-    pose, joints, limbs, controls = (traitlets.List().tag(sync=True) for _ in range(4))
-    names, parents, sides = (traitlets.List().tag(sync=True) for _ in range(3))
+    pose, limbs, controls = (traitlets.List().tag(sync=True) for _ in range(3))
     limb = traitlets.Unicode("r_elbow").tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
 
@@ -593,55 +318,92 @@ class PoseWidget(_LiveWidget):
         self,
         p: Tensor | None = None,  # (17,3) mm, any frame; default: a person who waves
         puppet: Puppet | None = None,  # default: the one the library ships
-        size: int = 128,  # px, side of the maps that are computed
+        size: int = 128,  # px, side of the image
         controls: tuple[_Control, ...] = _CONTROLS,  # the sliders: `LIMB_CONTROLS`, `CAMERA_CONTROLS` or both
     ):
-        limbs = _BENDING_LIMBS if LIMB_CONTROLS[0] in controls else ()
-        super().__init__(
-            size=size,
-            panels=list(_PANELS[:2]),
-            limbs=list(limbs),
-            controls=[list(c) for c in controls],
-            **_skeleton_traits(),
-        )
-        self.puppet = puppet or Puppet.load()
         p = torch.tensor(EXAMPLE_POSE) if p is None else torch.as_tensor(p).float()
         if p.shape != (N_JOINTS, 3):
             raise ValueError(f"p has shape {tuple(p.shape)}, expected one pose ({N_JOINTS}, 3) in mm")
-        self._start, self.lengths = local_vectors(p)
-        self.reset()
-        self._listen()
+        self.puppet = puppet or Puppet.load()
+        v, self.lengths = local_vectors(p)
+        angles = dict(azimuth=0.0, elevation=0.0, roll=0.0, left_right=0.5, up_down=0.5, distance=0.12)
+        bend, turn = _angles_from_direction(v[JOINT_NAMES.index("r_elbow")])
+        start = [forward_kinematics(v, self.lengths).tolist(), "r_elbow", angles | dict(bend=bend, turn=turn)]
+        limbs = _BENDING_LIMBS if LIMB_CONTROLS[0] in controls else ()
+        super().__init__(
+            kind="pose",
+            template=_browser_puppet(self.puppet),
+            size=size,
+            limbs=list(limbs),
+            controls=[list(c) for c in controls],
+            start=start,
+            pose=start[0],
+            values=start[2],
+        )
+
+    @traitlets.validate("pose")
+    def _check_pose(self, proposal):
+        return _numbers(proposal["value"], N_JOINTS, 3)
+
+    @traitlets.validate("limb")
+    def _check_limb(self, proposal):
+        return _bending_limb(proposal["value"])
+
+    @traitlets.validate("values")
+    def _check_values(self, proposal):
+        names = [c.name for c in _CONTROLS]
+        if set(proposal["value"]) != set(names):
+            raise ValueError(f"values of {', '.join(map(str, proposal['value']))}: expected {', '.join(names)}")
+        return {c.name: _within(proposal["value"][c.name], c) for c in _CONTROLS}
 
 # %% ../nbs/11_widgets.ipynb #35de3c91
-@patch
-def actions(self: PoseWidget) -> dict:
-    "What the browser may ask for."
-    return {
-        "set": lambda m: self.set(m.get("name"), m.get("value")),
-        "limb": lambda m: self.choose(m.get("name")),
-        "reset": lambda m: self.reset(),
-    }
+def _bending_limb(name) -> str:
+    "A limb that has two angles of its own, named by the joint it ends at."
+    if name not in _BENDING_LIMBS:
+        raise ValueError(f"limb {name!r} has no angles of its own, expected one of {', '.join(_BENDING_LIMBS)}")
+    return name
 
-# %% ../nbs/11_widgets.ipynb #4a00da3f
-@patch
-def update(self: PoseWidget) -> None:
-    "T: from local vectors and camera to pose, joints and pictures."
-    self.p = forward_kinematics(self.v, self.lengths)
-    x = to_camera(self.p, _camera_from_controls(self.values, self.p))
-    self.q, self.depth = project(x, self.size), x[..., 2]
-    with self.hold_sync():
-        self.pose, self.joints = self.p.tolist(), self.q.tolist()
-        self.picture = _png_strip(_puppet_panels(self.puppet, self.q, self.depth, self.size)[:2])
+
+def _within(value, control: _Control) -> float:
+    "A finite number in the range of a slider."
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not control.low - 1e-6 <= value <= control.high + 1e-6
+    ):
+        raise ValueError(f"{control.name} is {value!r}, expected a number from {control.low:g} to {control.high:g}")
+    return float(value)
 
 # %% ../nbs/11_widgets.ipynb #25b27c23
+@patch(as_prop=True)
+def p(self: PoseWidget) -> Tensor:  # (17,3) mm, canonical frame
+    "The pose."
+    return torch.tensor(self.pose)
+
+
+@patch(as_prop=True)
+def seen(self: PoseWidget) -> tuple[Tensor, Tensor]:  # q (17,2) px, depths (17,) mm
+    "T_c: what the camera sees of the pose."
+    return T_c(self.p, _camera_from_controls(self.values, self.p), self.size)
+
+
+@patch(as_prop=True)
+def q(self: PoseWidget) -> Tensor:  # (17,2) px
+    "The joints in the image."
+    return self.seen[0]
+
+
+@patch(as_prop=True)
+def depth(self: PoseWidget) -> Tensor:  # (17,) mm
+    "The depths of the joints."
+    return self.seen[1]
+
+# %% ../nbs/11_widgets.ipynb #a123dcbf
 @patch
 def reset(self: PoseWidget) -> None:
     "Back to the first pose, seen from the front."
-    self.v = self._start.clone()
-    angles = dict(bend=0.0, turn=0.0, azimuth=0.0, elevation=0.0, roll=0.0)
-    self.values = angles | dict(left_right=0.5, up_down=0.5, distance=0.12)
-    self.choose(self.limb)
-    self.update()
+    with self.hold_sync():
+        self.pose, self.limb, self.values = self.start
 
 # %% ../nbs/11_widgets.ipynb #72c7a93e
 @patch
@@ -650,9 +412,7 @@ def choose(
     name: str,  # the joint the limb ends at
 ) -> None:
     "Make `bend` and `turn` those of a limb."
-    if name not in _BENDING_LIMBS:
-        raise ValueError(f"limb {name!r} has no angles of its own, expected one of {', '.join(_BENDING_LIMBS)}")
-    bend, turn = _angles_from_direction(self.v[JOINT_NAMES.index(name)])
+    bend, turn = _angles_from_direction(local_vectors(self.p)[0][JOINT_NAMES.index(_bending_limb(name))])
     with self.hold_sync():
         self.limb, self.values = name, self.values | {"bend": bend, "turn": turn}
 
@@ -667,11 +427,13 @@ def set(
     controls = {c[0]: _Control(*c) for c in self.controls}
     if not isinstance(name, str) or name not in controls:
         raise ValueError(f"control is {name!r}, expected one of {', '.join(controls)}")
-    control = controls[name]
-    self.values = self.values | {name: _bounded_number({name: value}, name, control.low, control.high)}
-    if name in ("bend", "turn"):
-        self.v[JOINT_NAMES.index(self.limb)] = _direction_from_angles(self.values["bend"], self.values["turn"])
-    self.update()
+    values = self.values | {name: _within(value, controls[name])}
+    with self.hold_sync():
+        self.values = values
+        if name in ("bend", "turn"):
+            v = local_vectors(self.p)[0]
+            v[JOINT_NAMES.index(self.limb)] = _direction_from_angles(values["bend"], values["turn"])
+            self.pose = forward_kinematics(v, self.lengths).tolist()
 
 # %% ../nbs/11_widgets.ipynb #6a8ee458
 def _draw_sliders(ax, controls: list, values: dict) -> None:

@@ -1,4 +1,4 @@
-"Properties of the metrics on poses nobody thought of, and of the widgets on messages nobody would send."
+"Properties of the metrics on poses nobody thought of, and of the widgets on values nobody would set."
 
 import math
 
@@ -173,30 +173,28 @@ def test_the_nearest_pose_is_no_farther_than_any_other():
 
 
 number = st.one_of(st.floats(), st.integers(), st.none(), st.booleans(), st.text(max_size=3))
-message = st.dictionaries(
-    st.sampled_from(["kind", "joint", "u", "v", "mm", "name", "value", "number"]),
-    st.one_of(
-        number,
-        st.sampled_from(["move", "nearer", "reset", "set", "limb", "bend", "roll", "l_wrist"]),
-        st.lists(number, max_size=2),
-    ),
+anything = st.one_of(
+    number, st.lists(number, max_size=17), st.dictionaries(st.sampled_from(["bend", "roll", "azimuth"]), number)
 )
 
 
-@pytest.mark.parametrize("name", ["PuppetWidget", "PoseWidget"])
-def test_no_message_hurts_a_widget(name):
+@pytest.mark.parametrize("name, traits", [("PuppetWidget", ["joints", "depths"]), ("PoseWidget", ["pose", "values"])])
+def test_no_value_hurts_a_widget(name, traits):
     pytest.importorskip("anywidget", reason="anywidget is not installed: the widgets are not tried")
+    from traitlets import TraitError
+
     from pgp_nb import widgets
 
     widget = getattr(widgets, name)(size=32)
 
     @quick
-    @given(message)
-    def tried(content):
-        before = widget.joints
-        widget.receive(content)
-        assert all(math.isfinite(x) for q in widget.joints for x in q)
-        if widget.note:
-            assert widget.joints == before
+    @given(st.sampled_from(traits), anything)
+    def tried(trait, value):
+        before = getattr(widget, trait)
+        try:
+            setattr(widget, trait, value)
+        except (TraitError, ValueError):
+            assert getattr(widget, trait) == before
+        assert widget.q.isfinite().all() and widget.depth.isfinite().all()
 
     tried()

@@ -92,6 +92,7 @@ def test_the_wheel_carries_library_and_data_and_nothing_else(wheel):
         for p in (ROOT / "pgp_nb").rglob("*")
         if p.is_file() and (p.suffix == ".py" or "data" in p.relative_to(ROOT).parts) and "__pycache__" not in p.parts
     ]
+    expected += (ROOT / "pgp_nb/static").glob("live.*")  # of the live figures what the widgets need
     assert sorted(names) == sorted(p.relative_to(ROOT).as_posix() for p in expected)
 
 

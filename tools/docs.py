@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
-import docs_card, docs_chapters, docs_check, docs_look, docs_pages
+import docs_card, docs_chapters, docs_check, docs_live, docs_look, docs_pages
 from docs_chapters import EXTRAS, ROOT, SITE, plain, unnumbered
 from docs_pages import BASE
 
@@ -60,6 +60,7 @@ def build():
     shutil.rmtree(OUT, ignore_errors=True)
     if code := subprocess.run([RENDER, "render", str(SITE)]).returncode:
         sys.exit(code)
+    docs_live.place(OUT)
     faults = docs_pages.finish(OUT, docs_chapters.pages()) + docs_check.check(OUT, docs_chapters.pages())
     if lacking := docs_look.missing():
         print(f"site: not looked at in a browser, {lacking}")
