@@ -183,16 +183,20 @@ def test_the_page_shows_a_pose_that_turns(tmp_path):
     page = found.save(tmp_path / "page.html")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for option in ("--headless=new", "--no-sandbox", "--disable-gpu"):
+    for option in ("--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"):
         options.add_argument(option)
     browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
     try:
         browser.get(page.as_uri())
         picture = "return document.getElementById('view').toDataURL()"
         first = browser.execute_script(picture)
-        browser.execute_script("azimuth += 1; draw()")
+        view, play = browser.find_element("id", "view"), browser.find_element("id", "play")
+        webdriver.ActionChains(browser).drag_and_drop_by_offset(view, 90, 30).perform()
         turned = browser.execute_script(picture)
-        browser.execute_script("time.value = 3; time.oninput()")
+        play.click()
+        waiting = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 10)
+        waiting.until(lambda _: browser.execute_script("return Number(time.value)") > 1)
+        play.click()
         later = browser.execute_script(picture)
         browser.execute_script("shown[0].checked = false; draw()")
         empty = browser.execute_script(picture)
