@@ -459,6 +459,7 @@ def record(
 ) -> Path:
     "A film from a camera. Raises `OSError` for a camera that cannot be opened."
     path, out, rate, written = Path(self.folder) / name, None, 25.0, 0
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _quiet():
         video = cv2.VideoCapture(camera)
     start = clock()
