@@ -298,7 +298,7 @@ play.onclick = () => {
   if (timer) { clearInterval(timer); timer = null; } else timer = setInterval(step, 1000 / data.rate);
   play.textContent = timer ? "pause" : "play";
 };
-if (numbers.length < 2) play.style.display = time.style.display = "none";
+if (numbers.length < 2) for (const x of [play, time, document.getElementById("shown")]) x.style.display = "none";
 time.oninput = draw;
 view.onpointerdown = e => { from = [e.clientX, e.clientY]; view.setPointerCapture(e.pointerId); };
 view.onpointermove = e => {
@@ -459,6 +459,7 @@ def record(
 ) -> Path:
     "A film from a camera. Raises `OSError` for a camera that cannot be opened."
     path, out, rate, written = Path(self.folder) / name, None, 25.0, 0
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _quiet():
         video = cv2.VideoCapture(camera)
     start = clock()

@@ -145,8 +145,8 @@ def test_an_interrupted_film_goes_on_without_doing_anything_twice(say, tmp_path,
     noise = np.random.default_rng(0).integers(60, 200, (16, 24, 3), np.uint8)
     wall, film = cv2.resize(noise, (360, 240)), tmp_path / "walk.avi"
     writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 5, (360, 240))
-    for t in range(14):
-        image, x = wall.copy(), 8 * t
+    for t in range(8):
+        image, x = wall.copy(), 16 * t
         here = image[8:232, x : x + 224]
         here[people.masks[1, 0] > 0] = people.images[1, 0][people.masks[1, 0] > 0]
         writer.write(np.ascontiguousarray(image[..., ::-1]))
@@ -163,8 +163,8 @@ def test_an_interrupted_film_goes_on_without_doing_anything_twice(say, tmp_path,
     assert code == 0 and "walk-overlay.mp4" in said, error
     assert {p.name for p in tmp_path.iterdir()} == {"walk.avi", "walk-overlay.mp4", "walk-poses.json"}
     found = json.loads((tmp_path / "walk-poses.json").read_text())
-    assert found["rate"] == 5 and max(len(p["frames"]) for p in found["people"]) > 10
-    assert cv2.VideoCapture(str(tmp_path / "walk-overlay.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 14
+    assert found["rate"] == 5 and max(len(p["frames"]) for p in found["people"]) > 5
+    assert cv2.VideoCapture(str(tmp_path / "walk-overlay.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 8
 
 
 @pytest.mark.slow
@@ -183,16 +183,20 @@ def test_the_page_shows_a_pose_that_turns(tmp_path):
     page = found.save(tmp_path / "page.html")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for option in ("--headless=new", "--no-sandbox", "--disable-gpu"):
+    for option in ("--headless=new", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"):
         options.add_argument(option)
     browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
     try:
         browser.get(page.as_uri())
         picture = "return document.getElementById('view').toDataURL()"
         first = browser.execute_script(picture)
-        browser.execute_script("azimuth += 1; draw()")
+        view, play = browser.find_element("id", "view"), browser.find_element("id", "play")
+        webdriver.ActionChains(browser).drag_and_drop_by_offset(view, 90, 30).perform()
         turned = browser.execute_script(picture)
-        browser.execute_script("time.value = 3; time.oninput()")
+        play.click()
+        waiting = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 10)
+        waiting.until(lambda _: browser.execute_script("return Number(time.value)") > 1)
+        play.click()
         later = browser.execute_script(picture)
         browser.execute_script("shown[0].checked = false; draw()")
         empty = browser.execute_script(picture)

@@ -202,6 +202,44 @@ def test_a_network_file_detects_people(tmp_path):
     assert red[0, 4] > 0.5
 
 
+class Net:
+    "A network of OpenCV that has seen everything already."
+
+    def __init__(self, *outputs):
+        self.outputs = outputs
+
+    def getUnconnectedOutLayersNames(self):
+        return [str(i) for i in range(len(self.outputs))]
+
+    def setInput(self, blob):
+        self.blob = blob
+
+    def forward(self, names):
+        return self.outputs
+
+
+def test_networks_of_three_families_are_understood(monkeypatch):
+    frame = np.full((100, 200, 3), (200, 100, 50), np.uint8)
+    cells = np.zeros((1, 21, 6), np.float32)  # YOLOX at 32 px: 4 x 4 cells of 8 px, 2 x 2, 1
+    cells[0, 5] = 0, 0, np.log(2), np.log(1), 0.9, 1  # around (8,8), 16 x 8 px
+    shares = np.array([[[0.5, 0.5, 0.2, 0.4]]], np.float32)
+    logits = np.array([[[-9.0, 3.0, -9.0]]], np.float32)
+    v8 = np.zeros((1, 6, 20), np.float32)
+    v8[0, :5, 0] = 16, 8, 8, 4, 0.8
+    for outputs, box in (
+        ((cells,), [0, 25, 100, 75]),
+        ((v8,), [75, 37.5, 125, 62.5]),
+        ((logits, shares), [80, 30, 120, 70]),
+    ):
+        monkeypatch.setattr(cv2.dnn, "readNetFromONNX", lambda path, outputs=outputs: Net(*outputs))
+        detector = _OnnxDetector("net.onnx", size=32)
+        [found] = detector(frame[None])
+        np.testing.assert_allclose(found[:, :4], [box], atol=1e-3)
+        red = detector.net.blob[0, :, 4, 4]  # YOLOX wants BGR as bytes, YOLO RGB in [0,1], RF-DETR standardised
+        expected = {21: [50, 100, 200], 6: [0.784, 0.392, 0.196], 1: [1.307, -0.284, -0.933]}[outputs[0].shape[1]]
+        np.testing.assert_allclose(red, expected, atol=0.01)
+
+
 def test_videos_with_a_network_of_ones_own(tmp_path, film):
     (tmp_path / "films").mkdir()
     reddish = film[0].copy()
