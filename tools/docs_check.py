@@ -18,10 +18,6 @@ EXPORTED = re.compile(r"^#\|\s*export[si]?\b", re.M)
 LOADED = re.compile(r"""(?:url\(|@import|\bfrom|\bimport|\bfetch\()\s*["']?((?:https?:)?//[^"')\s]+)""")
 NAME_LINK = re.compile(r'<a class="code-name" href="([^"]*)">(.*?)</a>', re.S)
 DEFINED = re.compile(r'<span id="(def-[^"]+)">(.*?)</span>', re.S)
-WAITING = (  # pages whose pictures have no text yet
-    *("losses.html", "training.html", "synthesis.html", "prediction.html", "widgets.html", "experiments/report.html"),
-    *("explanations/diagnosis.html", "explanations/recipe.html", "explanations/results.html"),
-)
 RAW_FORMULA = re.compile(r"\\[(\[].*?\\[)\]]|\$\\?[a-zA-Z][^$\n]*\$")
 
 
@@ -152,8 +148,6 @@ def check(out, notebooks):
     faults = list(foreign(out))
     for name, page in found.items():
         links = [] if name == "404.html" else list(link_faults(out, name, page, anchors))
-        if name in WAITING:
-            page.silent = 0
         names = [*name_faults(out, name, texts[name], named), *signature_faults(texts[name], source)]
         faults += [f"{name}: {fault}" for fault in dict.fromkeys([*page_faults(page), *links, *names])]
     wanted, shown = code_share(notebooks, found)
