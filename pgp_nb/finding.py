@@ -109,7 +109,7 @@ def _glance(
     pgp: PGP,
     image: np.ndarray,  # (H,W,3) uint8
     squares: Sequence[tuple[float, float, float]],  # px
-    batch: int = 8,
+    batch: int = 4,
 ) -> _Glance:
     "A box in each square, and how much of it is believed."
     pieces = [_glance_batch(pgp, image, squares[i : i + batch]) for i in range(0, len(squares), batch)]
@@ -121,7 +121,7 @@ def _glance_batch(pgp: PGP, image: np.ndarray, squares: Sequence) -> _Glance:
     "`_glance` of a few squares."
     net, size = pgp.net, pgp.net.cfg.size
     pixels = np.stack([crop(image, s, size) for s in squares])
-    code = net.encode((torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255).to(pgp.device))
+    code = pgp.quick("parts").encode((torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255).to(pgp.device))
     pose = net.pose(code)
     puppet = net.maps(pose, size // 2).w_fg
     if code.silhouette is None:
@@ -249,7 +249,7 @@ def _read(
     cut: _Crops,
     rate: float = 1.0,  # numbers in a second
     tick: Callable[[int], object] = lambda crops: None,  # called twice for each batch, with its size
-    batch: int = 8,
+    batch: int = 4,
 ) -> Found:
     "What the network says of one person, who faces the camera decided for all frames together."
     crops, boxes, numbers = cut.crops, np.stack(cut.boxes), np.array(cut.numbers)
@@ -257,11 +257,11 @@ def _read(
     looked, read = [], []
     with torch.no_grad():
         for i in range(0, len(crops), batch):
-            looked.append(pgp.look(crops[i : i + batch], None, i, True))
+            looked.append(pgp.look(crops[i : i + batch], None, i, True, "parts"))
             tick(len(looked[-1].crops))
         codes = decided_together(pgp.net, [x.code for x in looked])
         for x, code in zip(looked, codes):
-            read.append(_kept(pgp.read_off(x._replace(code=code))))
+            read.append(_kept(pgp.read_off(x._replace(code=code), "parts", paste=False)))
             tick(len(x.crops))
     found = {k: np.concatenate([r[k] for r in read]) for k in read[0]}
     scale, corner = squares[:, None, 2:] / pgp.net.cfg.size, squares[:, None, :2]
@@ -276,7 +276,7 @@ def _read(
 def _kept(read: dict) -> dict[str, np.ndarray]:
     "Of what is found in a batch, what a film can afford to keep."
     poses = {k: read[k].numpy().astype(np.float64) for k in ("joints_3d", "joints_2d", "points_2d")}
-    return poses | {"parts": torch.stack(read["parts"]).numpy().astype(np.uint8)}
+    return poses | {"parts": read["crop_parts"].numpy().astype(np.uint8)}
 
 # %% ../nbs/12_finding.ipynb #82cbc1d4
 def _one_way(
