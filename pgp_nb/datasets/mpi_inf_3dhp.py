@@ -57,7 +57,9 @@ def _read_calibration(
     if not path.is_file():
         raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
     try:
-        for key, *values in (line.split() for line in path.read_text().splitlines()[1:] if line.strip()):
+        for key, *values in (
+            line.split() for line in path.read_text(encoding="utf-8").splitlines()[1:] if line.strip()
+        ):
             if key == "name":
                 blocks.append({})
             blocks[-1][key] = [float(v) for v in values]
