@@ -6,9 +6,10 @@ from PIL import Image
 
 from helpers import SAMPLES, needs_samples
 
+from pgp_nb.datasets.mocap import _Quirks, read_clip
 from pgp_nb.engine.images import to_rgb
 
-IMAGES = SAMPLES / "cases/img"
+IMAGES, MOTIONS = SAMPLES / "cases/img", SAMPLES / "cases/bvh"
 
 
 @needs_samples("cases/img")
@@ -24,3 +25,13 @@ def test_what_is_transparent_is_seen_on_white():
     right, file = to_rgb(IMAGES / "rgba_on_white.png"), IMAGES / "rgba_noise.png"
     for image in (file, Image.open(file), np.asarray(Image.open(file))):
         assert (to_rgb(image) == right).all()
+
+
+@needs_samples("cases/bvh")
+def test_motions_of_todays_tools_are_the_same_motion():
+    right = np.load(MOTIONS / "true_joints.npy")
+    files = sorted(MOTIONS.glob("*.bvh"))
+    assert len(files) == 10
+    for file in files:
+        joints = read_clip(file, quirks=_Quirks(unit=10)).joints
+        assert joints.shape == right.shape and np.abs(joints - right).max() < 0.01, file.name
