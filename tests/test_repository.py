@@ -153,6 +153,19 @@ def test_a_machine_whose_language_is_ascii_reads_the_same_texts():
     assert done.returncode == 0 and r"\u2193" in done.stdout, done.stderr
 
 
+def test_the_folders_that_papermill_writes_to_are_made_first():
+    "It makes none itself, and a fresh clone has no runs/."
+    for path in [*(ROOT / "experiments").glob("*.ipynb"), ROOT / "nbs/datasets/prepare.ipynb"]:
+        made: set[str] = set()
+        text = check.join(check.read(path)["cells"][0 if path.parent.name == "experiments" else 1]["source"])
+        for line in text.splitlines():
+            if line.startswith("mkdir -p "):
+                made |= set(line.partition("#")[0].split()[2:])
+            elif line.startswith("papermill "):
+                folder = str(Path(line.split()[2]).parent)
+                assert folder == "." or folder in made, f"{path.name}: {folder}"
+
+
 def test_unknown_step_is_an_error():
     done = subprocess.run([sys.executable, ROOT / "tools/check.py", "libary"], capture_output=True, text=True)
     assert (
