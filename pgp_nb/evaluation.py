@@ -496,7 +496,7 @@ def _common_keys(prediction: dict, truth: dict) -> list[str]:
     is_known = lambda k: _tensor(true(k)) != UNKNOWN if "parts" in k else _usable(k, true(k))
     known = [k for k in common if is_known(k).any()]
     for key in (k for k in _POSE_METRICS if k in common and k not in known and (k == "joints_3d" or not known)):
-        missing = ~_known_joints(true(key)).reshape(-1, N_JOINTS)
+        missing = ~_known_joints(truth[key]).reshape(-1, N_JOINTS)
         if not missing.all():
             always = [name for name, lost in zip(JOINT_NAMES, missing.all(0)) if lost]
             lost = f"{', '.join(always)} in all of them" if always else "another joint in each"
@@ -672,11 +672,12 @@ def metrics_table(
 
 # %% ../nbs/08_evaluation.ipynb #34e45d51
 def _complete(prediction, truth) -> tuple[Tensor, Tensor]:
-    "The samples (n,17,3) whose true joints are all known; `ValueError` if there is none."
+    "The samples (n,17,3) whose true joints are all known; `ValueError` if there is none, or not in mm."
     p, t = (x.reshape(-1, N_JOINTS, 3) for x in _pose_pair(prediction, truth, 3, unknown=True))
     usable = _usable("joints_3d", t)
     if not usable.any():
         raise ValueError(f"none of {len(t)} samples has a known 3D pose: there is nothing to compare with")
+    _check_mm(p[usable], t[usable])
     return p[usable], t[usable]
 
 # %% ../nbs/08_evaluation.ipynb #50783df2

@@ -146,11 +146,13 @@ def test_text_in_no_stated_encoding_is_found(call, found):
     assert check.opens_text(check.ast.parse(call, mode="eval").body) == found
 
 
-def test_a_machine_whose_language_is_ascii_reads_the_same_texts():
+def test_a_machine_whose_language_is_ascii_reads_the_same_texts(tmp_path):
     ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    code = "from pgp_nb.prediction import model_card; print(ascii(model_card()))"
-    done = python("-c", code, env=os.environ | ascii_only)
-    assert done.returncode == 0 and r"\u2193" in done.stdout, done.stderr
+    code = "from pgp_nb.prediction import model_card\nfrom pgp_nb.engine.config import command\n"
+    code += "print(ascii(model_card()))\nprint(command()(lambda _: print('better: \u2193'))())"
+    (tmp_path / "script.py").write_text(code, encoding="utf-8")
+    done = python(tmp_path / "script.py", env=os.environ | ascii_only)
+    assert done.returncode == 0 and r"\u2193" in done.stdout and done.stdout.endswith("better: ?\n0\n"), done.stderr
 
 
 def test_the_folders_that_papermill_writes_to_are_made_first():

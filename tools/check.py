@@ -229,10 +229,10 @@ def readme_current(root):
 
 
 def rules(root):
-    "The rules of the house, with its numbers."
+    "The rules of the house, with its numbers, and texts in no stated encoding."
     for what, value in house.numbers(root):
         print(f"   {what}: {value}")
-    return house.faults(root)
+    return house.faults(root) + encodings(root)
 
 
 def style(root):
@@ -289,7 +289,6 @@ STEPS = {
     "clean": ("the notebooks are clean", clean),
     "style": ("notebooks, tests and tools are formatted and linted", style),
     "types": ("the library keeps to its types", types),
-    "encodings": ("text files are UTF-8 on every machine", encodings),
     "links": ("links lead somewhere", links),
     "executed": ("the notebooks are executed, their outputs small and free of machine names", executed),
     "readme": ("README.md is up to date", readme_current),

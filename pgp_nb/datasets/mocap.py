@@ -1105,9 +1105,10 @@ class Mocap:
         settings = asdict(self) | dict(root=Path(self.root).name)
         about = dict(source="motion capture", clips=clips, skipped=skipped, settings=settings)
         write_poses(out, made.poses, about)
-        for path in keep.glob("*.npy"):
-            path.unlink()
-        keep.rmdir()
+        with suppress(OSError):
+            for path in keep.glob("*.npy"):
+                path.unlink()
+            keep.rmdir()
         return made._replace(clips=clips, skipped=skipped)
 
 # %% ../../nbs/datasets/mocap.ipynb #b0dc386b
