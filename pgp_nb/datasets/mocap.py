@@ -693,9 +693,9 @@ def _bvh_skeleton(reader: _Reader, bones: list[dict], unit: float) -> _Skeleton:
 
 # %% ../../nbs/datasets/mocap.ipynb #61c53dce
 def _restored(skeleton: _Skeleton) -> _Skeleton:
-    """The skeleton with the two bones that cgspeed's conversion loses, where they are lost.
+    """The skeleton with the two bones that cgspeed's conversion loses, and the head that other tools lose.
 
-    The thorax becomes as long as the upper back, a wrist bone half as long as the radius.
+    The thorax becomes as long as the upper back, a wrist bone half as long as the radius, the head as long as the neck.
     """
     before, weights = skeleton.before.copy(), skeleton.weights.copy()
     for j, parent in enumerate(skeleton.parents):
@@ -707,6 +707,9 @@ def _restored(skeleton: _Skeleton) -> _Skeleton:
             wrist, elbow = joint_index(f"{side}_wrist", f"{side}_elbow")
             if parent == np.argmax(skeleton.weights[wrist]) and skeleton.turns[j]:
                 weights[wrist] = 1.5 * skeleton.weights[wrist] - 0.5 * skeleton.weights[elbow]
+    thorax, nose, top = joint_index("thorax", "nose", "head_top")
+    if not before[np.argmax(weights[top])].any():
+        weights[top] = 2 * weights[nose] - weights[thorax]
     return skeleton._replace(before=before, weights=weights)
 
 # %% ../../nbs/datasets/mocap.ipynb #334e67c1
@@ -1089,7 +1092,7 @@ class Mocap:
     amc_fps: float = 120.0  # frames per second of .amc files
     mads_fps: float = 15.0  # frames per second of MADS
     unit: float = _CMU_UNIT  # mm of a .bvh file's unit; 10 for files in centimetres
-    restore: bool = True  # put back the bones that cgspeed's conversion to .bvh has lost
+    restore: bool = True  # put back the bones that cgspeed's conversion to .bvh, or an End Site of length 0, has lost
     up: str | None = None  # axis of .bvh files that points upwards, such as z; default: as each file shows
 
     def write(self, out: str | Path, progress: bool = True) -> _MocapPoses:

@@ -98,7 +98,7 @@ _LONGEST = 2**15 - 1  # px a side; OpenCV resamples no longer ones
 
 
 def to_rgb(
-    image: np.ndarray | Tensor | Image.Image | str | Path,  # (H,W), (H,W,C), a tensor (C,H,W) with C 1, 3 or 4, a file
+    image: np.ndarray | Tensor | Image.Image | str | Path,  # (H,W,C), a tensor (C,H,W), C 3 or 4; a picture, a file
     name: str = "the image",  # for errors
 ) -> np.ndarray:  # (H,W,3) uint8 RGB
     "An image in any accepted form as an array, on white. Raises `ValueError` saying what is wrong with it."
@@ -107,8 +107,8 @@ def to_rgb(
     if isinstance(image, Image.Image):
         image = _from_pillow(image, name)
     if isinstance(image, Tensor):
-        if image.dim() != 3 or image.shape[0] not in (1, 3, 4):
-            raise ValueError(f"{name} is a tensor of shape {tuple(image.shape)}: expected (3,H,W), RGB")
+        if image.dim() != 3 or image.shape[0] not in (3, 4):
+            raise ValueError(f"{name} is a tensor of shape {tuple(image.shape)}: expected (3,H,W) RGB or (4,H,W) RGBA")
         if image.is_floating_point():
             image = image.float()
         image = image.detach().cpu().permute(1, 2, 0).numpy()
@@ -116,10 +116,10 @@ def to_rgb(
     if image.dtype == object:
         given = image.item() if image.ndim == 0 else image
         raise ValueError(f"{name} is {given!r}: expected an RGB array (H,W,3), a tensor (3,H,W) or a file name")
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        raise ValueError(f"{name} has shape {image.shape}: expected (H,W,3) RGB, (H,W,4) RGBA or (H,W) grey")
+    if image.ndim != 3 or image.shape[2] not in (3, 4):
+        raise ValueError(
+            f"{name} has shape {image.shape}: expected (H,W,3) RGB or (H,W,4) RGBA; repeat a grey channel three times"
+        )
     if min(image.shape[:2]) < 8:
         raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: too small to hold a person")
     if max(image.shape[:2]) > _LONGEST:
