@@ -7,12 +7,11 @@ __all__ = ['read_image', 'to_rgb', 'square_around', 'square_of', 'resample', 'cr
 
 # %% ../../nbs/engine/images.ipynb #c642d466
 import io, math, warnings
-from contextlib import suppress
 from pathlib import Path
 from collections.abc import Sequence
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 # %% ../../nbs/engine/images.ipynb #f1650159
@@ -31,6 +30,7 @@ def _from_pillow(
     name: str,  # for the error
 ) -> np.ndarray:  # (H,W,3) uint8 RGB
     "A picture of Pillow as it is meant to be seen. Raises `ValueError` for floating-point pixels."
+    kind = f"{picture.format or 'a picture'} of mode {picture.mode}"
     try:
         picture = ImageOps.exif_transpose(picture)
         if picture.mode.startswith("I"):
@@ -41,14 +41,22 @@ def _from_pillow(
         if picture.mode in ("La", "RGBa"):
             picture = picture.convert({"La": "LA", "RGBa": "RGBA"}[picture.mode])
         return _on_white(np.array(picture.convert("RGBA" if clear else "RGB")))
-    except (OSError, SyntaxError, ValueError) as e:
+    except Exception as e:  # each format fails in a way of its own
         raise ValueError(
-            f"{name} cannot be read as an image ({e}; {picture.format or 'Pillow'}, mode {picture.mode}): is it damaged?"
+            f"{name} cannot be read as an image ({kind}: {e}): is it damaged?"
             " Otherwise save it as a PNG of 8 bits, or hand over an array of floats scaled to [0,1]"
         ) from e
 
 # %% ../../nbs/engine/images.ipynb #00ff2114
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def _opened(data: bytes) -> Image.Image | None:
+    "The picture as Pillow sees it, or None: its formats each fail in a way of their own."
+    try:
+        return Image.open(io.BytesIO(data))
+    except Exception:
+        return None
 
 
 def _remedy(data: bytes) -> str:
@@ -69,9 +77,10 @@ def read_image(path: str | Path) -> np.ndarray:  # (H,W,3) uint8 RGB
     if not data:
         raise ValueError(f"{path.name} is an empty file: copy it again")
     if data[:2] != b"\xff\xd8":
-        with suppress(UnidentifiedImageError, Image.DecompressionBombError), warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sizes and damaged notes
+            picture = _opened(data)
+            if picture:
                 return _from_pillow(picture, path.name)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
