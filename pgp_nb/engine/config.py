@@ -9,7 +9,7 @@ __all__ = ['GROUPS', 'PRESETS', 'NetworkConfig', 'DataConfig', 'Stages', 'Optimi
            'checked_options', 'command']
 
 # %% ../../nbs/engine/config.ipynb #cfg00004
-import difflib, io, math, os, sys, types, typing
+import difflib, math, os, sys, types, typing
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
@@ -442,7 +442,7 @@ def command(*mistakes: type[Exception]) -> Callable:
     def decorate(entry: Callable) -> Callable:
         @wraps(entry)
         def run(args: list[str] | None = None) -> int:
-            if isinstance(sys.stdout, io.TextIOWrapper):
+            if hasattr(sys.stdout, "reconfigure"):
                 sys.stdout.reconfigure(
                     errors="replace"
                 )  # an arrow in a table is no reason to fail on an ASCII terminal
