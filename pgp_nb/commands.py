@@ -248,10 +248,10 @@ def _presets(args: list[str]) -> int:
     parser.add_argument("name", nargs="?", choices=sorted(p.stem for p in PRESETS.glob("*.yaml")), help="show this one")
     name = parser.parse_args(args).name
     if name:
-        print((PRESETS / f"{name}.yaml").read_text(), end="")
+        print((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"), end="")
         return 0
     for path in sorted(PRESETS.glob("*.yaml")):
-        print(f"{path.stem:10} {path.read_text().splitlines()[0].lstrip('# ')}")
+        print(f"{path.stem:10} {path.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
     return 0
 
 # %% ../nbs/14_commands.ipynb #430ae985

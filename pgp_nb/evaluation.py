@@ -31,10 +31,26 @@ from .camera import depth_mirror, faces_camera, rotation_to_angles
 from .engine.files import write_json
 from .kinematics import canonicalise, mirror_pose
 
+# %% ../nbs/08_evaluation.ipynb #60caecb4
+def _tensor(x) -> Tensor:
+    "An array, tensor or list as a tensor; of whatever byte order, strides and precision it is. Masked values are NaN."
+    if isinstance(x, np.ma.MaskedArray):
+        x = x.astype(float).filled(np.nan)
+    try:
+        found = torch.as_tensor(x)
+    except (TypeError, ValueError):
+        a = np.asarray(x)
+        if a.dtype.kind not in "biuf":
+            raise ValueError(f"{type(x).__name__} of {a.dtype}: expected numbers, as an array or a tensor") from None
+        a = a.astype(a.dtype.newbyteorder("=") if a.dtype.itemsize <= 8 else np.float64)
+        found = torch.from_numpy(np.ascontiguousarray(a))
+    unsigned = found.dtype in (torch.uint16, torch.uint32, torch.uint64)
+    return found.long() if unsigned else found
+
 # %% ../nbs/08_evaluation.ipynb #2b060e61
 def _pose_pair(prediction, truth, dims: int, unknown: bool = False) -> tuple[Tensor, Tensor]:
     "Both as tensors (...,17,dims) of one floating type and one shape; NaN is refused, but in the truth if `unknown`."
-    pair = {"prediction": torch.as_tensor(prediction), "truth": torch.as_tensor(truth)}
+    pair = {"prediction": _tensor(prediction), "truth": _tensor(truth)}
     for name, x in pair.items():
         if x.ndim < 2 or x.shape[-2:] != (N_JOINTS, dims):
             raise ValueError(
@@ -160,7 +176,7 @@ def pck_2d(
     correct = (p - t).norm(dim=-1) < alpha * torso
     if visible is None:
         return correct.sum(-1) / correct.shape[-1]
-    counts = torch.as_tensor(visible, device=t.device).bool().expand_as(correct)
+    counts = _tensor(visible).to(t.device).bool().expand_as(correct)
     return (correct & counts).sum(-1) / counts.sum(-1)
 
 # %% ../nbs/08_evaluation.ipynb #46827953
@@ -184,7 +200,7 @@ def pa_mpjpe_oracle_facing(
 # %% ../nbs/08_evaluation.ipynb #cfd5e810
 def _check_labels(prediction, truth) -> tuple[Tensor, Tensor]:
     "Both as int64 label maps of one shape, with labels 0..10 (or `UNKNOWN` in the truth)."
-    p, t = torch.as_tensor(prediction), torch.as_tensor(truth)
+    p, t = _tensor(prediction), _tensor(truth)
     if p.shape != t.shape or p.ndim < 2:
         raise ValueError(
             f"prediction {tuple(p.shape)} and truth {tuple(t.shape)} must be label maps of one shape (..., H, W): "
@@ -308,7 +324,7 @@ def _confusions(
     chunk: int = 256,  # images counted at a time
 ) -> Tensor:  # (N,11,11) int64
     "`confusion` of many images, with little memory."
-    p, t = (torch.as_tensor(x) for x in (prediction, truth))
+    p, t = (_tensor(x) for x in (prediction, truth))
     if p.shape != t.shape or p.ndim < 2:
         _check_labels(p, t)
     pairs = zip(*(x.reshape(-1, *x.shape[-2:]).split(chunk) for x in (p, t)))
@@ -327,13 +343,34 @@ def _known_joints(
     truth: Tensor,  # (...,17,D), NaN where not known
 ) -> Tensor:  # (...,17) bool
     "Which joints of the truth are known."
-    return ~torch.as_tensor(truth).isnan().any(-1)
+    return ~_tensor(truth).isnan().any(-1)
 
 
 def _usable(key, truth) -> Tensor:
     "(...) bool: the samples whose known joints suffice for the metrics of `joints_3d` or `joints_2d`."
     known = _known_joints(truth)
     return known.all(-1) if key == "joints_3d" else known[..., joint_index("l_shoulder", "r_hip")].all(-1)
+
+# %% ../nbs/08_evaluation.ipynb #0cbc3d5e
+def _check_mm(
+    prediction: Tensor,  # (n,17,3) mm
+    truth: Tensor,  # (n,17,3) mm
+) -> None:
+    """Raise `ValueError` for poses in another unit, such as metres, of which all lie within 150 mm of the truth.
+
+    A person's farthest joint is at least 0.1 m from the pelvis; a prediction may be of any size but that of metres."""
+    if not len(truth):
+        return
+    found, true = (float(root_align(x).norm(dim=-1).amax(-1).median()) for x in (prediction, truth))
+    if 0 < true <= 100 or true > 10_000:
+        raise ValueError(
+            f"the farthest joint of the truth lies {true:.3g} from the pelvis: joints_3d are in mm (1 m is 1000)"
+        )
+    if true / 3000 < found < true / 300:
+        raise ValueError(
+            f"the farthest joint of the prediction lies {found:.3g} from the pelvis, that of the truth {true:.0f} mm:"
+            " joints_3d are in mm (1 m is 1000)"
+        )
 
 # %% ../nbs/08_evaluation.ipynb #d807bc27
 def _sample_metrics(
@@ -347,6 +384,8 @@ def _sample_metrics(
         pair = _pose_pair(prediction[key], truth[key], dims, unknown=True)
         p, t = (x.flatten(0, -3) if x.ndim > 2 else x[None] for x in pair)
         usable, visible = _usable(key, t), _known_joints(t)
+        if key == "joints_3d":
+            _check_mm(p[usable], t[usable])
         options = {"visible": visible[usable]} if key == "joints_2d" else {}
         for metric in _POSE_METRICS[key]:
             values = p.new_full((len(p),), torch.nan)
@@ -368,7 +407,7 @@ def limb_pck_2d(
     known = _known_joints(truth)
     some = _usable("joints_2d", truth)
     limbs = torch.zeros(N_JOINTS, dtype=torch.bool).index_fill(0, torch.tensor(_LIMB_JOINTS), True)
-    visible, p, t = (known & limbs)[some], prediction[some], truth[some].nan_to_num()
+    visible, p, t = (known & limbs)[some], _tensor(prediction)[some], _tensor(truth)[some].nan_to_num()
     correct = pck_2d(p, t, visible=visible).nan_to_num() * visible.sum(-1)
     return (correct.sum() / visible.sum()).item(), int(some.sum())
 
@@ -398,8 +437,8 @@ def _resampled_sums(
     n: int = 1000,  # number of draws
 ) -> Tensor:  # (n,...) float64
     "The sum over the samples of each bootstrap draw."
-    x = torch.as_tensor(values).detach().cpu().double()
-    group = torch.arange(len(x)) if groups is None else torch.as_tensor(groups).cpu()
+    x = _tensor(values).detach().cpu().double()
+    group = torch.arange(len(x)) if groups is None else _tensor(groups).cpu()
     if len(x) == 0 or group.shape != (len(x),):
         raise ValueError(
             f"{len(x)} samples and group numbers of shape {tuple(group.shape)}: "
@@ -424,7 +463,7 @@ def bootstrap_ci(
     groups=None,  # (N,) integers: samples that are drawn together; default: each alone
 ) -> tuple[float, float]:  # lower and upper end
     "Percentile bootstrap confidence interval of a mean."
-    x = torch.as_tensor(values).detach().double().flatten()
+    x = _tensor(values).detach().double().flatten()
     if len(x) == 0 or not x.isfinite().all():
         raise ValueError(
             f"{len(x)} values, {int((~x.isfinite()).sum())} of them not finite: "
@@ -451,11 +490,21 @@ def _common_keys(prediction: dict, truth: dict) -> list[str]:
             f"prediction has {sorted(prediction)} and truth has {sorted(truth)}: "
             f"give both at least one of {', '.join(_KNOWN)}"
         )
-    empty = [k for k in common if torch.as_tensor(true(k)).numel() == 0]
+    empty = [k for k in common if _tensor(true(k)).numel() == 0]
     if empty:
         raise ValueError(f"no samples in {empty}: there is nothing to average; check the split and its filters")
-    is_known = lambda k: torch.as_tensor(true(k)) != UNKNOWN if "parts" in k else _usable(k, true(k))
+    is_known = lambda k: _tensor(true(k)) != UNKNOWN if "parts" in k else _usable(k, true(k))
     known = [k for k in common if is_known(k).any()]
+    for key in (k for k in _POSE_METRICS if k in common and k not in known and (k == "joints_3d" or not known)):
+        missing = ~_known_joints(truth[key]).reshape(-1, N_JOINTS)
+        if not missing.all():
+            always = [name for name, lost in zip(JOINT_NAMES, missing.all(0)) if lost]
+            lost = f"{', '.join(always)} in all of them" if always else "another joint in each"
+            needed = "all 17 joints" if key == "joints_3d" else "l_shoulder and r_hip, which give the torso diameter,"
+            raise ValueError(
+                f"the truth of {key} has no sample with {needed} known: it lacks {lost};"
+                " conventions.convert_joints puts joints that follow from others in their place"
+            )
     if not known:
         raise ValueError(
             f"the truth of {', '.join(common)} is NaN or {UNKNOWN} everywhere: nothing is known to compare with"
@@ -623,11 +672,12 @@ def metrics_table(
 
 # %% ../nbs/08_evaluation.ipynb #34e45d51
 def _complete(prediction, truth) -> tuple[Tensor, Tensor]:
-    "The samples (n,17,3) whose true joints are all known; `ValueError` if there is none."
+    "The samples (n,17,3) whose true joints are all known; `ValueError` if there is none, or not in mm."
     p, t = (x.reshape(-1, N_JOINTS, 3) for x in _pose_pair(prediction, truth, 3, unknown=True))
     usable = _usable("joints_3d", t)
     if not usable.any():
         raise ValueError(f"none of {len(t)} samples has a known 3D pose: there is nothing to compare with")
+    _check_mm(p[usable], t[usable])
     return p[usable], t[usable]
 
 # %% ../nbs/08_evaluation.ipynb #50783df2

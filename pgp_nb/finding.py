@@ -407,7 +407,7 @@ def _kept_stretches(
 ) -> list[Path]:  # in order
     "The finished stretches in a folder, which is emptied if they are about something else."
     note = folder / "about.json"
-    if not note.is_file() or json.loads(note.read_text()) != about:
+    if not note.is_file() or json.loads(note.read_text(encoding="utf-8")) != about:
         for path in folder.glob("*.npz"):
             path.unlink()
         write_json(note, about)

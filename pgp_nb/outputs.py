@@ -97,7 +97,7 @@ def _write_lines(path: Path, text: Iterable[str]) -> None:
     "A text that is long, a piece at a time."
 
     def write(temporary: Path) -> None:
-        with temporary.open("w") as file:
+        with temporary.open("w", encoding="utf-8") as file:
             file.writelines(text)
 
     write_atomically(path, write)

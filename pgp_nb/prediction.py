@@ -71,7 +71,7 @@ def _weights_folder() -> Path:
 def pretrained_names(folder: str | Path | None = None) -> list[str]:
     "Names of the shipped weights."
     index = Path(folder or _weights_folder()) / "index.json"
-    return list(json.loads(index.read_text())) if index.is_file() else []
+    return list(json.loads(index.read_text(encoding="utf-8"))) if index.is_file() else []
 
 # %% ../nbs/10_prediction.ipynb #8a8e6600
 def pretrained_file(name: str, folder: str | Path | None = None) -> Path:
@@ -83,7 +83,7 @@ def pretrained_file(name: str, folder: str | Path | None = None) -> Path:
             f"no shipped weights are called {name!r}: choose from {names}, or load your own run with PGP.from_run"
         )
     path = folder / f"{name}.safetensors"
-    known = json.loads((folder / "index.json").read_text())[name]
+    known = json.loads((folder / "index.json").read_text(encoding="utf-8"))[name]
     if not path.is_file():
         raise FileNotFoundError(f"{path.name} is missing from the package: install pgp_nb again")
     if sha256(path.read_bytes()).hexdigest() != known["sha256"]:
@@ -93,7 +93,7 @@ def pretrained_file(name: str, folder: str | Path | None = None) -> Path:
 # %% ../nbs/10_prediction.ipynb #d37dfa0e
 def model_card(name: str = "unsup", folder: str | Path | None = None) -> str:
     "The model card of shipped weights, Markdown."
-    return pretrained_file(name, folder).with_suffix(".md").read_text()
+    return pretrained_file(name, folder).with_suffix(".md").read_text(encoding="utf-8")
 
 # %% ../nbs/10_prediction.ipynb #447eb0f7
 def ship(
@@ -106,7 +106,7 @@ def ship(
     source, folder = Path(run) / "weights.safetensors", Path(folder or _weights_folder())
     load_net(source)
     index = folder / "index.json"
-    known = json.loads(index.read_text()) if index.is_file() else {}
+    known = json.loads(index.read_text(encoding="utf-8")) if index.is_file() else {}
     write_atomically(folder / f"{name}.safetensors", lambda temporary: shutil.copyfile(source, temporary))
     write_text(folder / f"{name}.md", card)
     data = source.read_bytes()

@@ -3,7 +3,7 @@
 No text makes the readers crash or hang, memory stays constant, and recordings in two formats agree.
 """
 
-import functools, importlib.util, io, shutil, time, tracemalloc
+import functools, importlib.util, io, re, shutil, time, tracemalloc
 from pathlib import Path
 import numpy as np
 import pytest
@@ -185,6 +185,46 @@ def test_the_spelling_of_3dsmax_is_read_too(tmp_path):
     ]
     clip = read(tmp_path, ".bvh", " ".join(words))
     assert np.allclose(clip.joints, M.read_clip(FIXTURES / "77_01.amc").joints, atol=1e-2)
+
+
+@pytest.mark.parametrize("tool", [name for name in M._BVH_NAMES if name != "max"])
+def test_the_spellings_of_other_tools_are_read_too(tmp_path, tool):
+    names = dict(zip(M._BVH_NAMES["motionbuilder"].split(), M._BVH_NAMES[tool].split()))
+    names |= dict(LeftShoulder="a collar", RightShoulder="another collar", Spine1="Chest2")
+    text = re.sub(r"(ROOT|JOINT) (\w+)", lambda m: f"{m[1]} mixamorig:{names.get(m[2], m[2])}", TEXTS[".bvh"])
+    assert np.allclose(read(tmp_path, ".bvh", text).joints, M.read_clip(FIXTURES / "77_01.bvh").joints, atol=1e-3)
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_positions_of_every_joint_replace_its_offset_or_come_on_top(tmp_path, added):
+    skeleton, rows = TEXTS[".bvh"].split("MOTION\n")
+    offsets = [o.split() for o in re.findall(r"OFFSET (.*)\n\s*CHANNELS 3", skeleton)]
+    six = skeleton.replace("CHANNELS 3", "CHANNELS 6 Xposition Yposition Zposition")
+    head, lines = rows.splitlines()[:2], []
+    for line in rows.splitlines()[2:]:
+        row = line.split()
+        inner = [row[i : i + 3] for i in range(6, len(row), 3)]
+        moved = [[*(["0"] * 3 if added else o), *turn] for o, turn in zip(offsets, inner)]
+        lines.append(" ".join(row[:6] + sum(moved, [])))
+    (tmp_path / "six.bvh").write_text("\n".join([six + "MOTION", *head, *lines]))
+    here, there = (
+        M.read_clip(p, quirks=M._Quirks(restore=False)) for p in (tmp_path / "six.bvh", FIXTURES / "77_01.bvh")
+    )
+    assert np.allclose(here.joints, there.joints, atol=1e-3)
+
+
+def test_the_up_axis_is_found_or_asked_for(tmp_path):
+    "The skeleton of a file with z up has its offsets, channels and positions so."
+    onto = dict(X="Y", Y="Z", Z="X")
+    text = re.sub(r"OFFSET (\S+) (\S+) (\S+)", r"OFFSET \3 \1 \2", TEXTS[".bvh"])
+    text = re.sub(r"([XYZ])(position|rotation)", lambda m: onto[m[1]] + m[2], text)
+    right = M.read_clip(FIXTURES / "77_01.bvh").joints
+    assert np.allclose(read(tmp_path, ".bvh", text).joints, right, atol=1e-3)
+    (tmp_path / "z.bvh").write_text(text)
+    asked = M.read_clip(tmp_path / "z.bvh", quirks=M._Quirks(up="y"))
+    assert np.allclose(asked.joints, right[..., [2, 0, 1]], atol=1e-3)
+    with pytest.raises(ValueError, match="choose one of x, y, z"):
+        M.Mocap(tmp_path, up="up").write(tmp_path / "poses.npz")
 
 
 def test_the_fixtures_are_what_their_program_writes(tmp_path, monkeypatch):

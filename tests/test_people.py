@@ -226,6 +226,27 @@ def test_old_temporary_files_are_swept(reference):
     new.unlink()
 
 
+def test_a_complete_cache_is_read_where_one_may_not_write(reference, monkeypatch):
+    "Neither a stranger's old leftover nor a missing manifest is a reason to fail."
+    folder = shards(reference[1])[0].parent
+    foreign, manifest = folder / ".00001.4711.tmp.shard", folder / "manifest.json"
+    foreign.write_text("half")
+    os.utime(foreign, (0, 0))
+    whole = manifest.read_bytes()
+    manifest.unlink()
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as m:
+        for method in ("unlink", "touch", "chmod", "write_bytes", "write_text"):
+            m.setattr(Path, method, refuse)
+        assert same(reference[0], load(reference[1]))
+    assert foreign.exists() and not manifest.exists()
+    foreign.unlink()
+    manifest.write_bytes(whole)
+
+
 def test_splits_and_seeds_differ(reference, tmp_path):
     people = reference[0]
     test = P.load_people("test", n=16, size=SIZE, root=tmp_path, progress=False, workers=1)

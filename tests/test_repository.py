@@ -1,6 +1,6 @@
 "The repository's own checks, and that they find what they are for."
 
-import importlib, inspect, json, re, subprocess, sys, typing
+import importlib, inspect, json, os, re, subprocess, sys, typing
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -126,6 +126,46 @@ def test_a_wrong_type_is_found(tmp_path):
     (tmp_path / "pgp_nb/a.py").write_text("def side(size: int) -> str:\n    return 2 * size\n")
     found = check.types(tmp_path)
     assert len(found) == 1 and found[0].startswith("pgp_nb/a.py:2: error: Incompatible return value type")
+
+
+@pytest.mark.parametrize(
+    "call, found",
+    [
+        ("path.read_text()", True),
+        ("path.write_text(text)", True),
+        ("open(path)", True),
+        ("open(path, 'a')", True),
+        ("path.open(mode='w')", True),
+        ("path.read_text(encoding='utf-8')", False),
+        ("write_text(path, text)", False),
+        ("open(path, 'rb')", False),
+        ("archive.open(name)", False),
+    ],
+)
+def test_text_in_no_stated_encoding_is_found(call, found):
+    assert check.opens_text(check.ast.parse(call, mode="eval").body) == found
+
+
+def test_a_machine_whose_language_is_ascii_reads_the_same_texts(tmp_path):
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    code = "from pgp_nb.prediction import model_card\nfrom pgp_nb.engine.config import command\n"
+    code += "print(ascii(model_card()))\nprint(command()(lambda _: print('better: \u2193'))())"
+    (tmp_path / "script.py").write_text(code, encoding="utf-8")
+    done = python(tmp_path / "script.py", env=os.environ | ascii_only)
+    assert done.returncode == 0 and r"\u2193" in done.stdout and done.stdout.endswith("better: ?\n0\n"), done.stderr
+
+
+def test_the_folders_that_papermill_writes_to_are_made_first():
+    "It makes none itself, and a fresh clone has no runs/."
+    for path in [*(ROOT / "experiments").glob("*.ipynb"), ROOT / "nbs/datasets/prepare.ipynb"]:
+        made: set[str] = set()
+        text = check.join(check.read(path)["cells"][0 if path.parent.name == "experiments" else 1]["source"])
+        for line in text.splitlines():
+            if line.startswith("mkdir -p "):
+                made |= set(line.partition("#")[0].split()[2:])
+            elif line.startswith("papermill "):
+                folder = str(Path(line.split()[2]).parent)
+                assert folder == "." or folder in made, f"{path.name}: {folder}"
 
 
 def test_unknown_step_is_an_error():

@@ -230,10 +230,10 @@ def readme_current(root):
 
 
 def rules(root):
-    "The rules of the house, with its numbers."
+    "The rules of the house, with its numbers, and texts in no stated encoding."
     for what, value in house.numbers(root):
         print(f"   {what}: {value}")
-    return house.faults(root)
+    return house.faults(root) + encodings(root)
 
 
 def style(root):
@@ -256,6 +256,32 @@ def types(root):
         [Path(sys.executable).parent / "mypy", "--no-error-summary"], cwd=root, capture_output=True, text=True
     )
     return done.stdout.splitlines() + done.stderr.splitlines() if done.returncode else []
+
+
+def encodings(root):
+    "Text files that are read or written without `encoding=`: what they hold would depend on the machine's language."
+    texts = {
+        p: p.read_text(encoding="utf-8") for p in (*Path(root).glob("pgp_nb/**/*.py"), *Path(root).glob("tools/*.py"))
+    }
+    trees = [(p, ast.parse(text)) for p, text in texts.items()]
+    trees += [
+        (p, s) for p in notebooks(root) for c in read(p)["cells"] if c["cell_type"] == "code" for s in statements(c)
+    ]
+    calls = [(p, n) for p, tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call) and opens_text(n)]
+    return [f"{name(p, root)}: {ast.unparse(call)[:80]} lacks encoding=" for p, call in calls]
+
+
+def opens_text(call):
+    "Whether a call reads or writes text (`read_text`, `write_text`, `open` other than in binary mode) in no stated encoding."
+    method = isinstance(call.func, ast.Attribute)
+    function = call.func.attr if method else getattr(call.func, "id", "")
+    if any(keyword.arg == "encoding" for keyword in call.keywords):
+        return False
+    if function in ("read_text", "write_text"):
+        return method and len(call.args) == (function == "write_text")
+    modes = [k.value for k in call.keywords if k.arg == "mode"] + call.args[not method : (not method) + 1]
+    mode = modes[0].value if modes and isinstance(modes[0], ast.Constant) else "" if modes else "r"
+    return function == "open" and re.fullmatch("[rwaxt+]+", str(mode)) is not None
 
 
 STEPS = {

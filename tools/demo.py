@@ -118,7 +118,7 @@ def main(preset: str = "demo") -> None:
     print("== report", flush=True)
     page = run / "report.html"
     write_text(page, training_part(preset, run).replace("<main>", f"<main>{film}", 1))
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     rows = {"ours, no annotation": metrics, "mean pose": metrics["mean_pose"]}
     rows |= {f"shipped weights {name!r}": metrics[f"shipped_{name}"] for name in pretrained_names()}
     print("\nHeld-out people (mm; shares):\n" + metrics_table(rows, COLUMNS))

@@ -58,7 +58,7 @@ def rotation_xyz(degrees):
 def read_asf(path):
     "Bones {name: dict} and parents {name: name} of an Acclaim skeleton."
     bones, parent, bone, section = {}, {}, {}, None
-    for line in Path(path).read_text(errors="replace").splitlines():
+    for line in Path(path).read_text(errors="replace", encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
         if not words:
             continue
@@ -87,7 +87,7 @@ def read_asf(path):
 def read_amc(path):
     "Frames of an Acclaim motion, each {bone: angles in degrees}."
     frames = []
-    for line in Path(path).read_text(errors="replace").splitlines():
+    for line in Path(path).read_text(errors="replace", encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
         if not words or words[0].startswith(":"):
             continue

@@ -79,7 +79,7 @@ def with_real(text, section):
 
 def real(samples=None, kept=KEPT, weights=WEIGHTS):
     "The real test of the weights that ship, measured where there are samples, in the table of results and in the cards."
-    shipped, results = json.loads((weights / "index.json").read_text()), read_results(kept)
+    shipped, results = json.loads((weights / "index.json").read_text(encoding="utf-8")), read_results(kept)
     for name, about in shipped.items() if samples else ():
         was = results[about["run"]]
         found = {"real": real_test(PGP.from_pretrained(name).net, samples)}
@@ -93,8 +93,8 @@ def real(samples=None, kept=KEPT, weights=WEIGHTS):
 
 
 def card(run, name, command, notes):
-    cfg, found = run_configuration(run), json.loads((run / "evaluation.json").read_text())
-    metrics, network, data = json.loads((run / "metrics.json").read_text()), cfg.network, cfg.data
+    cfg, found = run_configuration(run), json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
+    metrics, network, data = json.loads((run / "metrics.json").read_text(encoding="utf-8")), cfg.network, cfg.data
     terms = minimised(annotated(run))
     known = "; ".join(what for term, what in KNOWN.items() if term in terms) or NOTHING
     masks = (
@@ -194,7 +194,13 @@ def main():
         raise SystemExit(
             f"ship: {options.run} lacks {', '.join(missing)}; train it, then run experiments/evaluate.ipynb on it"
         )
-    print(ship(options.run, options.name, card(options.run, options.name, options.command, options.notes.read_text())))
+    print(
+        ship(
+            options.run,
+            options.name,
+            card(options.run, options.name, options.command, options.notes.read_text(encoding="utf-8")),
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def main():
 def write(found):
     "Keep what is measured so far."
     beside = found.get(MEDIAPIPE)
-    with open(ROOT / "experiments" / "speed.csv", "w", newline="") as f:
+    with open(ROOT / "experiments" / "speed.csv", "w", newline="", encoding="utf-8") as f:
         table = csv.writer(f, lineterminator="\n")
         table.writerow(["what", "ms a picture", "pictures a second", "beside MediaPipe"])
         for name, s in found.items():

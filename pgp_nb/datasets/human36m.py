@@ -153,7 +153,7 @@ def _cameras_from_videopose3d(
     try:
         found = {
             t.id: ast.literal_eval(n.value)
-            for n in ast.parse(path.read_text()).body
+            for n in ast.parse(path.read_text(encoding="utf-8")).body
             if isinstance(n, ast.Assign)
             for t in n.targets
             if getattr(t, "id", "") in names

@@ -272,7 +272,7 @@ class UP31:
                 f"{len(lists)} list files {self.split}_31_*.txt below {Path(self.root).name}: expected one;"
                 " the splits are train, val, trainval and test"
             )
-        lines = [line.split() for line in lists[0].read_text().splitlines() if line.strip()]
+        lines = [line.split() for line in lists[0].read_text(encoding="utf-8").splitlines() if line.strip()]
         bad = [i for i, line in enumerate(lines, 1) if len(line) < 2]
         if bad:
             raise ValueError(f"{lists[0].name}, line {bad[0]}: expected an image, its labels and a scale")

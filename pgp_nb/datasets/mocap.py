@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import chain, count, islice, takewhile
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TextIO
@@ -50,8 +50,9 @@ class _Reader:
         file: TextIO,  # opened for reading
         name: str,  # for messages
         comment: str | None = None,  # what starts a comment
+        within: bool = True,  # even within a word
     ):
-        self.file, self.name, self.comment = file, name, comment
+        self.file, self.name, self.comment, self.within = file, name, comment, within
         self.number, self.text, self.words, self.taken, self.ahead = 0, "", [], 0, []
 
     def raw(self, n: int) -> list[str]:
@@ -78,7 +79,9 @@ class _Reader:
                 raise MocapError(
                     self.name, self.number, 1, f"a line of less than {_LONGEST_LINE} characters", "a longer one"
                 )
-            self.words = (text.split(self.comment)[0] if self.comment else text).split()
+            self.words = (text.split(self.comment)[0] if self.comment and self.within else text).split()
+            if self.comment and not self.within and self.comment in text:
+                self.words = list(takewhile(lambda word: not word.startswith(self.comment), self.words))
         return self.words
 
     def fail(
@@ -145,11 +148,12 @@ class _Skeleton(NamedTuple):
     axes: np.ndarray  # (B,3,3) columns: the axes the bone turns about
     # of each bone (axis, column of the frame): rotations, multiplied from left to right
     turns: tuple[tuple[tuple[int, int], ...], ...]
-    moves: tuple[tuple[int, int], ...]  # (axis, column) of the root's position
+    moves: tuple[tuple[tuple[int, int], ...], ...]  # of each bone (axis, column): how far it moves before it turns
     columns: int  # numbers in a frame
-    unit: float  # mm, of the root's position
+    unit: float  # mm, of the positions
     angle: float  # radians, of the rotations
     weights: np.ndarray  # (17,B): our joints as weighted sums of the bones' ends
+    up: str = "y"  # the axis that points upwards in the file, such as -y
 
 # %% ../../nbs/datasets/mocap.ipynb #df098bed
 def _axis_turn(
@@ -185,24 +189,30 @@ def _bone_ends(
         turn = _turn(rows, skeleton.turns[j], skeleton.axes[j], skeleton.angle)
         if parent < 0:
             ends[:, j], turned[:, j] = skeleton.before[j], turn
-            for axis, column in skeleton.moves:
+            for axis, column in skeleton.moves[j]:
                 ends[:, j, axis] += skeleton.unit * rows[:, column]
         else:
             ends[:, j] = ends[:, parent] + turned[:, parent] @ skeleton.before[j]
+            for axis, column in skeleton.moves[j]:
+                ends[:, j] += turned[:, parent, :, axis] * (skeleton.unit * rows[:, column, None])
             turned[:, j] = turned[:, parent] @ turn
         ends[:, j] += turned[:, j] @ skeleton.after[j]
     return ends
 
 # %% ../../nbs/datasets/mocap.ipynb #cd35b4cd
+_AXES = dict(x=0, y=1, z=2)
+
+
 def _joints_of(
     skeleton: _Skeleton,
     rows: np.ndarray | list[list[float]],  # (T,C) numbers of T frames
 ) -> np.ndarray:  # (T,17,3) mm, z up
-    "Our joints. The files have y up: x, y, z there are y, z, x here, which keeps left and right."
-    return (skeleton.weights @ _bone_ends(skeleton, np.asarray(rows, float)))[..., [2, 0, 1]]
+    "Our joints. If the file has y up, x, y, z there are y, z, x here: left and right are kept."
+    axis, joints = _AXES[skeleton.up[-1]], skeleton.weights @ _bone_ends(skeleton, np.asarray(rows, float))
+    upright = joints[..., [(axis + 1) % 3, (axis + 2) % 3, axis]]
+    return upright * (-1, 1, -1) if skeleton.up[0] == "-" else upright
 
 # %% ../../nbs/datasets/mocap.ipynb #8817c39c
-_AXES = dict(x=0, y=1, z=2)
 _KEYS = ("id", "name", "direction", "length", "axis", "dof", "limits", "bodymass", "cofmass")
 
 
@@ -371,7 +381,7 @@ def _assemble_asf(units: dict, root: dict, bones: dict[str, dict], parents: dict
             [np.eye(3), *(_rotation(degrees, order, angle) for degrees, order in map(itemgetter("axis"), others))]
         ),
         turns=tuple(tuple((_AXES[dof[1]], columns[name, dof]) for dof in reversed(turned[name])) for name in names),
-        moves=tuple((axis, columns["root", "t" + "xyz"[axis]]) for axis in range(3)),
+        moves=(tuple((axis, columns["root", "t" + "xyz"[axis]]) for axis in range(3)), *[()] * len(others)),
         columns=len(columns),
         unit=unit,
         angle=angle,
@@ -540,8 +550,6 @@ def _bvh_channels(reader: _Reader, bone: dict, columns: int) -> int:
     known = [f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")]
     for i in range(_count(reader, "the number of channels")):
         word = _word(reader, "Xposition, Zrotation or the like", *known)
-        if word[1:] == "position" and bone["parent"] >= 0:
-            reader.fail("a rotation: only the root may have positions", reader.taken - 1)
         if word in [w for w, _ in bone["channels"]]:
             reader.fail(f"{word} only once", reader.taken - 1)
         bone["channels"].append((word, columns + i))
@@ -551,8 +559,12 @@ def _bvh_channels(reader: _Reader, bone: dict, columns: int) -> int:
 def _bvh_joint(reader: _Reader, kind: str, bones: list[dict], parent: int) -> dict:
     "The head of a ROOT, JOINT or End Site, up to its opening brace."
     if kind == "End":
-        _word(reader, "Site", "Site")
-    name = f"{bones[parent]['name']}_end" if kind == "End" else _word(reader, "the name of a joint")
+        _word(reader, "Site", "Site", "site")
+        name = f"{bones[parent]['name']}_end"
+    else:
+        name = _word(reader, "the name of a joint")
+        while reader.taken < len(reader.words) and reader.words[reader.taken] != "{":  # Bip01 Pelvis
+            name += " " + _word(reader, "the name of a joint")
     if any(bone["name"] == name for bone in bones):
         reader.fail("a name that no other joint has", reader.taken - 1)
     _word(reader, "{", "{")
@@ -600,37 +612,61 @@ def _bvh_motion(reader: _Reader) -> tuple[int, float]:
 
 # %% ../../nbs/datasets/mocap.ipynb #45aa5c5a
 def _bvh_rows(reader: _Reader, skeleton: _Skeleton, frames: int) -> Iterator[list[float]]:
-    "The numbers of each frame of a .bvh file."
-    for i in range(frames):
+    "The numbers of each frame of a .bvh file: as many as are announced, or more."
+    for i in count():
         if not reader.line():
-            reader.fail(f"frame {i + 1} of {frames}")
+            if i < frames:
+                reader.fail(f"frame {i + 1} of {frames}")
+            return
         yield _numbers(reader, 0, skeleton.columns)
-    if reader.line():
-        reader.fail(f"the end of the file after {frames} frames")
 
 # %% ../../nbs/datasets/mocap.ipynb #044b8c1b
 _CMU_UNIT = _INCH / 0.45  # mm: the unit of CMU's files, 56.44 mm
 
-# our joints but the pelvis, in our order, by the names of cgspeed's conversions
+# our joints but the pelvis, in our order; the first two are cgspeed's conversions
 _BVH_NAMES = dict(
     motionbuilder="RightUpLeg RightLeg RightFoot LeftUpLeg LeftLeg LeftFoot Spine Neck Head Head_end"
     " LeftArm LeftForeArm LeftHand RightArm RightForeArm RightHand",
     max="RightHip RightKnee RightAnkle LeftHip LeftKnee LeftAnkle Chest lowerneck Head Head_end"
     " LeftShoulder LeftElbow LeftWrist RightShoulder RightElbow RightWrist",
+    xsens="RightHip RightKnee RightAnkle LeftHip LeftKnee LeftAnkle Chest Neck Head Head_end"
+    " LeftShoulder LeftElbow LeftWrist RightShoulder RightElbow RightWrist",
+    smpl="R_Hip R_Knee R_Ankle L_Hip L_Knee L_Ankle Spine1 Neck Head Head_end"
+    " L_Shoulder L_Elbow L_Wrist R_Shoulder R_Elbow R_Wrist",
+    smplx="right_hip right_knee right_ankle left_hip left_knee left_ankle spine1 neck head head_end"
+    " left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist",
+    bandai="UpperLeg_R LowerLeg_R Foot_R UpperLeg_L LowerLeg_L Foot_L Spine Neck Head Head_end"
+    " UpperArm_L LowerArm_L Hand_L UpperArm_R LowerArm_R Hand_R",
+    unreal="thigh_r calf_r foot_r thigh_l calf_l foot_l spine_01 neck_01 head head_end"
+    " upperarm_l lowerarm_l hand_l upperarm_r lowerarm_r hand_r",
+    biped="RThigh RCalf RFoot LThigh LCalf LFoot Spine Neck Head Head_end"
+    " LUpperArm LForearm LHand RUpperArm RForearm RHand",
 )
+_HEAD_TOPS = ("headtopend", "headend", "headnub")
+
+
+def _plain_name(name: str) -> str:
+    "A joint's name without the model it belongs to, in small letters and digits."
+    return re.sub(r"[^a-z0-9]|^bip\d+", "", name.rpartition(":")[2].lower())
 
 
 def _bvh_weights(reader: _Reader, names: list[str]) -> np.ndarray:  # (17,B)
     "Where our joints are among those of a .bvh file."
+    there = {_plain_name(name): i for i, name in reversed(list(enumerate(names)))}
+    top = next((name for name in _HEAD_TOPS if name in there), "headend")
+    there["headend"] = there.get(top, -1)
+    absent: list[str] = []
     for spelling in _BVH_NAMES.values():
-        wanted = spelling.split()
-        if set(wanted) <= set(names):
+        places = {name: there.get(_plain_name(name), -1) for name in spelling.split()}
+        lost = [name for name, place in places.items() if place < 0]
+        if not lost:
             weights = np.zeros((N_JOINTS, len(names)))
-            weights[range(1, N_JOINTS), [names.index(name) for name in wanted]] = 1
+            weights[range(1, N_JOINTS), list(places.values())] = 1
             weights[0] = weights[joint_index("l_hip", "r_hip")].mean(0)
             return weights
-    absent = [name for name in _BVH_NAMES["motionbuilder"].split() if name not in names]
-    expected = "the joint names of cgspeed's conversion for MotionBuilder or for 3dsMax"
+        if not absent or len(lost) < len(absent):
+            absent = lost
+    expected = f"the joint names of one of {', '.join(_BVH_NAMES)}"
     raise MocapError(reader.name, None, None, expected, f"none called {', '.join(absent[:4])}")
 
 # %% ../../nbs/datasets/mocap.ipynb #7603fb77
@@ -648,7 +684,7 @@ def _bvh_skeleton(reader: _Reader, bones: list[dict], unit: float) -> _Skeleton:
         after=np.zeros((len(bones), 3)),
         axes=np.tile(np.eye(3), (len(bones), 1, 1)),
         turns=tuple(pick(bone, "rotation") for bone in bones),
-        moves=pick(bones[0], "position"),
+        moves=tuple(pick(bone, "position") for bone in bones),
         columns=sum(len(bone["channels"]) for bone in bones),
         unit=unit,
         angle=np.pi / 180,
@@ -657,21 +693,76 @@ def _bvh_skeleton(reader: _Reader, bones: list[dict], unit: float) -> _Skeleton:
 
 # %% ../../nbs/datasets/mocap.ipynb #61c53dce
 def _restored(skeleton: _Skeleton) -> _Skeleton:
-    """The skeleton with the two bones that cgspeed's conversion loses, where they are lost.
+    """The skeleton with the two bones that cgspeed's conversion loses, and the head that other tools lose.
 
-    The thorax becomes as long as the upper back, a wrist bone half as long as the radius.
+    The thorax becomes as long as the upper back, a wrist bone half as long as the radius, the head as long as the neck.
     """
     before, weights = skeleton.before.copy(), skeleton.weights.copy()
     for j, parent in enumerate(skeleton.parents):
         if before[j].any():
             continue
-        if skeleton.names[parent] in ("Spine1", "Chest2"):
+        if _plain_name(skeleton.names[parent]) in ("spine1", "chest2"):
             before[j] = before[parent]
         for side in "lr":
             wrist, elbow = joint_index(f"{side}_wrist", f"{side}_elbow")
             if parent == np.argmax(skeleton.weights[wrist]) and skeleton.turns[j]:
                 weights[wrist] = 1.5 * skeleton.weights[wrist] - 0.5 * skeleton.weights[elbow]
+    thorax, nose, top = joint_index("thorax", "nose", "head_top")
+    if not before[np.argmax(weights[top])].any():
+        weights[top] = 2 * weights[nose] - weights[thorax]
     return skeleton._replace(before=before, weights=weights)
+
+# %% ../../nbs/datasets/mocap.ipynb #334e67c1
+def _with_positions(
+    skeleton: _Skeleton,
+    row: list[float],  # (C,) numbers of the first frame
+) -> _Skeleton:
+    "The skeleton without the offsets in whose place the file has positions."
+    inner = [(j, *move) for j, moves in enumerate(skeleton.moves) if skeleton.parents[j] >= 0 for move in moves]
+    if not inner:
+        return skeleton
+    joint, axis, column = np.array(inner).T
+    place, offset, before = skeleton.unit * np.array(row)[column], skeleton.before[joint, axis], skeleton.before.copy()
+    if np.abs(place - offset).sum() <= np.abs(place).sum():
+        before[joint, axis] = 0
+    return skeleton._replace(before=before)
+
+# %% ../../nbs/datasets/mocap.ipynb #992c35c5
+_UPS = ("x", "y", "z", "-x", "-y", "-z")
+_ON_FLOOR = 150  # mm from zero, the lowest joint
+
+
+def _up_axis(
+    skeleton: _Skeleton,
+    rows: list[list[float]],  # (T,C) numbers of the first frames
+    name: str,  # of the file
+) -> str:  # one of `_UPS`
+    "The axis that points upwards. Raises `MocapError` if that cannot be told."
+    top, *ankles = joint_index("head_top", "l_ankle", "r_ankle")
+    still = np.array(rows[:1], float)
+    still[:, [column for turns in skeleton.turns for _, column in turns]] = 0
+
+    def stands(numbers: np.ndarray, up: str) -> np.ndarray:
+        x = _joints_of(skeleton._replace(up=up), numbers)
+        body = x[:, top] - x[:, ankles].mean(1)
+        return body[:, 2] > 0.8 * np.linalg.norm(body, axis=-1)
+
+    def on_floor(up: str) -> bool:
+        lowest = _joints_of(skeleton._replace(up=up), rows)[..., 2].min(1)
+        return abs(float(np.median(lowest))) < _ON_FLOOR
+
+    rest = next((up for up in _UPS if stands(still, up)[0]), None)
+    if rest:
+        upright = stands(np.asarray(rows, float), rest)
+        if upright[0] or upright.mean() > 0.05:
+            return rest
+    moving = next((up for up in _UPS if stands(np.asarray(rows, float), up).mean() > 0.5), None)
+    if moving and on_floor(moving) and not (rest and on_floor(rest)):
+        return moving
+    if rest and (moving is None or rest.strip("-") == moving.strip("-")):
+        return rest
+    expected = "a person who stands: say which axis is up, such as up='z'"
+    raise MocapError(name, None, None, expected, f"{rest or 'none'} at rest and {moving or 'none'} in motion")
 
 # %% ../../nbs/datasets/mocap.ipynb #dd2c5ad2
 class Clip(NamedTuple):
@@ -698,6 +789,7 @@ class _Quirks(NamedTuple):
     unit: float = _CMU_UNIT  # mm, of .bvh files; 10 for files in centimetres
     rest: bool | None = None  # leave out the first frame of a .bvh file: None, if it is a pose put before the motion
     restore: bool = True  # put back the bones that cgspeed's conversion to .bvh has lost
+    up: str | None = None  # axis of a .bvh file that points upwards, x to -z; None: as the file shows
 
 # %% ../../nbs/datasets/mocap.ipynb #a5061c10
 def _open(path: Path) -> TextIO:
@@ -792,12 +884,17 @@ def _stream_amc(path: Path, fps: float | None, quirks: _Quirks, skeleton: str | 
 # %% ../../nbs/datasets/mocap.ipynb #6220c72e
 def _stream_bvh(path: Path, fps: float | None, quirks: _Quirks) -> _Stream:
     with ExitStack() as stack:
-        reader = _Reader(stack.enter_context(_open(path)), path.name)
+        reader = _Reader(stack.enter_context(_open(path)), path.name, "#", within=False)
         bones = _bvh_skeleton(reader, _bvh_bones(reader), quirks.unit)
         if quirks.restore:
             bones = _restored(bones)
         frames, rate = _bvh_motion(reader)
-        rows = _drop_rest(_bvh_rows(reader, bones, frames), bones, quirks.rest)
+        rows = _bvh_rows(reader, bones, frames)
+        head = list(islice(rows, _BLOCK))
+        if head:
+            bones = _with_positions(bones, head[0])
+            bones = bones._replace(up=quirks.up or _up_axis(bones, head, path.name))
+        rows = _drop_rest(chain(head, rows), bones, quirks.rest)
         step = _step(rate, fps)
         stack.pop_all()
     return _Stream(_blocks(reader.file, rows, bones, step, path.name), rate / step, path.stem)
@@ -995,22 +1092,26 @@ class Mocap:
     amc_fps: float = 120.0  # frames per second of .amc files
     mads_fps: float = 15.0  # frames per second of MADS
     unit: float = _CMU_UNIT  # mm of a .bvh file's unit; 10 for files in centimetres
-    restore: bool = True  # put back the bones that cgspeed's conversion to .bvh has lost
+    restore: bool = True  # put back the bones that cgspeed's conversion to .bvh, or an End Site of length 0, has lost
+    up: str | None = None  # axis of .bvh files that points upwards, such as z; default: as each file shows
 
     def write(self, out: str | Path, progress: bool = True) -> _MocapPoses:
         "Write the poses to a .npz for `read_poses`; called again after an interruption, it goes on."
         out = Path(out).with_suffix(".npz")
         keep = out.with_suffix(".parts")
-        quirks = _Quirks(self.amc_fps, self.mads_fps, self.unit, None, self.restore)
+        if self.up not in (None, *_UPS):
+            raise ValueError(f"up {self.up!r}: choose one of {', '.join(_UPS)}")
+        quirks = _Quirks(self.amc_fps, self.mads_fps, self.unit, None, self.restore, self.up)
         made = mocap_poses(self.root, self.fps, self.n, self.seed, quirks, keep, progress)
         below = lambda files: {Path(path).relative_to(self.root).as_posix(): value for path, value in files.items()}
         clips, skipped = below(made.clips), below(made.skipped)
         settings = asdict(self) | dict(root=Path(self.root).name)
         about = dict(source="motion capture", clips=clips, skipped=skipped, settings=settings)
         write_poses(out, made.poses, about)
-        for path in keep.glob("*.npy"):
-            path.unlink()
-        keep.rmdir()
+        with suppress(OSError):
+            for path in keep.glob("*.npy"):
+                path.unlink()
+            keep.rmdir()
         return made._replace(clips=clips, skipped=skipped)
 
 # %% ../../nbs/datasets/mocap.ipynb #b0dc386b

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from torch import Tensor
 from ..conventions import N_JOINTS, convert_joints
-from ..evaluation import auc_3d, means_by, mpjpe, pa_mpjpe, pck_3d
+from ..evaluation import auc_3d, evaluate, means_by, mpjpe, pa_mpjpe, pck_3d
 from .human36m import pick_pairs, video_frames
 from .matlab import read_mat
 from ..engine.images import read_image
@@ -57,7 +57,9 @@ def _read_calibration(
     if not path.is_file():
         raise FileNotFoundError(f"no {path.name} in {path.parent.parent.name}/{path.parent.name}")
     try:
-        for key, *values in (line.split() for line in path.read_text().splitlines()[1:] if line.strip()):
+        for key, *values in (
+            line.split() for line in path.read_text(encoding="utf-8").splitlines()[1:] if line.strip()
+        ):
             if key == "name":
                 blocks.append({})
             blocks[-1][key] = [float(v) for v in values]
@@ -208,7 +210,10 @@ def scores_3dhp(
     truth: Tensor,  # (N,17,3) mm, camera frame
     names: Sequence[str],  # N names of samples of the test set
 ) -> dict:  # mm and shares: `pck_3d` and `auc_3d` over 14 joints, the others over 17; `by_activity`, `by_sequence`
-    "The numbers of Table 4, over all frames and by what is done in them. Raises `ValueError` for wrong shapes or NaN."
+    """The numbers of Table 4, over all frames and by what is done in them.
+
+    Raises `ValueError` for wrong shapes, NaN, and poses that are not in mm."""
+    evaluate({"joints_3d": prediction}, {"joints_3d": truth})  # refuses other units
     values = {
         "pck_3d": pck_3d(prediction, truth),
         "auc_3d": auc_3d(prediction, truth),

@@ -569,7 +569,7 @@ def read_manifest(
             " call prepare again to go on"
         )
     try:
-        manifest = json.loads(path.read_text())
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as e:
         raise ValueError(
             f"{path.name} is damaged ({e}): delete it and prepare the folder again; whole shards are kept"

@@ -476,10 +476,10 @@ class _WrittenBoxes:
         self.size = size
         try:
             if path.suffix == ".json":
-                self.found = _coco_boxes(json.loads(path.read_text()))
+                self.found = _coco_boxes(json.loads(path.read_text(encoding="utf-8")))
             else:
                 files = path.glob("*.txt") if path.is_dir() else [path]
-                self.found = {file.stem: _yolo_lines(file.read_text()) for file in files}
+                self.found = {file.stem: _yolo_lines(file.read_text(encoding="utf-8")) for file in files}
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as e:
             raise ValueError(f"{path.name} holds no boxes as YOLO (.txt) or COCO (.json) write them: {e!r}") from e
 

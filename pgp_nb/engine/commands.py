@@ -167,8 +167,8 @@ def _known_metrics(cfg: Config, run: Path) -> dict | None:
     "The metrics of a finished run of this very configuration, or None."
     try:
         known, metrics = (
-            yaml.safe_load((run / "config.yaml").read_text()),
-            json.loads((run / "metrics.json").read_text()),
+            yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
+            json.loads((run / "metrics.json").read_text(encoding="utf-8")),
         )
     except (OSError, ValueError, yaml.YAMLError):
         return None
@@ -382,7 +382,8 @@ def _run_release(
 def _presets_text() -> str:
     "The names of the presets, each with the first line of what its file says of it."
     return "\n".join(
-        f"{p.stem:10} {p.read_text().splitlines()[0].lstrip('# ')}" for p in sorted(PRESETS.glob("*.yaml"))
+        f"{p.stem:10} {p.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}"
+        for p in sorted(PRESETS.glob("*.yaml"))
     )
 
 

@@ -442,6 +442,10 @@ def command(*mistakes: type[Exception]) -> Callable:
     def decorate(entry: Callable) -> Callable:
         @wraps(entry)
         def run(args: list[str] | None = None) -> int:
+            if hasattr(sys.stdout, "reconfigure"):
+                sys.stdout.reconfigure(
+                    errors="replace"
+                )  # an arrow in a table is no reason to fail on an ASCII terminal
             try:
                 return entry(args) or 0
             except KeyboardInterrupt:

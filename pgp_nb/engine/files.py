@@ -6,7 +6,7 @@
 __all__ = ['write_atomically', 'write_text', 'write_json', 'sweep']
 
 # %% ../../nbs/engine/files.ipynb #565b37fe
-import json, os, time
+import json, os, re, secrets, time
 from contextlib import suppress
 from pathlib import Path
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def write_atomically(
     It is readable by whoever may read a new file here.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
@@ -41,8 +41,8 @@ def write_atomically(
 
 # %% ../../nbs/engine/files.ipynb #d3b1010e
 def write_text(path: str | Path, text: str) -> None:
-    "Write a text file atomically."
-    write_atomically(path, lambda temporary: temporary.write_text(text))
+    "Write a text file atomically, in UTF-8."
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -50,12 +50,16 @@ def write_json(path: str | Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1) + "\n")
 
 # %% ../../nbs/engine/files.ipynb #fe4504ad
+_LEFT_BEHIND = re.compile(r"\..+\.[0-9a-f]+\.tmp(\..*)?")  # process numbers were in these names once
+
+
 def sweep(
     folder: str | Path,  # where files are written atomically; may be missing
     older_than: float = 3600,  # seconds
 ) -> None:
-    "Remove the temporary files that killed processes left behind."
-    for path in Path(folder).glob(".*.[0-9]*.tmp*"):
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > older_than:
-                path.unlink()
+    "Remove the temporary files that killed processes left behind, those that one may remove."
+    with suppress(OSError):
+        for path in Path(folder).iterdir():
+            with suppress(OSError):
+                if _LEFT_BEHIND.fullmatch(path.name) and time.time() - path.stat().st_mtime > older_than:
+                    path.unlink()

@@ -6,28 +6,88 @@
 __all__ = ['read_image', 'to_rgb', 'square_around', 'square_of', 'resample', 'crop']
 
 # %% ../../nbs/engine/images.ipynb #c642d466
-import math
+import io, math, warnings
 from pathlib import Path
 from collections.abc import Sequence
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 from torch import Tensor
 
-# %% ../../nbs/engine/images.ipynb #2705a056
+# %% ../../nbs/engine/images.ipynb #f1650159
+def _on_white(
+    image: np.ndarray,  # (H,W,C) uint8: grey, RGB or RGBA
+) -> np.ndarray:  # (H,W,3) uint8 RGB
+    "Grey repeated three times, and what is transparent laid on white."
+    if image.shape[2] == 4:
+        colour, alpha = image[..., :3].astype(np.uint16), image[..., 3:].astype(np.uint16)
+        image = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(image) if image.shape[2] == 3 else image.repeat(3, 2)
+
+# %% ../../nbs/engine/images.ipynb #1ad4e70e
+def _from_pillow(
+    picture: Image.Image,  # of any mode
+    name: str,  # for the error
+) -> np.ndarray:  # (H,W,3) uint8 RGB
+    "A picture of Pillow as it is meant to be seen. Raises `ValueError` for floating-point pixels."
+    kind = f"{picture.format or 'a picture'} of mode {picture.mode}"
+    try:
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode.startswith("I"):
+            return _on_white((np.asarray(picture).clip(0, 2**16 - 1) >> 8).astype(np.uint8)[..., None])
+        if picture.mode == "F":
+            raise ValueError("floating-point pixels")
+        clear = picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info
+        if picture.mode in ("La", "RGBa"):
+            picture = picture.convert({"La": "LA", "RGBa": "RGBA"}[picture.mode])
+        return _on_white(np.array(picture.convert("RGBA" if clear else "RGB")))
+    except Exception as e:  # each format fails in a way of its own
+        raise ValueError(
+            f"{name} cannot be read as an image ({kind}: {e}): is it damaged?"
+            " Otherwise save it as a PNG of 8 bits, or hand over an array of floats scaled to [0,1]"
+        ) from e
+
+# %% ../../nbs/engine/images.ipynb #00ff2114
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def _opened(data: bytes) -> Image.Image | None:
+    "The picture as Pillow sees it, or None: its formats each fail in a way of their own."
+    try:
+        return Image.open(io.BytesIO(data))
+    except Exception:
+        return None
+
+
+def _remedy(data: bytes) -> str:
+    "What to do about a file that neither library reads."
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
+        return "it is HEIC, as iPhones write: save it as JPEG, or install pillow-heif and call register_heif_opener()"
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return "it is a TIFF of floating-point pixels or of another rare kind: save it as a PNG of 8 bits"
+    return "is it damaged, or not a JPEG, PNG or the like?"
+
+
 def read_image(path: str | Path) -> np.ndarray:  # (H,W,3) uint8 RGB
     "Read a picture file. Raises `FileNotFoundError` or `ValueError` naming the file."
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no image file at {path}")
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    if not len(data):
+    data = path.read_bytes()
+    if not data:
         raise ValueError(f"{path.name} is an empty file: copy it again")
+    if data[:2] != b"\xff\xd8":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sizes and damaged notes
+            picture = _opened(data)
+            if picture:
+                return _from_pillow(picture, path.name)
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         image = None
     if image is None:
-        raise ValueError(f"{path.name} cannot be read as an image: is it damaged, or not a JPEG, PNG or the like?")
+        raise ValueError(f"{path.name} cannot be read as an image: {_remedy(data)}")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 # %% ../../nbs/engine/images.ipynb #cee15f50
@@ -46,13 +106,18 @@ def _as_bytes(image: np.ndarray, name: str) -> np.ndarray:
 _LONGEST = 2**15 - 1  # px a side; OpenCV resamples no longer ones
 
 
-def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> np.ndarray:  # (H,W,3) uint8 RGB
-    "An image in any accepted form as an array. Raises `ValueError` saying what is wrong with it."
+def to_rgb(
+    image: np.ndarray | Tensor | Image.Image | str | Path,  # (H,W,C), a tensor (C,H,W), C 3 or 4; a picture, a file
+    name: str = "the image",  # for errors
+) -> np.ndarray:  # (H,W,3) uint8 RGB
+    "An image in any accepted form as an array, on white. Raises `ValueError` saying what is wrong with it."
     if isinstance(image, (str, Path)):
         image = read_image(image)
+    if isinstance(image, Image.Image):
+        image = _from_pillow(image, name)
     if isinstance(image, Tensor):
-        if image.dim() != 3 or image.shape[0] != 3:
-            raise ValueError(f"{name} is a tensor of shape {tuple(image.shape)}: expected (3,H,W), RGB")
+        if image.dim() != 3 or image.shape[0] not in (3, 4):
+            raise ValueError(f"{name} is a tensor of shape {tuple(image.shape)}: expected (3,H,W) RGB or (4,H,W) RGBA")
         if image.is_floating_point():
             image = image.float()
         image = image.detach().cpu().permute(1, 2, 0).numpy()
@@ -60,20 +125,17 @@ def to_rgb(image: np.ndarray | Tensor | str | Path, name: str = "the image") -> 
     if image.dtype == object:
         given = image.item() if image.ndim == 0 else image
         raise ValueError(f"{name} is {given!r}: expected an RGB array (H,W,3), a tensor (3,H,W) or a file name")
-    if image.ndim != 3 or image.shape[2] != 3:
+    if image.ndim != 3 or image.shape[2] not in (3, 4):
         raise ValueError(
-            f"{name} has shape {image.shape}: expected (H,W,3) RGB;"
-            " repeat a grey channel three times, drop an alpha channel"
+            f"{name} has shape {image.shape}: expected (H,W,3) RGB or (H,W,4) RGBA; repeat a grey channel three times"
         )
     if min(image.shape[:2]) < 8:
         raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: too small to hold a person")
     if max(image.shape[:2]) > _LONGEST:
         raise ValueError(f"{name} is {image.shape[1]}x{image.shape[0]} px: cut it to at most {_LONGEST} px a side")
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype.kind != "f":
+    if image.dtype != np.uint8 and image.dtype.kind != "f":
         raise ValueError(f"{name} has {image.dtype} pixels: expected uint8, or floats in [0,1]")
-    return _as_bytes(image, name)
+    return _on_white(image if image.dtype == np.uint8 else _as_bytes(image, name))
 
 # %% ../../nbs/engine/images.ipynb #35ae1ae6
 def square_around(

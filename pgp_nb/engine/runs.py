@@ -179,7 +179,7 @@ def read_curve(path: str | Path) -> list[dict]:
     if not Path(path).exists():
         return []
     rows = []
-    for line in Path(path).read_text().splitlines():
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:
@@ -316,7 +316,7 @@ def _check_folder(cfg: Config, run: Path, resume: bool) -> None:
     if run.exists() and not run.is_dir():
         raise ValueError(f"{run} is a file: name a folder for the run")
     if resume and (run / _SMALL).is_file() and (run / "config.yaml").is_file():
-        _check_same(cfg, yaml.safe_load((run / "config.yaml").read_text()))
+        _check_same(cfg, yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")))
 
 # %% ../../nbs/engine/runs.ipynb #4bcee097
 def paints(
@@ -341,7 +341,7 @@ def paints(
 def _measured_later(run: Path, metrics: dict) -> dict:
     "What an evaluation has added to the metrics of a finished run; nothing if the run has gone on since."
     try:
-        known = json.loads((run / "metrics.json").read_text())
+        known = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     same = all(known.get(k) == metrics[k] for k in ("iterations", "seconds"))

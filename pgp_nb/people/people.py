@@ -9,6 +9,7 @@ __all__ = ['SPLITS', 'render_motion', 'check_split', 'bodies_of', 'Filming', 'pi
 # %% ../../nbs/people/people.ipynb #60e02818
 import ast, json, os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from hashlib import sha256
@@ -390,7 +391,8 @@ def _fill_cache(
             known = []
         more = [entry | {"skips": []} for entry in known[len(entries) :]]
         if entries != [entry | {"skips": []} for entry in known[: len(entries)]]:
-            write_manifest(folder, entries + more, size, {"loader": asked.name, **asked.about})
+            with suppress(OSError):  # all that was asked for is there, though one may not write here
+                write_manifest(folder, entries + more, size, {"loader": asked.name, **asked.about})
     except OSError as e:
         raise OSError(
             e.errno,
