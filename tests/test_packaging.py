@@ -9,7 +9,7 @@ from helpers import ROOT
 LOCK = ROOT / "requirements-dev.lock"
 FILES = sorted(p.relative_to(ROOT / "pgp_nb") for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_"))
 MODULES = [".".join(p.with_suffix("").parts) for p in FILES]
-NEEDED_PACKAGES = set("torch numpy opencv-python-headless matplotlib safetensors pyyaml tqdm fastcore".split())
+NEEDED_PACKAGES = set("torch numpy pillow opencv-python-headless matplotlib safetensors pyyaml tqdm fastcore".split())
 EXTRA_PACKAGES = set("ipywidgets anywidget traitlets papermill nbconvert nbformat nbclient tensorboard".split())
 
 IMPORT_ALL = """

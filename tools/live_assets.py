@@ -26,7 +26,7 @@ from pgp_nb.people.people import bodies_of
 from pgp_nb.people.rendering import Rendered, camera_around, pose_person, render
 from pgp_nb.people.scenery import random_background
 from pgp_nb.prediction import PGP
-from pgp_nb.puppet import Puppet, best_seen, fill_textures
+from pgp_nb.puppet import Puppet, _best_seen, fill_textures
 from pgp_nb.segmentation import one_hot
 from pgp_nb.widgets import _browser_puppet
 
@@ -97,10 +97,10 @@ def sheet(
     near = F.interpolate(puppet._reach.float(), size=(h, 2 * w), mode="bilinear", align_corners=False)
     alpha = ((near - 0.6) / 0.3).clamp(0, 1)
     shown = lambda best: 0.5 + 0.5 * (3 * best[0, :, -1:]).clamp(0, 1)
-    every = best_seen(seen)
+    every = _best_seen(seen)
     rows = []
     for side in (front, ~front if (~front).any() else front):
-        best = best_seen(seen[side])
+        best = _best_seen(seen[side])
         tiles = torch.cat([fill_textures(best)[0, :, :3], alpha * shown(best)], 1)
         tiles = F.interpolate(tiles, size=(h, w), mode="area")
         rows.append([t for l, t in enumerate(tiles) if l != HEAD])
