@@ -14,7 +14,7 @@ import yaml
 from torch import Tensor
 from tqdm.auto import tqdm
 from .engine.config import PRESETS, CommandParser, command
-from .engine.commands import train_command
+from .engine.commands import presets_text, train_command
 from .engine.images import read_image
 from .engine.loading import anything_known, held_out_frames, people_pairs, prepared_pairs
 from .engine.measure import predict_batches
@@ -250,8 +250,7 @@ def _presets(args: list[str]) -> int:
     if name:
         print((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"), end="")
         return 0
-    for path in sorted(PRESETS.glob("*.yaml")):
-        print(f"{path.stem:10} {path.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
+    print(presets_text())
     return 0
 
 # %% ../nbs/14_commands.ipynb #430ae985

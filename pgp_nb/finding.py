@@ -21,6 +21,7 @@ from .conventions import BACKGROUND, PARENTS
 from .datasets.videos import Videos, box_iou
 from .engine.files import write_atomically, write_json
 from .engine.images import crop, square_around, square_of, to_rgb
+from .kinematics import limb_lengths
 from .networks import enlarge, points_in_image
 from .people.motions import place_joints
 from .prediction import PGP
@@ -317,8 +318,7 @@ def _steady_limbs(
 
 def _limb_lengths(joints: np.ndarray) -> np.ndarray:  # (T,17,3) mm to (17,) mm
     "The median over time; 0 for the pelvis, which ends no limb."
-    limbs = joints[:, 1:] - joints[:, list(PARENTS[1:])]
-    return np.append(0, np.median(np.linalg.norm(limbs, axis=-1), 0))
+    return np.median(limb_lengths(torch.from_numpy(joints)).numpy(), 0)
 
 # %% ../nbs/12_finding.ipynb #529559c6
 def _smoothed_track(found: Found, rate: float) -> Found:

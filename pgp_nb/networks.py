@@ -1025,7 +1025,9 @@ def _in_every_orientation(net: PGPNet) -> PGPNet:
 
 # %% ../nbs/05_networks.ipynb #0a49b26b
 def starts(start_from: str) -> list[Path]:
-    "The runs or files that `start_from` or `decoder_from` names; {shipped} stands for the folder of the shipped weights."
+    """The runs or files that `start_from` or `decoder_from` names.
+
+    {shipped} stands for the folder of the shipped weights."""
     shipped = str(PRESETS.parent / "weights")
     return [Path(name.replace("{shipped}", shipped)) for name in start_from.split(" + ") if name]
 
@@ -1085,7 +1087,8 @@ def _start_decoder(
     kind = lambda c: (c.appearance, c.appearance_channels, c.decoder_width)
     if kind(net.cfg) != kind(cfg.network):
         raise ValueError(
-            f"decoder_from {names}: appearance, appearance_channels and decoder_width are {kind(net.cfg)} there, {kind(cfg.network)} here"
+            f"decoder_from {names}: appearance, appearance_channels and decoder_width are {kind(net.cfg)} there,"
+            f" {kind(cfg.network)} here"
         )
     return _of_decoder(net.state_dict())
 
@@ -1098,7 +1101,9 @@ def _of_decoder(state: dict[str, Tensor], wanted: bool = True) -> dict[str, Tens
 def start_weights(
     cfg: Config,  # names them in `start_from` and `decoder_from`
 ) -> dict[str, Tensor]:
-    "The weights that a run starts from. Those of a decoder for another kind of appearance are left out, with a warning."
+    """The weights that a run starts from.
+
+    Those of a decoder for another kind of appearance are left out, with a warning."""
     net = _start_net(cfg)
     if cfg.stages.decoder_from:
         return _of_decoder(net.state_dict(), False) | _start_decoder(cfg)

@@ -272,15 +272,14 @@ def in_crops(
     what: str = "everything",  # as for `predict`
 ) -> dict[str, Tensor]:
     "What an encoding says, in the crops' coordinates."
-    pose = self.net.pose(code)
+    painted = what == "everything" or what == "parts" and code.silhouette is None
+    out = self.net.complete(code) if painted else None
+    pose = out.pose if out else self.net.pose(code)
     found = {k: getattr(pose, k) for k in ("joints_3d", "joints_2d", "canonical")}
     found["points_2d"] = points_in_image(code, pose, self.net.cfg.size)
-    if what == "joints":
-        return found
-    if what == "parts" and code.silhouette is not None:
-        return found | {"logits": self.net.parts_unpainted(code, pose)}
-    out = self.net.complete(code)
-    return found | {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
+    if out:
+        return found | {"appearance": out.codes, "painted": out.painted.image, "logits": out.part_logits}
+    return found | ({"logits": self.net.parts_unpainted(code, pose)} if what == "parts" else {})
 
 # %% ../nbs/10_prediction.ipynb #6ed78bd1
 def prediction_sheet(found: Prediction, titles: Sequence[str] | None = None, side: float = 1.5):

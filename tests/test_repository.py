@@ -337,7 +337,8 @@ def test_every_study_and_every_stage_of_a_release_is_a_run():
         chosen_terms(cfg, TERMS)
     known = {*configs, *(p.stem for p in PRESETS.glob("*.yaml"))}
     for name, cfg in configs.items():
-        starts = [start for start in cfg.stages.start_from.split(" + ") if start]
+        named = (cfg.stages.start_from, cfg.stages.decoder_from)
+        starts = [start for names in named for start in names.split(" + ") if start]
         shipped = [ROOT / "pgp_nb/data/weights" / Path(s).name for s in starts if s.startswith("{shipped}")]
         assert all(path.is_file() for path in shipped)
         before = {Path(s).name.rpartition("-s")[0] for s in starts if not s.startswith("{shipped}")}

@@ -64,9 +64,11 @@ def supervision(config):
 
 def lineage(run):
     "The configurations of a run and of those that it starts from, as far as they lie beside it; its own first."
+    from pgp_nb.networks import starts
+
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    starts = (setting(config, "start_from") or "").replace("{seed}", str(setting(config, "seed"))).split(" + ")
-    before = [run.parent / Path(start).name for start in starts if start]
+    names = (setting(config, "start_from") or "").replace("{seed}", str(setting(config, "seed")))
+    before = [run.parent / start.name for start in starts(names)]
     return [config, *(c for start in before if (start / "config.yaml").is_file() for c in lineage(start))]
 
 
