@@ -68,8 +68,10 @@ class Iteration:
         number: int = 1,  # of the iteration, from 1
         setup: Mapping[str, typing.Any] = {},  # what the `setup` of each term has found in the data
         terms: frozenset[str] = frozenset(),  # names of those that have begun
+        teacher: PGPNet | None = None,  # who gives pseudo-labels; the network itself if None
     ):
         self.net, self.cfg, self.data = net, cfg, data
+        self.teacher = teacher or net
         self.generators, self.number = generators, number
         self.setup, self.terms = setup, terms
         self.size, self.device = net.cfg.size, next(net.parameters()).device

@@ -141,9 +141,8 @@ def begin(self: Trainer) -> Iteration:
     for t in self.terms:
         if t.joins:
             self.ramps[t.name].fill_(t.weight * min(1, max(0, self.iteration - self.start(t)) / 100))
-    return Iteration(
-        self.net, self.cfg, self.data, generators, self.iteration, self.setup, frozenset(t.name for t in begun)
-    )
+    names, teacher = frozenset(t.name for t in begun), self.kept.eval() if self.mean else None
+    return Iteration(self.net, self.cfg, self.data, generators, self.iteration, self.setup, names, teacher)
 
 # %% ../nbs/07_training.ipynb #7bfc02b2
 @patch

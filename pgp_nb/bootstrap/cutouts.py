@@ -31,9 +31,10 @@ from pgp_nb.bootstrap.painting import (
 from ..puppet import Puppet
 from ..segmentation import limb_depths
 from .self_training import Labelled, SelfLabels, pseudo_labelled
+from .surroundings import camera_faults
 from ..engine.config import Config, PaintConfig
-from ..engine.data import COLOR_JITTER, color_jitter, random_view
-from ..engine.parallel import join, normal
+from ..engine.data import COLOR_JITTER, color_jitter, flip_rotate, random_view, take
+from ..engine.parallel import join, normal, uniform
 from ..losses import Iteration, Term, known_pose_loss
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #8b5c8db6
@@ -140,23 +141,44 @@ class _KnownPictures(NamedTuple):
     certainty: Tensor  # (B,) of the facing bit
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #b301104f
+_OCCLUDED = 0.25  # share of paintings with something before the person, where a run has photographs
+
+
 @torch.no_grad()
-def painted(it: Iteration, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator) -> Painting:
-    "Painted puppets, bodies or as many of one as of the other, as the run is configured."
+def painted(
+    it: Iteration, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator, turned: float = 0.0
+) -> Painting:
+    "Painted puppets, bodies or as many of one as of the other, as the run is configured; half over photographs."
     known = it.known(saliency)
     if known is None:
         known = torch.full_like(saliency, torch.nan)
+    if it.data.places is not None:
+        frames, known = _over_photographs(it, frames, known, g)
     figures = _FIGURES[it.cfg.painting.figure]
     shares = zip(figures, *(x.chunk(len(figures)) for x in (poses, frames, known[:, None])))
-    paint = lambda figure, q, frame, m_sal: paint_puppets(q, frame, m_sal, it.net.puppet, g, it.cfg.painting, figure)
-    return join([paint(*share) for share in shares])
+    painting = lambda figure, q, frame, m_sal: paint_puppets(
+        q, frame, m_sal, it.net.puppet, g, it.cfg.painting, figure, turned
+    )
+    made = join([painting(*share) for share in shares])
+    if it.data.places is None:
+        return made
+    return made._replace(images=camera_faults(clutter(made.images, g, _OCCLUDED, 2), g))
+
+
+def _over_photographs(it: Iteration, frames: Tensor, saliency: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    "Frames to paint on and their m_sal, half of them crops of photographs, of whose m_sal nothing is known."
+    n = len(frames)
+    chosen = torch.randint(len(it.data.places), (n,), generator=g, device=g.device)
+    places = flip_rotate(take(it.data.places, (chosen,), frames.device).float() / 255, g, 10.0, 1.5)
+    some = uniform(0, 1, (n, 1, 1), g, frames.device) < 0.5
+    return torch.where(some[:, None], places, frames), torch.where(some, torch.nan, saliency)
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #103c4b81
 @torch.no_grad()
-def _cut_out(it: Iteration, poses: Tensor, frames: Labelled, g: torch.Generator) -> _KnownPictures:
+def _cut_out(it: Iteration, poses: Tensor, frames: Labelled, g: torch.Generator, turned: float = 0.0) -> _KnownPictures:
     "As many of the frames as there are unpaired poses, cut apart and laid out in them."
     donors = _Donors(*(x[: len(poses)] for x in donors_of(*frames)))
-    pose = random_view(poses, it.size, g)
+    pose = random_view(poses, it.size, g, turned)
     drawn = with_own_limbs(pose, it.size, g, it.cfg.painting).joints_2d
     images, certainty = paint_cutouts(pose, drawn, donors, it.net.puppet, g, it.cfg.painting)
     return _KnownPictures(images, pose, drawn, certainty)
@@ -170,23 +192,24 @@ def _known_pictures(
     saliency: Tensor,  # (B,S,S) of the frames; NaN where not known
     donors: Labelled | None,  # to cut out
     g: torch.Generator,  # source of randomness
+    turned: float = 0.0,  # share of views at any roll, from far above and below
 ) -> _KnownPictures:
     "Unpaired poses as pictures: a share of them cut-outs, where there are donors, the others painted."
     n = round(share * len(poses)) if donors else 0
-    cut = [_cut_out(it, poses[:n], donors, g)] if n else []
+    cut = [_cut_out(it, poses[:n], donors, g, turned)] if n else []
     if n == len(poses):
         return cut[0]
-    painting = painted(it, poses[n:], frames[n:], saliency[n:], g)
+    painting = painted(it, poses[n:], frames[n:], saliency[n:], g, turned)
     certain = torch.ones_like(painting.drawn[:, 0, 0])
     return join(cut + [_KnownPictures(painting.images, painting.pose, painting.drawn, certain)])
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #66ec6ed7
-def _paint(it: Iteration, cutouts: float = 0.0, cutouts_start: int = 0) -> Tensor:
-    "L_paint: the encoder on painted puppets, a share of them cut-outs from an iteration on."
+def _paint(it: Iteration, cutouts: float = 0.0, cutouts_start: int = 0, turned: float = 0.0) -> Tensor:
+    "L_paint: the encoder on painted puppets, a share of them cut-outs from an iteration on, a share of views turned."
     cuts = cutouts > 0 and it.number > cutouts_start
     frames = it.once(pseudo_labelled) if cuts or "self_training" in it.terms else None
     donors = frames if cuts else None
-    draw = lambda *batch: _known_pictures(it, cutouts, *batch)
+    draw = lambda *batch: _known_pictures(it, cutouts, *batch, turned)
     pictures = it.by_shard(draw, it.batch.poses, it.batch.target, it.batch.sal_t, donors)
     images, pose, drawn, certainty = pictures
     return known_pose_loss(it.net, it.net.encode(images), pose, drawn, certainty)

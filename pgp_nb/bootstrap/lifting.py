@@ -42,9 +42,9 @@ def lifted(
 _POINT_NOISE = 0.07  # largest standard deviation of the image points that are to be lifted, image sides
 
 
-def _lift(it: Iteration, views: int = 8) -> Tensor:
-    "L_lift: the lifter on disturbed projections of unpaired poses, each under several cameras."
-    true = it.by_shard(lambda p, g: random_view(p.repeat(views, 1, 1), it.size, g), it.batch.poses)
+def _lift(it: Iteration, views: int = 8, turned: float = 0.0) -> Tensor:
+    "L_lift: the lifter on disturbed projections of unpaired poses, each under several cameras, a share of them turned."
+    true = it.by_shard(lambda p, g: random_view(p.repeat(views, 1, 1), it.size, g, turned), it.batch.poses)
     disturb = lambda q, faces, g: _seen_points(q, faces, it.size, _POINT_NOISE, g)
     points = it.by_shard(disturb, true.joints_2d, faces_camera(true.joints_3d))
     return known_pose_loss(it.net, lifted(it.net, points), true)

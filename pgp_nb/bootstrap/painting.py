@@ -556,9 +556,10 @@ def paint_puppets(
     g: torch.Generator,  # source of randomness
     cfg: PaintConfig = PaintConfig(),
     figure: Figure = PUPPET,  # what is painted
+    turned: float = 0.0,  # share of views at any roll, from far above and below
 ) -> Painting:
     "Unpaired poses as painted puppets, seen by random cameras."
-    return paint_pose(random_view(poses, frames.shape[-1], g), frames, saliency, puppet, g, cfg, figure)
+    return paint_pose(random_view(poses, frames.shape[-1], g, turned), frames, saliency, puppet, g, cfg, figure)
 
 # %% ../../nbs/bootstrap/painting.ipynb #cf344b49
 def finish(images: Tensor, g: torch.Generator, cfg: PaintConfig) -> Tensor:

@@ -7,14 +7,17 @@ __all__ = ['SELF_TRAINING', 'SelfLabels', 'flip_averaged', 'self_certainty', 'se
            'pseudo_label_loss']
 
 # %% ../../nbs/bootstrap/self_training.ipynb #20a07886
+import math
 from typing import NamedTuple
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from ..conventions import JOINT_NAMES, MIRROR, N_JOINTS
 from ..kinematics import constant, mirror_local_vectors, picked
 from ..losses import Iteration, Term, known_pose_loss, true_pose
 from ..networks import Encoding, PGPNet, points_in_image, unseen_projected
 from .painting import clutter
+from .surroundings import camera_faults
 from ..engine.data import COLOR_JITTER, color_jitter, mirrored_points
 from ..engine.parallel import normal, uniform
 
@@ -45,6 +48,7 @@ class SelfLabels(NamedTuple):
     joints_2d: Tensor  # (B,17,2) px: image points; joints_3d projected for `UNSEEN` joints or without image points
     certainty: Tensor  # (B,) of the facing bit, in [0,1]; 0 where it is in doubt
     silhouette: Tensor | None = None  # (B,h,w) logits
+    misfit: Tensor | None = None  # (B,) px from the image points to the projected pose, on average
 
 # %% ../../nbs/bootstrap/self_training.ipynb #c41994f2
 def flip_averaged(
@@ -80,8 +84,9 @@ def self_labels(
     "Pseudo-labels: the average of the predictions for images and for their mirror images. No gradient."
     code = flip_averaged(net, images)
     pose = net.pose(code)
-    points = unseen_projected(points_in_image(code, pose, net.cfg.size), pose)
-    return SelfLabels(pose.joints_3d, points, self_certainty(code.facing_logit, doubt), code.silhouette)
+    seen = points_in_image(code, pose, net.cfg.size)
+    certainty, misfit = self_certainty(code.facing_logit, doubt), (seen - pose.joints_2d).norm(dim=-1).mean(-1)
+    return SelfLabels(pose.joints_3d, unseen_projected(seen, pose), certainty, code.silhouette, misfit)
 
 # %% ../../nbs/bootstrap/self_training.ipynb #b1f99e21
 def _obstruct(
@@ -106,20 +111,50 @@ def pseudo_labelled(it: Iteration) -> Labelled:
     frames = it.batch.target
     flip = it.by_shard(lambda x, g: uniform(0, 1, (len(x), 1, 1, 1), g, x.device) < 0.5, frames)
     images = torch.where(flip, frames.flip(-1), frames)
-    return Labelled(images, self_labels(it.net, images))
+    return Labelled(images, self_labels(it.teacher, images))
+
+# %% ../../nbs/bootstrap/self_training.ipynb #c9b10877
+def _plausible(frames: Labelled, share: float) -> Labelled:
+    "A share of the frames: those whose image points are best explained by a pose that the lifter knows."
+    best = frames.labels.misfit.argsort()[: max(1, round(share * len(frames.images)))]
+    return Labelled(frames.images[best], SelfLabels(*(x if x is None else x[best] for x in frames.labels)))
+
+
+def _turned(
+    frames: Labelled,  # of cameras whose axis goes through the middle of the picture
+    share: float,  # of the frames, the others stay as they are
+    g: torch.Generator,  # source of randomness
+) -> Labelled:  # without silhouettes
+    "Some of the frames turned about the middle of the picture by any angle, and their pseudo-labels with them."
+    images, labels = frames
+    n, size = len(images), images.shape[-1]
+    angle = (uniform(0, 1, (n,), g, images.device) < share) * uniform(-math.pi, math.pi, (n,), g, images.device)
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).unflatten(-1, (2, 2))
+    grid = F.affine_grid(F.pad(turn.mT, (0, 1)), list(images.shape), align_corners=False)
+    q = (labels.joints_2d - size / 2) @ turn.mT + size / 2
+    p = torch.cat([labels.joints_3d[..., :2] @ turn.mT, labels.joints_3d[..., 2:]], -1)
+    seen = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return Labelled(seen, labels._replace(joints_3d=p, joints_2d=q, silhouette=None))
 
 # %% ../../nbs/bootstrap/self_training.ipynb #63802859
 def pseudo_label_loss(it: Iteration, frames: Labelled) -> Tensor:
     "L_self: the encoder on harder views of unlabelled frames against their pseudo-labels."
     images, labels = frames
     hard = it.by_shard(lambda x, g: color_jitter(_obstruct(x, g), g, 2 * COLOR_JITTER), images)
+    if it.data.places is not None:
+        hard = it.by_shard(camera_faults, hard)
     true = true_pose(labels.joints_3d, it.size)._replace(joints_2d=labels.joints_2d)
     return known_pose_loss(it.net, it.net.encode(hard), true, certainty=labels.certainty)
 
 
-def _self_training(it: Iteration) -> Tensor:
-    "L_self on the encoder's own pseudo-labels."
-    return pseudo_label_loss(it, it.once(pseudo_labelled))
+def _self_training(it: Iteration, turned: float = 0.0, doubtful: float = 0.0) -> Tensor:
+    "L_self on the encoder's own pseudo-labels: without a doubtful share of the frames, a share of the others turned."
+    frames = it.once(pseudo_labelled)
+    if doubtful:
+        frames = it.by_shard(lambda x, g: _plausible(x, 1 - doubtful), frames)
+    if turned:
+        frames = it.by_shard(lambda x, g: _turned(x, turned, g), frames)
+    return pseudo_label_loss(it, frames)
 
 
 SELF_TRAINING = Term("self_training", _self_training, {"encoder": "bootstrap"}, joins="paint")

@@ -113,6 +113,7 @@ class DataConfig:
         "people"  # unpaired poses D_z: "people", a file of poses (npz), or "predicted": the ablation without q_z
     )
     pairs: tuple[int, int, int] = (5000, 200, 500)  # of training, validation and held-out people, at most
+    backgrounds: str = ""  # folder of photographs without people: for half of the paintings and training people, see the chapter on surroundings
     unpaired: int = 20000  # unpaired poses, at most
     saliency_quality: float | None = (
         0.7  # of the noisy masks m_sal of the people, 0..1; None: the ablation without m_sal

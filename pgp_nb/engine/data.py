@@ -41,6 +41,7 @@ class TrainData(typing.NamedTuple):
     labelled_joints_3d: Tensor | None = None  # (A,2,17,3) mm, camera frame; NaN where the film is in doubt
     labelled_joints_2d: Tensor | None = None  # (A,2,17,2) px
     focal: Tensor | None = None  # (N,2) focal length of the camera, in image sides; None: the fixed one of T_c
+    places: Tensor | None = None  # (C,3,S,S) uint8: crops of photographs without people
 
     def mixed_in(self, n: int) -> int:
         "How many of n pairs are further ones."
@@ -237,6 +238,7 @@ def augment(
 _ELEVATION = (-8.0, 28.0)  # degrees, camera above the pelvis
 _FILL = (0.60, 0.88)  # share of the image side that the joints span
 _ROLL = 8.0  # largest roll of the camera, degrees
+_ANY_ELEVATION = (-40.0, 75.0)  # of turned views
 
 
 def view_rotation(
@@ -260,12 +262,17 @@ def random_view(
     poses: Tensor,  # (B,17,3) mm, upright frame: z up, any heading
     size: int,  # image side, px
     g: torch.Generator,  # source of randomness
+    turned: float = 0.0,  # share of views at any roll, from far above and below
 ) -> Pose:  # with constant limb lengths; `joints_2d` in px
     "T_c of unpaired poses under random cameras: q_z (Sec. 3.3)."
     B = len(poses)
     poses = torch.where(uniform(0, 1, (B, 1, 1), g, poses.device) < 0.5, poses, mirror_pose(poses))
     canonical, upright, _ = canonicalise(poses)
-    rotation = view_rotation(B, g).to(poses) @ upright
+    rotation = view_rotation(B, g)
+    if turned:
+        some = uniform(0, 1, (B, 1, 1), g) < turned
+        rotation = torch.where(some, view_rotation(B, g, _ANY_ELEVATION, 180.0), rotation)
+    rotation = rotation.to(poses) @ upright
     raw = torch.cat([uniform(-1.5, 1.5, (B, 2), g), zoom_raw(uniform(*_FILL, (B, 1), g))], 1).to(poses)
     return pose_from_camera(canonical, Camera(rotation, place(canonical @ rotation.mT, raw)), size)
 

@@ -16,7 +16,8 @@ from .config import Config, weight_of
 from .data import TrainData, evenly
 from .measure import HeldOut
 from ..networks import start_weights
-from ..people.people import load_people, unpaired_poses
+from ..people.people import Filming, load_people, unpaired_poses
+from ..bootstrap.surroundings import photograph_crops
 
 # %% ../../nbs/engine/loading.ipynb #loa00007
 class RunData(typing.NamedTuple):
@@ -52,12 +53,16 @@ def people_pairs(
     saliency_quality: float | None = 0.7,  # of the data set
     progress: bool = True,  # show a progress bar
     views: bool = False,  # pairs of two cameras at one instant
+    backgrounds: str = "",  # folder of photographs without people: behind half of the pairs
 ) -> dict[str, Tensor]:
     """Pairs of the embedded people, as `prepared_pairs` gives those of a folder.
 
     Without a saliency quality nothing is known of m_sal, and it is 0.
     """
-    people = load_people(split, n, size, seed, progress=progress, saliency_quality=saliency_quality or 0.0, views=views)
+    quality, filming = saliency_quality or 0.0, Filming(backgrounds=backgrounds)
+    people = load_people(
+        split, n, size, seed, progress=progress, saliency_quality=quality, views=views, filming=filming
+    )
     arrays = {k: torch.from_numpy(getattr(people, k)) for k in ("saliency", "joints_3d", "joints_2d", "parts")}
     if saliency_quality is None:
         arrays["saliency"] = torch.zeros_like(arrays["saliency"])
@@ -75,7 +80,8 @@ def _load_pairs(
         return prepared_pairs(folder, n, cfg.network.size, progress)
     if "people" not in (cfg.data.train_data, folder):
         return None
-    return people_pairs(split, n, cfg.network.size, cfg.seed, cfg.data.saliency_quality, progress, views)
+    places = cfg.data.backgrounds if split == "train" and not views else ""
+    return people_pairs(split, n, cfg.network.size, cfg.seed, cfg.data.saliency_quality, progress, views, places)
 
 # %% ../../nbs/engine/loading.ipynb #ec39959b
 def anything_known(
@@ -187,6 +193,8 @@ def load_data(
     paired = {k: train[k] for k in ("images", "saliency", "joints_3d", "joints_2d")}
     paired |= zip(("mixed_images", "mixed_saliency"), mixed)
     paired |= zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
+    if data.backgrounds:
+        paired["places"] = photograph_crops(data.backgrounds, cfg.network.size, cfg.seed)
     known = TrainData(poses=poses, focal=train.get("focal"), **paired, **views)
     needs = "poses" if cfg.optimisation.select == "truth" else "nothing"
     return RunData(known, held_out_frames(val, needs), held_out_frames(test))

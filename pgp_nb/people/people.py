@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from ..conventions import BACKGROUND, N_JOINTS
 from ..kinematics import canonicalise
+from ..bootstrap.surroundings import contents_of, photograph_crop, photographs_in
 from ..datasets.samples import FORMAT, VERSION, Sample, Samples, Skip, fixed_intrinsics
 from ..datasets.samples import make_shards, read_manifest, read_shards, show_pairs, write_manifest
 from .bodies import N_BODIES, retarget
@@ -121,6 +122,7 @@ class Filming(NamedTuple):
     fill: tuple[float, float] = (0.72, 0.94)  # share of the image side that the larger extent of the person fills
     elevation: tuple[float, float] = (-5.0, 25.0)  # degrees, of the camera above the horizon
     moved_mm: float = 230.0  # least mean joint displacement between the frames where there are such, canonical frame
+    backgrounds: str = ""  # folder of photographs without people: behind half of the pairs
 
 # %% ../../nbs/people/people.ipynb #c1e51413
 def pick_frames(
@@ -167,6 +169,15 @@ def _take(person, posed, cameras, places, size, rng):
     return dict(images=both("image"), parts=both("parts"), **joints, bodies=person.body)
 
 # %% ../../nbs/people/people.ipynb #4c01e105
+def _photographed_places(filming: Filming, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    "Crops of photographs for both frames: of one a little apart, or of two."
+    photographs, wide = photographs_in(filming.backgrounds), round(1.25 * size)
+    first = photograph_crop(photographs, wide, rng)
+    second = first if rng.random() < filming.same_place else photograph_crop(photographs, wide, rng)
+    corners = rng.integers(wide - size + 1, size=(2, 2))
+    return [p[y : y + size, x : x + size] for p, (x, y) in zip((first, second), corners)]
+
+
 def _film_pair(
     split: str,  # train, val or test
     index: int,  # number of the pair
@@ -182,6 +193,8 @@ def _film_pair(
         places = place, place.moved(rng)
     else:
         places = place, random_background(rng)
+    if filming.backgrounds and index % 2:
+        places = _photographed_places(filming, size, rng)
     posed = pose_person(person, motion[pick_frames(motion, filming.moved_mm, rng)])
     azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, rng.normal(0, 0.4)])
     cameras = [crop_camera(posed.vertices[t], azimuth[t], filming, rng) for t in (0, 1)]
@@ -325,7 +338,7 @@ def _fingerprint() -> str:  # 8 hexadecimal digits
     for name in ("data/bodies.npz", "data/pose_prior.npz"):
         h.update((package / name).read_bytes())
     here = [f"people/{name}" for name in ("bodies", "clothes", "scenery", "rendering", "motions")]
-    for name in ("camera", "kinematics", *here):
+    for name in ("camera", "kinematics", "bootstrap/surroundings", *here):
         h.update(ast.dump(ast.parse((package / f"{name}.py").read_text(encoding="utf8"))).encode())
     return h.hexdigest()[:8]
 
@@ -350,7 +363,8 @@ class _CachedPeople:
 
     @property
     def about(self) -> dict:
-        return dict(split=self.split, seed=self.seed, filming=self.filming, views=self.views, code=self.code)
+        filming = self.filming._replace(backgrounds=contents_of(self.filming.backgrounds))
+        return dict(split=self.split, seed=self.seed, filming=filming, views=self.views, code=self.code)
 
     def jobs(self) -> list[dict]:
         return [{"pair": i} for i in range(self.pairs)]
@@ -371,7 +385,7 @@ def _default_root() -> Path:  # folder of the cache
 
 def _cache_folder(root: Path, asked: _CachedPeople, size: int) -> Path:
     "Where the shards of a data set lie."
-    settings = sha256(json.dumps([FORMAT, VERSION, asked.filming, asked.code]).encode()).hexdigest()[:8]
+    settings = sha256(json.dumps([FORMAT, VERSION, asked.about["filming"], asked.code]).encode()).hexdigest()[:8]
     return Path(root) / f"{'views' if asked.views else 'people'}-{asked.split}-{size}-seed{asked.seed}-{settings}"
 
 # %% ../../nbs/people/people.ipynb #848368b0

@@ -300,7 +300,7 @@ def render(
     posed: _PosedPerson,  # from `pose_person`
     t: int,  # which of its frames
     camera: PersonCamera,
-    background: Background,
+    background: Background | np.ndarray,  # a place, or a photograph (H,W,3) uint8
     size: int | tuple[int, int] = 128,
     seed: int = 0,  # of the camera's noise
 ) -> Rendered:

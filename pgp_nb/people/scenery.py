@@ -666,8 +666,25 @@ def _lights(rng, indoors, day):
     return strength, ambient, 1 + warm * _c([0.06, 0, -0.08]), 1 + tint * warm * _c([0.04, 0, -0.06])
 
 # %% ../../nbs/people/scenery.ipynb #dfacf46e
-def render_background(background: Background, camera: PersonCamera, size: int | tuple[int, int]) -> _Scene:
+def _photographed(picture: np.ndarray, camera: PersonCamera) -> _Scene:
+    "A photograph as it is, with light from anywhere, and flat ground where the camera looks down."
+    height, width = picture.shape[:2]
+    rng = np.random.default_rng(int(picture[::8, ::8].sum()))
+    rays = _pixel_rays(camera.rotation, height, width)
+    t = -camera.position[2] / np.minimum(rays[..., 2], -1e-4)
+    ground = np.where(rays[..., 2:] < -0.02, _c(camera.position) + t[..., None] * rays, np.nan).astype(np.float32)
+    light = unit(np.array([*rng.normal(0, 1, 2), rng.uniform(0.7, 2.5)]))
+    return _Scene(np.float32(picture) / 255, ground, _c(light), *_lights(rng, rng.random() < 0.5, rng.random() < 0.7))
+
+
+def render_background(
+    background: Background | np.ndarray,  # a place, or a photograph (H,W,3) uint8 of the size of the picture
+    camera: PersonCamera,
+    size: int | tuple[int, int],
+) -> _Scene:
     "A place as the camera sees it, drawn finer by half and averaged. Raises `ValueError` for an unknown kind of place."
+    if isinstance(background, np.ndarray):
+        return _photographed(background, camera)
     if background.kind not in _INDOORS + _OUTDOORS:
         raise ValueError(f"unknown kind of place {background.kind!r}: there are {', '.join(_INDOORS + _OUTDOORS)}")
     height, width = pixel_size(size)
