@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SEEN', 'BETA', 'UNSEEN', 'ResNet', 'Encoding', 'enlarge', 'normalise', 'Encoder', 'Pose', 'place', 'pose_from_camera',
            'PoseMaps', 'pose_maps', 'Painted', 'Decoder', 'foreground', 'foreground_odds', 'PGPNet', 'as_facing_camera',
-           'unseen_projected', 'points_in_image', 'Output', 'halved', 'save_net', 'load_net', 'starts', 'start_weights',
+           'unseen_projected', 'points_in_image', 'halved', 'save_net', 'load_net', 'starts', 'start_weights',
            'make_net', 'frozen']
 
 # %% ../nbs/05_networks.ipynb #0d1bb60b
@@ -876,7 +876,7 @@ def paint(
     return Painted(*(None if t is None else t.float() for t in painted))
 
 # %% ../nbs/05_networks.ipynb #9c3a6422
-class Output(NamedTuple):
+class _Output(NamedTuple):
     "An image taken apart and put together again."
 
     code: Encoding
@@ -899,18 +899,18 @@ class Output(NamedTuple):
 def forward(
     self: PGPNet,
     images: Tensor,  # (B,3,size,size) in [0,1]
-) -> Output:
+) -> _Output:
     "E, T and D in a row: an image reconstructed through its pose, camera and appearance."
     return self.complete(self.encode(images))
 
 # %% ../nbs/05_networks.ipynb #e99986bd
 @patch
-def complete(self: PGPNet, code: Encoding) -> Output:
+def complete(self: PGPNet, code: Encoding) -> _Output:
     "T and D: everything that follows from an encoding."
     pose = self.pose(code)
     maps = self.maps(self.as_seen(code, pose))
     codes = self.appearance_codes(code, maps)
-    return Output(code, pose, maps, codes, self.paint(codes, maps))
+    return _Output(code, pose, maps, codes, self.paint(codes, maps))
 
 # %% ../nbs/05_networks.ipynb #ce98eb66
 # What files that do not say it mean.

@@ -11,7 +11,7 @@ import cv2
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from pgp_nb.engine.images import read_image  # noqa: E402
+from pgp_nb.engine.images import read_image
 
 LONGEST = 1024  # px
 

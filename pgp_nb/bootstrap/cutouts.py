@@ -141,9 +141,6 @@ class _KnownPictures(NamedTuple):
     certainty: Tensor  # (B,) of the facing bit
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #b301104f
-_OCCLUDED = 0.25  # share of paintings with something before the person, where a run has photographs
-
-
 @torch.no_grad()
 def painted(
     it: Iteration, poses: Tensor, frames: Tensor, saliency: Tensor, g: torch.Generator, turned: float = 0.0
@@ -156,13 +153,10 @@ def painted(
         frames, known = _over_photographs(it, frames, known, g)
     figures = _FIGURES[it.cfg.painting.figure]
     shares = zip(figures, *(x.chunk(len(figures)) for x in (poses, frames, known[:, None])))
-    painting = lambda figure, q, frame, m_sal: paint_puppets(
+    paint = lambda figure, q, frame, m_sal: paint_puppets(
         q, frame, m_sal, it.net.puppet, g, it.cfg.painting, figure, turned
     )
-    made = join([painting(*share) for share in shares])
-    if it.data.places is None:
-        return made
-    return made._replace(images=camera_faults(clutter(made.images, g, _OCCLUDED, 2), g))
+    return join([paint(*share) for share in shares])
 
 
 def _over_photographs(it: Iteration, frames: Tensor, saliency: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -184,6 +178,9 @@ def _cut_out(it: Iteration, poses: Tensor, frames: Labelled, g: torch.Generator,
     return _KnownPictures(images, pose, drawn, certainty)
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #371cbdcc
+_OCCLUDED = 0.25  # share of pictures with something before the person, where a run has photographs
+
+
 def _known_pictures(
     it: Iteration,
     share: float,  # of cut-outs
@@ -197,11 +194,14 @@ def _known_pictures(
     "Unpaired poses as pictures: a share of them cut-outs, where there are donors, the others painted."
     n = round(share * len(poses)) if donors else 0
     cut = [_cut_out(it, poses[:n], donors, g, turned)] if n else []
-    if n == len(poses):
-        return cut[0]
-    painting = painted(it, poses[n:], frames[n:], saliency[n:], g, turned)
-    certain = torch.ones_like(painting.drawn[:, 0, 0])
-    return join(cut + [_KnownPictures(painting.images, painting.pose, painting.drawn, certain)])
+    if n < len(poses):
+        painting = painted(it, poses[n:], frames[n:], saliency[n:], g, turned)
+        certain = torch.ones_like(painting.drawn[:, 0, 0])
+        cut.append(_KnownPictures(painting.images, painting.pose, painting.drawn, certain))
+    pictures = join(cut)
+    if it.data.places is None:
+        return pictures
+    return pictures._replace(images=camera_faults(clutter(pictures.images, g, _OCCLUDED, 2), g))
 
 # %% ../../nbs/bootstrap/cutouts.ipynb #66ec6ed7
 def _paint(it: Iteration, cutouts: float = 0.0, cutouts_start: int = 0, turned: float = 0.0) -> Tensor:
@@ -209,7 +209,7 @@ def _paint(it: Iteration, cutouts: float = 0.0, cutouts_start: int = 0, turned: 
     cuts = cutouts > 0 and it.number > cutouts_start
     frames = it.once(pseudo_labelled) if cuts or "self_training" in it.terms else None
     donors = frames if cuts else None
-    draw = lambda *batch: _known_pictures(it, cutouts, *batch, turned)
+    draw = lambda p, x, m_sal, cut, g: _known_pictures(it, cutouts, p, x, m_sal, cut, g, turned)
     pictures = it.by_shard(draw, it.batch.poses, it.batch.target, it.batch.sal_t, donors)
     images, pose, drawn, certainty = pictures
     return known_pose_loss(it.net, it.net.encode(images), pose, drawn, certainty)

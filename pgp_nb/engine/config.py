@@ -252,6 +252,12 @@ class Config:
                 "optimisation.select 'agreement' compares poses with the silhouette, and the network has none: "
                 "set network.silhouette to its width, or select to 'truth'"
             )
+        turned = [name for name, value in self.terms.items() if isinstance(value, dict) and value.get("turned")]
+        if turned and self.network.orientation != "every":
+            raise ValueError(
+                f"terms.{turned[0]}.turned: this network's cameras roll by 85 degrees at most, "
+                "set network.orientation to 'every'"
+            )
         if self.runtime.patience and not self.optimisation.validate_every:
             raise ValueError(
                 f"runtime.patience {self.runtime.patience} counts validations, and there are none: set validate_every"

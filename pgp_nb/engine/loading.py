@@ -17,7 +17,7 @@ from .data import TrainData, evenly
 from .measure import HeldOut
 from ..networks import start_weights
 from ..people.people import Filming, load_people, unpaired_poses
-from ..bootstrap.surroundings import photograph_crops
+from ..bootstrap.surroundings import Photographs
 
 # %% ../../nbs/engine/loading.ipynb #loa00007
 class RunData(typing.NamedTuple):
@@ -194,7 +194,7 @@ def load_data(
     paired |= zip(("mixed_images", "mixed_saliency"), mixed)
     paired |= zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
     if data.backgrounds:
-        paired["places"] = photograph_crops(data.backgrounds, cfg.network.size, cfg.seed)
+        paired["places"] = Photographs(data.backgrounds).crops(cfg.network.size, cfg.seed)
     known = TrainData(poses=poses, focal=train.get("focal"), **paired, **views)
     needs = "poses" if cfg.optimisation.select == "truth" else "nothing"
     return RunData(known, held_out_frames(val, needs), held_out_frames(test))

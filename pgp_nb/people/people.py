@@ -8,10 +8,11 @@ __all__ = ['SPLITS', 'render_motion', 'check_split', 'bodies_of', 'Filming', 'pi
 
 # %% ../../nbs/people/people.ipynb #60e02818
 import ast, json, os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 import torch
 from ..conventions import BACKGROUND, N_JOINTS
 from ..kinematics import canonicalise
-from ..bootstrap.surroundings import contents_of, photograph_crop, photographs_in
+from ..bootstrap.surroundings import Photographs
 from ..datasets.samples import FORMAT, VERSION, Sample, Samples, Skip, fixed_intrinsics
 from ..datasets.samples import make_shards, read_manifest, read_shards, show_pairs, write_manifest
 from .bodies import N_BODIES, retarget
@@ -169,11 +170,17 @@ def _take(person, posed, cameras, places, size, rng):
     return dict(images=both("image"), parts=both("parts"), **joints, bodies=person.body)
 
 # %% ../../nbs/people/people.ipynb #4c01e105
+@lru_cache(maxsize=1)
+def _photographs(folder: str) -> Photographs:
+    "Photographs, read once by each process."
+    return Photographs(folder)
+
+
 def _photographed_places(filming: Filming, size: int, rng: np.random.Generator) -> list[np.ndarray]:
     "Crops of photographs for both frames: of one a little apart, or of two."
-    photographs, wide = photographs_in(filming.backgrounds), round(1.25 * size)
-    first = photograph_crop(photographs, wide, rng)
-    second = first if rng.random() < filming.same_place else photograph_crop(photographs, wide, rng)
+    photographs, wide = _photographs(filming.backgrounds), round(1.25 * size)
+    first = photographs.crop(wide, rng)
+    second = first if rng.random() < filming.same_place else photographs.crop(wide, rng)
     corners = rng.integers(wide - size + 1, size=(2, 2))
     return [p[y : y + size, x : x + size] for p, (x, y) in zip((first, second), corners)]
 
@@ -189,12 +196,13 @@ def _film_pair(
     rng = np.random.default_rng([seed, SPLITS.index(check_split(split)), index])
     motion = sample_motion(split, 24, rng, least=filming.moved_mm)
     person, place = random_person(rng, bodies_of(split)), random_background(rng)
+    places: Sequence[Background | np.ndarray]
     if rng.random() < filming.same_place:
         places = place, place.moved(rng)
     else:
         places = place, random_background(rng)
     if filming.backgrounds and index % 2:
-        places = _photographed_places(filming, size, rng)
+        places = _photographed_places(filming, size, np.random.default_rng([seed, SPLITS.index(split), index, 3]))
     posed = pose_person(person, motion[pick_frames(motion, filming.moved_mm, rng)])
     azimuth = rng.uniform(-np.pi, np.pi) + np.array([0, rng.normal(0, 0.4)])
     cameras = [crop_camera(posed.vertices[t], azimuth[t], filming, rng) for t in (0, 1)]
@@ -363,7 +371,8 @@ class _CachedPeople:
 
     @property
     def about(self) -> dict:
-        filming = self.filming._replace(backgrounds=contents_of(self.filming.backgrounds))
+        folder = self.filming.backgrounds
+        filming = self.filming._replace(backgrounds=folder and Photographs(folder).contents)
         return dict(split=self.split, seed=self.seed, filming=filming, views=self.views, code=self.code)
 
     def jobs(self) -> list[dict]:
