@@ -105,9 +105,7 @@ class DataConfig:
     val_data: str = ""  # prepared folder for model selection; people bring their own
     test_data: str = ""  # prepared folder for the final metrics; people bring their own
     view_data: str = ""  # prepared folder of pairs of two cameras at one instant; people bring their own
-    mixed: str = (
-        ""  # prepared folder of further unlabelled frames, mixed into the batches: photographs, one's own films
-    )
+    mixed: str = ""  # prepared folder of further unlabelled frames, mixed into the batches: photographs, one's own films; several with ' + ' between them
     pseudo_labels: str = ""  # prepared folder of frames of films with their pseudo-labels, for the term film_labels
     poses: str = (
         "people"  # unpaired poses D_z: "people", a file of poses (npz), or "predicted": the ablation without q_z

@@ -158,12 +158,12 @@ def _load_poses(cfg: Config) -> Tensor:
     return poses[evenly(data.unpaired, len(poses))]
 
 # %% ../../nbs/engine/loading.ipynb #4044657e
-def _load_labelled(folder: str, fields: tuple[str, ...], cfg: Config, progress: bool) -> tuple[Tensor, ...]:
-    "Some fields of the pairs of a prepared folder; nothing where there is no folder."
-    if not folder:
+def _load_labelled(named: str, fields: tuple[str, ...], cfg: Config, progress: bool) -> tuple[Tensor, ...]:
+    "Some fields of the pairs of prepared folders, with ' + ' between them; nothing where there is none."
+    if not named:
         return ()
-    pairs = prepared_pairs(folder, cfg.data.pairs[0], cfg.network.size, progress)
-    return tuple(pairs[k] for k in fields)
+    found = [prepared_pairs(folder, cfg.data.pairs[0], cfg.network.size, progress) for folder in named.split(" + ")]
+    return tuple(torch.cat([pairs[k] for pairs in found]) for k in fields)
 
 # %% ../../nbs/engine/loading.ipynb #2f1b5d06
 def load_data(
@@ -174,9 +174,18 @@ def load_data(
     data, validates = cfg.data, cfg.optimisation.validate_every
     if cfg.stages.start_from:
         start_weights(cfg)
-    for folder in (data.train_data, data.val_data, data.test_data, data.view_data, data.mixed, data.pseudo_labels):
+    named = (
+        data.train_data,
+        data.val_data,
+        data.test_data,
+        data.view_data,
+        *data.mixed.split(" + "),
+        data.pseudo_labels,
+    )
+    for folder in named:
         if folder not in ("", "people"):
             _prepared_manifest(folder, cfg.network.size)
+    photographs = Photographs(data.backgrounds) if data.backgrounds else None
     poses, views = _load_poses(cfg), _load_views(cfg, progress)
     train = _load_pairs(cfg, data.train_data, "train", data.pairs[0], progress)
     if train is None:
@@ -193,8 +202,8 @@ def load_data(
     paired = {k: train[k] for k in ("images", "saliency", "joints_3d", "joints_2d")}
     paired |= zip(("mixed_images", "mixed_saliency"), mixed)
     paired |= zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
-    if data.backgrounds:
-        paired["places"] = Photographs(data.backgrounds).crops(cfg.network.size, cfg.seed)
+    if photographs:
+        paired["places"] = photographs.crops(cfg.network.size, cfg.seed)
     known = TrainData(poses=poses, focal=train.get("focal"), **paired, **views)
     needs = "poses" if cfg.optimisation.select == "truth" else "nothing"
     return RunData(known, held_out_frames(val, needs), held_out_frames(test))
