@@ -21,7 +21,7 @@ from pgp_nb import losses
 from pgp_nb.conventions import UNKNOWN
 from pgp_nb.datasets.saliency import saliency_scores
 from pgp_nb.datasets.samples import Sample, write_samples
-from pgp_nb.engine.commands import _study_config, read_studies, run_all
+from pgp_nb.engine.commands import _in_turn, _read_studies, _study_config
 from pgp_nb.engine.config import changed, load_config
 from pgp_nb.engine.data import noise_data
 from pgp_nb.engine.loading import held_out_frames, load_data
@@ -243,7 +243,7 @@ def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypa
     assert means["tiny"]["pa_mpjpe"] == pytest.approx(sum(each) / 2)
     (tmp_path / "runs/tiny-s1/metrics.json").unlink()
     monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
-    run_all(["tiny"], [0, 1], tmp_path / "runs", yaml.safe_load(small), progress=False)
+    _in_turn(["tiny"], [0, 1], tmp_path / "runs", yaml.safe_load(small), progress=False)
     again = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert again["tiny-s0"] == runs["tiny-s0"] and again["tiny-s1"] > runs["tiny-s1"]
 
@@ -277,7 +277,7 @@ SOON = dict(paint=dict(cutouts_start=0), self_training=dict(start=0), image_c=di
 
 def test_the_study_without_tfk_differs_in_one_value_and_trains():
     full = asdict(load_config("unsup"))
-    ablated = _study_config("without-tfk", read_studies(ROOT / "experiments/studies.yaml"))
+    ablated = _study_config("without-tfk", _read_studies(ROOT / "experiments/studies.yaml"))
     other = [(g, k) for g, values in asdict(ablated).items() for k, v in values.items() if v != full[g][k]]
     assert other == [("network", "pose")] and ablated.network.mirrored and not ablated.network.kinematic
     quick = changed(ablated, **SMALL, iterations=8, bootstrap=4, warmup=1, batch_size=4, terms=SOON)
