@@ -1,6 +1,7 @@
 """Training from the outside: command line, killed runs, the papermill notebook, and mistakes people make."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -269,6 +270,37 @@ def test_studies_and_releases_from_the_command_line(environment, tmp_path):
     )
     assert released.returncode == 0 and str(tmp_path / "chain/second-s0") in released.stdout, released.stderr[-2000:]
     assert (tmp_path / "chain/second-s0/weights.safetensors").exists()
+
+
+QUEUE = {  # Slurm, as far as experiments/slurm.sh goes: the tasks of an array job all at once
+    "sbatch": """
+array, script, *words = sys.argv[1:]
+first, last = map(int, array.removeprefix("--array=").split("-"))
+given = lambda task: os.environ | {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_CPUS_PER_TASK": "1"}
+tasks = [subprocess.Popen(["bash", script, *words], env=given(task)) for task in range(first, last + 1)]
+sys.exit(max(task.wait() for task in tasks))
+""",
+    "srun": "os.execvp(sys.argv[1], sys.argv[1:])",
+    "pgp-nb": "from pgp_nb.commands import pgp_command\nsys.exit(pgp_command())",
+}
+
+
+def test_workers_of_an_array_job_train_each_run_once(environment, tmp_path):
+    for name, code in QUEUE.items():
+        (tmp_path / name).write_text(f"#!{sys.executable}\nimport os, subprocess, sys\n{code}")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "studies.yaml").write_text(f"row: {{base: tiny, {QUICKEST}}}\n")
+    hook = (
+        "def track(run, config):\n    open(run / 'begun.txt', 'a').write('x')\n    return lambda values, step: None\n"
+    )
+    (tmp_path / "hooks.py").write_text(hook)
+    paths = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT}"}
+    words = ["--array=1-2", ROOT / "experiments/slurm.sh", "studies.yaml", "--run", "runs", "--track", "hooks:track"]
+    sent = subprocess.run(["sbatch", *words], env=environment | paths, cwd=tmp_path, capture_output=True, text=True)
+    assert sent.returncode == 0 and sent.stdout.count("1 of 1 runs finished") == 2, sent.stdout + sent.stderr[-2000:]
+    assert (tmp_path / "runs/row-s0/begun.txt").read_text() == "x"
+    assert [row["iteration"] for row in read_curve(tmp_path / "runs/row-s0/curve.jsonl")] == [1, 2]
+    assert "1 done" in (tmp_path / "runs/jobs.txt").read_text() and not list(tmp_path.glob("runs/*/.claim*"))
 
 
 SMALL = dict(backbone="resnet18", imagenet=None, width=8, size=32, pose_features=32, top_down=8, lifter=32)
