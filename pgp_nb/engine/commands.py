@@ -460,7 +460,7 @@ def _run_release(
         cfg, run = configs[stage["run"]], folder / f"{stage['run']}-s{seed}"
         if _known_metrics(cfg, run) is not None:
             continue
-        how = dict(device=device, progress=progress, minutes=minutes, stop=stop, track=track)
+        how: dict[str, Any] = dict(device=device, progress=progress, minutes=minutes, stop=stop, track=track)
         trainer, _ = train(cfg, run, None, **how)
         if not finished(trainer):
             return None
@@ -731,7 +731,7 @@ def _script(
 # %% ../../nbs/engine/commands.ipynb #com00017
 def _train_one(options: argparse.Namespace, overrides: dict, stop: Callable[[], bool]) -> None:
     cfg = load_config(options.preset, overrides)
-    how = dict(minutes=options.minutes, stop=stop, track=_hook(options.track))
+    how: dict[str, Any] = dict(minutes=options.minutes, stop=stop, track=_hook(options.track))
     trainer, metrics = train(cfg, options.run, None, not options.afresh, options.device, **how)
     if metrics:
         print(json.dumps(metrics, indent=1), f"written to {options.run}", sep="\n")
@@ -765,7 +765,7 @@ def _train_studies(options: argparse.Namespace, overrides: dict, stop: Callable[
     enough = lambda: stop() or time.monotonic() >= deadline
     track, seeds, measure = _hook(options.track), options.seeds, options.measure
     if options.list:
-        how = dict(device=options.device, jobs=options.jobs, track=options.track, stop=enough)
+        how: dict[str, Any] = dict(device=options.device, jobs=options.jobs, track=options.track, stop=enough)
         found = run_all(file, names, seeds, folder, overrides, options.base, measure, **how)
     else:
         how = dict(device=options.device, measure=measure, stop=enough, track=track)
@@ -788,7 +788,7 @@ def _concluded(found: dict[str, dict], folder: str) -> int:  # the exit code
 
 # %% ../../nbs/engine/commands.ipynb #32190376
 def _train_release(options: argparse.Namespace, stop: Callable[[], bool]) -> None:
-    how = dict(minutes=options.minutes, stop=stop, track=_hook(options.track))
+    how: dict[str, Any] = dict(minutes=options.minutes, stop=stop, track=_hook(options.track))
     shipped = _run_release(options.release, options.run, options.seeds[0], options.device, **how)
     print(f"finished: {shipped}" if shipped else "stopped with a checkpoint; the same command goes on")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from .files import write_text
 
 # %% ../../nbs/engine/jobs.ipynb #job00007
@@ -201,14 +201,16 @@ def _start(job: _Job, device: str, threads: int) -> None:
     with (job.folder / _LOG).open("ab") as log:
         log.write(f"$ {shlex.join(job.words)}\n".encode())
         log.flush()
-        how = dict(stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        how: dict[str, Any] = dict(
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
         job.process = subprocess.Popen(job.words, env=environment, **how)
     job.state, job.device, job.note = "running", device, ""
 
 
 def _end(job: _Job, done: bool, stopping: bool) -> None:
     "What has become of a job whose process has ended."
-    code = job.process.returncode
+    code = job.process.returncode if job.process else 0
     said = _last_line(job.folder / _LOG).removeprefix(f"{job.name} failed: ")
     job.process, job.note = None, ""
     if done:
