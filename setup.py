@@ -8,7 +8,7 @@ root = Path(__file__).parent
 parser = ConfigParser(delimiters=["="])
 parser.read(root / "settings.ini", encoding="utf-8")
 cfg = parser["DEFAULT"]
-extras = {name: cfg[f"{name}_requirements"].split() for name in ("train", "widgets", "data", "imagenet", "onnx", "dev")}
+extras = {name: cfg[f"{name}_requirements"].split() for name in ("train", "tensorboard", "widgets", "data", "imagenet", "onnx", "dev")}
 minor = int(cfg["min_python"].split(".")[1])
 
 setup(

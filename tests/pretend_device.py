@@ -7,11 +7,10 @@ the device is registered for good.
 """
 
 import contextlib
-import traceback
+import sys
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils import backend_registration
 
 DEVICE = "pretend"
@@ -73,10 +72,24 @@ class Factories(TorchDispatchMode):
 
 def caller():
     "The function of the library that is at work."
-    return next(
-        (f.name for f in reversed(traceback.extract_stack()) if "pgp_nb" in f.filename.replace("\\", "/").split("/")),
-        "elsewhere",
-    )
+    frame = sys._getframe(1)
+    while frame:
+        code = frame.f_code
+        if "pgp_nb" in code.co_filename.replace("\\", "/").split("/"):
+            return code.co_name
+        frame = frame.f_back
+    return "elsewhere"
+
+
+def mapped(kind, f, values):
+    "`f` of everything of a kind in tuples, lists and dictionaries: what operations are given and return, quickly."
+    if isinstance(values, kind):
+        return f(values)
+    if isinstance(values, (tuple, list)):
+        return (list if isinstance(values, list) else tuple)([mapped(kind, f, x) for x in values])
+    if isinstance(values, dict):
+        return {k: mapped(kind, f, x) for k, x in values.items()}
+    return values
 
 
 def note_wait():
@@ -84,13 +97,14 @@ def note_wait():
 
 
 def unwrapped(values):
-    return tree_map_only(Pretended, lambda x: x.inner, values)
+    return mapped(Pretended, lambda x: x.inner, values)
 
 
 def run(func, args, kwargs):
     "One operation on the CPU, where all tensors are on one device; the result is there too, or where `device` says."
     wanted = kwargs.get("device")
-    tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+    tensors = []
+    mapped(torch.Tensor, tensors.append, (args, kwargs))
     there = [x for x in tensors if isinstance(x, Pretended)]
     here = [x for x in tensors if not isinstance(x, Pretended) and x.dim()]
     name = func.overloadpacket.__name__
@@ -115,7 +129,7 @@ def run(func, args, kwargs):
     if leaves or not there and (wanted is None or torch.device(wanted).type != DEVICE):
         return result
     known = {id(x.inner): x for x in there}
-    return tree_map_only(
+    return mapped(
         torch.Tensor,
         lambda x: known.get(id(x)) if id(x) in known else Pretended(x.resolve_conj().resolve_neg()),
         result,

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import check, house, readme
 from docs import plain
 
-from pgp_nb.engine.commands import _read_release, read_studies, _release_configs, _study_config
+from pgp_nb.engine.commands import _read_release, _read_studies, _release_configs, _study_config
 from pgp_nb.engine.config import PRESETS
 from pgp_nb.losses import chosen_terms
 from pgp_nb.training import TERMS
@@ -329,7 +329,7 @@ assert "torch" not in sys.modules
 
 
 def test_every_study_and_every_stage_of_a_release_is_a_run():
-    studies = read_studies(ROOT / "experiments/studies.yaml")
+    studies = _read_studies(ROOT / "experiments/studies.yaml")
     configs = {name: _study_config(name, studies) for name in studies}
     for path in sorted((ROOT / "experiments/release").glob("*.yaml")):
         configs |= _release_configs(_read_release(path), Path("runs"), 0)

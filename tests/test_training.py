@@ -1,6 +1,7 @@
 """Training from the outside: command line, killed runs, the papermill notebook, and mistakes people make."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from pgp_nb import losses
 from pgp_nb.conventions import UNKNOWN
 from pgp_nb.datasets.saliency import saliency_scores
 from pgp_nb.datasets.samples import Sample, write_samples
-from pgp_nb.engine.commands import _study_config, read_studies, run_all
+from pgp_nb.engine.commands import _in_turn, _read_studies, _study_config
 from pgp_nb.engine.config import changed, load_config
 from pgp_nb.engine.data import noise_data
 from pgp_nb.engine.loading import held_out_frames, load_data
@@ -243,7 +244,7 @@ def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypa
     assert means["tiny"]["pa_mpjpe"] == pytest.approx(sum(each) / 2)
     (tmp_path / "runs/tiny-s1/metrics.json").unlink()
     monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
-    run_all(["tiny"], [0, 1], tmp_path / "runs", yaml.safe_load(small), progress=False)
+    _in_turn(["tiny"], [0, 1], tmp_path / "runs", yaml.safe_load(small), progress=False)
     again = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert again["tiny-s0"] == runs["tiny-s0"] and again["tiny-s1"] > runs["tiny-s1"]
 
@@ -271,13 +272,44 @@ def test_studies_and_releases_from_the_command_line(environment, tmp_path):
     assert (tmp_path / "chain/second-s0/weights.safetensors").exists()
 
 
+QUEUE = {  # Slurm, as far as experiments/slurm.sh goes: the tasks of an array job all at once
+    "sbatch": """
+array, script, *words = sys.argv[1:]
+first, last = map(int, array.removeprefix("--array=").split("-"))
+given = lambda task: os.environ | {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_CPUS_PER_TASK": "1"}
+tasks = [subprocess.Popen(["bash", script, *words], env=given(task)) for task in range(first, last + 1)]
+sys.exit(max(task.wait() for task in tasks))
+""",
+    "srun": "os.execvp(sys.argv[1], sys.argv[1:])",
+    "pgp-nb": "from pgp_nb.commands import pgp_command\nsys.exit(pgp_command())",
+}
+
+
+def test_workers_of_an_array_job_train_each_run_once(environment, tmp_path):
+    for name, code in QUEUE.items():
+        (tmp_path / name).write_text(f"#!{sys.executable}\nimport os, subprocess, sys\n{code}")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "studies.yaml").write_text(f"row: {{base: tiny, {QUICKEST}}}\n")
+    hook = (
+        "def track(run, config):\n    open(run / 'begun.txt', 'a').write('x')\n    return lambda values, step: None\n"
+    )
+    (tmp_path / "hooks.py").write_text(hook)
+    paths = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT}"}
+    words = ["--array=1-2", ROOT / "experiments/slurm.sh", "studies.yaml", "--run", "runs", "--track", "hooks:track"]
+    sent = subprocess.run(["sbatch", *words], env=environment | paths, cwd=tmp_path, capture_output=True, text=True)
+    assert sent.returncode == 0 and sent.stdout.count("1 of 1 runs finished") == 2, sent.stdout + sent.stderr[-2000:]
+    assert (tmp_path / "runs/row-s0/begun.txt").read_text() == "x"
+    assert [row["iteration"] for row in read_curve(tmp_path / "runs/row-s0/curve.jsonl")] == [1, 2]
+    assert "1 done" in (tmp_path / "runs/jobs.txt").read_text() and not list(tmp_path.glob("runs/*/.claim*"))
+
+
 SMALL = dict(backbone="resnet18", imagenet=None, width=8, size=32, pose_features=32, top_down=8, lifter=32)
 SOON = dict(paint=dict(cutouts_start=0), self_training=dict(start=0), image_c=dict(start=0))
 
 
 def test_the_study_without_tfk_differs_in_one_value_and_trains():
     full = asdict(load_config("unsup"))
-    ablated = _study_config("without-tfk", read_studies(ROOT / "experiments/studies.yaml"))
+    ablated = _study_config("without-tfk", _read_studies(ROOT / "experiments/studies.yaml"))
     other = [(g, k) for g, values in asdict(ablated).items() for k, v in values.items() if v != full[g][k]]
     assert other == [("network", "pose")] and ablated.network.mirrored and not ablated.network.kinematic
     quick = changed(ablated, **SMALL, iterations=8, bootstrap=4, warmup=1, batch_size=4, terms=SOON)

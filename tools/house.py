@@ -19,7 +19,7 @@ bootstrap.surroundings bootstrap.painting bootstrap.figures bootstrap.lifting bo
 training evaluation engine.measure
 datasets.samples people.bodies people.clothes people.scenery people.rendering people.motions people.people
 datasets.matlab datasets.saliency datasets.human36m datasets.mpi_inf_3dhp datasets.lsp datasets.videos datasets.mocap datasets.prepare
-engine.loading engine.runs engine.commands
+engine.loading engine.jobs engine.runs engine.commands
 datasets.real_test
 synthesis prediction widgets
 bootstrap.film_labels
