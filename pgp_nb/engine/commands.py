@@ -389,6 +389,9 @@ def means(found: dict[str, dict]) -> dict[str, dict]:
     }
 
 # %% ../../nbs/engine/commands.ipynb #com00013
+_BESIDE = {"prepare": ["-m", "pgp_nb.prepare"], "script": []}  # stages that are no runs, as Python is told of them
+
+
 def _read_release(
     path: str | Path,  # a YAML file
 ) -> dict:  # name, about, stages, ships
@@ -402,8 +405,8 @@ def _read_release(
             raise unknown_parameter(name, ("name", "about", "stages", "ships"))
     runs = [s["run"] for s in release["stages"] if "run" in s]
     for stage in release["stages"]:
-        if ("run" in stage) == ("prepare" in stage):
-            raise TypeError(f"{path.name}: a stage has either run or prepare, got {sorted(stage)}")
+        if sum(kind in stage for kind in ("run", *_BESIDE)) != 1:
+            raise TypeError(f"{path.name}: a stage has one of run, prepare and script, got {sorted(stage)}")
     if release.get("ships") not in runs:
         raise ValueError(f"{path.name} ships {release.get('ships')!r}: it has the runs {', '.join(runs)}")
     return release
@@ -448,14 +451,13 @@ def _run_release(
     for cfg in configs.values():
         chosen_terms(cfg, TERMS)
     for number, stage in enumerate(release["stages"], 1):
-        what = stage.get("run") or " ".join(map(str, stage["prepare"]))
+        kind = next(k for k in ("run", *_BESIDE) if k in stage)
+        what = stage["run"] if kind == "run" else " ".join(map(str, stage[kind]))
         if progress:
             print(f"== {number} of {len(release['stages'])}: {what}", flush=True)
-        if "prepare" in stage:
-            subprocess.run(
-                [sys.executable, "-m", "pgp_nb.prepare", *map(str, _filled(stage["prepare"], runs=folder, seed=seed))],
-                check=True,
-            )
+        if kind != "run":
+            words = map(str, _filled(stage[kind], runs=folder, seed=seed))
+            subprocess.run([sys.executable, *_BESIDE[kind], *words], check=True)
             continue
         cfg, run = configs[stage["run"]], folder / f"{stage['run']}-s{seed}"
         if _known_metrics(cfg, run) is not None:
