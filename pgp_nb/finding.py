@@ -8,7 +8,9 @@ __all__ = ['Found', 'shortest_turn', 'Everybody']
 # %% ../nbs/12_finding.ipynb #0f899594
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 import cv2
@@ -18,11 +20,11 @@ from fastcore.basics import patch
 from .bootstrap.films import decided_together
 from .camera import FOCAL
 from .conventions import BACKGROUND, PARENTS
-from .datasets.videos import Videos, box_iou
+from .datasets.videos import Videos, _OnnxDetector, box_iou
 from .engine.files import write_atomically, write_json
 from .engine.images import crop, square_around, square_of, to_rgb
 from .kinematics import limb_lengths
-from .networks import enlarge, points_in_image
+from .networks import Encoding, enlarge, points_in_image
 from .people.motions import place_joints
 from .prediction import PGP
 
@@ -97,6 +99,21 @@ def _placed(
     turn = shortest_turn(np.broadcast_to(np.eye(3)[2], middles.shape), middles)
     depth = joints_3d[:, 0, 2] * focal / (FOCAL * squares[:, 2])
     return (joints_3d - joints_3d[:, :1]) @ turn.transpose(0, 2, 1), ray(pelvis_2d) * depth[:, None]
+
+# %% ../nbs/12_finding.ipynb #adf5b227
+_DETECTOR = Path(str(files("pgp_nb"))) / "data" / "people.onnx"
+
+
+@cache
+def _detector() -> _OnnxDetector:
+    "The detector that comes with the library."
+    return _OnnxDetector(_DETECTOR, 416)
+
+
+def _detected(image: np.ndarray) -> np.ndarray:  # (H,W,3) uint8 to (n,4) px
+    "Boxes of people by the detector, the surest first."
+    height, width = image.shape[:2]
+    return _detector().boxes(image)[:, :4].astype(np.float64).clip(0, [width, height, width, height])
 
 # %% ../nbs/12_finding.ipynb #8076f7db
 class _Glance(NamedTuple):
@@ -180,30 +197,33 @@ def _steps(room: float, most: float) -> list[float]:
 _BELIEVED = 0.29  # agreement of silhouette and puppet below which nobody is there
 
 
-@patch
-def find(
-    self: PGP,
-    image,  # as `predict` takes it
-    most: int = 1,  # people
+def _searched(
+    pgp: PGP,
+    image: np.ndarray,  # (H,W,3) uint8
     believed: float = _BELIEVED,  # agreement, in [0,1]
-) -> np.ndarray:  # (n,4) px: x0, y0, x1, y1, the surest first; n = 0: nobody
-    "Where people are in a photograph, each about as large as half of it or more."
-    image = to_rgb(image)
-    glance = _glance(self, image, _squares(image.shape[:2]))
-    best = np.argsort(-glance.agree)[: 3 * most]
+) -> np.ndarray:  # (1,4) px; (0,4): nobody
+    "The person whom the network sees best, if it believes itself: two looks move the box of the best squares."
+    glance = _glance(pgp, image, _squares(image.shape[:2]))
+    best = np.argsort(-glance.agree)[:3]
     boxes, agree = glance.boxes[best], glance.agree[best]
     for _ in range(2):
         fits = (boxes[:, 2:] - boxes[:, :2]).min(-1) >= 8
         if not fits.any():
             return np.zeros((0, 4))
-        boxes, agree = _glance(self, image, [square_around(b) for b in boxes[fits]])
-    order = [i for i in np.argsort(-agree) if agree[i] >= believed]
-    kept: list[int] = []
-    overlap = box_iou(boxes, boxes)
-    for i in order:
-        if (overlap[i, kept] < 0.4).all():
-            kept.append(i)
-    return boxes[kept[:most]]
+        boxes, agree = _glance(pgp, image, [square_around(b) for b in boxes[fits]])
+    return boxes[[agree.argmax()]] if agree.max() >= believed else np.zeros((0, 4))
+
+
+@patch
+def find(
+    self: PGP,
+    image,  # as `predict` takes it
+    most: int | None = None,  # people; None: all that are found
+) -> np.ndarray:  # (n,4) px: x0, y0, x1, y1, the surest first; n = 0: nobody
+    "Where people are in a photograph."
+    image = to_rgb(image)
+    boxes = _detected(image)
+    return boxes[:most] if len(boxes) else _searched(self, image)
 
 # %% ../nbs/12_finding.ipynb #aae68186
 class Everybody(list[Found]):
@@ -220,19 +240,21 @@ class Everybody(list[Found]):
 
 
 @patch
-def predict_picture(
+def predict(
     self: PGP,
-    image,  # as `predict` takes it
-    boxes: Sequence | None = None,  # (n,4) px of the people, tight; None: they are searched for
-    most: int = 1,  # people, where they are searched for
+    image,  # RGB array (H,W,3), tensor (3,H,W), PIL image or file name
+    boxes: Sequence | None = None,  # (n,4) or (4,) px of the people, tight; None: they are searched for
+    most: int | None = None,  # people, where they are searched for; None: all that are found
 ) -> Everybody:  # one for each person; empty: nobody was found
     "Everybody in a photograph."
+    if isinstance(image, (list, tuple)) or getattr(image, "ndim", 3) == 4:
+        raise ValueError("predict takes one picture; of several, with a person in each, take predict_crops")
     name = Path(image).name if isinstance(image, (str, Path)) else "picture"
     image = to_rgb(image)
     where = self.find(image, most) if boxes is None else np.asarray(boxes, np.float64).reshape(-1, 4)
     square = lambda box: square_of(image, box.tolist(), name)
     cut = lambda box: _Crops([crop(image, square(box), self.net.cfg.size)], [box], [0], image.shape[:2])
-    return Everybody((_read(self, i, cut(box)) for i, box in enumerate(where)), image, name)
+    return Everybody((_read(self, i, cut(box))[0] for i, box in enumerate(where)), image, name)
 
 
 class _Crops(NamedTuple):
@@ -250,8 +272,9 @@ def _read(
     cut: _Crops,
     rate: float = 1.0,  # numbers in a second
     tick: Callable[[int], object] = lambda crops: None,  # called twice for each batch, with its size
+    before: Encoding | None = None,  # the end of the stretch before, as it was decided
     batch: int = 4,
-) -> Found:
+) -> tuple[Found, Encoding]:  # and the end of this stretch
     "What the network says of one person, who faces the camera decided for all frames together."
     crops, boxes, numbers = cut.crops, np.stack(cut.boxes), np.array(cut.numbers)
     squares = np.array([square_around(box.tolist()) for box in cut.boxes])
@@ -260,7 +283,8 @@ def _read(
         for i in range(0, len(crops), batch):
             looked.append(pgp.look(crops[i : i + batch], None, i, True, "parts"))
             tick(len(looked[-1].crops))
-        codes = decided_together(pgp.net, [x.code for x in looked])
+        known = [] if before is None else [before]
+        codes = decided_together(pgp.net, known + [x.code for x in looked])[len(known) :]
         for x, code in zip(looked, codes):
             read.append(_kept(pgp.read_off(x._replace(code=code), "parts", paste=False)))
             tick(len(x.crops))
@@ -271,7 +295,16 @@ def _read(
     faces = np.concatenate([(code.facing_logit > 0).cpu().numpy() for code in codes])
     where = (person, numbers, numbers / rate, cut.size, boxes, squares)
     poses = (joints_3d, pelvis, joints_2d, points_2d, faces, found["parts"])
-    return Found(*where, *poses, np.zeros(len(crops), bool), [""] * len(crops))
+    return Found(*where, *poses, np.zeros(len(crops), bool), [""] * len(crops)), _end(known + codes)
+
+
+def _end(
+    codes: list[Encoding],  # of the frames of a stretch, in batches
+    frames: int = 20,
+) -> Encoding:
+    "What the last frames of a stretch tell the next one about facing."
+    bare = [code._replace(appearance=code.v[:, :0], silhouette=None, pixels=None) for code in codes]
+    return Encoding(*(None if x[0] is None else torch.cat(x)[-frames:] for x in zip(*bare)))
 
 
 def _kept(read: dict) -> dict[str, np.ndarray]:
@@ -387,18 +420,23 @@ def _same_person(
     return person if person is not None and near[person] > 0.3 else None
 
 # %% ../nbs/12_finding.ipynb #aa5f0237
-def _write_stretch(path: Path, people: list[Found]) -> None:
-    "Everybody in a stretch, in a file."
+def _write_stretch(path: Path, people: list[Found], ends: dict[int, Encoding]) -> None:
+    "Everybody in a stretch, and what the next one is told of them, in a file."
     arrays: dict[str, Any] = {f"{i}/{k}": np.asarray(v) for i, f in enumerate(people) for k, v in f._asdict().items()}
+    for i, f in enumerate(people):
+        arrays |= {f"{i}/end/{k}": v.cpu() for k, v in ends[f.person]._asdict().items() if v is not None}
     write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
 
 
-def _read_stretch(path: Path) -> list[Found]:
+def _read_stretch(path: Path, device: torch.device) -> tuple[list[Found], dict[int, Encoding]]:
     "What `_write_stretch` wrote."
     with np.load(path) as z:
-        found = [{k: z[f"{i}/{k}"] for k in Found._fields} for i in range(len(z.files) // len(Found._fields))]
+        n = sum(name.endswith("/person") for name in z.files)
+        found = [{k: z[f"{i}/{k}"] for k in Found._fields} for i in range(n)]
+        end = lambda i, k: torch.from_numpy(z[name]).to(device) if (name := f"{i}/end/{k}") in z.files else None
+        ends = {int(f["person"]): Encoding(*(end(i, k) for k in Encoding._fields)) for i, f in enumerate(found)}
     plain = [dict(person=int(f["person"]), size=tuple(f["size"].tolist()), notes=f["notes"].tolist()) for f in found]
-    return [Found(**(f | p)) for f, p in zip(found, plain)]
+    return [Found(**(f | p)) for f, p in zip(found, plain)], ends
 
 
 def _kept_stretches(
@@ -424,7 +462,7 @@ def _about(
     for x in pgp.net.state_dict().values():
         weights.update(x.cpu().numpy().tobytes())
     times = [p.stat().st_mtime for p in ([film, *film.iterdir()] if film.is_dir() else [film])]
-    return settings | dict(film=film.name, changed=max(times), weights=weights.hexdigest()[:16])
+    return settings | dict(format=2, film=film.name, changed=max(times), weights=weights.hexdigest()[:16])
 
 # %% ../nbs/12_finding.ipynb #a2c9362e
 def _share_of(
@@ -458,23 +496,26 @@ def predict_film(
     if not path.exists():
         raise FileNotFoundError(f"no film at {path}")
     videos, people, count = Videos(path.parent, rate=rate, detector=detector), list[Found](), 0
+    ends: dict[int, Encoding] = {}  # of the people of a stretch
     step, looks = videos.steps(path.name)  # every how many frames; in a second
     about = _about(self, path, rate=rate, detector=detector, smooth=smooth) if keep else {}
     kept = _kept_stretches(Path(keep), about) if keep else []
     for file in kept:
-        people = _read_stretch(file)
+        people, ends = _read_stretch(file, self.device)
         count = max([count, *(f.person + 1 for f in people)])
         seen_until(max((f.numbers[-1] + 1 for f in people), default=0))
         yield people
     for i, (numbers, seen) in enumerate(videos.people(path.name, len(kept)), len(kept)):
         cuts = _cut_people(videos.frames(path.name, numbers), numbers, seen, self.net.cfg.size)
-        before, people, tick = people, [], _share_of(numbers, sum(2 * len(c.crops) for c in cuts), seen_until)
+        before, people, earlier, ends = people, [], ends, {}
+        tick = _share_of(numbers, sum(2 * len(c.crops) for c in cuts), seen_until)
         for faults, cut in ((s.faults, cut) for s, cut in zip(seen, cuts) if cut.crops):
             person = _same_person(cut.boxes[0], before, {f.person for f in people})
             if person is None:
                 person, count = count, count + 1
-            found = _read(self, person, cut, looks * step, tick)._replace(notes=faults[: len(cut.crops)]).fill(step)
+            found, ends[person] = _read(self, person, cut, looks * step, tick, earlier.get(person))
+            found = found._replace(notes=faults[: len(cut.crops)]).fill(step)
             people.append(_smoothed_track(found, looks) if smooth else found)
         if keep:
-            _write_stretch(Path(keep) / f"{i:05d}.npz", people)
+            _write_stretch(Path(keep) / f"{i:05d}.npz", people, ends)
         yield people

@@ -587,7 +587,7 @@ def predict_to_files(
     force: bool = False,  # overwrite what is there
     folder: str | Path | None = None,  # for the files; None: beside the source
     boxes: Sequence | None = None,  # (n,4) px of the people in a picture; None: they are searched for
-    most: int = 1,  # people, where they are searched for in a picture
+    most: int | None = None,  # people, where they are searched for in a picture; None: all that are found
     rate: float = 10.0,  # frames of a film looked at, 1/s
     detector: str | None = None,  # file of `datasets.videos.load_detector`, for films; None: what moves
     seen: Callable[[float], object] = lambda share: None,  # called with the share of a film that is done, as it goes
@@ -597,7 +597,7 @@ def predict_to_files(
     paths = _targets(source, Path(folder) if folder else source.parent, only, force)
     if source.is_dir() or source.suffix.lower() in SUFFIXES["film"]:
         return _film_to_files(self, source, paths, rate, detector, seen)
-    people = self.predict_picture(source, boxes, most)
+    people = self.predict(source, boxes, most)
     if not people:
         raise LookupError(
             f"nobody found in {source.name}: cut the picture so that the person fills half of it, say where the "
@@ -611,12 +611,14 @@ def save(
     self: Everybody,
     path: str | Path,  # .jpg or .png for the overlay; .json, .npz, .csv, .trc, .bvh or .html for the poses
 ) -> list[Path]:  # the files: one for each person where the format holds one
-    "Write everybody in a picture, in the format of the ending."
+    "Write everybody in a picture, in the format of the ending. Raises `LookupError` for poses where nobody was found."
     path = Path(path)
     if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
         data = _encoded(_overlaid(self.image, [(f, 0) for f in self]), path.suffix)
         write_atomically(path, lambda temporary: temporary.write_bytes(data))
         return [path]
+    if not self:
+        raise LookupError(f"nobody was found in {self.name}: there are no poses to write")
     picture = _encoded(_overlaid(self.image, [(f, 0) for f in self])) if path.suffix == ".html" else None
     return _write_poses(path, _joined(self), self.name, None, picture)
 
