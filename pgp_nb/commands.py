@@ -13,6 +13,7 @@ from typing import NamedTuple
 import yaml
 from torch import Tensor
 from tqdm.auto import tqdm
+from . import __version__
 from .engine.config import PRESETS, CommandParser, command
 from .engine.commands import presets_text, train_command
 from .engine.images import read_image
@@ -38,9 +39,7 @@ def _network(
     if (Path(weights) / "weights.safetensors").is_file():
         return PGP.from_run(weights, device)
     known = ", ".join(pretrained_names())
-    raise ValueError(
-        f"--weights {weights}: neither shipped weights ({known}) nor a run folder with weights.safetensors"
-    )
+    raise ValueError(f"{weights}: neither shipped weights ({known}) nor a run folder with weights.safetensors")
 
 # %% ../nbs/14_commands.ipynb #8a8363a4
 def _inputs(
@@ -314,6 +313,7 @@ def pgp_command(args: list[str] | None = None) -> int:  # the exit code
     about = "Self-supervised 3D human pose estimation: from a photo or a film to a pose in 3D."
     parser = CommandParser("pgp-nb", description=about, epilog=f"commands:\n{listed}\n\n{_EXAMPLES}")
     parser.add_argument("command", help="one of the commands below")
+    parser.add_argument("--version", action="version", version=f"pgp_nb {__version__}")
     args = sys.argv[1:] if args is None else args
     if not args:
         parser.print_help()

@@ -24,7 +24,7 @@ from .datasets.videos import Videos, _OnnxDetector, box_iou
 from .engine.files import write_atomically, write_json
 from .engine.images import crop, square_around, square_of, to_rgb
 from .kinematics import limb_lengths
-from .networks import Encoding, enlarge, points_in_image
+from .networks import enlarge, points_in_image
 from .people.motions import place_joints
 from .prediction import PGP
 
@@ -254,7 +254,7 @@ def predict(
     where = self.find(image, most) if boxes is None else np.asarray(boxes, np.float64).reshape(-1, 4)
     square = lambda box: square_of(image, box.tolist(), name)
     cut = lambda box: _Crops([crop(image, square(box), self.net.cfg.size)], [box], [0], image.shape[:2])
-    return Everybody((_read(self, i, cut(box))[0] for i, box in enumerate(where)), image, name)
+    return Everybody((_read(self, i, cut(box)) for i, box in enumerate(where)), image, name)
 
 
 class _Crops(NamedTuple):
@@ -272,9 +272,8 @@ def _read(
     cut: _Crops,
     rate: float = 1.0,  # numbers in a second
     tick: Callable[[int], object] = lambda crops: None,  # called twice for each batch, with its size
-    before: Encoding | None = None,  # the end of the stretch before, as it was decided
     batch: int = 4,
-) -> tuple[Found, Encoding]:  # and the end of this stretch
+) -> Found:
     "What the network says of one person, who faces the camera decided for all frames together."
     crops, boxes, numbers = cut.crops, np.stack(cut.boxes), np.array(cut.numbers)
     squares = np.array([square_around(box.tolist()) for box in cut.boxes])
@@ -283,8 +282,7 @@ def _read(
         for i in range(0, len(crops), batch):
             looked.append(pgp.look(crops[i : i + batch], None, i, True, "parts"))
             tick(len(looked[-1].crops))
-        known = [] if before is None else [before]
-        codes = decided_together(pgp.net, known + [x.code for x in looked])[len(known) :]
+        codes = decided_together(pgp.net, [x.code for x in looked])
         for x, code in zip(looked, codes):
             read.append(_kept(pgp.read_off(x._replace(code=code), "parts", paste=False)))
             tick(len(x.crops))
@@ -295,16 +293,7 @@ def _read(
     faces = np.concatenate([(code.facing_logit > 0).cpu().numpy() for code in codes])
     where = (person, numbers, numbers / rate, cut.size, boxes, squares)
     poses = (joints_3d, pelvis, joints_2d, points_2d, faces, found["parts"])
-    return Found(*where, *poses, np.zeros(len(crops), bool), [""] * len(crops)), _end(known + codes)
-
-
-def _end(
-    codes: list[Encoding],  # of the frames of a stretch, in batches
-    frames: int = 20,
-) -> Encoding:
-    "What the last frames of a stretch tell the next one about facing."
-    bare = [code._replace(appearance=code.v[:, :0], silhouette=None, pixels=None) for code in codes]
-    return Encoding(*(None if x[0] is None else torch.cat(x)[-frames:] for x in zip(*bare)))
+    return Found(*where, *poses, np.zeros(len(crops), bool), [""] * len(crops))
 
 
 def _kept(read: dict) -> dict[str, np.ndarray]:
@@ -420,23 +409,18 @@ def _same_person(
     return person if person is not None and near[person] > 0.3 else None
 
 # %% ../nbs/12_finding.ipynb #aa5f0237
-def _write_stretch(path: Path, people: list[Found], ends: dict[int, Encoding]) -> None:
-    "Everybody in a stretch, and what the next one is told of them, in a file."
+def _write_stretch(path: Path, people: list[Found]) -> None:
+    "Everybody in a stretch, in a file."
     arrays: dict[str, Any] = {f"{i}/{k}": np.asarray(v) for i, f in enumerate(people) for k, v in f._asdict().items()}
-    for i, f in enumerate(people):
-        arrays |= {f"{i}/end/{k}": v.cpu() for k, v in ends[f.person]._asdict().items() if v is not None}
     write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
 
 
-def _read_stretch(path: Path, device: torch.device) -> tuple[list[Found], dict[int, Encoding]]:
+def _read_stretch(path: Path) -> list[Found]:
     "What `_write_stretch` wrote."
     with np.load(path) as z:
-        n = sum(name.endswith("/person") for name in z.files)
-        found = [{k: z[f"{i}/{k}"] for k in Found._fields} for i in range(n)]
-        end = lambda i, k: torch.from_numpy(z[name]).to(device) if (name := f"{i}/end/{k}") in z.files else None
-        ends = {int(f["person"]): Encoding(*(end(i, k) for k in Encoding._fields)) for i, f in enumerate(found)}
+        found = [{k: z[f"{i}/{k}"] for k in Found._fields} for i in range(len(z.files) // len(Found._fields))]
     plain = [dict(person=int(f["person"]), size=tuple(f["size"].tolist()), notes=f["notes"].tolist()) for f in found]
-    return [Found(**(f | p)) for f, p in zip(found, plain)], ends
+    return [Found(**(f | p)) for f, p in zip(found, plain)]
 
 
 def _kept_stretches(
@@ -462,7 +446,7 @@ def _about(
     for x in pgp.net.state_dict().values():
         weights.update(x.cpu().numpy().tobytes())
     times = [p.stat().st_mtime for p in ([film, *film.iterdir()] if film.is_dir() else [film])]
-    return settings | dict(format=2, film=film.name, changed=max(times), weights=weights.hexdigest()[:16])
+    return settings | dict(film=film.name, changed=max(times), weights=weights.hexdigest()[:16])
 
 # %% ../nbs/12_finding.ipynb #a2c9362e
 def _share_of(
@@ -496,26 +480,23 @@ def predict_film(
     if not path.exists():
         raise FileNotFoundError(f"no film at {path}")
     videos, people, count = Videos(path.parent, rate=rate, detector=detector), list[Found](), 0
-    ends: dict[int, Encoding] = {}  # of the people of a stretch
     step, looks = videos.steps(path.name)  # every how many frames; in a second
     about = _about(self, path, rate=rate, detector=detector, smooth=smooth) if keep else {}
     kept = _kept_stretches(Path(keep), about) if keep else []
     for file in kept:
-        people, ends = _read_stretch(file, self.device)
+        people = _read_stretch(file)
         count = max([count, *(f.person + 1 for f in people)])
         seen_until(max((f.numbers[-1] + 1 for f in people), default=0))
         yield people
     for i, (numbers, seen) in enumerate(videos.people(path.name, len(kept)), len(kept)):
         cuts = _cut_people(videos.frames(path.name, numbers), numbers, seen, self.net.cfg.size)
-        before, people, earlier, ends = people, [], ends, {}
-        tick = _share_of(numbers, sum(2 * len(c.crops) for c in cuts), seen_until)
+        before, people, tick = people, [], _share_of(numbers, sum(2 * len(c.crops) for c in cuts), seen_until)
         for faults, cut in ((s.faults, cut) for s, cut in zip(seen, cuts) if cut.crops):
             person = _same_person(cut.boxes[0], before, {f.person for f in people})
             if person is None:
                 person, count = count, count + 1
-            found, ends[person] = _read(self, person, cut, looks * step, tick, earlier.get(person))
-            found = found._replace(notes=faults[: len(cut.crops)]).fill(step)
+            found = _read(self, person, cut, looks * step, tick)._replace(notes=faults[: len(cut.crops)]).fill(step)
             people.append(_smoothed_track(found, looks) if smooth else found)
         if keep:
-            _write_stretch(Path(keep) / f"{i:05d}.npz", people, ends)
+            _write_stretch(Path(keep) / f"{i:05d}.npz", people)
         yield people

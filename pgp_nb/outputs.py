@@ -648,7 +648,7 @@ def _film_to_files(
         if not people:
             raise LookupError(
                 f"nobody found in {source.name}: people are found by their motion, for a second at least and as large "
-                "as a tenth of the picture; give --detector a file, or predict single frames with --box"
+                "as a tenth of the picture; try --detector people, or predict single frames with --box"
             )
     except (LookupError, ValueError):
         shutil.rmtree(keep, ignore_errors=True)

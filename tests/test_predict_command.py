@@ -61,7 +61,7 @@ def test_errors_are_one_line_and_code_2(say, words):
     assert (code, len(said.splitlines())) == (2, 1), said
 
 
-@pytest.mark.parametrize("module", ["training", "prepare"])
+@pytest.mark.parametrize("module", ["training", "prepare", "prediction"])
 def test_the_older_commands_go_on_working(module):
     assert python("-m", f"pgp_nb.{module}", "--help").returncode == 0
 
