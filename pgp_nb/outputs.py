@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from .conventions import BACKGROUND, JOINT_NAMES, N_JOINTS, PARENTS, SIDE_COLORS, draw_skeleton_3d, joint_side
 from .datasets.videos import SUFFIXES, Videos
 from .engine.files import write_atomically, write_text
-from .finding import Everybody, Found, shortest_turn
+from .finding import Everybody, Found, _limb_lengths, _steady_limbs, shortest_turn
 from .prediction import PGP, Prediction, prediction_sheet
 from .segmentation import color_labels
 
@@ -41,6 +41,11 @@ def _in_a_row(stretches: list[Found]) -> Found:
     rows: dict[str, Any] = {k: np.concatenate([f.rows()[k] for f in stretches]) for k in stretches[0].rows()}
     notes = [note for f in stretches for note in f.notes]
     return stretches[0]._replace(parts=np.zeros((0, 0, 0), np.uint8), notes=notes, **rows)
+
+
+def _of_one_size(f: Found) -> Found:
+    "A person with the same limb lengths in all stretches of a film, the medians over it."
+    return f._replace(joints_3d=_steady_limbs(f.joints_3d, _limb_lengths(f.joints_3d)))
 
 # %% ../nbs/13_outputs.ipynb #bf6354de
 _FRAMES_OF = {
@@ -644,7 +649,7 @@ def _film_to_files(
         seen_until = lambda number: seen((1 - drawing) * number / frames)
         stretches = pgp.predict_film(source, rate, detector, keep=keep, seen_until=seen_until)
         none = np.zeros((0, 0, 0), np.uint8)
-        people = _joined([f._replace(parts=none) for stretch in stretches for f in stretch])
+        people = [_of_one_size(f) for f in _joined(f._replace(parts=none) for stretch in stretches for f in stretch)]
         if not people:
             raise LookupError(
                 f"nobody found in {source.name}: people are found by their motion, for a second at least and as large "
