@@ -13,6 +13,7 @@ from typing import NamedTuple
 import yaml
 from torch import Tensor
 from tqdm.auto import tqdm
+from . import __version__
 from .engine.config import PRESETS, CommandParser, command
 from .engine.commands import presets_text, train_command
 from .engine.images import read_image
@@ -23,6 +24,7 @@ from .datasets.prepare import prepare_command
 from .datasets.real_test import real_test
 from .datasets.videos import SUFFIXES, Videos, load_detector
 from .export import export_onnx
+from .finding import _DETECTOR
 from .outputs import FORMATS, PGP
 from .prediction import pretrained_names
 
@@ -37,9 +39,7 @@ def _network(
     if (Path(weights) / "weights.safetensors").is_file():
         return PGP.from_run(weights, device)
     known = ", ".join(pretrained_names())
-    raise ValueError(
-        f"--weights {weights}: neither shipped weights ({known}) nor a run folder with weights.safetensors"
-    )
+    raise ValueError(f"{weights}: neither shipped weights ({known}) nor a run folder with weights.safetensors")
 
 # %% ../nbs/14_commands.ipynb #8a8363a4
 def _inputs(
@@ -79,6 +79,7 @@ examples:
   pgp-nb predict "holiday/*.jpg" --people 3 --only overlay json
   pgp-nb predict holiday --detector labels          a folder of YOLO's .txt, photo.txt for photo.jpg
   pgp-nb predict film.mp4 --detector yolo.onnx      YOLO, YOLOX or RF-DETR; a .json of COCO as well
+  pgp-nb predict film.mp4 --detector people         where the camera moves, or people stand still
   pgp-nb predict film.mp4 --rate 25 --force
   pgp-nb predict frames --film --only bvh html
   pgp-nb predict 0 --seconds 5                      what the first camera sees
@@ -123,8 +124,9 @@ def _predict_options() -> argparse.ArgumentParser:
     add("--out", metavar="FOLDER", help="for the files (default: beside the input)")
     add("--force", action="store_true", help="overwrite files that are there")
     add("--box", type=_box, action="append", metavar="x0,y0,x1,y1", help="px of a person in a picture; may be repeated")
-    add("--detector", metavar="FILE", help="what finds people: a network as .onnx, or boxes as YOLO or COCO write them")
-    add("--people", type=_above_zero(int), help="in a picture, at most (default: 1, or all that a detector finds)")
+    add("--detector", metavar="FILE", help="what finds people: a network as .onnx, or boxes as YOLO or COCO write them; "
+        "'people': in films, too, what pictures are searched with (default: who moves)")  # fmt: skip
+    add("--people", type=_above_zero(int), help="in a picture, at most, the surest first (default: all)")
     add("--film", action="store_true", help="a folder of numbered pictures is one film")
     add("--rate", type=_above_zero(float), default=10.0, help="frames of a film looked at in a second (default: 10)")
     add("--seconds", type=_above_zero(float), default=10.0, help="of a camera (default: 10); Ctrl-C ends them earlier")
@@ -153,6 +155,8 @@ def _predict(args: list[str]) -> int:
     inputs, failed = _recorded(options), 0
     if options.box and (len(inputs) > 1 or options.detector):
         raise ValueError("--box is for one picture at a time, and takes the place of --detector")
+    if options.detector == "people":
+        options.detector = str(_DETECTOR)
     pgp = _network(options.weights, options.device)
     with tqdm(inputs, unit=" files", disable=len(inputs) == 1 or None) as bar:
         for path in bar:
@@ -174,7 +178,7 @@ def _predict_one(pgp: PGP, path: Path, options: argparse.Namespace) -> str:
         if options.detector:
             found = load_detector(options.detector)(read_image(path)[None], [[path.stem]])
             boxes = found[0][:most, :4]
-        made = pgp.predict_to_files(path, boxes=boxes, most=most or 1, **common)
+        made = pgp.predict_to_files(path, boxes=boxes, most=most, **common)
     elif options.box:
         raise ValueError("--box is for pictures: in films people are followed")
     else:
@@ -309,6 +313,7 @@ def pgp_command(args: list[str] | None = None) -> int:  # the exit code
     about = "Self-supervised 3D human pose estimation: from a photo or a film to a pose in 3D."
     parser = CommandParser("pgp-nb", description=about, epilog=f"commands:\n{listed}\n\n{_EXAMPLES}")
     parser.add_argument("command", help="one of the commands below")
+    parser.add_argument("--version", action="version", version=f"pgp_nb {__version__}")
     args = sys.argv[1:] if args is None else args
     if not args:
         parser.print_help()

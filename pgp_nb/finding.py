@@ -8,7 +8,9 @@ __all__ = ['Found', 'shortest_turn', 'Everybody']
 # %% ../nbs/12_finding.ipynb #0f899594
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 import cv2
@@ -18,7 +20,7 @@ from fastcore.basics import patch
 from .bootstrap.films import decided_together
 from .camera import FOCAL
 from .conventions import BACKGROUND, PARENTS
-from .datasets.videos import Videos, box_iou
+from .datasets.videos import Videos, _OnnxDetector, box_iou
 from .engine.files import write_atomically, write_json
 from .engine.images import crop, square_around, square_of, to_rgb
 from .kinematics import limb_lengths
@@ -97,6 +99,21 @@ def _placed(
     turn = shortest_turn(np.broadcast_to(np.eye(3)[2], middles.shape), middles)
     depth = joints_3d[:, 0, 2] * focal / (FOCAL * squares[:, 2])
     return (joints_3d - joints_3d[:, :1]) @ turn.transpose(0, 2, 1), ray(pelvis_2d) * depth[:, None]
+
+# %% ../nbs/12_finding.ipynb #adf5b227
+_DETECTOR = Path(str(files("pgp_nb"))) / "data" / "people.onnx"
+
+
+@cache
+def _detector() -> _OnnxDetector:
+    "The detector that comes with the library."
+    return _OnnxDetector(_DETECTOR, 416)
+
+
+def _detected(image: np.ndarray) -> np.ndarray:  # (H,W,3) uint8 to (n,4) px
+    "Boxes of people by the detector, the surest first."
+    height, width = image.shape[:2]
+    return _detector().boxes(image)[:, :4].astype(np.float64).clip(0, [width, height, width, height])
 
 # %% ../nbs/12_finding.ipynb #8076f7db
 class _Glance(NamedTuple):
@@ -180,30 +197,33 @@ def _steps(room: float, most: float) -> list[float]:
 _BELIEVED = 0.29  # agreement of silhouette and puppet below which nobody is there
 
 
-@patch
-def find(
-    self: PGP,
-    image,  # as `predict` takes it
-    most: int = 1,  # people
+def _searched(
+    pgp: PGP,
+    image: np.ndarray,  # (H,W,3) uint8
     believed: float = _BELIEVED,  # agreement, in [0,1]
-) -> np.ndarray:  # (n,4) px: x0, y0, x1, y1, the surest first; n = 0: nobody
-    "Where people are in a photograph, each about as large as half of it or more."
-    image = to_rgb(image)
-    glance = _glance(self, image, _squares(image.shape[:2]))
-    best = np.argsort(-glance.agree)[: 3 * most]
+) -> np.ndarray:  # (1,4) px; (0,4): nobody
+    "The person whom the network sees best, if it believes itself: two looks move the box of the best squares."
+    glance = _glance(pgp, image, _squares(image.shape[:2]))
+    best = np.argsort(-glance.agree)[:3]
     boxes, agree = glance.boxes[best], glance.agree[best]
     for _ in range(2):
         fits = (boxes[:, 2:] - boxes[:, :2]).min(-1) >= 8
         if not fits.any():
             return np.zeros((0, 4))
-        boxes, agree = _glance(self, image, [square_around(b) for b in boxes[fits]])
-    order = [i for i in np.argsort(-agree) if agree[i] >= believed]
-    kept: list[int] = []
-    overlap = box_iou(boxes, boxes)
-    for i in order:
-        if (overlap[i, kept] < 0.4).all():
-            kept.append(i)
-    return boxes[kept[:most]]
+        boxes, agree = _glance(pgp, image, [square_around(b) for b in boxes[fits]])
+    return boxes[[agree.argmax()]] if agree.max() >= believed else np.zeros((0, 4))
+
+
+@patch
+def find(
+    self: PGP,
+    image,  # as `predict` takes it
+    most: int | None = None,  # people; None: all that are found
+) -> np.ndarray:  # (n,4) px: x0, y0, x1, y1, the surest first; n = 0: nobody
+    "Where people are in a photograph."
+    image = to_rgb(image)
+    boxes = _detected(image)
+    return boxes[:most] if len(boxes) else _searched(self, image)
 
 # %% ../nbs/12_finding.ipynb #aae68186
 class Everybody(list[Found]):
@@ -220,13 +240,15 @@ class Everybody(list[Found]):
 
 
 @patch
-def predict_picture(
+def predict(
     self: PGP,
-    image,  # as `predict` takes it
-    boxes: Sequence | None = None,  # (n,4) px of the people, tight; None: they are searched for
-    most: int = 1,  # people, where they are searched for
+    image,  # RGB array (H,W,3), tensor (3,H,W), PIL image or file name
+    boxes: Sequence | None = None,  # (n,4) or (4,) px of the people, tight; None: they are searched for
+    most: int | None = None,  # people, where they are searched for; None: all that are found
 ) -> Everybody:  # one for each person; empty: nobody was found
     "Everybody in a photograph."
+    if isinstance(image, (list, tuple)) or getattr(image, "ndim", 3) == 4:
+        raise ValueError("predict takes one picture; of several, with a person in each, take predict_crops")
     name = Path(image).name if isinstance(image, (str, Path)) else "picture"
     image = to_rgb(image)
     where = self.find(image, most) if boxes is None else np.asarray(boxes, np.float64).reshape(-1, 4)

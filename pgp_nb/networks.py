@@ -720,7 +720,7 @@ class PGPNet(nn.Module):
         if images.shape[1:] != (3, S, S):
             raise ValueError(
                 f"images of shape {tuple(images.shape)}: this network takes (B,3,{S},{S}); "
-                "PGP.predict cuts and resizes for you"
+                "PGP.predict_crops cuts and resizes for you"
             )
         with self.low_precision(images.device, self.cfg.backbone == "efficientnet_lite0"):
             code = self.encoder(images, self.silhouette)

@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from .conventions import BACKGROUND, JOINT_NAMES, N_JOINTS, PARENTS, SIDE_COLORS, draw_skeleton_3d, joint_side
 from .datasets.videos import SUFFIXES, Videos
 from .engine.files import write_atomically, write_text
-from .finding import Everybody, Found, shortest_turn
+from .finding import Everybody, Found, _limb_lengths, _steady_limbs, shortest_turn
 from .prediction import PGP, Prediction, prediction_sheet
 from .segmentation import color_labels
 
@@ -41,6 +41,11 @@ def _in_a_row(stretches: list[Found]) -> Found:
     rows: dict[str, Any] = {k: np.concatenate([f.rows()[k] for f in stretches]) for k in stretches[0].rows()}
     notes = [note for f in stretches for note in f.notes]
     return stretches[0]._replace(parts=np.zeros((0, 0, 0), np.uint8), notes=notes, **rows)
+
+
+def _of_one_size(f: Found) -> Found:
+    "A person with the same limb lengths in all stretches of a film, the medians over it."
+    return f._replace(joints_3d=_steady_limbs(f.joints_3d, _limb_lengths(f.joints_3d)))
 
 # %% ../nbs/13_outputs.ipynb #bf6354de
 _FRAMES_OF = {
@@ -587,7 +592,7 @@ def predict_to_files(
     force: bool = False,  # overwrite what is there
     folder: str | Path | None = None,  # for the files; None: beside the source
     boxes: Sequence | None = None,  # (n,4) px of the people in a picture; None: they are searched for
-    most: int = 1,  # people, where they are searched for in a picture
+    most: int | None = None,  # people, where they are searched for in a picture; None: all that are found
     rate: float = 10.0,  # frames of a film looked at, 1/s
     detector: str | None = None,  # file of `datasets.videos.load_detector`, for films; None: what moves
     seen: Callable[[float], object] = lambda share: None,  # called with the share of a film that is done, as it goes
@@ -597,7 +602,7 @@ def predict_to_files(
     paths = _targets(source, Path(folder) if folder else source.parent, only, force)
     if source.is_dir() or source.suffix.lower() in SUFFIXES["film"]:
         return _film_to_files(self, source, paths, rate, detector, seen)
-    people = self.predict_picture(source, boxes, most)
+    people = self.predict(source, boxes, most)
     if not people:
         raise LookupError(
             f"nobody found in {source.name}: cut the picture so that the person fills half of it, say where the "
@@ -611,12 +616,14 @@ def save(
     self: Everybody,
     path: str | Path,  # .jpg or .png for the overlay; .json, .npz, .csv, .trc, .bvh or .html for the poses
 ) -> list[Path]:  # the files: one for each person where the format holds one
-    "Write everybody in a picture, in the format of the ending."
+    "Write everybody in a picture, in the format of the ending. Raises `LookupError` for poses where nobody was found."
     path = Path(path)
     if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
         data = _encoded(_overlaid(self.image, [(f, 0) for f in self]), path.suffix)
         write_atomically(path, lambda temporary: temporary.write_bytes(data))
         return [path]
+    if not self:
+        raise LookupError(f"nobody was found in {self.name}: there are no poses to write")
     picture = _encoded(_overlaid(self.image, [(f, 0) for f in self])) if path.suffix == ".html" else None
     return _write_poses(path, _joined(self), self.name, None, picture)
 
@@ -642,11 +649,11 @@ def _film_to_files(
         seen_until = lambda number: seen((1 - drawing) * number / frames)
         stretches = pgp.predict_film(source, rate, detector, keep=keep, seen_until=seen_until)
         none = np.zeros((0, 0, 0), np.uint8)
-        people = _joined([f._replace(parts=none) for stretch in stretches for f in stretch])
+        people = [_of_one_size(f) for f in _joined(f._replace(parts=none) for stretch in stretches for f in stretch)]
         if not people:
             raise LookupError(
                 f"nobody found in {source.name}: people are found by their motion, for a second at least and as large "
-                "as a tenth of the picture; give --detector a file, or predict single frames with --box"
+                "as a tenth of the picture; try --detector people, or predict single frames with --box"
             )
     except (LookupError, ValueError):
         shutil.rmtree(keep, ignore_errors=True)

@@ -144,7 +144,7 @@ class PGP:
         return cls(load_net(pretrained_file(name)), device)
 
     @torch.no_grad()
-    def predict(
+    def predict_crops(
         self,
         images,  # RGB arrays (H,W,3), tensors (3,H,W), PIL images or file names, one or many, of any size
         boxes: Sequence | None = None,  # (x0,y0,x1,y1) px of the person in each image, tight; None: the whole image
@@ -214,7 +214,7 @@ def _for_prediction(net: PGPNet, what: str) -> PGPNet:
 
 @patch
 def quick(self: PGP, what: str) -> PGPNet:
-    "The network that `predict` encodes with, by what is asked for; made at the first call."
+    "The network that `predict_crops` encodes with, by what is asked for; made at the first call."
     if what not in self._quick:
         self._quick[what] = _for_prediction(self.net, what)
     return self._quick[what]
@@ -269,7 +269,7 @@ def read_off(self: PGP, looked: _Looked, what: str = "everything", paste: bool =
 def in_crops(
     self: PGP,
     code: Encoding,  # of square crops of the network's size
-    what: str = "everything",  # as for `predict`
+    what: str = "everything",  # as for `predict_crops`
 ) -> dict[str, Tensor]:
     "What an encoding says, in the crops' coordinates."
     painted = what == "everything" or what == "parts" and code.silhouette is None
@@ -316,3 +316,10 @@ def _crop_labels(found: Prediction, i: int) -> np.ndarray:  # (S,S,3) uint8
     is_part = labels.sum(-1, keepdims=True) > 30
     mixed = np.where(is_part, 0.3 * image + 0.7 * labels, 0.5 * image)
     return mixed.clip(0, 255).astype(np.uint8)
+
+# %% ../nbs/10_prediction.ipynb #p10m0002
+if __name__ == "__main__" and "pgp_nb.prediction" in str(__spec__):
+    import runpy, sys
+
+    sys.argv.insert(1, "predict")
+    runpy.run_module("pgp_nb", run_name="__main__")

@@ -175,7 +175,7 @@ def _as_input(
         x = x.permute(0, 3, 1, 2)
     if x.ndim != 4 or x.shape[1:] != (3, net.cfg.size, net.cfg.size) or len(x) == 0:
         raise ValueError(
-            f"images of shape {tuple(x.shape)}: this network takes (N,3,{net.cfg.size},{net.cfg.size}), N at least 1; PGP.predict cuts and resizes for you"
+            f"images of shape {tuple(x.shape)}: this network takes (N,3,{net.cfg.size},{net.cfg.size}), N at least 1; PGP.predict_crops cuts and resizes for you"
         )
     x = x.float() / 255 if x.dtype == torch.uint8 else x.float()
     if not (x.isfinite().all() and x.min() >= -1e-3 and x.max() <= 1.001):

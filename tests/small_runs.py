@@ -103,5 +103,5 @@ def whole_run(folder, device):
 def predicted(device):
     "What the shipped weights say of two pictures of noise, with the flip test."
     noise = torch.rand(2, 3, 90, 70, generator=torch.Generator().manual_seed(0))
-    found = PGP.from_pretrained("unsup", device).predict(noise, flip_test=True)
+    found = PGP.from_pretrained("unsup", device).predict_crops(noise, flip_test=True)
     return {k: v for k, v in found._asdict().items() if isinstance(v, torch.Tensor)}

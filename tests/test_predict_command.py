@@ -61,7 +61,7 @@ def test_errors_are_one_line_and_code_2(say, words):
     assert (code, len(said.splitlines())) == (2, 1), said
 
 
-@pytest.mark.parametrize("module", ["training", "prepare"])
+@pytest.mark.parametrize("module", ["training", "prepare", "prediction"])
 def test_the_older_commands_go_on_working(module):
     assert python("-m", f"pgp_nb.{module}", "--help").returncode == 0
 
@@ -197,7 +197,7 @@ def test_the_page_shows_a_pose_that_turns(tmp_path):
         waiting = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 10)
         waiting.until(lambda _: browser.execute_script("return Number(time.value)") > 1)
         play.click()
-        later = browser.execute_script(picture)
+        later = browser.execute_script("time.value = 3; draw(); " + picture)  # it may have begun anew
         browser.execute_script("shown[0].checked = false; draw()")
         empty = browser.execute_script(picture)
         assert len({first, turned, later, empty}) == 4

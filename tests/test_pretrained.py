@@ -41,7 +41,7 @@ def test_held_out_people_are_seen_better_than_by_the_mean_pose(name):
 
 
 def test_a_photograph_of_any_size_is_read():
-    found = PGP.from_pretrained("unsup", "cpu").predict(
+    found = PGP.from_pretrained("unsup", "cpu").predict_crops(
         (torch.rand(3, 210, 130, generator=torch.Generator().manual_seed(0)) * 255).byte()
     )
     assert (

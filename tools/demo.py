@@ -74,7 +74,7 @@ def write_film(pictures: list[np.ndarray], path: Path, fps: float) -> None:
 def film_part(folder: Path) -> str:  # HTML
     "What the shipped weights see in the film."
     frames = np.stack([frame for _, frame in video_frames(FILM, range(0, FRAMES, EVERY))])
-    found = PGP.from_pretrained().predict(frames, boxes_of(frames), film=True)
+    found = PGP.from_pretrained().predict_crops(frames, boxes_of(frames), film=True)
     figure = plt.figure(figsize=(7.2, 4.2), dpi=100)
     drawn = [draw_frame(figure, frame, found, i) for i, frame in enumerate(tqdm(frames, "drawing"))]
     plt.close(figure)

@@ -32,7 +32,7 @@ def panels() -> dict:
     "What is shown, by its title: pictures (H,W,3) uint8 and one pose (17,3) mm."
     frames = np.stack([frame for _, frame in video_frames(FILM, range(0, 75, 3))])
     pgp = PGP.from_pretrained()
-    found = pgp.predict(frames, boxes_of(frames), film=True)
+    found = pgp.predict_crops(frames, boxes_of(frames), film=True)
     i = FRAME // 3
     crop = (found.crops[[i]] * 255).round().byte().permute(0, 2, 3, 1).numpy()
     lenders = film_reference(PEOPLE, pgp.net.cfg.size, seed=SEED)

@@ -151,7 +151,7 @@ def write_film(video: str, n: int = 3, every: int = 4):
     her = np.stack([before_white(f) for f in shown])
     places = [np.argwhere(m) for m in her]
     boxes = [(*at.min(0)[::-1], *at.max(0)[::-1]) for at in places]
-    found = PGP.from_pretrained("semi").predict(list(shown), boxes, film=True)
+    found = PGP.from_pretrained("semi").predict_crops(list(shown), boxes, film=True)
     pictures = torch.from_numpy(shown).permute(0, 3, 1, 2) / 255
     visible = one_hot(found.parts)[:, :N_PARTS] * torch.from_numpy(her)[:, None]
     write_sheet(FILM, sheet(pictures, found.points_2d, visible, found.joints_3d))

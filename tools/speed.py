@@ -51,7 +51,7 @@ def with_torch(images):
         "everything, PyTorch": dict(flip_test=False, paste=False),
         "everything, PyTorch, with flip test, parts in the whole pictures (default)": {},
     }
-    return {name: [(None, lambda k=k: pgp.predict(images, **k))] for name, k in wanted.items()}
+    return {name: [(None, lambda k=k: pgp.predict_crops(images, **k))] for name, k in wanted.items()}
 
 
 def with_onnx(images, folder):

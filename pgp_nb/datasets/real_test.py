@@ -378,7 +378,7 @@ def real_test(
     folder: str | Path,  # of samples; what is not there is left out
     poses: int = 10000,  # unpaired ones, for the mean pose
 ) -> dict[str, dict[str, dict]]:  # numbers by data and row; `<name>_ci`: [lower, upper], `<name>_mean_pose`, `pictures`
-    "What a network makes of real pictures, with the flip test, as `PGP.predict` has it."
+    "What a network makes of real pictures, with the flip test, as `PGP.predict_crops` has it."
     d_z, size = torch.from_numpy(unpaired_poses(poses, 0, upright=True)), net.cfg.size
     predict = lambda held, parts=True: predict_batches(net, held.images, decoder=parts, flip_test=True)
     guess = lambda held: mean_pose_prediction(d_z, held.truth, size)
