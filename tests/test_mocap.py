@@ -50,7 +50,7 @@ def read(folder, kind, text):
 
 
 def check(result):
-    if isinstance(result, M.Clip):
+    if isinstance(result, M._Clip):
         assert result.joints.shape[1:] == (17, 3) and len(result.joints) and np.isfinite(result.joints).all()
 
 
