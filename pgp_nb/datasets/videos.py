@@ -6,12 +6,12 @@
 __all__ = ['SUFFIXES', 'moving_masks', 'load_detector', 'box_iou', 'Videos']
 
 # %% ../../nbs/datasets/videos.ipynb #c3ad04ea
-import json, math
+import json, math, subprocess, sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -339,6 +339,29 @@ def _drop_doubles(
     best = cv2.dnn.NMSBoxes(corner_size.tolist(), boxes[:, 4].tolist(), least, overlap)
     return boxes[np.array(best, int).ravel()]
 
+# %% ../../nbs/datasets/videos.ipynb #40921c3f
+_TRIAL = """
+import sys, cv2, numpy as np
+net = cv2.dnn.readNetFromONNX(sys.argv[1])
+for side in map(int, sys.argv[2:]):
+    try:
+        net.setInput(np.zeros((1, 3, side, side), np.float32))
+        net.forward(net.getUnconnectedOutLayersNames())
+        break
+    except cv2.error:
+        pass
+"""
+
+
+@lru_cache(maxsize=16)
+def _crashes(path: Path, changed: int, sides: tuple[int, ...]) -> bool:
+    "Whether a process that runs a network is killed by it, or takes more than a minute."
+    try:
+        command = [sys.executable, "-c", _TRIAL, str(path), *map(str, sides)]
+        return subprocess.run(command, capture_output=True, timeout=60).returncode < 0
+    except subprocess.TimeoutExpired:
+        return True
+
 # %% ../../nbs/datasets/videos.ipynb #42152e64
 class _OnnxDetector:
     "People by a detection network in an ONNX file of yours."
@@ -348,12 +371,15 @@ class _OnnxDetector:
         path: str | Path,  # the file
         size: int | None = None,  # side of the network's input, px; None: the first of the usual ones that it takes
     ):
+        path, sides = Path(path), (size,) if size else _INPUT_SIDES
+        if path.is_file() and _crashes(path, path.stat().st_mtime_ns, sides):
+            raise ValueError(f"{path.name} cannot be read as an ONNX network: OpenCV does not survive it; is it damaged?")
         try:
             self.net = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as e:
-            raise ValueError(f"{Path(path).name} cannot be read as an ONNX network: {e.err}") from e
-        self.name, self.size, self.yolox = Path(path).name, 0, False
-        for side in [size] if size else _INPUT_SIDES:
+            raise ValueError(f"{path.name} cannot be read as an ONNX network: {e.err}") from e
+        self.name, self.size, self.yolox = path.name, 0, False
+        for side in sides:
             with suppress(cv2.error):
                 self.net.setInput(np.zeros((1, 3, side, side), np.float32))
                 shapes = [x.shape for x in self._outputs()]
@@ -430,7 +456,7 @@ def _coco_boxes(data: dict | list) -> dict[str, np.ndarray]:  # (n,5): x0, y0, x
             x, y, width, height = row["bbox"]
             name = names.get(row["image_id"], str(row["image_id"]))
             found.setdefault(name, []).append((x, y, x + width, y + height, row.get("score", 1.0)))
-    return {name: np.array(boxes) for name, boxes in found.items()}
+    return {name: np.array(boxes, float).reshape(-1, 5) for name, boxes in found.items()}
 
 # %% ../../nbs/datasets/videos.ipynb #58519218
 class _Window(NamedTuple):
@@ -457,7 +483,9 @@ class _WrittenBoxes:
             else:
                 files = path.glob("*.txt") if path.is_dir() else [path]
                 self.found = {file.stem: _yolo_lines(file.read_text(encoding="utf-8")) for file in files}
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as e:
+            if not all(np.isfinite(boxes).all() for boxes in self.found.values()):
+                raise ValueError("a number is not finite")
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as e:
             raise ValueError(f"{path.name} holds no boxes as YOLO (.txt) or COCO (.json) write them: {e!r}") from e
 
     def __call__(
@@ -471,6 +499,7 @@ class _WrittenBoxes:
         nobody, found = np.zeros((0, 5)), []
         for some in names:
             boxes = next((self.found[name] for name in some if name in self.found), nobody)
+            boxes = boxes[(boxes[:, 2:4] > boxes[:, :2]).all(1)]
             counted_in = (1, 1) if boxes[:, :4].max(initial=0) <= 1.5 else self.size or (width, height)
             zoom = np.tile(np.array([width, height]) / counted_in, 2)
             found.append(_drop_doubles(np.column_stack([boxes[:, :4] * zoom - [x, y, x, y], boxes[:, 4]])))
