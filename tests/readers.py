@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import resource
+import select
 import signal
 import struct
 import sys
@@ -323,9 +324,7 @@ READERS = [
     Reader("MATLAB", "joints.mat", write_mat(joints=JOINTS), lambda path: read_mat(path, "joints")),
     Reader("MATLAB, packed", "joints.mat", write_mat(True, joints=JOINTS), lambda path: read_mat(path, "joints")),
     Reader("joints of LSP", "joints.mat", write_mat(joints=JOINTS), lsp._read_joints),
-    Reader(
-        "part labels", "a.png", lambda path: cv2.imwrite(str(path), np.zeros((9, 9), np.uint8)), lsp._read_labels
-    ),
+    Reader("part labels", "a.png", lambda path: cv2.imwrite(str(path), np.zeros((9, 9), np.uint8)), lsp._read_labels),
     Reader("shard", "00000.npz", write_shard, lambda path: samples._unpack_samples(path.read_bytes(), 16), "zip"),
     Reader("shard to go on from", "00000.npz", write_shard, lambda path: samples._whole_shard(path, ""), "zip"),
     Reader("manifest", "manifest.json", write_prepared, read_prepared, "json"),
@@ -371,9 +370,7 @@ READERS = [
         lambda path: human36m.convert_pickled(path, path.parent.parent / "plain.npz"),
     ),
     Reader("annot.mat of 3DHP", "annot.mat", write_annotations, mpi_inf_3dhp._read_annotations.__wrapped__),
-    Reader(
-        "calibration of 3DHP", "camera.calibration", write_calibration, mpi_inf_3dhp._read_calibration, "text"
-    ),
+    Reader("calibration of 3DHP", "camera.calibration", write_calibration, mpi_inf_3dhp._read_calibration, "text"),
     Reader("annot_data.mat of 3DHP", "annot_data.mat", write_h5, mpi_inf_3dhp._read_test.__wrapped__, cost=5),
     Reader("finished stretch", "00000.npz", write_stretch, finding._read_stretch, "zip"),
 ]
@@ -382,7 +379,21 @@ READERS = [
 
 NUMBERS = [0, 1, -1, 2**15, 2**31 - 1, -(2**31), 2**32 - 1, 2**40, 2**63 - 1, -(2**63)]
 TOKENS = "nan inf -inf 1e999 -1 0 2 3.5 99999999999 1099511627776 {} [] null true ' \" : - & * ! % @ { } , ;".split()
-TOKENS += ["", " ", "\n", "\x00", "\ufeff", "½", "٣", "a" * 5000, "0" * 400, "[" * 3000, "&a [*a]", "!!python/x", "1" * 5000]
+TOKENS += [
+    "",
+    " ",
+    "\n",
+    "\x00",
+    "\ufeff",
+    "½",
+    "٣",
+    "a" * 5000,
+    "0" * 400,
+    "[" * 3000,
+    "&a [*a]",
+    "!!python/x",
+    "1" * 5000,
+]
 VALUES = [None, True, 0, -1, 1.5, 2**40, float("nan"), float("inf"), "", "x", "../../x", [], {}, [1], [[0]], {"a": 1}]
 
 
@@ -492,7 +503,9 @@ def damaged_array(g, data):
     "An array file whose header announces something else."
     if g.random() < 0.3:
         array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-        array = np.resize(array.astype("f8", copy=False) if array.dtype.kind in "iufb" else array, SHAPES[g.integers(3)])
+        array = np.resize(
+            array.astype("f8", copy=False) if array.dtype.kind in "iufb" else array, SHAPES[g.integers(3)]
+        )
         if array.dtype.kind == "f" and array.size:
             array.flat[g.integers(array.size)] = (np.nan, np.inf, 1e300, -1)[g.integers(4)]
         out = io.BytesIO()
@@ -586,6 +599,14 @@ def child(reader, whole, folder, start, stop, out):
         out.flush()
 
 
+def answers(pipe):
+    "What a child says of its inputs, until it is silent for too long."
+    rest = b""
+    while select.select([pipe], [], [], 3 * SECONDS)[0] and (data := os.read(pipe, 1 << 16)):
+        *whole, rest = (rest + data).split(b"\n")
+        yield from map(json.loads, whole)
+
+
 def fuzz(reader: Reader, inputs: int, first: int = 0) -> Outcome:
     "Damaged files for a reader, the same ones each time."
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
@@ -610,33 +631,15 @@ def fuzz(reader: Reader, inputs: int, first: int = 0) -> Outcome:
                 finally:
                     os._exit(0)
             os.close(theirs)
-            with os.fdopen(ours, encoding="utf-8") as lines:
-                for line in lines:
-                    said = json.loads(line)
-                    values, errors = values + (said == "value"), errors + (said == "error")
-                    if said not in ("value", "error"):
-                        failures.append((i, said))
-                    i += 1
+            for said in answers(ours):
+                values, errors = values + (said == "value"), errors + (said == "error")
+                if said not in ("value", "error"):
+                    failures.append((i, said))
+                i += 1
+            os.close(ours)
+            os.kill(process, signal.SIGKILL)  # it is through, dead, or hangs
             status = os.waitpid(process, 0)[1]
             if i < stop:
-                failures.append((i, f"the process died: {status}"))
+                failures.append((i, "hangs" if status == signal.SIGKILL else f"ends the process, signal {status}"))
                 i += 1
     return Outcome(values, errors, failures)
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(FIXTURES))
-    import time
-
-    inputs, words = int(sys.argv[1]), sys.argv[2:]
-    for reader in READERS:
-        if words and not any(w.lower() in reader.name.lower() for w in words):
-            continue
-        begun = time.time()
-        found = fuzz(reader, inputs)
-        print(f"{reader.name}: {found.values} read, {found.errors} refused, {len(found.failures)} failures, {1000 * (time.time() - begun) / inputs:.1f} ms each", flush=True)
-        seen = {}
-        for i, text in found.failures:
-            seen.setdefault(text[:60], (i, text))
-        for i, text in list(seen.values())[:12]:
-            print(f"    {i}: {text[:600]}", flush=True)

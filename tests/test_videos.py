@@ -92,7 +92,7 @@ def test_broken_files_are_reported_and_the_rest_goes_on(tmp_path, film):
     data = (tmp_path / "whole.avi").read_bytes()
     (tmp_path / "truncated.avi").write_bytes(data[: int(len(data) * 0.6)])
     (tmp_path / "empty.mov").write_bytes(b"")
-    (tmp_path / "notes.mkv").write_text("no film")
+    (tmp_path / "notes.mkv").write_text("no film", encoding="utf-8")
     film_folder = tmp_path / "frames"
     film_folder.mkdir()
     for t in range(40):

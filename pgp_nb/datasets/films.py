@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Film']
 
-# %% ../../nbs/datasets/films.ipynb #2eab6745
+# %% ../../nbs/datasets/films.ipynb #bf1a4d71
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from fastcore.basics import patch
 
-# %% ../../nbs/datasets/films.ipynb #0ed134ec
+# %% ../../nbs/datasets/films.ipynb #e536d80c
 def _widths(
     video: cv2.VideoCapture,  # just opened
 ) -> tuple[float, float]:  # across, down; one of them is 1
@@ -37,7 +37,7 @@ def _squared(
         return image
     return cv2.resize(image, None, fx=widths[0], fy=widths[1], interpolation=cv2.INTER_LINEAR)
 
-# %% ../../nbs/datasets/films.ipynb #e9f70509
+# %% ../../nbs/datasets/films.ipynb #f2a1f6d5
 _LONGEST_PAUSE = 600.0  # s between two frames; more is a damaged timestamp
 
 
@@ -80,7 +80,7 @@ def _clock_of(
     steady = bool((np.abs(np.log(second / rate / spans)) < np.log(1.25)).all())
     return _Clock(stamps, times, rate, steady, int(stated[0]) if 0 < stated[0] < 2**31 else 0)
 
-# %% ../../nbs/datasets/films.ipynb #6222f4b4
+# %% ../../nbs/datasets/films.ipynb #4e0aa197
 _KNOWN: dict[tuple, _Clock] = {}  # by path, size and time of change of the file
 
 
@@ -94,6 +94,8 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
         if not video.isOpened():
             raise ValueError(f"{path.name} cannot be opened as a video: is it damaged, or not a film?")
         yield video
+    except cv2.error as e:
+        raise ValueError(f"{path.name} cannot be read on: is it damaged? ({e.err})") from e
     finally:
         video.release()
 
@@ -141,7 +143,7 @@ class Film:
     def __len__(self) -> int:
         return len(self.clock.times)
 
-# %% ../../nbs/datasets/films.ipynb #2dd08f8a
+# %% ../../nbs/datasets/films.ipynb #1ee58061
 def _jump(
     video: cv2.VideoCapture,
     stamps: np.ndarray,  # (T,) ms, of all frames
@@ -156,7 +158,7 @@ def _jump(
     sure = abs(stamps[found] - video.get(cv2.CAP_PROP_POS_MSEC)) < 1e-3
     return found + 1 if sure and found < number else None
 
-# %% ../../nbs/datasets/films.ipynb #889cd619
+# %% ../../nbs/datasets/films.ipynb #34d1e285
 @patch
 def frames(
     self: Film,
@@ -189,7 +191,7 @@ def _read_on(
         at += 1
         yield np.ascontiguousarray(_squared(image, widths)[..., ::-1])
 
-# %% ../../nbs/datasets/films.ipynb #5a973389
+# %% ../../nbs/datasets/films.ipynb #ddf5f8b5
 @patch
 def stills(
     self: Film,
@@ -206,7 +208,7 @@ def stills(
                 found.append(np.ascontiguousarray(_squared(image, widths)[..., ::-1]))
     return found or list(self.frames(sorted({int((i + 0.5) / n * len(self)) for i in range(n)})))
 
-# %% ../../nbs/datasets/films.ipynb #738d5672
+# %% ../../nbs/datasets/films.ipynb #7aff24e0
 @patch
 def every(
     self: Film,

@@ -298,7 +298,7 @@ def _open_plain(
     try:
         with np.load(path, allow_pickle=False) as z:
             yield z
-    except (zipfile.BadZipFile, zlib.error, EOFError) as e:
+    except Exception as e:  # numpy's reader has no error of its own
         raise ValueError(f"{Path(path).name} is damaged ({e}): convert the pickled file again") from e
 
 # %% ../../nbs/datasets/human36m.ipynb #7565d1bd
@@ -315,7 +315,7 @@ def _cameras_from_mmpose(
                 rotation, place, *inner = (arrays[f"{subject}/{camera_id}/{k}"] for k in "RTfckp")
                 cameras[subject, camera_id] = _camera_from(rotation.T, place * 1000, *inner)
         return cameras
-    except (KeyError, ValueError) as e:
+    except (KeyError, TypeError, ValueError) as e:
         raise ValueError(f"{Path(path).name} does not hold cameras as mmpose writes them ({e})") from e
 
 # %% ../../nbs/datasets/human36m.ipynb #8a2345df
@@ -372,9 +372,10 @@ def _read_plain_poses(
 ) -> np.ndarray:  # (F,17,3) mm, world
     "The poses of one recording from VideoPose3D's converted file. Raises `ValueError` if it is not there."
     with _open_plain(path) as z:
-        if (key := f"positions_3d/{subject}/{action}") not in z:
-            raise ValueError(f"{Path(path).name} holds no {key}")
-        return convert_joints(z[key].astype(float) * 1000, "h36m_32")
+        poses = z[key].astype(float) if (key := f"positions_3d/{subject}/{action}") in z else None
+    if poses is None or poses.ndim != 3 or poses.shape[1:] != (32, 3):
+        raise ValueError(f"{Path(path).name} holds no {key} of 32 joints")
+    return convert_joints(poses * 1000, "h36m_32")
 
 # %% ../../nbs/datasets/human36m.ipynb #2bcd063c
 @lru_cache(maxsize=2)

@@ -558,6 +558,12 @@ def write_samples(
     return write_manifest(folder, entries, size or 0, about)
 
 # %% ../../nbs/datasets/samples.ipynb #5abfb79c
+def _may_hold(folder: Path, entry: dict) -> bool:
+    "Whether a shard, if it is there, may hold as many samples as the manifest says."
+    shard, number = folder / entry["file"], entry["number"]
+    return type(number) is int and 0 <= number <= (shard.stat().st_size if shard.is_file() else 1 << 20)
+
+
 def read_manifest(
     folder: str | Path,  # from `prepare` or `write_samples`
 ) -> dict:
@@ -583,15 +589,15 @@ def read_manifest(
         )
     try:
         numbers = [
-            int(entry["number"])
+            entry["number"]
             for entry in manifest["shards"]
-            if _shard_name(int(Path(entry["file"]).stem)) == entry["file"]
+            if _shard_name(int(Path(entry["file"]).stem)) == entry["file"] and _may_hold(path.parent, entry)
         ]
     except (KeyError, TypeError, ValueError):
         numbers = []
     kinds = dict(size=int, number=int, key=str, about=dict, skipped=dict)
-    complete = all(type(manifest.get(name)) is kind for name, kind in kinds.items()) and manifest["size"] > 0
-    if not complete or not numbers or min(numbers) < 0 or sum(numbers) != manifest["number"]:
+    complete = all(type(manifest.get(name)) is kind for name, kind in kinds.items()) and 0 < manifest["size"] < 1 << 15
+    if not complete or not numbers or sum(numbers) != manifest["number"]:
         raise ValueError(f"{path.name} is damaged: delete it and prepare the folder again; whole shards are kept")
     return manifest
 

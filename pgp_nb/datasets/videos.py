@@ -339,7 +339,7 @@ def _drop_doubles(
     best = cv2.dnn.NMSBoxes(corner_size.tolist(), boxes[:, 4].tolist(), least, overlap)
     return boxes[np.array(best, int).ravel()]
 
-# %% ../../nbs/datasets/videos.ipynb #40921c3f
+# %% ../../nbs/datasets/videos.ipynb #d3df5c95
 _TRIAL = """
 import sys, cv2, numpy as np
 net = cv2.dnn.readNetFromONNX(sys.argv[1])
@@ -373,7 +373,9 @@ class _OnnxDetector:
     ):
         path, sides = Path(path), (size,) if size else _INPUT_SIDES
         if path.is_file() and _crashes(path, path.stat().st_mtime_ns, sides):
-            raise ValueError(f"{path.name} cannot be read as an ONNX network: OpenCV does not survive it; is it damaged?")
+            raise ValueError(
+                f"{path.name} cannot be read as an ONNX network: OpenCV does not survive it; is it damaged?"
+            )
         try:
             self.net = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as e:
