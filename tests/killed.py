@@ -7,6 +7,7 @@ disturbed. Commands run in forks of one process, which spares each the seconds o
 import hashlib
 import json
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -17,6 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from pgp_nb import finding
 from pgp_nb.commands import pgp_command
 from pgp_nb.engine import config, runs
 from pgp_nb.networks import PGPNet, load_net, save_net
@@ -56,7 +58,8 @@ def films(folder):
 
 def prints(folder, pattern="**/*"):
     "What is in a folder: a fingerprint of each file."
-    files = (p for p in sorted(folder.glob(pattern)) if p.is_file() and not p.name.startswith("."))
+    hidden = lambda path: any(part[0] == "." for part in path.relative_to(folder).parts)
+    files = (p for p in sorted(folder.glob(pattern)) if p.is_file() and not hidden(p))
     return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
@@ -138,10 +141,10 @@ def predict_words(folder):
 
 
 def nothing_half(folder):
-    "Files that are written only when a film is through, and whole then."
-    right = json.loads((folder / "right.json").read_text(encoding="utf-8"))
-    for name, found in prints(folder / "out").items():
-        assert right[name] == found, f"{name} is not what it should be"
+    "Files that are written only when a film is through, and whole then; stretches that are there can be read."
+    whole_shards(folder)
+    for path in (folder / "out").glob(".*.part/[0-9]*.npz"):
+        finding._read_stretch(path)
 
 
 COMMANDS = [
@@ -195,15 +198,8 @@ def code_of(process, seconds=300.0):
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def outputs(command, folder):
-    "What an undisturbed run leaves."
-    return command.result(folder)
-
-
 def cleared(folder, inputs):
     "Take away what the command has made."
-    import shutil
-
     for path in folder.iterdir():
         if path.name not in inputs:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -218,14 +214,14 @@ def kill(command: Command, kills: int, seed: int = 0) -> Found:
         assert code_of(forked(lambda: command.inputs(folder))) == 0, "the inputs could not be written"
         run = lambda: pgp_command(command.words(folder))
         assert code_of(forked(run)) == 0, f"{command.name} does not run at all"
-        right = outputs(command, folder)
+        right = command.result(folder)
         (folder / "right.json").write_text(json.dumps(right), encoding="utf-8")
         inputs = {"right.json", "films", "in", "net"}
         cleared(folder, inputs)
         begun = time.monotonic()
         assert code_of(forked(run)) == 0
         took = time.monotonic() - begun
-        if outputs(command, folder) != right:
+        if command.result(folder) != right:
             failures.append("two undisturbed runs differ")
         cleared(folder, inputs)
         while done < kills:
@@ -238,14 +234,14 @@ def kill(command: Command, kills: int, seed: int = 0) -> Found:
                 continue
             if code:
                 failures.append(f"kill {done}: the command does not go on, exit code {code}")
-            elif outputs(command, folder) != right:
-                theirs = outputs(command, folder)
+            elif command.result(folder) != right:
+                theirs = command.result(folder)
                 failures.append(f"kill {done}: {[k for k in right if right[k] != theirs.get(k)]} differ")
             else:
                 same += 1
             cleared(folder, inputs)
         code = code_of(forked(run))
-        same += (ok := code == 0 and outputs(command, folder) == right)
+        same += (ok := code == 0 and command.result(folder) == right)
         if not ok:
             failures.append(f"at the end: exit code {code}")
     return Found(done, same, failures)

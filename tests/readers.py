@@ -38,7 +38,8 @@ from pgp_nb.engine.images import read_image
 from pgp_nb.networks import PGPNet, load_net, save_net
 
 FIXTURES = Path(__file__).parent / "fixtures"
-SECONDS, MEMORY = 5, 3 << 30  # for one input
+SECONDS, MEMORY = 5, 3 << 30  # of processor time and bytes, for one input
+SILENT = 120  # s without an answer: it waits for something that never comes
 
 
 class Reader(NamedTuple):
@@ -174,7 +175,7 @@ def crashes(path, *_):
     "`videos._crashes` for many files: in a fork instead of a new process."
     process = os.fork()
     if not process:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sys.argv = ["-c", str(path), *map(str, videos._INPUT_SIDES)]
         try:
             exec(videos._TRIAL, {})
@@ -557,7 +558,7 @@ def one(reader, whole, folder, i):
     data = DAMAGE[reader.kind](generator_of(reader.name, i), whole)
     path.write_bytes(data)
     there = set(folder.iterdir())
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     said = "value"
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -573,7 +574,7 @@ def one(reader, whole, folder, i):
         except BaseException as e:
             said = f"{type(e).__name__}: {e} " + traceback.format_exc(limit=-2).replace("\n", " ")
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
     if len(warned) > 5:
         said = f"warns {len(warned)} times: {warned[0].message}"
     if path.read_bytes() != data:
@@ -589,7 +590,7 @@ def alarm(*_):
 
 def child(reader, whole, folder, start, stop, out):
     "Inputs one after the other; what came of each goes down the pipe before the next begins."
-    signal.signal(signal.SIGALRM, alarm)
+    signal.signal(signal.SIGPROF, alarm)
     used = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     silent = os.open(os.devnull, os.O_WRONLY)
@@ -602,7 +603,7 @@ def child(reader, whole, folder, start, stop, out):
 def answers(pipe):
     "What a child says of its inputs, until it is silent for too long."
     rest = b""
-    while select.select([pipe], [], [], 3 * SECONDS)[0] and (data := os.read(pipe, 1 << 16)):
+    while select.select([pipe], [], [], SILENT)[0] and (data := os.read(pipe, 1 << 16)):
         *whole, rest = (rest + data).split(b"\n")
         yield from map(json.loads, whole)
 
