@@ -416,10 +416,15 @@ def _write_stretch(path: Path, people: list[Found]) -> None:
 
 
 def _read_stretch(path: Path) -> list[Found]:
-    "What `_write_stretch` wrote."
-    with np.load(path) as z:
-        found = [{k: z[f"{i}/{k}"] for k in Found._fields} for i in range(len(z.files) // len(Found._fields))]
-    plain = [dict(person=int(f["person"]), size=tuple(f["size"].tolist()), notes=f["notes"].tolist()) for f in found]
+    "What `_write_stretch` wrote. Raises `ValueError` for a damaged file."
+    try:
+        with np.load(path) as z:
+            found = [{k: z[f"{i}/{k}"] for k in Found._fields} for i in range(len(z.files) // len(Found._fields))]
+        plain = [
+            dict(person=int(f["person"]), size=tuple(f["size"].tolist()), notes=f["notes"].tolist()) for f in found
+        ]
+    except Exception as e:  # numpy's reader has no error of its own
+        raise ValueError(f"{path.name} of {path.parent.name} is damaged ({e}): the same command begins anew") from e
     return [Found(**(f | p)) for f, p in zip(found, plain)]
 
 

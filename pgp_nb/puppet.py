@@ -6,7 +6,7 @@
 __all__ = ['template_joints', 'canonical_maps', 'Puppet', 'PuppetMaps', 'color_maps', 'fill_textures', 'carry']
 
 # %% ../nbs/01_puppet.ipynb #78e91d6f
-import math, zipfile, zlib
+import math
 from collections.abc import Sequence
 from importlib.resources import files
 from io import BytesIO
@@ -898,7 +898,8 @@ def load(
         )
     try:
         with source.open("rb") as f, np.load(f, allow_pickle=False) as data:
-            masks, joints, erosion, sigma = (data[k] for k in ("masks", "joints", "erosion", "sigma"))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as e:
+            held = {k: data[k] for k in ("masks", "joints")} | {k: float(data[k]) for k in ("erosion", "sigma")}
+        puppet = cls(**held)
+    except Exception as e:  # numpy's reader has no error of its own
         raise ValueError(f"{source} is truncated or no puppet file ({e}): write it again with Puppet.save") from e
-    return cls(masks, joints, **{"erosion": float(erosion), "sigma": float(sigma), **settings})
+    return cls(**held | settings) if settings else puppet

@@ -44,7 +44,7 @@ def results(environment, tmp_path_factory):
     if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
         pytest.skip("this PyTorch has no devices written in Python")
     folder = tmp_path_factory.mktemp("device")
-    (folder / "worker.py").write_text(WORKER)
+    (folder / "worker.py").write_text(WORKER, encoding="utf-8")
     done = python(folder / "worker.py", ROOT / "tests", folder, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     return torch.load(folder / "results.pt", weights_only=True)

@@ -38,7 +38,7 @@ def torchrun(*arguments):
 def two(tmp_path_factory):
     "What two processes come to."
     folder = tmp_path_factory.mktemp("two")
-    (folder / "worker.py").write_text(WORKER)
+    (folder / "worker.py").write_text(WORKER, encoding="utf-8")
     done = torchrun(folder / "worker.py", ROOT / "tests", folder / "two.pt", *KINDS)
     assert done.returncode == 0, done.stderr[-3000:]
     return torch.load(folder / "two.pt", weights_only=True)

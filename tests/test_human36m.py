@@ -201,7 +201,7 @@ def test_video_shorter_than_the_poses(mini, raw, monkeypatch):
 
 def test_metadata_with_a_number_too_many(raw):
     file = raw / "metadata.xml"
-    file.write_text(file.read_text().replace("]</w0>", " 1]</w0>"))
+    file.write_text(file.read_text(encoding="utf-8").replace("]</w0>", " 1]</w0>"), encoding="utf-8")
     with pytest.raises(ValueError, match="w0 holds 301 numbers"):
         _cameras_from_metadata(file)
     with pytest.raises(ValueError, match="w0 holds 301 numbers"):

@@ -47,7 +47,7 @@ def live_cases(folder, n=100, size=64):
     x = (p[:, :, None, :] * camera.rotation[:, None]).sum(-1) + camera.translation[:, None]
     numbers |= dict(x=x, turn=_head_turn(x))
     data = {k: t.tolist() for k, t in numbers.items()}
-    (folder / "cases.json").write_text(json.dumps(dict(size=size, **data)))
+    (folder / "cases.json").write_text(json.dumps(dict(size=size, **data)), encoding="utf-8")
 
 
 def test_mathematics_in_javascript_is_the_librarys(tmp_path):
@@ -116,9 +116,9 @@ def test_site_loads_the_figures_where_a_page_has_a_place(tmp_path):
         '<head></head><div class="pgp-live" data-figure="puppet"><img src="../pgp_nb/static/puppet.webp" alt="a"></div>'
     )
     (tmp_path / "people").mkdir()
-    (tmp_path / "people/a.html").write_text(place)
-    (tmp_path / "b.html").write_text("<head></head>")
+    (tmp_path / "people/a.html").write_text(place, encoding="utf-8")
+    (tmp_path / "b.html").write_text("<head></head>", encoding="utf-8")
     docs_live.place(tmp_path)
-    page = (tmp_path / "people/a.html").read_text()
+    page = (tmp_path / "people/a.html").read_text(encoding="utf-8")
     assert page.count('<script type="module" src="../live/page.js">') == 1 and 'src="../live/puppet.webp"' in page
-    assert (tmp_path / "live/live.js").exists() and (tmp_path / "b.html").read_text() == "<head></head>"
+    assert (tmp_path / "live/live.js").exists() and (tmp_path / "b.html").read_text(encoding="utf-8") == "<head></head>"

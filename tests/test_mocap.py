@@ -17,7 +17,7 @@ from pgp_nb.datasets.samples import read_poses
 
 FIXTURES = Path(__file__).parent / "fixtures/mocap"
 TEXTS = {
-    kind: (FIXTURES / name).read_text()
+    kind: (FIXTURES / name).read_text(encoding="utf-8")
     for kind, name in {".asf": "77.asf", ".amc": "77_01.amc", ".bvh": "77_01.bvh"}.items()
 }
 PERSON = M.read_asf(FIXTURES / "77.asf")
@@ -50,7 +50,7 @@ def read(folder, kind, text):
 
 
 def check(result):
-    if isinstance(result, M.Clip):
+    if isinstance(result, M._Clip):
         assert result.joints.shape[1:] == (17, 3) and len(result.joints) and np.isfinite(result.joints).all()
 
 
@@ -206,7 +206,7 @@ def test_positions_of_every_joint_replace_its_offset_or_come_on_top(tmp_path, ad
         inner = [row[i : i + 3] for i in range(6, len(row), 3)]
         moved = [[*(["0"] * 3 if added else o), *turn] for o, turn in zip(offsets, inner)]
         lines.append(" ".join(row[:6] + sum(moved, [])))
-    (tmp_path / "six.bvh").write_text("\n".join([six + "MOTION", *head, *lines]))
+    (tmp_path / "six.bvh").write_text("\n".join([six + "MOTION", *head, *lines]), encoding="utf-8")
     here, there = (
         M.read_clip(p, quirks=M._Quirks(restore=False)) for p in (tmp_path / "six.bvh", FIXTURES / "77_01.bvh")
     )
@@ -220,7 +220,7 @@ def test_the_up_axis_is_found_or_asked_for(tmp_path):
     text = re.sub(r"([XYZ])(position|rotation)", lambda m: onto[m[1]] + m[2], text)
     right = M.read_clip(FIXTURES / "77_01.bvh").joints
     assert np.allclose(read(tmp_path, ".bvh", text).joints, right, atol=1e-3)
-    (tmp_path / "z.bvh").write_text(text)
+    (tmp_path / "z.bvh").write_text(text, encoding="utf-8")
     asked = M.read_clip(tmp_path / "z.bvh", quirks=M._Quirks(up="y"))
     assert np.allclose(asked.joints, right[..., [2, 0, 1]], atol=1e-3)
     with pytest.raises(ValueError, match="choose one of x, y, z"):
@@ -240,7 +240,7 @@ def test_the_fixtures_are_what_their_program_writes(tmp_path, monkeypatch):
 def long_file(folder, times):
     header, frames = TEXTS[".amc"].split(":DEGREES\n")
     path = folder / f"77_{times}.amc"
-    path.write_text(header + ":DEGREES\n" + frames * times)
+    path.write_text(header + ":DEGREES\n" + frames * times, encoding="utf-8")
     return path
 
 
@@ -264,7 +264,7 @@ def folder(tmp_path):
     root.mkdir(parents=True)
     shutil.copy(FIXTURES / "77.asf", root)
     for i in range(1, 5):
-        (root / f"77_0{i}.amc").write_text(TEXTS[".amc"] if i != 3 else TEXTS[".amc"][:-300])
+        (root / f"77_0{i}.amc").write_text(TEXTS[".amc"] if i != 3 else TEXTS[".amc"][:-300], encoding="utf-8")
     return root.parent
 
 
@@ -303,8 +303,8 @@ def test_an_interrupted_folder_goes_on_and_gives_the_same(folder, tmp_path, monk
 
 def test_a_changed_file_is_read_again(folder, tmp_path):
     first = M.mocap_poses(folder, keep=tmp_path / "kept", progress=False)
-    (folder / "77/77_03.amc").write_text(TEXTS[".amc"])
-    (folder / "77/77.asf").write_text(TEXTS[".asf"].replace("axis 180 -30 -90", "axis 180 -20 -90"))
+    (folder / "77/77_03.amc").write_text(TEXTS[".amc"], encoding="utf-8")
+    (folder / "77/77.asf").write_text(TEXTS[".asf"].replace("axis 180 -30 -90", "axis 180 -20 -90"), encoding="utf-8")
     second = M.mocap_poses(folder, keep=tmp_path / "kept", progress=False)
     assert len(second.clips) == 4 and len(first.clips) == 3 and not np.array_equal(first.poses[0], second.poses[0])
 
@@ -364,5 +364,9 @@ def test_both_formats_of_one_recording_agree(restore, at_most):
 @needs_samples("cmu")
 def test_the_first_frame_goes_only_where_it_is_no_motion():
     for path in sorted((CMU / "bvh").glob("*.bvh")) + [CMU / "asf_amc/fairmotion/01_01.bvh"]:
-        stated = int(next(line for line in path.read_text().splitlines() if line.startswith("Frames:")).split()[1])
+        stated = int(
+            next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("Frames:")).split()[
+                1
+            ]
+        )
         assert len(M.read_clip(path).joints) == stated - path.name.startswith("01")

@@ -57,14 +57,14 @@ def python(wheel):
         LOCK.read_bytes() + (ROOT / "settings.ini").read_bytes() + sys.version.encode()
     ).hexdigest()
     stamp, inside = folder / "made-from", folder / "bin/python"
-    fresh = not (stamp.exists() and stamp.read_text() == made_from)
+    fresh = not (stamp.exists() and stamp.read_text(encoding="utf-8") == made_from)
     if fresh:
         run(sys.executable, "-m", "venv", "--clear", folder)
     pip = [inside, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--constraint", LOCK]
     if fresh:
         run(*pip, wheel)
     run(*pip, "--force-reinstall", "--no-deps", wheel)
-    stamp.write_text(made_from)
+    stamp.write_text(made_from, encoding="utf-8")
     return inside
 
 
@@ -151,7 +151,7 @@ for name in sys.argv[1:]:
 def test_the_version_is_the_one_in_the_settings(python, tmp_path):
     version = next(
         line.split("=")[1].strip()
-        for line in (ROOT / "settings.ini").read_text().splitlines()
+        for line in (ROOT / "settings.ini").read_text(encoding="utf-8").splitlines()
         if line.startswith("version")
     )
     code = "import pgp_nb, importlib.metadata as m; print(pgp_nb.__version__, m.version('pgp_nb'))"

@@ -112,7 +112,7 @@ def asked(code=None, **kw):
 
 
 def test_error_in_a_worker_process_arrives_here(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OSError, match=r"0000.\.npz .*belongs into the cache"):
         P._fill_cache(asked(), tmp_path / "file", SIZE, 2, False)
     with pytest.raises(RuntimeError, match="pair .*: ValueError: .*broadcast"):
@@ -155,7 +155,7 @@ def test_worker_that_dies_while_others_start_says_the_same(tmp_path, monkeypatch
 
 def test_scripts_need_no_guard(reference, tmp_path):
     "Worker processes do not run the script again."
-    (tmp_path / "script.py").write_text("print('once')\n" + program(tmp_path, N, workers=2))
+    (tmp_path / "script.py").write_text("print('once')\n" + program(tmp_path, N, workers=2), encoding="utf-8")
     done = python(tmp_path / "script.py", timeout=120)
     assert done.returncode == 0 and done.stdout == "once\n", done.stderr
     assert same(reference[0], load(tmp_path))
@@ -201,7 +201,7 @@ def test_two_processes_may_fill_one_cache(reference, tmp_path):
 
 
 def test_bad_requests(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     for bad, error, says in (
         (dict(split="dev"), ValueError, "choose one of train, val, test"),
         (dict(n=0), ValueError, "at least 1"),
@@ -219,7 +219,7 @@ def test_old_temporary_files_are_swept(reference):
     folder = shards(reference[1])[0].parent
     old, new = folder / ".00009.1.tmp.npz", folder / ".00009.2.tmp.npz"
     for p in (old, new):
-        p.write_text("half")
+        p.write_text("half", encoding="utf-8")
     os.utime(old, (0, 0))
     load(reference[1])
     assert not old.exists() and new.exists()
@@ -230,7 +230,7 @@ def test_a_complete_cache_is_read_where_one_may_not_write(reference, monkeypatch
     "Neither a stranger's old leftover nor a missing manifest is a reason to fail."
     folder = shards(reference[1])[0].parent
     foreign, manifest = folder / ".00001.4711.tmp.shard", folder / "manifest.json"
-    foreign.write_text("half")
+    foreign.write_text("half", encoding="utf-8")
     os.utime(foreign, (0, 0))
     whole = manifest.read_bytes()
     manifest.unlink()

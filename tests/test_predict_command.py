@@ -76,8 +76,8 @@ def folder(tmp_path, people):
     "A rendered person, a grey picture, one that is none, and a film that is none."
     cv2.imwrite(str(tmp_path / "person.png"), people.images[0, 0][..., ::-1])
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((240, 320, 3), 128, np.uint8))
-    (tmp_path / "broken.jpg").write_text("no picture")
-    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "broken.jpg").write_text("no picture", encoding="utf-8")
+    (tmp_path / "text.mp4").write_text("no film", encoding="utf-8")
     return tmp_path
 
 
@@ -89,7 +89,7 @@ def test_a_picture_gets_its_files_and_keeps_them(say, folder):
     assert code == 0 and "1 person" in said, error
     kinds = {p.name.removeprefix("person-") for p in folder.glob("person-*")}
     assert kinds == {"overlay.jpg", *(f"poses.{kind}" for kind in FORMATS if kind != "overlay")}
-    found = json.loads((folder / "person-poses.json").read_text())
+    found = json.loads((folder / "person-poses.json").read_text(encoding="utf-8"))
     [frame] = found["people"][0]["frames"]
     assert set(frame) == set(found["units"])
     before = (folder / "person-poses.json").stat().st_mtime_ns
@@ -106,11 +106,11 @@ def test_what_was_predicted_comes_back_from_bvh_and_trc(say, folder):
     from pgp_nb.datasets.mocap import _Quirks, read_clip
 
     say("predict", folder / "person.png", *BOX, "--only", "json", "bvh", "trc")
-    frame = json.loads((folder / "person-poses.json").read_text())["people"][0]["frames"][0]
+    frame = json.loads((folder / "person-poses.json").read_text(encoding="utf-8"))["people"][0]["frames"][0]
     joints = (np.array(frame["joints_3d"]) + frame["pelvis"]) * [1, -1, -1]
     back = read_clip(folder / "person-poses.bvh", quirks=_Quirks(unit=10, rest=False)).joints[0]
     assert np.abs(back - joints[:, [2, 0, 1]])[1:].max() < 0.1
-    lines = (folder / "person-poses.trc").read_text().split("\n")
+    lines = (folder / "person-poses.trc").read_text(encoding="utf-8").split("\n")
     assert lines[2].split("\t")[2:5] == ["1", "17", "mm"]
     assert np.abs(np.array(lines[6].split("\t")[2:], float).reshape(17, 3) - joints).max() < 0.02
 
@@ -128,14 +128,16 @@ def test_failures_say_what_to_do_and_the_rest_goes_on(say, folder):
 
 def test_boxes_of_another_program_say_where_people_are(say, folder):
     (folder / "labels").mkdir()
-    (folder / "labels/person.txt").write_text("0 0.5 0.5 0.9 0.96\n0 0.2 0.5 0.3 0.9\n16 0.1 0.1 0.1 0.1\n")
+    (folder / "labels/person.txt").write_text(
+        "0 0.5 0.5 0.9 0.96\n0 0.2 0.5 0.3 0.9\n16 0.1 0.1 0.1 0.1\n", encoding="utf-8"
+    )
     words = ("predict", folder / "person.png", "--only", "json", "bvh")
     code, said, error = say(*words, "--detector", folder / "labels")
     assert code == 0 and "2 people" in said and "person-poses-1.bvh" in said, error
-    box = json.loads((folder / "person-poses.json").read_text())["people"][0]["frames"][0]["box"]
+    box = json.loads((folder / "person-poses.json").read_text(encoding="utf-8"))["people"][0]["frames"][0]["box"]
     np.testing.assert_allclose(box, [11.2, 4.48, 212.8, 219.52], atol=0.01)
     coco = [dict(image_id="person", category_id=1, bbox=[10, 5, 200, 214], score=0.9)]
-    (folder / "coco.json").write_text(json.dumps(coco))
+    (folder / "coco.json").write_text(json.dumps(coco), encoding="utf-8")
     assert "1 person" in say(*words, "--detector", folder / "coco.json", "--force")[1]
     assert not (folder / "person-poses-1.bvh").exists()
     assert "no detector" in say(*words, "--detector", folder / "none.onnx", "--force")[2]
@@ -162,7 +164,7 @@ def test_an_interrupted_film_goes_on_without_doing_anything_twice(say, tmp_path,
         code, said, error = say(*words)
     assert code == 0 and "walk-overlay.mp4" in said, error
     assert {p.name for p in tmp_path.iterdir()} == {"walk.avi", "walk-overlay.mp4", "walk-poses.json"}
-    found = json.loads((tmp_path / "walk-poses.json").read_text())
+    found = json.loads((tmp_path / "walk-poses.json").read_text(encoding="utf-8"))
     assert found["rate"] == 5 and max(len(p["frames"]) for p in found["people"]) > 5
     assert cv2.VideoCapture(str(tmp_path / "walk-overlay.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 8
 

@@ -86,7 +86,7 @@ def in_notebook(tmp_path, *args):
     "How the notebook ended, and the notebook with its outputs, or None."
     path = tmp_path / "prepare.ipynb"
     done = papermill("prepare", path, *args, timeout=200)
-    return done, json.loads(path.read_text()) if path.exists() else None
+    return done, json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def test_notebook_prepares_what_the_command_line_does(lsp, tmp_path):

@@ -17,7 +17,7 @@ from pgp_nb.networks import PGPNet, save_net
 from pgp_nb.prediction import PGP, model_card
 
 SIZE = 128
-SHIPPED = json.loads((ROOT / "pgp_nb/data/weights/index.json").read_text())
+SHIPPED = json.loads((ROOT / "pgp_nb/data/weights/index.json").read_text(encoding="utf-8"))
 
 
 def truth(held, parts=True):
@@ -104,14 +104,14 @@ def test_the_evaluation_of_a_run_holds_the_real_test(tmp_path):
     pytest.importorskip("scipy", reason="scipy is not installed: no joints.mat is written")
     run, grey = tmp_path / "run", np.full((90, 70, 3), 128, np.uint8)
     save_net(PGPNet(), run / "weights.safetensors")
-    (run / "metrics.json").write_text('{"pa_mpjpe": 100.0}')
+    (run / "metrics.json").write_text('{"pa_mpjpe": 100.0}', encoding="utf-8")
     joints = np.random.default_rng(0).uniform(10, 60, (2, 14, 2))
     write_lsp(tmp_path / "samples/lsp_extended_sample", [grey, grey], joints, extended=True)
     given = {"weights": run, "samples": tmp_path / "samples", "pairs": 2, "poses": 50, "people_to_paint": 0}
     done = papermill("evaluate", tmp_path / "out.ipynb", *(x for k, v in given.items() for x in ("-p", k, v)))
     assert done.returncode == 0, done.stderr[-3000:]
     for name in ("evaluation.json", "metrics.json"):
-        rows = json.loads((run / name).read_text())["real"]["LSP-extended"]
+        rows = json.loads((run / name).read_text(encoding="utf-8"))["real"]["LSP-extended"]
         assert rows["all"]["pictures"] == 2 and 0 <= rows["all"]["limb_pck_2d"] <= 1
 
 

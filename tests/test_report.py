@@ -21,7 +21,7 @@ def fabricate(folder, name, seed=0, **metrics):
     "A run folder with made-up metrics."
     run = Path(folder) / f"{name}-s{seed}"
     run.mkdir(parents=True)
-    (run / "metrics.json").write_text(json.dumps(metrics))
+    (run / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
 
 
 def made_up(pa, **more):
@@ -211,7 +211,7 @@ def test_the_report_says_what_a_run_was_measured_on(tmp_path):
         fabricate(tmp_path / "runs", name, **made_up(60.0))
         if data:
             config = f"stages: {{iterations: 10}}\ndata: {data}\n"
-            (tmp_path / f"runs/{name}-s0/config.yaml").write_text(config)
+            (tmp_path / f"runs/{name}-s0/config.yaml").write_text(config, encoding="utf-8")
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert "1 on held-out rendered people" in text and "1 on the prepared data `h36m`" in text
     assert "1 on data that they do not tell" in text
@@ -231,7 +231,7 @@ def test_longer_runs_are_shown_with_flip_test_and_synthesis(tmp_path):
 def test_a_decoder_that_was_never_trained_has_no_parts(tmp_path):
     fabricate(tmp_path / "runs", "painted", **made_up(60.0, f1_parts=0.02, f1_parts_puppet=0.4))
     (tmp_path / "runs/painted-s0/config.yaml").write_text(
-        "{stages: {iterations: 10, bootstrap: 10, terms: {paint: 1.0, image_u: 1.0}}}"
+        "{stages: {iterations: 10, bootstrap: 10, terms: {paint: 1.0, image_u: 1.0}}}", encoding="utf-8"
     )
     text = built(tmp_path, [str(tmp_path / "runs")])
     section = text[text.index("## Segmentation without background") :]
@@ -241,7 +241,7 @@ def test_a_decoder_that_was_never_trained_has_no_parts(tmp_path):
 def test_a_run_of_another_version_is_named_and_left_out(tmp_path):
     fabricate(tmp_path / "runs", "unsup", **made_up(60.0))
     fabricate(tmp_path / "runs", "older", **made_up(50.0))
-    (tmp_path / "runs/older-s0/config.yaml").write_text("{iterations: 10, weights: {paint: 1.0}}")
+    (tmp_path / "runs/older-s0/config.yaml").write_text("{iterations: 10, weights: {paint: 1.0}}", encoding="utf-8")
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert "older-s0" in text and "another version of this library" in text
 
@@ -251,7 +251,7 @@ def test_what_is_missing_is_a_dash_and_said(tmp_path):
     fabricate(tmp_path / "runs", "weakly", pa_mpjpe=None)
     fabricate(tmp_path / "runs", "semi", pa_mpjpe="seventy")
     (tmp_path / "runs/only-3d-s0").mkdir()
-    (tmp_path / "runs/only-3d-s0/metrics.json").write_text('{"pa_mpjpe": 5')
+    (tmp_path / "runs/only-3d-s0/metrics.json").write_text('{"pa_mpjpe": 5', encoding="utf-8")
     (tmp_path / "runs/notes").mkdir()
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert row(text, "**PGP (unsup)**")[3:] == ["70.0", "–", "–", "1"]
@@ -282,7 +282,7 @@ def test_kept_rows_and_folders_give_the_same_report(many, tmp_path, monkeypatch)
     runs, table = tmp_path / "runs", tmp_path / "results.csv"
     shutil.copytree(many, runs)
     for run in runs.iterdir():
-        (run / "config.yaml").write_text(TRAINED)
+        (run / "config.yaml").write_text(TRAINED, encoding="utf-8")
     collect.collect(sorted(runs.iterdir()), kept=tmp_path)
     assert built(tmp_path / "a", str(table)) == built(tmp_path / "b", str(runs))
     with pytest.raises(ValueError, match="occurs in two of the folders"):
@@ -328,14 +328,16 @@ def finished(tmp_path):
     "A finished run with every kind of number: intervals, nested ones, a whole one, one that was not measured."
     photographs = {"lsp": {"limb_pck_2d": 0.5, "photographs": 10}}
     fabricate(tmp_path / "runs", "mine", **made_up(60.5, flip_test=made_up(58.0), photographs=photographs))
-    (tmp_path / "runs/mine-s0/config.yaml").write_text(TRAINED)
+    (tmp_path / "runs/mine-s0/config.yaml").write_text(TRAINED, encoding="utf-8")
     return tmp_path / "runs/mine-s0"
 
 
 def test_a_run_knows_what_the_runs_before_it_knew(finished, tmp_path, monkeypatch):
     after = tmp_path / "runs/yours-s0"
     after.mkdir()
-    (after / "config.yaml").write_text("seed: 0\nstart_from: runs/mine-s{seed}\nterms: {image_u: 1.0}\n")
+    (after / "config.yaml").write_text(
+        "seed: 0\nstart_from: runs/mine-s{seed}\nterms: {image_u: 1.0}\n", encoding="utf-8"
+    )
     collect = tool("collect", monkeypatch)
     assert [collect.supervision(c) for c in collect.lineage(after)] == ["none", "semi"]
     assert collect.annotated(after) == collect.lineage(finished)[0]
@@ -345,13 +347,13 @@ def test_a_kept_row_holds_every_number(finished, tmp_path, monkeypatch):
     collect = tool("collect", monkeypatch)
     collect.collect([finished], kept=tmp_path)
     kept = collect.read_results(tmp_path / "results.csv")["mine-s0"]
-    assert kept.metrics == json.loads((finished / "metrics.json").read_text())
+    assert kept.metrics == json.loads((finished / "metrics.json").read_text(encoding="utf-8"))
     assert isinstance(kept.metrics["iterations"], int)
     settings = {"supervision": "semi", "share": 0.1, "size": 96, "pairs": 64, "iterations": 10}
     assert kept.config == settings | {"test_data": "people"}
     assert kept.decoder
     assert kept.commit == collect.commit() and re.fullmatch("[0-9a-f]{12}", kept.config_hash)
-    header = (tmp_path / "results.csv").read_text().splitlines()[0].split(",")
+    header = (tmp_path / "results.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
     assert {"run", "pa_mpjpe", "pa_mpjpe_low", "pa_mpjpe_high", "flip_test/pa_mpjpe"} <= set(header)
     assert "photographs/lsp/limb_pck_2d" in header
 
@@ -359,10 +361,10 @@ def test_a_kept_row_holds_every_number(finished, tmp_path, monkeypatch):
 def test_a_run_that_is_kept_again_replaces_its_row(finished, tmp_path, monkeypatch):
     collect = tool("collect", monkeypatch)
     fabricate(tmp_path / "runs", "yours", **made_up(70.0))
-    (tmp_path / "runs/yours-s0/config.yaml").write_text(TRAINED)
+    (tmp_path / "runs/yours-s0/config.yaml").write_text(TRAINED, encoding="utf-8")
     collect.collect([finished, tmp_path / "runs/yours-s0"], kept=tmp_path)
     before = collect.read_results(tmp_path / "results.csv")
-    (finished / "metrics.json").write_text(json.dumps(made_up(50.0)))
+    (finished / "metrics.json").write_text(json.dumps(made_up(50.0)), encoding="utf-8")
     collect.collect([finished], kept=tmp_path)
     after = collect.read_results(tmp_path / "results.csv")
     assert list(after) == ["mine-s0", "yours-s0"]
@@ -373,7 +375,7 @@ def test_nothing_is_kept_of_unfinished_runs(finished, tmp_path, monkeypatch):
     collect = tool("collect", monkeypatch)
     collect.collect([finished], kept=tmp_path)
     before = (tmp_path / "results.csv").read_bytes()
-    (finished / "metrics.json").write_text(json.dumps(made_up(50.0)))
+    (finished / "metrics.json").write_text(json.dumps(made_up(50.0)), encoding="utf-8")
     going = tmp_path / "runs/going-s0"
     going.mkdir()
 
@@ -382,10 +384,10 @@ def test_nothing_is_kept_of_unfinished_runs(finished, tmp_path, monkeypatch):
             collect.collect(list(runs), kept=tmp_path, **options)
 
     refused("going-s0 has no config.yaml; is the run finished", finished, going)
-    (going / "config.yaml").write_text(TRAINED)
+    (going / "config.yaml").write_text(TRAINED, encoding="utf-8")
     refused("going-s0 has no metrics.json; is the run finished", finished, going)
     refused("never validated", finished, curve=True)
-    (finished / "metrics.json").write_text(json.dumps({"pa_mpjpe": "seventy"}))
+    (finished / "metrics.json").write_text(json.dumps({"pa_mpjpe": "seventy"}), encoding="utf-8")
     refused("'pa_mpjpe' is 'seventy'", finished)
     assert (tmp_path / "results.csv").read_bytes() == before and not (tmp_path / "curves.csv").exists()
 
@@ -394,7 +396,7 @@ def test_the_curve_of_a_run_is_kept_where_it_was_validated(finished, tmp_path, m
     collect = tool("collect", monkeypatch)
     validated = {f"val/{name}": 0.25 for name in collect.CURVE}
     lines = ({"iteration": 5, "paint": 1.0}, {"iteration": 10, **validated})
-    (finished / "curve.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (finished / "curve.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     collect.collect([finished], curve=True, kept=tmp_path)
     point = {"iteration": [10]} | {name: [0.25] for name in collect.CURVE}
     assert collect.read_series(tmp_path / "curves.csv") == {"mine-s0": point}

@@ -23,7 +23,7 @@ def notebook(folder, *cells):
     made = [
         {"cell_type": "code", "source": cell, "outputs": [{"text": "long"}], "execution_count": 1} for cell in cells
     ]
-    path.write_text(json.dumps({"cells": made}))
+    path.write_text(json.dumps({"cells": made}), encoding="utf-8")
     return path
 
 
@@ -166,7 +166,7 @@ def test_pictures_of_a_page_are_files(tmp_path):
 
 def test_a_notebook_to_download_has_no_outputs(tmp_path):
     docs_pages.take_along(notebook(tmp_path, "1 + 1"), tmp_path / "taken/a.ipynb")
-    assert json.loads((tmp_path / "taken/a.ipynb").read_text())["cells"][0]["outputs"] == []
+    assert json.loads((tmp_path / "taken/a.ipynb").read_text(encoding="utf-8"))["cells"][0]["outputs"] == []
 
 
 @pytest.mark.parametrize(
@@ -189,18 +189,19 @@ def test_the_check_finds_a_fault(tmp_path, body, fault):
     site, chapter = tmp_path / "site", notebook(tmp_path, "#| export\nSIZE = 3")
     site.mkdir()
     (site / "a.html").write_text(
-        block("SIZE = 3") + '<a href="a.html#source-1">here</a> <a href="https://example.org">there</a>'
+        block("SIZE = 3") + '<a href="a.html#source-1">here</a> <a href="https://example.org">there</a>',
+        encoding="utf-8",
     )
     assert docs_check.check(site, {chapter: "a.html"}) == []
-    (site / "a.html").write_text(block("SIZE = 3") + body)
+    (site / "a.html").write_text(block("SIZE = 3") + body, encoding="utf-8")
     assert docs_check.check(site, {chapter: "a.html"}) == [f"a.html: {fault}"]
 
 
 def test_the_check_counts_exported_lines_and_reads_style_sheets(tmp_path):
     site, chapter = tmp_path / "site", notebook(tmp_path, "#| export\nSIZE = 3\nCOUNT = 4", "print(SIZE)")
     site.mkdir()
-    (site / "a.html").write_text(block("SIZE = 3"))
-    (site / "a.css").write_text("@import url(https://fonts.example.org/x);")
+    (site / "a.html").write_text(block("SIZE = 3"), encoding="utf-8")
+    (site / "a.css").write_text("@import url(https://fonts.example.org/x);", encoding="utf-8")
     assert docs_check.code_share({chapter: "a.html"}, {"a.html": docs_check.Page(block("SIZE = 3"))}) == (2, 1)
     faults = docs_check.check(site, {chapter: "a.html"})
     assert faults[0] == "a.css: loads https://fonts.example.org/x" and "50.0%" in faults[1] and len(faults) == 2

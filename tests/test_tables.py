@@ -123,7 +123,7 @@ def test_the_script_fills_every_cell_of_the_tables(base, data, tmp_path, monkeyp
     assert [line[0] for line in by_action[1:]] == ["Directions", "WalkDog", "*mean of actions*", "*all frames*"]
     assert len(by_activity) == 7 and all("–" not in line for line in by_action + by_activity)
 
-    metrics = json.loads(Path(f"runs/{base}/weakly-s0/metrics.json").read_text())
+    metrics = json.loads(Path(f"runs/{base}/weakly-s0/metrics.json").read_text(encoding="utf-8"))
     measured = metrics["measured"]
     assert set(measured) == {"human36m", "mpi_inf_3dhp", "mpi_inf_3dhp_universal", "lsp"}
     assert measured["mpi_inf_3dhp"]["frames"] == 20 and measured["lsp"]["frames"] == 3

@@ -52,7 +52,7 @@ def test_run_leaves_what_it_promises(whole):
     promised = "config.yaml checkpoint.pt optimizer.pt best.safetensors weights.safetensors"
     promised += " curve.jsonl metrics.json tensorboard"
     assert set(promised.split()) <= {p.name for p in whole.iterdir()}
-    metrics = json.loads((whole / "metrics.json").read_text())
+    metrics = json.loads((whole / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["iterations"] == 30
     assert 0 < metrics["pa_mpjpe"] < 400 and 0 <= metrics["f1_fg"] <= 1
     assert metrics["pa_mpjpe_ci"][0] < metrics["pa_mpjpe"] < metrics["pa_mpjpe_ci"][1]
@@ -67,13 +67,17 @@ def test_what_documents_cite_of_a_run_is_kept(environment, whole, tmp_path, monk
     collect.collect([whole], kept=tmp_path, pictures=tmp_path, **options)
     assert {p.name for p in tmp_path.iterdir()} == {"results.csv", "curves.csv", "facing.csv", f"{whole.name}.jpg"}
     kept = collect.read_results(tmp_path / "results.csv")[whole.name]
-    assert kept.metrics == json.loads((whole / "metrics.json").read_text()) and kept.config["size"] and kept.decoder
+    assert (
+        kept.metrics == json.loads((whole / "metrics.json").read_text(encoding="utf-8"))
+        and kept.config["size"]
+        and kept.decoder
+    )
     facing = collect.read_series(tmp_path / "facing.csv")[whole.name]
     assert len(facing["predicted"]) == len(facing["true"]) == 8 and all(-1 <= x <= 1 for x in facing["true"])
 
 
 def test_the_best_validation_error_picks_the_weights(whole):
-    curve, metrics = read_curve(whole / "curve.jsonl"), json.loads((whole / "metrics.json").read_text())
+    curve, metrics = read_curve(whole / "curve.jsonl"), json.loads((whole / "metrics.json").read_text(encoding="utf-8"))
     errors = {r["iteration"]: r["val/pa_mpjpe"] for r in curve if "val/pa_mpjpe" in r}
     assert list(errors) == [10, 20, 30]
     begun = {i: e for i, e in errors.items() if i > 15}  # bootstrap and warm-up end at 15
@@ -144,11 +148,13 @@ def test_mistakes_stop_before_any_work(environment, tmp_path, arguments, message
 
 def test_what_an_evaluation_adds_stays_when_a_finished_run_is_called_again(environment, whole):
     path = whole / "metrics.json"
-    before = json.loads(path.read_text())
-    path.write_text(json.dumps(before | {"flip_test": {"pa_mpjpe": 1.0}}))
+    before = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(before | {"flip_test": {"pa_mpjpe": 1.0}}), encoding="utf-8")
     done = command(environment, *QUICK, "--run", str(whole))
-    assert done.returncode == 0 and json.loads(path.read_text()) == before | {"flip_test": {"pa_mpjpe": 1.0}}
-    path.write_text(json.dumps(before))
+    assert done.returncode == 0 and json.loads(path.read_text(encoding="utf-8")) == before | {
+        "flip_test": {"pa_mpjpe": 1.0}
+    }
+    path.write_text(json.dumps(before), encoding="utf-8")
 
 
 def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
@@ -171,7 +177,7 @@ def test_full_disk_keeps_the_last_checkpoint(whole, tmp_path, monkeypatch):
 def test_papermill_notebook_reports_a_run(environment, whole):
     done = papermill("train", whole / "train.ipynb", "-p", "preset", "tiny", "-p", "run", whole, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    metrics = json.loads((whole / "metrics.json").read_text())
+    metrics = json.loads((whole / "metrics.json").read_text(encoding="utf-8"))
     assert all(metrics[row]["pa_mpjpe"] > 0 for row in ("mean_pose", "supervised")) and metrics["pa_mpjpe"] > 0
     assert {"curves.png", "held_out.png", "poses.png"} <= {p.name for p in whole.iterdir()}
     outputs = [o for c in nbformat.read(whole / "train.ipynb", 4).cells if c.cell_type == "code" for o in c.outputs]
@@ -200,7 +206,7 @@ def test_papermill_notebook_trains_where_nothing_is_known(environment, tmp_path)
     options = [word for k, v in parameters.items() for word in ("-p", k, v)]
     done = papermill("train", tmp_path / "out.ipynb", *options, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    text = (tmp_path / "out.ipynb").read_text()
+    text = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
     assert "there is no supervised baseline" in text and "No held-out data" in text
     assert (tmp_path / "run/weights.safetensors").exists()
 
@@ -208,9 +214,9 @@ def test_papermill_notebook_trains_where_nothing_is_known(environment, tmp_path)
 def test_a_finished_run_reports_what_its_weights_were_trained_with(environment, whole):
     refused = command(environment, *QUICK, "--run", str(whole), "--set", "terms.seg=0.5")
     assert refused.returncode == 2 and "holds another configuration: terms" in refused.stderr
-    written = (whole / "config.yaml").read_text()
+    written = (whole / "config.yaml").read_text(encoding="utf-8")
     assert command(environment, *QUICK, "--run", str(whole), "--set", "lr=0.5").returncode == 0
-    assert (whole / "config.yaml").read_text() == written
+    assert (whole / "config.yaml").read_text(encoding="utf-8") == written
 
 
 @pytest.mark.parametrize(
@@ -231,16 +237,18 @@ def test_papermill_parameters_are_checked(environment, tmp_path, parameters, mes
 def test_a_list_of_runs_goes_on_where_it_stopped(environment, tmp_path, monkeypatch):
     small = "{iterations: 3, bootstrap: 1, warmup: 1, validate_every: 3, pairs: [16, 4, 4]}"
     broken = tmp_path / "broken.yaml"
-    broken.write_text("base: tiny\nstart_from: runs/never-s{seed}\n")
+    broken.write_text("base: tiny\nstart_from: runs/never-s{seed}\n", encoding="utf-8")
     asked = f"{{studies: [tiny, {broken}], seeds: [0, 1], runs: {tmp_path / 'runs'}, overrides: {small}}}"
     done = papermill("ablations", tmp_path / "out.ipynb", "-y", asked, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     runs = {p.parent.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("*/metrics.json")}
     assert set(runs) == {"tiny-s0", "tiny-s1"}
-    text = (tmp_path / "out.ipynb").read_text()
+    text = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
     assert "broken-s0 failed" in text and "train that run first" in text and "tiny-s1" in text
-    means = json.loads((tmp_path / "runs/ablations.json").read_text())
-    each = [json.loads((tmp_path / "runs" / name / "metrics.json").read_text())["pa_mpjpe"] for name in runs]
+    means = json.loads((tmp_path / "runs/ablations.json").read_text(encoding="utf-8"))
+    each = [
+        json.loads((tmp_path / "runs" / name / "metrics.json").read_text(encoding="utf-8"))["pa_mpjpe"] for name in runs
+    ]
     assert means["tiny"]["pa_mpjpe"] == pytest.approx(sum(each) / 2)
     (tmp_path / "runs/tiny-s1/metrics.json").unlink()
     monkeypatch.setenv("PGP_DATA", environment["PGP_DATA"])
@@ -254,7 +262,7 @@ QUICKEST = "iterations: 2, bootstrap: 1, warmup: 0, validate_every: 0, pairs: [1
 
 def test_studies_and_releases_from_the_command_line(environment, tmp_path):
     (tmp_path / "studies.yaml").write_text(
-        f"first: {{about: one, base: tiny, {QUICKEST}}}\nsecond: {{base: first, lr: 1.0e-4}}\n"
+        f"first: {{about: one, base: tiny, {QUICKEST}}}\nsecond: {{base: first, lr: 1.0e-4}}\n", encoding="utf-8"
     )
     study = ("--device", "cpu", "--studies", str(tmp_path / "studies.yaml"))
     done = command(environment, *study, "second", "--run", str(tmp_path / "runs"))
@@ -264,7 +272,7 @@ def test_studies_and_releases_from_the_command_line(environment, tmp_path):
     assert wrong.returncode == 2 and "did you mean second?" in wrong.stderr
     stages = f"  - {{run: first, base: tiny, {QUICKEST}}}\n"
     stages += "  - {run: second, base: first, start_from: '{runs}/first-s{seed}'}\n"
-    (tmp_path / "release.yaml").write_text(f"name: toy\nships: second\nstages:\n{stages}")
+    (tmp_path / "release.yaml").write_text(f"name: toy\nships: second\nstages:\n{stages}", encoding="utf-8")
     released = command(
         environment, "--device", "cpu", "--release", str(tmp_path / "release.yaml"), "--run", str(tmp_path / "chain")
     )
@@ -287,20 +295,22 @@ sys.exit(max(task.wait() for task in tasks))
 
 def test_workers_of_an_array_job_train_each_run_once(environment, tmp_path):
     for name, code in QUEUE.items():
-        (tmp_path / name).write_text(f"#!{sys.executable}\nimport os, subprocess, sys\n{code}")
+        (tmp_path / name).write_text(f"#!{sys.executable}\nimport os, subprocess, sys\n{code}", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "studies.yaml").write_text(f"row: {{base: tiny, {QUICKEST}}}\n")
+    (tmp_path / "studies.yaml").write_text(f"row: {{base: tiny, {QUICKEST}}}\n", encoding="utf-8")
     hook = (
         "def track(run, config):\n    open(run / 'begun.txt', 'a').write('x')\n    return lambda values, step: None\n"
     )
-    (tmp_path / "hooks.py").write_text(hook)
+    (tmp_path / "hooks.py").write_text(hook, encoding="utf-8")
     paths = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT}"}
     words = ["--array=1-2", ROOT / "experiments/slurm.sh", "studies.yaml", "--run", "runs", "--track", "hooks:track"]
     sent = subprocess.run(["sbatch", *words], env=environment | paths, cwd=tmp_path, capture_output=True, text=True)
     assert sent.returncode == 0 and sent.stdout.count("1 of 1 runs finished") == 2, sent.stdout + sent.stderr[-2000:]
-    assert (tmp_path / "runs/row-s0/begun.txt").read_text() == "x"
+    assert (tmp_path / "runs/row-s0/begun.txt").read_text(encoding="utf-8") == "x"
     assert [row["iteration"] for row in read_curve(tmp_path / "runs/row-s0/curve.jsonl")] == [1, 2]
-    assert "1 done" in (tmp_path / "runs/jobs.txt").read_text() and not list(tmp_path.glob("runs/*/.claim*"))
+    assert "1 done" in (tmp_path / "runs/jobs.txt").read_text(encoding="utf-8") and not list(
+        tmp_path.glob("runs/*/.claim*")
+    )
 
 
 SMALL = dict(backbone="resnet18", imagenet=None, width=8, size=32, pose_features=32, top_down=8, lifter=32)

@@ -59,7 +59,7 @@ def lab(tmp_path_factory):
     pytest.importorskip("anywidget", reason="anywidget is not installed")
     folder, port, token = tmp_path_factory.mktemp("lab"), free_port(), secrets.token_hex(16)
     for name, code in NOTEBOOKS.items():
-        (folder / f"{name}.ipynb").write_text(notebook(code))
+        (folder / f"{name}.ipynb").write_text(notebook(code), encoding="utf-8")
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -71,9 +71,10 @@ def lab(tmp_path_factory):
     settings = folder / "CONFIG/labconfig/default_setting_overrides.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(
-        json.dumps({"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}})
+        json.dumps({"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}),
+        encoding="utf-8",
     )
-    log = open(folder / "log", "w")
+    log = open(folder / "log", "w", encoding="utf-8")
     options = f"--no-browser --allow-root --ip=127.0.0.1 --port={port} --LabApp.expose_app_in_browser=True"
     command = [sys.executable, "-m", "jupyterlab", *options.split(), f"--ServerApp.root_dir={folder}"]
     server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -81,7 +82,7 @@ def lab(tmp_path_factory):
 
     def answers():
         if server.poll() is not None:
-            pytest.fail("JupyterLab ended: " + (folder / "log").read_text()[-2000:])
+            pytest.fail("JupyterLab ended: " + (folder / "log").read_text(encoding="utf-8")[-2000:])
         try:
             return urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=2).status == 200
         except OSError:
@@ -277,7 +278,7 @@ def pages(tmp_path_factory):
     shutil.copytree(ROOT / "pgp_nb/static", folder / "static")
     live_cases(folder)
     for kind in KINDS:
-        (folder / f"{kind}.html").write_text(PAGE.format(kind=kind))
+        (folder / f"{kind}.html").write_text(PAGE.format(kind=kind), encoding="utf-8")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"

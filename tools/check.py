@@ -261,7 +261,9 @@ def types(root):
 def encodings(root):
     "Text files that are read or written without `encoding=`: what they hold would depend on the machine's language."
     texts = {
-        p: p.read_text(encoding="utf-8") for p in (*Path(root).glob("pgp_nb/**/*.py"), *Path(root).glob("tools/*.py"))
+        p: p.read_text(encoding="utf-8")
+        for part in ("pgp_nb", "tests", "tools")
+        for p in Path(root).glob(f"{part}/**/*.py")
     }
     trees = [(p, ast.parse(text)) for p, text in texts.items()]
     trees += [

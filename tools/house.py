@@ -18,7 +18,7 @@ engine.data losses
 bootstrap.surroundings bootstrap.painting bootstrap.figures bootstrap.lifting bootstrap.self_training bootstrap.cutouts bootstrap.films
 training evaluation engine.measure
 datasets.samples people.bodies people.clothes people.scenery people.rendering people.motions people.people
-datasets.matlab datasets.saliency datasets.human36m datasets.mpi_inf_3dhp datasets.lsp datasets.videos datasets.mocap datasets.prepare
+datasets.matlab datasets.films datasets.saliency datasets.human36m datasets.mpi_inf_3dhp datasets.lsp datasets.videos datasets.mocap datasets.prepare
 engine.loading engine.jobs engine.runs engine.commands
 datasets.real_test
 synthesis prediction widgets

@@ -21,6 +21,7 @@ from ..engine.config import command
 from ..engine.files import write_atomically
 from ..evaluation import means_by, mpjpe, n_mpjpe, pa_mpjpe
 from ..engine.images import read_image
+from .films import Film
 from .saliency import background_difference, static_background
 from .samples import Frame, Sample, Skip, box_of, crop_frame, pair_of
 
@@ -297,7 +298,7 @@ def _open_plain(
     try:
         with np.load(path, allow_pickle=False) as z:
             yield z
-    except (zipfile.BadZipFile, zlib.error, EOFError) as e:
+    except Exception as e:  # numpy's reader has no error of its own
         raise ValueError(f"{Path(path).name} is damaged ({e}): convert the pickled file again") from e
 
 # %% ../../nbs/datasets/human36m.ipynb #7565d1bd
@@ -314,7 +315,7 @@ def _cameras_from_mmpose(
                 rotation, place, *inner = (arrays[f"{subject}/{camera_id}/{k}"] for k in "RTfckp")
                 cameras[subject, camera_id] = _camera_from(rotation.T, place * 1000, *inner)
         return cameras
-    except (KeyError, ValueError) as e:
+    except (KeyError, TypeError, ValueError) as e:
         raise ValueError(f"{Path(path).name} does not hold cameras as mmpose writes them ({e})") from e
 
 # %% ../../nbs/datasets/human36m.ipynb #8a2345df
@@ -371,9 +372,10 @@ def _read_plain_poses(
 ) -> np.ndarray:  # (F,17,3) mm, world
     "The poses of one recording from VideoPose3D's converted file. Raises `ValueError` if it is not there."
     with _open_plain(path) as z:
-        if (key := f"positions_3d/{subject}/{action}") not in z:
-            raise ValueError(f"{Path(path).name} holds no {key}")
-        return convert_joints(z[key].astype(float) * 1000, "h36m_32")
+        poses = z[key].astype(float) if (key := f"positions_3d/{subject}/{action}") in z else None
+    if poses is None or poses.ndim != 3 or poses.shape[1:] != (32, 3):
+        raise ValueError(f"{Path(path).name} holds no {key} of 32 joints")
+    return convert_joints(poses * 1000, "h36m_32")
 
 # %% ../../nbs/datasets/human36m.ipynb #2bcd063c
 @lru_cache(maxsize=2)
@@ -403,53 +405,14 @@ def _take_of(
     subject, action = stem.split("_", 1)
     return Take(subject, _action_name(action), camera)
 
-# %% ../../nbs/datasets/human36m.ipynb #7b362322
-def _open_video(path: str | Path):
-    "An open `cv2.VideoCapture`. Raises `FileNotFoundError` or `ValueError` naming the file."
-    import cv2
-
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no video {path.name} in {path.parent.name}")
-    video = cv2.VideoCapture(str(path))
-    if not video.isOpened():
-        raise ValueError(f"{path.name} cannot be opened as a video: is it damaged? Unpack it again")
-    return video
-
 # %% ../../nbs/datasets/human36m.ipynb #89cf7faf
 def video_frames(
     path: str | Path,
     numbers,  # frame numbers from 0, in any order
 ) -> Iterator[tuple[int, np.ndarray]]:  # number, (H,W,3) uint8 RGB
     "The frames asked for, in the order of the video; those after its end do not come."
-    video, wanted = _open_video(path), {int(n) for n in numbers}
-    for i in range(max(wanted, default=-1) + 1):
-        if not video.grab():
-            break
-        if i not in wanted:
-            continue
-        good, image = video.retrieve()
-        if good:
-            yield i, np.ascontiguousarray(image[..., ::-1])
-    video.release()
-
-# %% ../../nbs/datasets/human36m.ipynb #1c487578
-def _video_stills(
-    path: str | Path,
-    n: int,  # how many
-) -> list[np.ndarray]:  # (H,W,3) uint8 RGB
-    "About n frames, evenly spread over a video."
-    import cv2
-
-    video = _open_video(path)
-    length, stills = video.get(cv2.CAP_PROP_FRAME_COUNT), []
-    for i in range(n):
-        video.set(cv2.CAP_PROP_POS_FRAMES, int((i + 0.5) / n * length))
-        good, image = video.read()
-        if good:
-            stills.append(np.ascontiguousarray(image[..., ::-1]))
-    video.release()
-    return stills
+    wanted = sorted({int(n) for n in numbers})
+    yield from zip(wanted, Film(path).frames(wanted))
 
 # %% ../../nbs/datasets/human36m.ipynb #b1e79fb9
 @dataclass(frozen=True)
@@ -482,7 +445,7 @@ class _VideoLayout:
         files = sorted(
             p for p in (self.videos / subject / "Videos").glob(f"*.{camera}.mp4") if not p.name.startswith("_")
         )
-        return [s for file in files for s in _video_stills(file, -(-n // len(files)))]
+        return [s for file in files for s in Film(file).stills(-(-n // len(files)))]
 
 # %% ../../nbs/datasets/human36m.ipynb #316956b6
 class _RawLayout(_VideoLayout):

@@ -66,7 +66,7 @@ def _read_calibration(
         matrices = {int(b["name"][0]): [np.reshape(b[k], (4, 4)) for k in ("intrinsic", "extrinsic")] for b in blocks}
         if not matrices:
             raise ValueError("no camera in it")
-    except (ValueError, KeyError, IndexError) as e:
+    except (ValueError, KeyError, IndexError, OverflowError) as e:
         raise ValueError(
             f"{path.name} of {path.parent.parent.name}/{path.parent.name} is not a Skeletool camera calibration,"
             f" or was cut ({e})"
@@ -140,6 +140,8 @@ def _estimate_intrinsics(
 ) -> tuple[np.ndarray, float]:  # (3,3) px; mean distance that is left, px
     "Focal lengths and principal point of a camera without a lens."
     x, q = np.asarray(joints_3d, float).reshape(-1, 3), np.asarray(joints_2d, float).reshape(-1, 2)
+    if not (np.isfinite(x).all() and np.isfinite(q).all()):
+        raise ValueError("joints that are NaN or infinite: intrinsics cannot be estimated")
     in_front = x[:, 2] > 0
     if len(x) < 3 or not in_front.all():
         raise ValueError(
@@ -189,7 +191,10 @@ def _read_test(
         raise ValueError(
             f"{path.name} of {path.parent.name} cannot be read ({e}): was it cut? Download it again"
         ) from e
-    k, residual = _estimate_intrinsics(x[valid], q[valid])
+    try:
+        k, residual = _estimate_intrinsics(x[valid], q[valid])
+    except (IndexError, ValueError) as e:
+        raise ValueError(f"{path.name} of {path.parent.name}: {e}") from e
     if residual > 5:
         raise ValueError(
             f"{path.name} of {path.parent.name}: annot3 reprojects {residual:.1f} px from annot2;"

@@ -558,6 +558,12 @@ def write_samples(
     return write_manifest(folder, entries, size or 0, about)
 
 # %% ../../nbs/datasets/samples.ipynb #5abfb79c
+def _may_hold(folder: Path, entry: dict) -> bool:
+    "Whether a shard, if it is there, may hold as many samples as the manifest says."
+    shard, number = folder / entry["file"], entry["number"]
+    return type(number) is int and 0 <= number <= (shard.stat().st_size if shard.is_file() else 1 << 20)
+
+
 def read_manifest(
     folder: str | Path,  # from `prepare` or `write_samples`
 ) -> dict:
@@ -570,7 +576,7 @@ def read_manifest(
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ValueError(
             f"{path.name} is damaged ({e}): delete it and prepare the folder again; whole shards are kept"
         ) from e
@@ -583,14 +589,15 @@ def read_manifest(
         )
     try:
         numbers = [
-            int(entry["number"])
+            entry["number"]
             for entry in manifest["shards"]
-            if _shard_name(int(Path(entry["file"]).stem)) == entry["file"]
+            if _shard_name(int(Path(entry["file"]).stem)) == entry["file"] and _may_hold(path.parent, entry)
         ]
     except (KeyError, TypeError, ValueError):
         numbers = []
-    complete = {"size", "key", "about", "skipped"} <= set(manifest)
-    if not complete or not numbers or sum(numbers) != manifest.get("number"):
+    kinds = dict(size=int, number=int, key=str, about=dict, skipped=dict)
+    complete = all(type(manifest.get(name)) is kind for name, kind in kinds.items()) and 0 < manifest["size"] < 1 << 15
+    if not complete or not numbers or sum(numbers) != manifest["number"]:
         raise ValueError(f"{path.name} is damaged: delete it and prepare the folder again; whole shards are kept")
     return manifest
 
@@ -602,9 +609,12 @@ def _read_shard(folder: Path, entry: dict, size: int, chosen: np.ndarray) -> Sam
     if not path.is_file():
         raise ValueError(f"shard {path.name} is missing: {again}")
     data = path.read_bytes()
-    if sha256(data).hexdigest() != entry["sha256"]:
+    if sha256(data).hexdigest() != entry.get("sha256"):
         raise ValueError(f"shard {path.name} was cut or changed: delete it and {again}")
-    return _unpack_samples(data, size, chosen)
+    try:
+        return _unpack_samples(data, size, chosen)
+    except ValueError as e:
+        raise ValueError(f"shard {path.name} is {e}: delete it and {again}") from e
 
 # %% ../../nbs/datasets/samples.ipynb #c6afa6c9
 def read_shards(
@@ -906,7 +916,6 @@ def read_poses(
         raise FileNotFoundError(f"no file of poses at {path}: python -m pgp_nb.prepare mocap makes one")
     try:
         with np.load(path, allow_pickle=False) as z:
-            poses, about = z["poses"], json.loads(str(z["about"]))
+            return _check_poses(z["poses"]), json.loads(str(z["about"]))
     except Exception as e:
         raise ValueError(f"{Path(path).name} holds no poses written by write_poses, or was cut: {e}") from e
-    return _check_poses(poses), about

@@ -6,11 +6,12 @@
 __all__ = ['SUFFIXES', 'moving_masks', 'load_detector', 'box_iou', 'Videos']
 
 # %% ../../nbs/datasets/videos.ipynb #c3ad04ea
-import json, math
+import json, math, subprocess, sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from fastcore.basics import patch
+from tqdm.auto import tqdm
 from ..engine.images import crop, read_image, square_around
+from .films import Film
 from .saliency import background_difference, median_of_rows, saliency, static_background
 from .samples import Frame, Sample, Skip, crop_frame, pair_of
 
@@ -64,27 +67,6 @@ def _find_sources(
         )
     return sorted(videos + films, key=_natural)
 
-# %% ../../nbs/datasets/videos.ipynb #7d58bf5c
-class _Length(NamedTuple):
-    "How long a film says it is."
-
-    frames: int  # 0 where it cannot be read at all
-    fps: float
-
-# %% ../../nbs/datasets/videos.ipynb #7b0c592e
-def _film_length(
-    source: Path,  # video file or folder of pictures
-    folder_fps: float = 25.0,  # frame rate of a folder of pictures, which does not say
-) -> _Length:
-    "Number of frames and frame rate as the file states them."
-    if source.is_dir():
-        return _Length(len(_frame_files(source)), folder_fps)
-    video, frames, fps = cv2.VideoCapture(str(source)), 0.0, 0.0
-    if video.isOpened():
-        frames, fps = video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)
-    video.release()
-    return _Length(max(0, int(frames)), fps if 1 <= fps <= 1000 else folder_fps)
-
 # %% ../../nbs/datasets/videos.ipynb #084ce7a7
 def _shrink(
     image: np.ndarray,  # (H,W,3) uint8
@@ -97,35 +79,30 @@ def _shrink(
     return cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
 
 # %% ../../nbs/datasets/videos.ipynb #73a11647
-def _read_frames(
-    source: Path,  # video file or folder of pictures
-    numbers: Iterable[int],  # frames wanted, ascending
-    side: int | None = None,  # shrink to this longer side, px
-) -> Iterator[np.ndarray]:  # (H,W,3) uint8 RGB
-    "Frames of a film, decoded one at a time; stops where the film can be read no further."
-    numbers = list(numbers)
-    if source.is_dir():
-        files = _frame_files(source)
+class _Pictures(Film):
+    "A folder of pictures as a film, whose rate nobody states."
+
+    def _decoded(self) -> tuple[np.ndarray, tuple[float, float]]:
+        n = len(_frame_files(self.path))
+        return np.arange(n) * 1000 / self.usual, (n, self.usual)
+
+    def frames(self, numbers: Iterable[int]) -> Iterator[np.ndarray]:  # (H,W,3) uint8 RGB
+        "Frames up to one that cannot be read."
+        files = dict(enumerate(_frame_files(self.path)))
         for n in numbers:
             try:
-                yield _shrink(read_image(files[n]), side)
-            except ValueError:
+                image = read_image(files[n])
+            except (KeyError, OSError, ValueError):
                 return
-        return
-    video, at = cv2.VideoCapture(str(source)), 0
-    if numbers and numbers[0] > 250 and video.set(cv2.CAP_PROP_POS_FRAMES, numbers[0]):
-        at = int(video.get(cv2.CAP_PROP_POS_FRAMES))
-    try:
-        for n in numbers:
-            while at < n and video.grab():
-                at += 1
-            good, image = video.read()
-            if not good:
-                return
-            at += 1
-            yield np.ascontiguousarray(_shrink(image, side)[..., ::-1])
-    finally:
-        video.release()
+            yield image
+
+
+def _film_at(
+    source: Path,  # video file or folder of pictures
+    folder_fps: float = 25.0,  # frame rate of a folder of pictures, which does not say
+) -> Film:
+    "What is read as a film."
+    return (_Pictures if source.is_dir() else Film)(source, folder_fps)
 
 # %% ../../nbs/datasets/videos.ipynb #65fcc242
 def _color_histogram(
@@ -362,6 +339,29 @@ def _drop_doubles(
     best = cv2.dnn.NMSBoxes(corner_size.tolist(), boxes[:, 4].tolist(), least, overlap)
     return boxes[np.array(best, int).ravel()]
 
+# %% ../../nbs/datasets/videos.ipynb #d3df5c95
+_TRIAL = """
+import sys, cv2, numpy as np
+net = cv2.dnn.readNetFromONNX(sys.argv[1])
+for side in map(int, sys.argv[2:]):
+    try:
+        net.setInput(np.zeros((1, 3, side, side), np.float32))
+        net.forward(net.getUnconnectedOutLayersNames())
+        break
+    except cv2.error:
+        pass
+"""
+
+
+@lru_cache(maxsize=16)
+def _crashes(path: Path, changed: int, sides: tuple[int, ...]) -> bool:
+    "Whether a process that runs a network is killed by it, or takes more than a minute."
+    try:
+        command = [sys.executable, "-c", _TRIAL, str(path), *map(str, sides)]
+        return subprocess.run(command, capture_output=True, timeout=60).returncode < 0
+    except subprocess.TimeoutExpired:
+        return True
+
 # %% ../../nbs/datasets/videos.ipynb #42152e64
 class _OnnxDetector:
     "People by a detection network in an ONNX file of yours."
@@ -371,12 +371,17 @@ class _OnnxDetector:
         path: str | Path,  # the file
         size: int | None = None,  # side of the network's input, px; None: the first of the usual ones that it takes
     ):
+        path, sides = Path(path), (size,) if size else _INPUT_SIDES
+        if path.is_file() and _crashes(path, path.stat().st_mtime_ns, sides):
+            raise ValueError(
+                f"{path.name} cannot be read as an ONNX network: OpenCV does not survive it; is it damaged?"
+            )
         try:
             self.net = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as e:
-            raise ValueError(f"{Path(path).name} cannot be read as an ONNX network: {e.err}") from e
-        self.name, self.size, self.yolox = Path(path).name, 0, False
-        for side in [size] if size else _INPUT_SIDES:
+            raise ValueError(f"{path.name} cannot be read as an ONNX network: {e.err}") from e
+        self.name, self.size, self.yolox = path.name, 0, False
+        for side in sides:
             with suppress(cv2.error):
                 self.net.setInput(np.zeros((1, 3, side, side), np.float32))
                 shapes = [x.shape for x in self._outputs()]
@@ -453,7 +458,7 @@ def _coco_boxes(data: dict | list) -> dict[str, np.ndarray]:  # (n,5): x0, y0, x
             x, y, width, height = row["bbox"]
             name = names.get(row["image_id"], str(row["image_id"]))
             found.setdefault(name, []).append((x, y, x + width, y + height, row.get("score", 1.0)))
-    return {name: np.array(boxes) for name, boxes in found.items()}
+    return {name: np.array(boxes, float).reshape(-1, 5) for name, boxes in found.items()}
 
 # %% ../../nbs/datasets/videos.ipynb #58519218
 class _Window(NamedTuple):
@@ -480,7 +485,9 @@ class _WrittenBoxes:
             else:
                 files = path.glob("*.txt") if path.is_dir() else [path]
                 self.found = {file.stem: _yolo_lines(file.read_text(encoding="utf-8")) for file in files}
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as e:
+            if not all(np.isfinite(boxes).all() for boxes in self.found.values()):
+                raise ValueError("a number is not finite")
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as e:
             raise ValueError(f"{path.name} holds no boxes as YOLO (.txt) or COCO (.json) write them: {e!r}") from e
 
     def __call__(
@@ -494,6 +501,7 @@ class _WrittenBoxes:
         nobody, found = np.zeros((0, 5)), []
         for some in names:
             boxes = next((self.found[name] for name in some if name in self.found), nobody)
+            boxes = boxes[(boxes[:, 2:4] > boxes[:, :2]).all(1)]
             counted_in = (1, 1) if boxes[:, :4].max(initial=0) <= 1.5 else self.size or (width, height)
             zoom = np.tile(np.array([width, height]) / counted_in, 2)
             found.append(_drop_doubles(np.column_stack([boxes[:, :4] * zoom - [x, y, x, y], boxes[:, 4]])))
@@ -854,6 +862,7 @@ def _follow(
     detector: Callable | None = None,  # of `load_detector`; None: the embedded one
     any_shape: bool = False,  # keep what the embedded detector found even if it is not shaped like a person
     names: Sequence[Sequence[str]] = (),  # what each frame may be called, for the detector
+    times: np.ndarray | None = None,  # (T,) s, of the frames; None: evenly, by the rate
 ) -> list[_Followed]:
     "The people of a shot."
     area, width = _picture_area(frames), frames.shape[2]
@@ -867,7 +876,8 @@ def _follow(
         if detector or any_shape or _person_logits(views.silhouettes).mean() >= -2:
             verdict = _judge(small, masks, track, tracks, rate)
         cuts = [_Cut(numbers[t], _widened(track, k), masks[t], area, width) for k, t in enumerate(track.times)]
-        people.append(_Followed(np.array(track.times) / rate, views, cuts, verdict))
+        when = np.array(track.times)
+        people.append(_Followed(when / rate if times is None else times[when], views, cuts, verdict))
     return people
 
 # %% ../../nbs/datasets/videos.ipynb #65f83193
@@ -918,22 +928,26 @@ class Videos:
         "Stretches of the films. Raises `FileNotFoundError` where there are none, `ValueError` for impossible settings."
         if not (self.rate > 0 and self.seconds >= 2 and self.side >= 64 and 0 < self.least_change < 1):
             raise ValueError(f"{self}: expected rate > 0, seconds >= 2, side >= 64 and least_change between 0 and 1")
-        return [job for source in _find_sources(self.folder) for job in self.stretches(source)]
+        sources = _find_sources(self.folder)
+        with ThreadPoolExecutor(4) as pool:  # OpenCV decodes outside of Python's lock
+            found = pool.map(self.stretches, sources)
+            bar = tqdm(found, "looking through films", len(sources), unit=" films", delay=5, disable=None)
+            return [job for jobs in bar for job in jobs]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         "The pairs of one stretch of a film, and what was left out."
         source, name = Path(self.folder) / job["film"], job["film"]
-        fps = _film_length(source, self.folder_fps).fps
-        numbers = range(job["start"], job["stop"], max(1, round(fps / self.rate)))
-        frames = list(_read_frames(source, numbers, self.side))
+        film = _film_at(source, self.folder_fps)
+        numbers = film.every(self.rate, job["start"], job["stop"])
+        frames = [_shrink(frame, self.side) for frame in film.frames(numbers)]
         if not frames:
             return [Skip(f"{name}/{job['start']:06d}", "cannot be decoded: damaged, or not a film")]
         if len({f.shape for f in frames}) > 1:
             return [Skip(f"{name}/{job['start']:06d}", "pictures of different sizes in a folder of frames")]
-        pairs, skips = self.find(name, np.stack(frames), list(numbers[: len(frames)]), fps)
-        if len(frames) < len(numbers) - 1:
-            end = f"{name}/{numbers[len(frames)]:06d}"
-            skips.append(Skip(end, "film ends before its stated length: truncated?"))
+        pairs, skips = self.find(name, np.stack(frames), numbers[: len(frames)])
+        end, stated = [*numbers, len(film)][len(frames)], film.clock.stated
+        if len(frames) < len(numbers) or job["stop"] == len(film) < 0.98 * stated - 2:
+            skips.append(Skip(f"{name}/{end:06d}", "film ends before its stated length: truncated?"))
         return self.cut(source, name, pairs, size) + skips
 
 # %% ../../nbs/datasets/videos.ipynb #5d1f0c77
@@ -943,11 +957,8 @@ def stretches(
     source: Path,  # a film in the folder
 ) -> list[dict]:
     "The jobs of one film; one that fails for a film that cannot be opened."
-    length, name = _film_length(source, self.folder_fps), source.relative_to(self.folder).as_posix()
-    step = max(1, round(length.fps * self.seconds))
-    starts = range(0, max(1, length.frames - step // 4), step)  # a short rest is joined to the stretch before
-    stops = [*starts[1:], length.frames]
-    return [dict(film=name, start=a, stop=b) for a, b in zip(starts, stops)]
+    name, film = source.relative_to(self.folder).as_posix(), _film_at(source, self.folder_fps)
+    return [dict(film=name, start=a, stop=b) for a, b in film.pieces(self.seconds)]
 
 # %% ../../nbs/datasets/videos.ipynb #cc34877d
 @patch
@@ -955,7 +966,7 @@ def _detector(self: Videos, film: str) -> Callable | None:
     "What finds people in a film; None: the embedded detector."
     if not self.detector:
         return None
-    first = next(_read_frames(Path(self.folder) / film, [0]), None)
+    first = next(self.frames(film, [0]), None)
     return load_detector(self.detector, first.shape[1::-1] if first is not None else None)
 
 
@@ -975,7 +986,9 @@ def _in_shot(
         names = [[files[n].stem] for n in numbers]
     else:
         names = [[f"{source.stem}_{n + 1}", str(n)] for n in numbers]
-    return _follow(frames, numbers, rate, detector, self.any_shape, names)
+    clock = _film_at(source, self.folder_fps).clock
+    times = None if clock.steady else clock.times[numbers]
+    return _follow(frames, numbers, rate, detector, self.any_shape, names, times)
 
 # %% ../../nbs/datasets/videos.ipynb #f5a83632
 @patch
@@ -984,10 +997,9 @@ def find(
     name: str,  # of the film
     frames: np.ndarray,  # (T,H,W,3) uint8
     numbers: list[int],  # of the frames
-    fps: float,  # of the film
 ) -> tuple[list[tuple[int, _ShotPair]], list[Skip]]:
     "Pairs in the shots of a stretch, each with the number of the shot's first frame, and what was left out."
-    detector, rate = self._detector(name), fps / max(1, round(fps / self.rate))
+    detector, rate = self._detector(name), self.film(name).pace(self.rate)
     settings = dict(least=self.least_change, every=self.every)
     pairs, skips = [], []
     for shot in _find_shots(frames):
@@ -1010,8 +1022,11 @@ def _cut_all(
     wanted: dict[int, dict[int, _Cut]] = {}
     for cut in cuts:
         wanted.setdefault(cut.number, {})[id(cut)] = cut
-    frames = zip(sorted(wanted), _read_frames(source, sorted(wanted)))
-    return {i: _cut_out(image, cut, size) for number, image in frames for i, cut in wanted[number].items()}
+    found: dict[int, Frame] = {}
+    with suppress(OSError, ValueError):  # a film that was there before, and whole
+        for number, image in zip(sorted(wanted), _film_at(source).frames(sorted(wanted))):
+            found |= {i: _cut_out(image, cut, size) for i, cut in wanted[number].items()}
+    return found
 
 # %% ../../nbs/datasets/videos.ipynb #64d5c965
 @patch
@@ -1029,17 +1044,22 @@ def cut(self: Videos, source: Path, name: str, pairs: list[tuple[int, _ShotPair]
 
 # %% ../../nbs/datasets/videos.ipynb #7a192a0f
 @patch
+def film(self: Videos, name: str) -> Film:
+    "A film of the folder, by its name there: its frames, and when they are shown."
+    return _film_at(Path(self.folder) / name, self.folder_fps)
+
+
+@patch
 def steps(self: Videos, film: str) -> tuple[int, float]:
-    "Every how many frames one is looked at, and how many that are in a second."
-    fps = _film_length(Path(self.folder) / film, self.folder_fps).fps
-    step = max(1, round(fps / self.rate))
-    return step, fps / step
+    "Every how many frames one is looked at, about, and how many that are in a second."
+    rate = self.film(film).pace(self.rate)
+    return max(1, round(self.film(film).clock.rate / rate)), rate
 
 
 @patch
 def frames(self: Videos, film: str, numbers: Sequence[int]) -> Iterator[np.ndarray]:  # (H,W,3) uint8 RGB
     "Frames at full size, decoded one at a time."
-    return _read_frames(Path(self.folder) / film, numbers)
+    return self.film(film).frames(numbers)
 
 
 @patch
@@ -1050,10 +1070,10 @@ def _followed(
 ) -> Iterator[tuple[list[int], list[_Followed]]]:  # of each stretch: the numbers of the frames looked at, everybody
     "Everybody in a film; a person who is seen in two stretches of it, or in two shots, counts twice."
     source, detector = Path(self.folder) / film, self._detector(film)
-    step, rate = self.steps(film)
+    rate = self.film(film).pace(self.rate)
     for job in self.stretches(source)[skip:]:
-        numbers = list(range(job["start"], job["stop"], step))
-        frames, people = list(_read_frames(source, numbers, self.side)), []
+        numbers = self.film(film).every(self.rate, job["start"], job["stop"])
+        frames, people = [_shrink(frame, self.side) for frame in self.frames(film, numbers)], []
         for shot in _find_shots(np.stack(frames)) if frames else ():
             people += self._in_shot(film, np.stack(frames[shot]), numbers[shot], rate, detector)
         yield numbers[: len(frames)], people

@@ -393,7 +393,7 @@ def read_yaml(path: Path) -> dict:
     "The values in one YAML file. Raises `TypeError` saying what is wrong with it."
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as e:
+    except (yaml.YAMLError, ValueError, RecursionError) as e:
         raise TypeError(f"{path.name} is not valid YAML: {e}") from e
     if not isinstance(values, dict):
         raise TypeError(f"{path.name}: expected 'name: value' lines, got {type(values).__name__}")
@@ -406,9 +406,13 @@ def preset_values(path: Path, above: tuple = ()) -> dict:
         raise TypeError(f"{path.name} is based on itself: {' -> '.join(p.name for p in (*above, path))}")
     values = read_yaml(path)
     base = values.pop("base", None)
-    if base is None:
-        return placed(values)
-    return merge(preset_values(find_preset(base, path.parent), (*above, path)), placed(values))
+    under = {} if base is None else preset_values(find_preset(base, path.parent), (*above, path))
+    try:
+        merged = merge(under, placed(values))
+        from_dict(Config, merged)
+    except (TypeError, ValueError) as e:
+        raise type(e)(f"{path.name}: {e}") from e
+    return merged
 
 # %% ../../nbs/engine/config.ipynb #57c13c80
 def load_config(
@@ -424,7 +428,10 @@ def parse_assignment(text: str) -> dict:
     name, sign, value = text.partition("=")
     if not sign:
         raise TypeError(f"--set {text}: expected name=value, e.g. --set lr=0.001 or --set terms.seg=0")
-    result = yaml.safe_load(value)
+    try:
+        result = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, RecursionError) as e:
+        raise TypeError(f"--set {text}: the value is not valid YAML: {e}") from e
     for key in reversed(name.split(".")):
         result = {key: result}
     return result

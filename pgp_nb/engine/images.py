@@ -51,12 +51,23 @@ def _from_pillow(
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-def _opened(data: bytes) -> Image.Image | None:
-    "The picture as Pillow sees it, or None: its formats each fail in a way of their own."
+def _opened(data: bytes, name: str) -> Image.Image | None:
+    """The picture as Pillow sees it, or None: its formats each fail in a way of their own.
+
+    Raises `ValueError` for a header that announces more than so few bytes can hold."""
     try:
-        return Image.open(io.BytesIO(data))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sizes and damaged notes
+            picture = Image.open(io.BytesIO(data))
     except Exception:
         return None
+    width, height = picture.size
+    if width * height > _PIXELS_PER_BYTE * len(data) + 2**22:
+        raise ValueError(f"{name} cannot be read as an image: {width}x{height} px in {len(data)} bytes, is it damaged?")
+    return picture
+
+
+_PIXELS_PER_BYTE = 1000  # that the best packing of a picture of anything reaches
 
 
 def _remedy(data: bytes) -> str:
@@ -76,12 +87,11 @@ def read_image(path: str | Path) -> np.ndarray:  # (H,W,3) uint8 RGB
     data = path.read_bytes()
     if not data:
         raise ValueError(f"{path.name} is an empty file: copy it again")
-    if data[:2] != b"\xff\xd8":
+    picture = _opened(data, path.name)
+    if picture and data[:2] != b"\xff\xd8":
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about sizes and damaged notes
-            picture = _opened(data)
-            if picture:
-                return _from_pillow(picture, path.name)
+            warnings.simplefilter("ignore")
+            return _from_pillow(picture, path.name)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:

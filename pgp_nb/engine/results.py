@@ -90,7 +90,10 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     "The rows of a table by its columns."
     if not path.is_file():
         raise FileNotFoundError(f"no table {path}: tools/collect.py writes those in experiments/")
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except (UnicodeDecodeError, csv.Error) as e:
+        raise ValueError(f"{path.name} is damaged ({e}): tools/collect.py writes it again") from e
     for line, row in enumerate(rows, 2):
         if None in row or None in row.values():
             raise ValueError(f"{path.name}: row {line} has another number of cells than the header")

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 import yaml
 from tqdm.auto import tqdm
-from .config import GROUPS, Config, as_plain, changed, configured, from_dict
+from .config import GROUPS, Config, as_plain, changed, configured, from_dict, read_yaml
 from .data import TrainData
 from .files import write_atomically, write_text
 from .jobs import claim
@@ -214,10 +214,10 @@ def read_curve(path: str | Path) -> list[dict]:
     if not Path(path).exists():
         return []
     rows = []
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
+    for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             rows.append(json.loads(line))
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             break
     return rows
 
@@ -347,8 +347,11 @@ def run_configuration(
 ) -> Config:
     "What the weights in a run folder were trained with."
     try:
-        return configured(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")))
-    except (TypeError, yaml.YAMLError) as e:
+        values = read_yaml(run / "config.yaml")
+        if not values:
+            raise TypeError("it is empty")
+        return configured(values)
+    except (TypeError, ValueError) as e:
         raise ValueError(
             f"config.yaml of {run.name} is damaged or of another version of this library: {str(e).partition(';')[0]}"
         ) from e
