@@ -28,7 +28,8 @@ ONE_WORD = re.compile(r"[A-Za-z][a-z0-9]*")  # such a name may be a word of the 
 HEADING = re.compile(r'<h(\d)\b[^>]*? (?:id|data-anchor-id)="([^"]+)"[^>]*>(.*?)</h\1>', re.S)
 PIECE = re.compile(r"<[^>]*>|&[^;]+;|[^<&]+")
 INSTALL = (
-    "%pip install 'pgp_nb[train,widgets,data] @ git+https://github.com/pgp-nb/pgp_nb' 'nbdev==2.4.14' 'execnb<0.2'"
+    "%pip install 'pgp_nb[train,widgets,data] @ git+https://github.com/pgp-nb/pgp_nb' "
+    "'nbdev==2.4.14' 'execnb<0.2' 'fastcore<2'"
 )
 COLAB = f' title="There the first cell to run is: {html.escape(INSTALL)}"'
 NAVIGATION = (
