@@ -176,6 +176,10 @@ def test_a_notebook_to_download_has_no_outputs(tmp_path):
         ('<a href="#gone">b</a>', "leads to #gone, which has no such anchor"),
         ('<script src="https://example.org/a.js"></script>', "loads https://example.org/a.js from another host"),
         ('<img src="data:image/png;base64,">', "has 1 pictures without a text: write `#| fig-alt:` in their cells"),
+        (
+            '<main><figure><img alt="a" src="data:,"><figcaption>A</figcaption></figure><img alt="b" src="data:,"></main>',
+            "has 1 pictures without a caption: write `#| fig-cap:` in their cells",
+        ),
         ('<i id="a"></i><i id="a"></i>', "has the anchor a 2 times"),
         (
             '<a class="code-name" href="a.html#source-1">SIZE</a>',
