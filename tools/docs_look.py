@@ -31,10 +31,13 @@ FEW = """
 [...document.querySelectorAll("main math")].slice(3).forEach((formula) => formula.replaceChildren("x"));
 """  # of the pieces that a page has by the thousand, which axe looks at one by one
 AXE_RUN = """
-const done = arguments[0], page = {exclude: [["main pre code span"]]};
-axe.run(page, {resultTypes: ["violations"], rules: {"image-alt": {enabled: false}}}).then((found) => done(found.violations
-  .filter((fault) => ["serious", "critical"].includes(fault.impact))
-  .map((fault) => `${fault.help}, ${fault.nodes.length} times: ${fault.nodes[0].html.slice(0, 100)}`)));
+const [dark, done] = arguments, page = {exclude: [["main pre code span"]]}, begun = Date.now();
+const isDark = () => getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0] < 128;
+const themed = () => isDark() === dark || Date.now() - begun > 5000 ? run() : setTimeout(themed, 50);
+const run = () => axe.run(page, {resultTypes: ["violations"], rules: {"image-alt": {enabled: false}}}).then((found) => done(
+  found.violations.filter((fault) => ["serious", "critical"].includes(fault.impact))
+    .map((fault) => `${fault.help}, ${fault.nodes.length} times: ${fault.nodes[0].html.slice(0, 100)}`)));
+themed();
 """
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -44,6 +47,7 @@ CUT_OFF = """
 return [...document.querySelectorAll("main pre, main .math.display, main table, main .sd-table, main .cell-output")]
   .filter((box) => box.offsetParent && box.scrollWidth > box.clientWidth + 1)
   .filter((box) => !(box.matches("pre") && getComputedStyle(box).overflowX === "auto" && arguments[0]))
+  .filter((box) => arguments[0] || !box.matches(".sd-table"))
   .filter((box) => !box.closest("details:not([open])"))
   .map((box) => `${box.tagName.toLowerCase()} ${box.className}: ${[...box.innerText.trim()].slice(0, 50).join("")}`)
 """
@@ -106,7 +110,7 @@ def barriers(driver):
     for size, dark in ((NARROW, False), (WIDE, True)):
         screen(driver, size, dark)
         where = f"axe at {size[0]} px, {'dark' if dark else 'light'}"
-        yield from (f"{where}: {fault}" for fault in driver.execute_async_script(AXE_RUN))
+        yield from (f"{where}: {fault}" for fault in driver.execute_async_script(AXE_RUN, dark))
 
 
 def shoot(driver, base, folder):
