@@ -32,8 +32,8 @@ FEW = """
 """  # of the pieces that a page has by the thousand, which axe looks at one by one
 AXE_RUN = """
 const [dark, done] = arguments, page = {exclude: [["main pre code span"]]}, begun = Date.now();
-const isDark = () => getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0] < 128;
-const themed = () => isDark() === dark || Date.now() - begun > 5000 ? run() : setTimeout(themed, 50);
+const isDark = () => document.documentElement.classList.contains("quarto-dark");
+const themed = () => isDark() === dark || Date.now() - begun > 5000 ? setTimeout(run, 200) : setTimeout(themed, 50);
 const run = () => axe.run(page, {resultTypes: ["violations"], rules: {"image-alt": {enabled: false}}}).then((found) => done(
   found.violations.filter((fault) => ["serious", "critical"].includes(fault.impact))
     .map((fault) => `${fault.help}, ${fault.nodes.length} times: ${fault.nodes[0].html.slice(0, 100)}`)));
