@@ -239,16 +239,16 @@ def _part(name, joints, mirror, coarse, color):
 
 
 PARTS = (
-    _part("torso", "l_shoulder r_shoulder r_hip l_hip", 0, 1, (66, 114, 245)),
-    _part("head", "thorax head_top", 1, 0, (240, 190, 130)),
-    _part("l_upper_arm", "l_shoulder l_elbow", 4, 2, (50, 205, 80)),
-    _part("l_forearm", "l_elbow l_wrist", 5, 2, (170, 240, 120)),
-    _part("r_upper_arm", "r_shoulder r_elbow", 2, 3, (235, 60, 50)),
-    _part("r_forearm", "r_elbow r_wrist", 3, 3, (255, 150, 60)),
-    _part("l_thigh", "l_hip l_knee", 8, 4, (20, 170, 190)),
-    _part("l_shin", "l_knee l_ankle", 9, 4, (120, 225, 235)),
-    _part("r_thigh", "r_hip r_knee", 6, 5, (190, 50, 200)),
-    _part("r_shin", "r_knee r_ankle", 7, 5, (250, 140, 240)),
+    _part("torso", "l_shoulder r_shoulder r_hip l_hip", 0, 1, (55, 85, 225)),
+    _part("head", "thorax head_top", 1, 0, (235, 205, 170)),
+    _part("l_upper_arm", "l_shoulder l_elbow", 4, 2, (110, 170, 85)),
+    _part("l_forearm", "l_elbow l_wrist", 5, 2, (190, 250, 130)),
+    _part("r_upper_arm", "r_shoulder r_elbow", 2, 3, (160, 35, 0)),
+    _part("r_forearm", "r_elbow r_wrist", 3, 3, (240, 145, 30)),
+    _part("l_thigh", "l_hip l_knee", 8, 4, (30, 160, 170)),
+    _part("l_shin", "l_knee l_ankle", 9, 4, (170, 230, 255)),
+    _part("r_thigh", "r_hip r_knee", 6, 5, (110, 5, 115)),
+    _part("r_shin", "r_knee r_ankle", 7, 5, (220, 125, 240)),
 )
 PART_NAMES = tuple(p.name for p in PARTS)
 PART_MIRROR = tuple(p.mirror for p in PARTS)

@@ -91,12 +91,26 @@ def test_exported_cells_are_folded_under_a_signature_and_open_where_they_are_the
 def test_each_exported_cell_follows_the_signatures_of_what_it_defines():
     from fastcore.basics import AttrDict
 
-    cell = lambda code, *marks: AttrDict(source=code, directives_={mark: [] for mark in marks})
+    cell = lambda code, *marks: AttrDict(source=code, cell_type="code", directives_={mark: [] for mark in marks})
     code = cell("def f(): pass\ndef _g(): pass\ndef h(): pass", "exports")
     book = SimpleNamespace(cells=[cell("def _i(): pass", "export"), code, cell("f()")])
     docs_chapters.show_source(book).begin()
     assert ["### f" in c.source for c in book.cells] == [False, True, False, False, False]
     assert [c.source.splitlines()[-1] for c in book.cells] == ["def _i(): pass", ":::", ":::", "def h(): pass", "f()"]
+
+
+def test_printed_tables_are_tables_and_imports_are_folded():
+    table = "| a | b |\n|---|--:|\n| 1 | 2 |\n"
+    output = {"output_type": "stream", "name": "stdout", "text": ["two rows\n", table, "|x| is no table\n"]}
+    before, shown, after = docs_chapters.tabular(output)
+    assert (before["text"], after["text"]) == ("two rows\n", "|x| is no table\n")
+    assert shown["data"]["text/markdown"] == table
+    picture = {"output_type": "display_data", "data": {"image/png": ""}}
+    assert docs_chapters.tabular(picture) == [picture]
+    for code, folded in (("import os\nfrom re import sub", True), ("import os\nos.getcwd()", False)):
+        cell = SimpleNamespace(source=code, cell_type="code")
+        docs_chapters.fold_imports(cell)
+        assert ("code-fold" in cell.source) == folded
 
 
 def test_a_signature_is_what_the_source_says():
@@ -176,6 +190,10 @@ def test_a_notebook_to_download_has_no_outputs(tmp_path):
         ('<a href="#gone">b</a>', "leads to #gone, which has no such anchor"),
         ('<script src="https://example.org/a.js"></script>', "loads https://example.org/a.js from another host"),
         ('<img src="data:image/png;base64,">', "has 1 pictures without a text: write `#| fig-alt:` in their cells"),
+        (
+            '<main><figure><img alt="a" src="data:,"><figcaption>A</figcaption></figure><img alt="b" src="data:,"></main>',
+            "has 1 pictures without a caption: write `#| fig-cap:` in their cells",
+        ),
         ('<i id="a"></i><i id="a"></i>', "has the anchor a 2 times"),
         (
             '<a class="code-name" href="a.html#source-1">SIZE</a>',

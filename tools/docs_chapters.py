@@ -21,6 +21,7 @@ EXPORTED = {"export", "exports", "exporti"}
 DOCUMENTED = re.compile(r"^#\|\s*exports?\b", re.M)
 MODULE = re.compile(r"^#\|\s*default_exp\s+(\S+)", re.M)
 LEFT_OUT = ("add_show_docs", "clean_show_doc", "exec_show_docs", "add_links", "add_fold")
+TABLE = re.compile(r"(^\|.*\|\n\|[-:|]+\|\n(?:\|.*\|(?:\n|\Z))*)", re.M)
 SHORT = 12  # lines: a cell without a signature is folded if it is longer
 
 
@@ -72,6 +73,30 @@ def folded(cell, number, signed):
     return cell
 
 
+def imports(code):
+    "Whether a cell does nothing but import."
+    return all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(code).body)
+
+
+def fold_imports(cell):
+    "Fold a cell that does nothing but import; what it is good for shows where the names are used."
+    if (
+        cell.cell_type == "code"
+        and not re.search(r"^(#\| *code-fold|[%!])", cell.source, re.M)
+        and imports(cell.source)
+    ):
+        cell.source = f'#| code-fold: true\n#| code-summary: "Imports"\n{cell.source}'
+
+
+def tabular(output):
+    "What a cell has shown, with the tables in Markdown that it printed as tables."
+    if output["output_type"] != "stream":
+        return [output]
+    pieces = enumerate(TABLE.split("".join(output["text"])))  # text and tables in turn
+    table = lambda text: {"output_type": "display_data", "metadata": {}, "data": {"text/markdown": text}}
+    return [table(text) if number % 2 else {**output, "text": text} for number, text in pieces if text.strip()]
+
+
 class show_source(Processor):
     "Each exported cell after the signatures of what it defines."
 
@@ -86,6 +111,8 @@ class show_source(Processor):
                 ]
                 ordered += [mk_cell(text, "markdown") for text in texts]
                 cell = folded(cell, number, signed=bool(names))
+            elif "hide" not in cell.directives_:
+                fold_imports(cell)
             ordered.append(cell)
         self.nb.cells = ordered
 
@@ -142,13 +169,15 @@ def relink(text, up):
 
 
 def link():
-    "Links between chapters without their numbers."
+    "Links between chapters without their numbers, and printed tables as tables."
     for page in pages().values():
         path, up = (SITE / page).with_suffix(".ipynb"), "../" * page.count("/")
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] != "code":
                 cell["source"] = relink(source(cell), up)
+            if "outputs" in cell:
+                cell["outputs"] = [shown for output in cell["outputs"] for shown in tabular(output)]
             for output in cell.get("outputs", []):
                 if "text/markdown" in output.get("data", {}):
                     output["data"]["text/markdown"] = relink("".join(output["data"]["text/markdown"]), up)

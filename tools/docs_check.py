@@ -18,6 +18,8 @@ EXPORTED = re.compile(r"^#\|\s*export[si]?\b", re.M)
 LOADED = re.compile(r"""(?:url\(|@import|\bfrom|\bimport|\bfetch\()\s*["']?((?:https?:)?//[^"')\s]+)""")
 NAME_LINK = re.compile(r'<a class="code-name" href="([^"]*)">(.*?)</a>', re.S)
 DEFINED = re.compile(r'<span id="(def-[^"]+)">(.*?)</span>', re.S)
+LIVE = re.compile(r'<div class="pgp-live".*?</div>', re.S)  # its figure has captions of its own
+FIGURE = re.compile(r"<figure\b(?:(?!</figure>).)*<figcaption\b.*?</figure>", re.S)
 RAW_FORMULA = re.compile(r"\\[(\[].*?\\[)\]]|\$\\?[a-zA-Z][^$\n]*\$")
 
 
@@ -121,13 +123,21 @@ def signature_faults(text, source):
             yield f"has a signature that hides its parameters: {code.splitlines()[0]}"
 
 
-def page_faults(page):
+def uncaptioned(text):
+    "How many pictures of a page have no caption."
+    main = text.partition("<main")[2].partition("</main>")[0]
+    return FIGURE.sub("", LIVE.sub("", main)).count("<img ")
+
+
+def page_faults(page, text):
     "What is wrong with a page by itself."
     yield from (f"loads {load} from another host" for load in page.loads if re.match(r"https?:|//", load))
     yield from (f"has the anchor {a} {n} times" for a, n in Counter(page.anchors).items() if n > 1)
     yield from (f"shows a formula as {found[0]}" for found in RAW_FORMULA.finditer("".join(page.words)))
     if page.silent:
         yield f"has {page.silent} pictures without a text: write `#| fig-alt:` in their cells"
+    if bare := uncaptioned(text):
+        yield f"has {bare} pictures without a caption: write `#| fig-cap:` in their cells"
 
 
 def foreign(out):
@@ -149,7 +159,7 @@ def check(out, notebooks):
     for name, page in found.items():
         links = [] if name == "404.html" else list(link_faults(out, name, page, anchors))
         names = [*name_faults(out, name, texts[name], named), *signature_faults(texts[name], source)]
-        faults += [f"{name}: {fault}" for fault in dict.fromkeys([*page_faults(page), *links, *names])]
+        faults += [f"{name}: {fault}" for fault in dict.fromkeys([*page_faults(page, texts[name]), *links, *names])]
     wanted, shown = code_share(notebooks, found)
     size = sum(p.stat().st_size for p in out.rglob("*") if p.is_file()) / 1e6
     pictures = sum(text.count("<img ") for text in texts.values())

@@ -3,7 +3,7 @@
     python tools/docs_look.py [folder for screenshots]
 
 Needs chromium, its driver and selenium; `make docs` says so where one is missing. What people need who cannot see, or use no
-mouse, is checked by axe-core on the main pages where it is there: `npm install --no-save axe-core@4`.
+mouse, is checked by axe-core on all pages where it is there: `npm install --no-save axe-core@4`.
 """
 
 import shutil, sys, tempfile
@@ -11,22 +11,43 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 WIDE, NARROW = (1400, 900), (390, 844)
-SHOWN = ("index.html", "camera.html", "losses.html", "synthesis.html", "reference/engine.html")
+SHOWN = [
+    f"{page}.html"
+    for page in (
+        *("index", "puppet", "segmentation", "training", "synthesis", "prediction"),
+        *("tutorials/first_run", "explanations/gallery", "explanations/results", "explanations/symbols"),
+        "reference/engine",
+    )
+]
 AXE = Path(__file__).resolve().parent.parent / "node_modules/axe-core/axe.min.js"
+DRAWN = """
+document.head.append(Object.assign(document.createElement("style"), {textContent: "* { transition: none !important; }"}));
+const done = arguments[0], places = [...document.querySelectorAll(".pgp-live")];
+const wait = () => places.every((place) => place.querySelector("[data-drawn]")) ? done() : setTimeout(wait, 50);
+wait();
+"""
+FEW = """
+[...document.querySelectorAll("main pre code")].slice(2).forEach((code) => { code.textContent = code.textContent; });
+[...document.querySelectorAll("main math")].slice(3).forEach((formula) => formula.replaceChildren("x"));
+"""  # of the pieces that a page has by the thousand, which axe looks at one by one
 AXE_RUN = """
-const done = arguments[0], page = {exclude: [["main pre code span"]]};
-axe.run(page, {resultTypes: ["violations"], rules: {"image-alt": {enabled: false}}}).then((found) => done(found.violations
-  .filter((fault) => ["serious", "critical"].includes(fault.impact))
-  .map((fault) => `${fault.help}, ${fault.nodes.length} times: ${fault.nodes[0].html.slice(0, 100)}`)));
+const [dark, done] = arguments, page = {exclude: [["main pre code span"]]}, begun = Date.now();
+const isDark = () => document.documentElement.classList.contains("quarto-dark");
+const themed = () => isDark() === dark || Date.now() - begun > 5000 ? setTimeout(run, 200) : setTimeout(themed, 50);
+const run = () => axe.run(page, {resultTypes: ["violations"], rules: {"image-alt": {enabled: false}}}).then((found) => done(
+  found.violations.filter((fault) => ["serious", "critical"].includes(fault.impact))
+    .map((fault) => `${fault.help}, ${fault.nodes.length} times: ${fault.nodes[0].html.slice(0, 100)}`)));
+themed();
 """
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
 ASKED = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
 SCROLLS = "return document.documentElement.scrollWidth - window.innerWidth"
 CUT_OFF = """
-return [...document.querySelectorAll("main pre, main .math.display, main table, main .cell-output")]
+return [...document.querySelectorAll("main pre, main .math.display, main table, main .sd-table, main .cell-output")]
   .filter((box) => box.offsetParent && box.scrollWidth > box.clientWidth + 1)
   .filter((box) => !(box.matches("pre") && getComputedStyle(box).overflowX === "auto" && arguments[0]))
+  .filter((box) => arguments[0] || !box.matches(".sd-table"))
   .filter((box) => !box.closest("details:not([open])"))
   .map((box) => `${box.tagName.toLowerCase()} ${box.className}: ${[...box.innerText.trim()].slice(0, 50).join("")}`)
 """
@@ -82,13 +103,14 @@ def page_faults(driver, address, host):
             yield f"asks {url}"
 
 
-def barriers(driver, address):
-    "Serious and critical findings of axe-core on one page, wide in both themes and narrow; texts of pictures are counted elsewhere."
-    for size, dark in ((WIDE, False), (WIDE, True), (NARROW, False)):
+def barriers(driver):
+    "Serious and critical findings of axe-core on the page that is open, narrow and light, wide and dark; texts of pictures are counted elsewhere."
+    driver.execute_async_script(DRAWN)
+    driver.execute_script(FEW + AXE.read_text(encoding="utf-8"))
+    for size, dark in ((NARROW, False), (WIDE, True)):
         screen(driver, size, dark)
-        driver.get(address)
-        driver.execute_script(AXE.read_text(encoding="utf-8"))
-        yield from (f"axe at {size[0]} px: {fault}" for fault in driver.execute_async_script(AXE_RUN))
+        where = f"axe at {size[0]} px, {'dark' if dark else 'light'}"
+        yield from (f"{where}: {fault}" for fault in driver.execute_async_script(AXE_RUN, dark))
 
 
 def shoot(driver, base, folder):
@@ -112,12 +134,13 @@ def look(out, host, base, folder=None):
         try:
             for page in sorted(path.relative_to(out).as_posix() for path in out.rglob("*.html")):
                 yield from (f"{page}: {fault}" for fault in page_faults(driver, f"http://{host}{base}{page}", host))
-            for page in SHOWN if AXE.exists() else ():
-                yield from (f"{page}: {fault}" for fault in barriers(driver, f"http://{host}{base}{page}"))
+                yield from (f"{page}: {fault}" for fault in (barriers(driver) if AXE.exists() else ()))
             if folder:
                 shoot(driver, f"http://{host}{base}", folder)
         finally:
             driver.quit()
+    if not AXE.exists():
+        print("site: not checked with axe-core, which is not installed: npm install --no-save axe-core@4")
 
 
 if __name__ == "__main__":

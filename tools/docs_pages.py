@@ -27,10 +27,10 @@ NAMED_LINK = re.compile(r'<a href="([^"#]*)"><code>([\w.]+)(?:\(\))?</code></a>'
 ONE_WORD = re.compile(r"[A-Za-z][a-z0-9]*")  # such a name may be a word of the language, too
 HEADING = re.compile(r'<h(\d)\b[^>]*? (?:id|data-anchor-id)="([^"]+)"[^>]*>(.*?)</h\1>', re.S)
 PIECE = re.compile(r"<[^>]*>|&[^;]+;|[^<&]+")
-INSTALL = (
-    "%pip install 'pgp_nb[train,widgets,data] @ git+https://github.com/pgp-nb/pgp_nb' 'nbdev==2.4.14' 'execnb<0.2'"
-)
-COLAB = f' title="There the first cell to run is: {html.escape(INSTALL)}"'
+NEEDS = """\
+!git clone -q --depth 1 https://github.com/pgp-nb/pgp_nb
+%pip install -q './pgp_nb[train,widgets,data]' 'nbdev==2.4.14' 'execnb<0.2' 'fastcore<2'
+%cd -q pgp_nb/{folder}"""  # first of all where there is a notebook and nothing else, as in Colab
 NAVIGATION = (
     ('<nav id="quarto-sidebar"', "Chapters"),
     ('<nav class="quarto-secondary-nav"', "Where this page is"),
@@ -267,13 +267,14 @@ def notebook_links(page, path, source, site):
     numbered = source.as_posix()
     page = page.replace(f"/nbs/{path.removesuffix('.html')}.ipynb", f"/{numbered}")
     repository = site["repo-url"].removeprefix("https://github.com/")
+    first = html.escape(f"Run there first:\n{NEEDS.format(folder=source.parent.as_posix())}")
     links = (
         (f"{'../' * path.count('/')}notebooks/{numbered}", "download", "Download the notebook", " download"),
         (
             f"https://colab.research.google.com/github/{repository}/blob/main/{numbered}",
             "google",
             "Open in Colab",
-            COLAB,
+            f' title="{first}"',
         ),
         (f"https://mybinder.org/v2/gh/{repository}/main?labpath={quote(numbered, '')}", "cloud", "Run on Binder", ""),
     )
@@ -298,8 +299,9 @@ def landmarks(page):
 def take_along(source, copy):
     "A notebook to download: it says what it needs; its outputs are on the page, and come again when it runs."
     notebook = json.loads((ROOT / source).read_text(encoding="utf-8"))
-    needs = f"# Where the library is not installed yet:\n# {INSTALL}"
-    first = {"cell_type": "code", "id": "needs", "metadata": {}, "source": needs}
+    needs = NEEDS.format(folder=source.parent.as_posix()).splitlines()
+    text = "\n# ".join(["# Where the library is not installed yet, as in Colab:", *needs])
+    first = {"cell_type": "code", "id": "needs", "metadata": {}, "source": text}
     notebook["cells"].insert(1, first)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":

@@ -2,7 +2,8 @@
 
     python tools/execute.py [--pictures] [--slow] nbs/03_camera.ipynb ...
 
-With --pictures only the outputs that hold a picture are replaced. Cells that take long keep theirs unless --slow is given.
+With --pictures only the outputs that hold a picture are replaced; a widget's is a picture of how it begins. Cells that take long
+keep theirs unless --slow is given.
 """
 
 import os, re, subprocess, sys, time
@@ -16,10 +17,20 @@ PRELUDE = (
     f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import pictures; pictures.install(); del sys.path[0]"
 )
 KEPT = r"gpu|notest|eval:\s*false"
+WIDGET = "skip-execution"  # the tag of cells whose last line makes a widget
 
 
 def has_picture(outputs):
     return any(kind.startswith("image/") for output in outputs for kind in output.get("data", {}))
+
+
+def still(client, number):
+    "Show the picture of a cell's widget in its place."
+    cells = client.nb.cells
+    cell = cells[number]
+    shown = nbformat.v4.new_code_cell(f"{cell.source}.figure()")
+    client.execute_cell(shown, number)
+    cell.outputs, cells[number] = shown.outputs, cell
 
 
 def execute(path, slow=False, pictures=False):
@@ -31,7 +42,9 @@ def execute(path, slow=False, pictures=False):
     client = NotebookClient(notebook, extra_arguments=[prelude], **options)
     with client.setup_kernel():
         for number, cell in enumerate(notebook.cells):
-            if cell.cell_type == "code" and cell.source.strip() and not skipped.search(cell.source):
+            if pictures and WIDGET in cell.metadata.get("tags", []) and has_picture(cell.outputs):
+                still(client, number)
+            elif cell.cell_type == "code" and cell.source.strip() and not skipped.search(cell.source):
                 before = cell.outputs
                 client.execute_cell(cell, number)
                 if pictures and not (has_picture(before) and has_picture(cell.outputs)):

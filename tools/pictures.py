@@ -5,6 +5,7 @@
 
 import base64, hashlib, io, re
 from collections import Counter
+from pathlib import Path
 
 MOST = 60 * 1024  # bytes of a picture in a notebook
 DENSITIES = (2, 1.5, 1)  # pixels of a JPEG for each pixel on the page
@@ -13,6 +14,7 @@ PIXELS = 4 / 3  # of the page for a point of a figure
 IMAGE = re.compile(r'<image\b[^>]*?data:image/png;base64,\s*([^"]+)"[^>]*?/>')
 PATH = r' d="([^"]*)"'
 RUN = re.compile(r'<path d="[^"]*"(?P<rest>[^>]*)/>(?:<path d="[^"]*"(?P=rest)/>)+')
+LOOK = Path(__file__).with_suffix(".mplstyle")  # sizes and colours of lines and letters
 STYLE = {"svg.hashsalt": "pgp_nb", "svg.image_inline": True}
 
 
@@ -121,8 +123,10 @@ def install():
     "Show all figures of this kernel so."
     import matplotlib_inline.backend_inline as inline
     from IPython import get_ipython
+    from matplotlib import style
     from matplotlib.figure import Figure
 
+    style.use(LOOK)
     formatters = get_ipython().display_formatter.formatters
 
     def select(*arguments, **options):
