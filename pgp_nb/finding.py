@@ -57,7 +57,7 @@ class Found(NamedTuple):
     @property
     def rate(self) -> float | None:
         "Frames in a second; None: a single one."
-        return round(float(1 / np.diff(self.times).min()), 6) if len(self.times) > 1 else None
+        return round(float(1 / np.median(np.diff(self.times))), 6) if len(self.times) > 1 else None
 
     @property
     def focal(self) -> float:
@@ -254,7 +254,7 @@ def predict(
     where = self.find(image, most) if boxes is None else np.asarray(boxes, np.float64).reshape(-1, 4)
     square = lambda box: square_of(image, box.tolist(), name)
     cut = lambda box: _Crops([crop(image, square(box), self.net.cfg.size)], [box], [0], image.shape[:2])
-    return Everybody((_read(self, i, cut(box)) for i, box in enumerate(where)), image, name)
+    return Everybody((_read(self, i, cut(box), np.zeros(1)) for i, box in enumerate(where)), image, name)
 
 
 class _Crops(NamedTuple):
@@ -270,7 +270,7 @@ def _read(
     pgp: PGP,
     person: int,
     cut: _Crops,
-    rate: float = 1.0,  # numbers in a second
+    times: np.ndarray,  # (T,) s
     tick: Callable[[int], object] = lambda crops: None,  # called twice for each batch, with its size
     batch: int = 4,
 ) -> Found:
@@ -291,7 +291,7 @@ def _read(
     joints_2d, points_2d = (found[k] * scale + corner for k in ("joints_2d", "points_2d"))
     joints_3d, pelvis = _placed(found["joints_3d"], joints_2d[:, 0], squares, cut.size)
     faces = np.concatenate([(code.facing_logit > 0).cpu().numpy() for code in codes])
-    where = (person, numbers, numbers / rate, cut.size, boxes, squares)
+    where = (person, numbers, times, cut.size, boxes, squares)
     poses = (joints_3d, pelvis, joints_2d, points_2d, faces, found["parts"])
     return Found(*where, *poses, np.zeros(len(crops), bool), [""] * len(crops))
 
@@ -357,12 +357,13 @@ def _smoothed_track(found: Found, rate: float) -> Found:
 @patch
 def fill(
     self: Found,
-    step: int,  # frames of the film from one to the next
+    rate: float,  # frames in a second
     longest: int = 5,  # frames of a gap that is filled
 ) -> Found:
     "A person's frames without gaps: what is missing lies on the line between the frames around it, and is marked."
-    gaps = np.diff(self.numbers) // step - 1
-    missing = [self.numbers[i] + step * np.arange(1, n + 1) for i, n in enumerate(gaps) if 0 < n <= longest]
+    gaps = np.rint(np.diff(self.times) * rate).astype(int) - 1
+    ends = zip(self.numbers[:-1], self.numbers[1:], gaps)
+    missing = [np.linspace(a, b, n + 2)[1:-1].round().astype(int) for a, b, n in ends if 0 < n <= longest]
     if not missing:
         return self
     numbers = np.sort(np.concatenate([self.numbers, *missing]))
@@ -485,7 +486,7 @@ def predict_film(
     if not path.exists():
         raise FileNotFoundError(f"no film at {path}")
     videos, people, count = Videos(path.parent, rate=rate, detector=detector), list[Found](), 0
-    step, looks = videos.steps(path.name)  # every how many frames; in a second
+    looks, times = videos.film(path.name).pace(rate), videos.film(path.name).clock.times
     about = _about(self, path, rate=rate, detector=detector, smooth=smooth) if keep else {}
     kept = _kept_stretches(Path(keep), about) if keep else []
     for file in kept:
@@ -500,7 +501,8 @@ def predict_film(
             person = _same_person(cut.boxes[0], before, {f.person for f in people})
             if person is None:
                 person, count = count, count + 1
-            found = _read(self, person, cut, looks * step, tick)._replace(notes=faults[: len(cut.crops)]).fill(step)
+            found = _read(self, person, cut, times[cut.numbers], tick)
+            found = found._replace(notes=faults[: len(cut.crops)]).fill(looks)
             people.append(_smoothed_track(found, looks) if smooth else found)
         if keep:
             _write_stretch(Path(keep) / f"{i:05d}.npz", people)

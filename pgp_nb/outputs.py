@@ -128,7 +128,7 @@ def _csv_text(people: Sequence[Found]) -> Iterator[str]:
 
 def _without_gaps(f: Found) -> Found:
     "One frame after the other, as a format with a constant rate wants them."
-    return f.fill(int(np.diff(f.numbers).min()), longest=10**9) if len(f.numbers) > 1 else f
+    return f.fill(f.rate, longest=10**9) if f.rate else f
 
 
 def _trc_text(
@@ -496,16 +496,15 @@ def _draw_film(
     seen_until: Callable[[float], object] = lambda number: None,  # called with numbers of frames, as it goes
 ) -> str:  # the codec
     "A film with its people drawn over it, a frame at a time."
-    step, rate = videos.steps(name)
-    out = None
+    film, out = videos.film(name), None
     try:
         for job, people in zip(videos.stretches(Path(videos.folder) / name), stretches):
             rows = [(f, {n: t for t, n in enumerate(f.numbers.tolist())}) for f in people]
-            numbers = range(job["start"], job["stop"], step)
-            for number, image in zip(numbers, videos.frames(name, numbers)):
-                out = out or _FilmWriter(path, rate, (image.shape[1], image.shape[0]))
+            numbers = film.every(videos.rate, job["start"], job["stop"])
+            for number, image in zip(numbers, film.frames(numbers)):
+                out = out or _FilmWriter(path, film.pace(videos.rate), (image.shape[1], image.shape[0]))
                 out.write(_overlaid(image, [(f, row[number]) for f, row in rows if number in row]))
-                seen_until(number + step)
+                seen_until(number + 1)
     finally:
         if out:
             out.close()
@@ -668,7 +667,7 @@ def _film_to_files(
             write_atomically(path, draw)
             files.append(path)
         else:
-            files += _write_poses(path, people, source.name, videos.steps(source.name)[1])
+            files += _write_poses(path, people, source.name, videos.film(source.name).pace(rate))
     shutil.rmtree(keep)
     return _Written(files, len(people), codecs[-1])
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Photographs', 'camera_faults']
 
-# %% ../../nbs/bootstrap/surroundings.ipynb #fa31a7b8
+# %% ../../nbs/bootstrap/surroundings.ipynb #4b80a075
 import math
 from functools import cached_property
 from hashlib import sha256
@@ -20,7 +20,7 @@ from ..engine.images import read_image
 from ..engine.parallel import normal, uniform
 from ..kinematics import constant
 
-# %% ../../nbs/bootstrap/surroundings.ipynb #81efcf73
+# %% ../../nbs/bootstrap/surroundings.ipynb #220baf37
 _LONGEST = 1024  # px a side of a photograph; more than that no crop needs
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -57,7 +57,7 @@ def _at_most(image: np.ndarray, longest: int) -> np.ndarray:
     factor = longest / max(image.shape[:2])
     return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
 
-# %% ../../nbs/bootstrap/surroundings.ipynb #1c67b564
+# %% ../../nbs/bootstrap/surroundings.ipynb #161839ec
 _SCALES = (0.2, 1.0)  # side of a crop, in shorter sides of its photograph
 _TURNED = 0.4  # share of crops at any angle, the others about upright
 _LEVEL = 12.0  # degrees, of those
@@ -93,7 +93,7 @@ def _warped(photograph: np.ndarray, back: np.ndarray, scale: float, size: int) -
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(small, back * shrunk, (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
-# %% ../../nbs/bootstrap/surroundings.ipynb #3bd531c4
+# %% ../../nbs/bootstrap/surroundings.ipynb #07016ed1
 @patch
 def crops(
     self: Photographs,
@@ -106,7 +106,7 @@ def crops(
     crops = np.stack([self.crop(size, rng) for _ in range(n)])
     return torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous()
 
-# %% ../../nbs/bootstrap/surroundings.ipynb #96c00470
+# %% ../../nbs/bootstrap/surroundings.ipynb #c5672d87
 def _some(share: float, low: float, high: float, images: Tensor, g: torch.Generator) -> Tensor:
     "(B,1,1,1) a strength for a share of the pictures, 0 for the others."
     shape = (len(images), 1, 1, 1)
@@ -132,7 +132,7 @@ def _moved(images: Tensor, reach: Tensor, angle: Tensor) -> Tensor:
     padded = F.pad(images, (n,) * 4, mode="replicate").flatten(0, 1)[None]
     return F.conv2d(padded, kernel, groups=len(kernel))[0].view_as(images)
 
-# %% ../../nbs/bootstrap/surroundings.ipynb #91f208ab
+# %% ../../nbs/bootstrap/surroundings.ipynb #46e5db93
 _JPEG_STEPS = (  # of the cosines' weights at quality 50, the standard's table for brightness
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
@@ -165,7 +165,7 @@ def _as_jpeg(
     seen = blocks.flatten(-2).flatten(-3, -2)
     return (torch.einsum("ij,bjhw->bihw", constant(_RED_GREEN_BLUE, images), seen) + 128) / 255
 
-# %% ../../nbs/bootstrap/surroundings.ipynb #0b8cc147
+# %% ../../nbs/bootstrap/surroundings.ipynb #10984df8
 def camera_faults(
     images: Tensor,  # (B,3,S,S) in [0,1]; S a multiple of 8
     g: torch.Generator,  # source of randomness

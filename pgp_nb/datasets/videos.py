@@ -1050,13 +1050,6 @@ def film(self: Videos, name: str) -> Film:
 
 
 @patch
-def steps(self: Videos, film: str) -> tuple[int, float]:
-    "Every how many frames one is looked at, about, and how many that are in a second."
-    rate = self.film(film).pace(self.rate)
-    return max(1, round(self.film(film).clock.rate / rate)), rate
-
-
-@patch
 def frames(self: Videos, film: str, numbers: Sequence[int]) -> Iterator[np.ndarray]:  # (H,W,3) uint8 RGB
     "Frames at full size, decoded one at a time."
     return self.film(film).frames(numbers)
