@@ -199,7 +199,7 @@ class LSP:
     "Loader of LSP and LSP-extended. Raises `FileNotFoundError` or `ValueError` for another layout."
 
     root: str  # folder with joints.mat and images/
-    split: str = "all"  # train or test: first and second half of LSP; all
+    split: str = "all"  # train or test: first and second half of LSP; even or odd: every second photograph; all
     labels: str | None = None  # folder with im0001_part_segmentation.png of UPi-S1h
     saliency: bool = True  # compute m_sal; otherwise it is not known
     least: int = 8  # photographs with fewer labelled joints are left out
@@ -220,8 +220,8 @@ class LSP:
         joints, _, extended = self.annotations()
         n = len(joints)
         digits = 5 if extended else 4
-        if self.split not in ("train", "test", "all"):
-            raise ValueError(f"split {self.split!r}: choose train, test or all")
+        if self.split not in ("train", "test", "all", "even", "odd"):
+            raise ValueError(f"split {self.split!r}: choose train, test, all, even or odd")
         if extended and self.split == "test":
             raise ValueError("LSP-extended has no test photographs: choose train or all")
         first, last = 0, n
@@ -229,7 +229,10 @@ class LSP:
             first = n // 2
         if self.split == "train" and not extended:
             last = n // 2
-        return [{"number": i, "image": f"im{i + 1:0{digits}d}"} for i in range(first, last)]
+        numbers = range(first, last)
+        if self.split in ("even", "odd"):
+            numbers = range(int(self.split == "odd"), n, 2)
+        return [{"number": i, "image": f"im{i + 1:0{digits}d}"} for i in numbers]
 
     def make(self, job: dict, size: int) -> list[Sample | Skip]:
         joints, labelled, _ = self.annotations()

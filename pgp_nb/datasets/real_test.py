@@ -80,6 +80,7 @@ class _Photographs(NamedTuple):
     held: HeldOut  # crops and joints_2d
     tilt: Tensor  # (N) degrees, before any turning; NaN where not known
     postures: list[str]  # of `_POSTURES`
+    numbers: Tensor  # (N) of the photographs, from 0
 
 
 def _photographs(
@@ -90,7 +91,7 @@ def _photographs(
     "All photographs whose trunk is annotated, cut out."
     loader = LSP(str(folder), saliency=False)
     joints, labelled, _ = loader.annotations()
-    frames, before = [], []
+    frames, before, numbers = [], [], []
     for job in loader.jobs():
         seen = labelled[job["number"]]
         known = convert_visible(seen, "lsp") & JOINT_ORDERS["lsp"].exact
@@ -100,10 +101,12 @@ def _photographs(
             continue
         image = read_image(folder / "images" / f"{job['image']}.jpg")
         before.append(torch.from_numpy(q))
+        numbers.append(job["number"])
         if upright and (tilt := float(_tilt(before[-1]))) == tilt:
             image, q = _turned(image, q, tilt)
         frames.append(crop_frame(image, box_of(q), size, joints_2d=q))
-    return _Photographs(_held(frames), _tilt(torch.stack(before)), [_posture(q) for q in before])
+    postures = [_posture(q) for q in before]
+    return _Photographs(_held(frames), _tilt(torch.stack(before)), postures, torch.tensor(numbers))
 
 
 def _held(frames: list[Frame]) -> HeldOut:
@@ -150,7 +153,7 @@ def _photograph_rows(
     guess: _Predict,  # the same of the mean pose
 ) -> dict[str, dict]:
     "PCK by tilt and posture, and with what the truth could tell."
-    (held, tilt, postures), turned = _photographs(folder, size), _photographs(folder, size, upright=True).held
+    (held, tilt, postures, numbers), turned = _photographs(folder, size), _photographs(folder, size, upright=True).held
     seen, seen_turned, q = predict(held, False), predict(turned, False), held.truth["joints_2d"]
     lean, everybody = tilt.abs(), torch.ones(len(tilt), dtype=torch.bool)
     better = lambda p, q: torch.maximum(_found(p, q)[0], _found(p[:, list(MIRROR)], q)[0])
@@ -159,6 +162,9 @@ def _photograph_rows(
     chosen = {"all": everybody} | {"trunk annotated": lean >= 0}
     chosen |= {"tilt below 20°": lean < 20, "tilt 20° to 60°": (lean >= 20) & (lean < 60), "tilt above 60°": lean >= 60}
     chosen |= {posture: torch.tensor([p == posture for p in postures]) for posture in _POSTURES}
+    odd = numbers % 2 == 1
+    chosen |= {"odd numbers": odd, "odd numbers, tilt below 20°": odd & (lean < 20)}
+    chosen |= {"odd numbers, tilt above 60°": odd & (lean >= 60)}
     row = lambda found, who: _pck(found[who], annotated[who]) | {"pictures": int(who.sum())}
     rows = {
         name: row(found, who) | _pck(by_guess[who], annotated[who], "_mean_pose")
