@@ -359,10 +359,9 @@ def _read_cdf(
         raise ImportError('reading cdf files needs cdflib: pip install "pgp_nb[data]"') from e
     path = Path(path)
     try:
-        poses = np.asarray(CDF(path).varget("Pose"), float).reshape(-1, 32, 3)
+        return convert_joints(np.asarray(CDF(path).varget("Pose"), float).reshape(-1, 32, 3), "h36m_32")
     except Exception as e:
         raise ValueError(f"{path.name} cannot be read as a cdf file of poses ({e}): was it cut? Unpack it again") from e
-    return convert_joints(poses, "h36m_32")
 
 # %% ../../nbs/datasets/human36m.ipynb #e65f80d0
 def _read_plain_poses(
@@ -373,8 +372,8 @@ def _read_plain_poses(
     "The poses of one recording from VideoPose3D's converted file. Raises `ValueError` if it is not there."
     with _open_plain(path) as z:
         poses = z[key].astype(float) if (key := f"positions_3d/{subject}/{action}") in z else None
-    if poses is None or poses.ndim != 3 or poses.shape[1:] != (32, 3):
-        raise ValueError(f"{Path(path).name} holds no {key} of 32 joints")
+    if poses is None or poses.ndim != 3 or poses.shape[1:] != (32, 3) or not np.isfinite(poses).all():
+        raise ValueError(f"{Path(path).name} holds no {key} of 32 finite joints")
     return convert_joints(poses * 1000, "h36m_32")
 
 # %% ../../nbs/datasets/human36m.ipynb #2bcd063c
