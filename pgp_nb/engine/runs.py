@@ -68,7 +68,7 @@ def _read_checkpoint(run: str | Path) -> dict | None:
                 f"{path.name} is damaged ({type(e).__name__}): delete it to go on from the other file"
                 " of the checkpoint, or both of them to start this run afresh"
             ) from e
-        if "config" not in states[-1]:
+        if not isinstance(states[-1], dict) or not {"iteration", "config", "net"} <= states[-1].keys():
             raise ValueError(
                 f"{path.name} is damaged or no checkpoint of this library:"
                 " delete it to start this run afresh, or choose another run folder"
