@@ -967,7 +967,7 @@ def load_net(
     if (text or {}).get("format") != "pgp_nb 1":
         raise ValueError(f"{path.name} was not written by pgp_nb (format 1): its metadata is {text}")
     try:
-        net = PGPNet(_network_config(json.loads(text["network"])))
+        net = PGPNet(replace(_network_config(json.loads(text["network"])), imagenet=None))
         missing, unexpected = net.load_state_dict(
             {"limb_lengths": LIMB_LENGTHS} | {k: v.float() if v.is_floating_point() else v for k, v in state.items()},
             strict=False,

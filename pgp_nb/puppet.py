@@ -316,6 +316,8 @@ def _check_template(
         raise ValueError(
             f"joints of shape {joints.shape}: need ({N_JOINTS},2) finite template pixels in the 17-joint order"
         )
+    if np.abs(joints).max() > 10 * max(masks.shape[1:]):
+        raise ValueError("joints far outside of the drawing: give them in its pixels")
     empty = [n for n, m in zip(PART_NAMES, masks) if not m.any()]
     if empty:
         raise ValueError(f"empty masks: {', '.join(empty)}; draw at least one pixel for each part")

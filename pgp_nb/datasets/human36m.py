@@ -128,7 +128,10 @@ def _cameras_from_metadata(
     for camera_id, subjects, inner in zip(_CAMERA_IDS, numbers[:264].reshape(4, 11, 6), numbers[264:].reshape(4, 9)):
         for s, outer in enumerate(subjects, 1):
             rotation, place = _rotation_from_angles(*outer[:3]), outer[3:]
-            cameras[f"S{s}", camera_id] = _camera_from(rotation, place, *np.split(inner, [2, 4, 7]))
+            try:
+                cameras[f"S{s}", camera_id] = _camera_from(rotation, place, *np.split(inner, [2, 4, 7]))
+            except ValueError as e:
+                raise ValueError(f"{path.name}, camera {camera_id} of S{s}: {e}") from e
     return cameras
 
 # %% ../../nbs/datasets/human36m.ipynb #6d485c75
@@ -315,7 +318,7 @@ def _cameras_from_mmpose(
                 rotation, place, *inner = (arrays[f"{subject}/{camera_id}/{k}"] for k in "RTfckp")
                 cameras[subject, camera_id] = _camera_from(rotation.T, place * 1000, *inner)
         return cameras
-    except (KeyError, TypeError, ValueError) as e:
+    except Exception as e:  # arrays may be of any kind
         raise ValueError(f"{Path(path).name} does not hold cameras as mmpose writes them ({e})") from e
 
 # %% ../../nbs/datasets/human36m.ipynb #8a2345df
@@ -389,11 +392,11 @@ def _read_mmpose(
         numbers = np.array([int(number) - 1 for _, number in split])
         if joints.shape != (len(names), N_JOINTS, 3):
             raise ValueError(f"S has shape {joints.shape}")
+        recordings, of = np.unique([recording for recording, _ in split], return_inverse=True)
+        groups = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1])
+        return {_take_of(str(r)): (numbers[g], joints[g]) for r, g in zip(recordings, groups)}
     except Exception as e:
         raise ValueError(f"{path.name} is not a file of mmpose's Human3.6M ({e})") from e
-    recordings, of = np.unique([recording for recording, _ in split], return_inverse=True)
-    groups = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1])
-    return {_take_of(str(r)): (numbers[g], joints[g]) for r, g in zip(recordings, groups)}
 
 # %% ../../nbs/datasets/human36m.ipynb #6528af54
 def _take_of(
