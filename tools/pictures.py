@@ -9,7 +9,7 @@ from pathlib import Path
 
 MOST = 60 * 1024  # bytes of a picture in a notebook
 DENSITIES = (2, 1.5, 1)  # pixels of a JPEG for each pixel on the page
-QUALITIES = (85, 75, 65)
+QUALITIES = (85, 75, 65, 55)
 PIXELS = 4 / 3  # of the page for a point of a figure
 IMAGE = re.compile(r'<image\b[^>]*?data:image/png;base64,\s*([^"]+)"[^>]*?/>')
 PATH = r' d="([^"]*)"'
