@@ -354,6 +354,9 @@ class Puppet(nn.Module):
         _check_template(masks, joints)
         if scale not in ("isotropic", "along_limb"):
             raise ValueError(f"scale={scale!r}: choose 'isotropic' or 'along_limb'")
+        for name, px in dict(erosion=erosion, sigma=sigma, min_length=min_length).items():
+            if not 0 <= px <= 1000:
+                raise ValueError(f"{name}={px}: a number of px from 0 to 1000")
         self.masks, self.joints = masks.astype(bool), joints
         self.erosion, self.sigma, self.scale, self.min_length = erosion, sigma, scale, min_length
         frames, windows = _anchor_frames(joints), _part_windows(masks, erosion, sigma)
