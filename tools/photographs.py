@@ -11,9 +11,8 @@ import cv2
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from pgp_nb.bootstrap.surroundings import _LONGEST, _at_most
 from pgp_nb.engine.images import read_image
-
-LONGEST = 1024  # px
 
 # What is taken of each package: names of files below it, as patterns. Everything was looked at: nobody is in these pictures.
 DEBIAN = {
@@ -55,9 +54,7 @@ def take(package: str, files: Path, patterns: str, out: Path) -> int:
     "Copies of the pictures, made smaller. Returns how many."
     found = [p for pattern in patterns.split() for p in sorted(files.rglob(pattern)) if p.is_file()]
     for number, path in enumerate(dict.fromkeys(found)):
-        image = read_image(path)
-        factor = min(1.0, LONGEST / max(image.shape[:2]))
-        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        image = _at_most(read_image(path), _LONGEST)
         cv2.imwrite(str(out / f"{package}-{number:02d}.jpg"), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     for terms in [*files.rglob("copyright"), *files.rglob("LICENSE*")][:1]:
         shutil.copy(terms, out / f"{package}.copyright.txt")

@@ -651,17 +651,8 @@ def _about_hours(hours: float) -> str:
 # %% ../../nbs/engine/commands.ipynb #6ab93ae5
 def _folders(cfg: Config) -> list[str]:
     "What a run reads: prepared folders and files of poses."
-    data = cfg.data
-    named = (
-        data.train_data,
-        data.val_data,
-        data.test_data,
-        data.view_data,
-        *data.mixed.split(" + "),
-        data.pseudo_labels,
-        data.poses,
-    )
-    return list(dict.fromkeys(x for x in named if x not in ("", "people", "predicted")))
+    poses = [] if cfg.data.poses in ("people", "predicted") else [cfg.data.poses]
+    return list(dict.fromkeys(cfg.data.folders + poses))
 
 
 def _prepare_lines(

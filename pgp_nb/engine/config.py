@@ -111,11 +111,18 @@ class DataConfig:
         "people"  # unpaired poses D_z: "people", a file of poses (npz), or "predicted": the ablation without q_z
     )
     pairs: tuple[int, int, int] = (5000, 200, 500)  # of training, validation and held-out people, at most
-    backgrounds: str = ""  # folder of photographs without people: for half of the paintings and training people, see the chapter on surroundings
+    backgrounds: str = ""  # folder of photographs without people: see the chapter on surroundings
     unpaired: int = 20000  # unpaired poses, at most
     saliency_quality: float | None = (
         0.7  # of the noisy masks m_sal of the people, 0..1; None: the ablation without m_sal
     )
+
+    @property
+    def folders(self) -> list[str]:
+        "The prepared folders that a run reads, each once."
+        held_out = (self.val_data, self.test_data, self.view_data)
+        named = (self.train_data, *held_out, *self.mixed.split(" + "), self.pseudo_labels)
+        return list(dict.fromkeys(folder for folder in named if folder not in ("", "people")))
 
     def __post_init__(self):
         _at_least("data", self, 1, "unpaired")

@@ -174,17 +174,8 @@ def load_data(
     data, validates = cfg.data, cfg.optimisation.validate_every
     if cfg.stages.start_from:
         start_weights(cfg)
-    named = (
-        data.train_data,
-        data.val_data,
-        data.test_data,
-        data.view_data,
-        *data.mixed.split(" + "),
-        data.pseudo_labels,
-    )
-    for folder in named:
-        if folder not in ("", "people"):
-            _prepared_manifest(folder, cfg.network.size)
+    for folder in data.folders:
+        _prepared_manifest(folder, cfg.network.size)
     photographs = Photographs(data.backgrounds) if data.backgrounds else None
     poses, views = _load_poses(cfg), _load_views(cfg, progress)
     train = _load_pairs(cfg, data.train_data, "train", data.pairs[0], progress)

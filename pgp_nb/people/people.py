@@ -372,7 +372,7 @@ class _CachedPeople:
     @property
     def about(self) -> dict:
         folder = self.filming.backgrounds
-        filming = self.filming._replace(backgrounds=folder and Photographs(folder).contents)
+        filming = self.filming._replace(backgrounds=folder and _photographs(folder).contents)
         return dict(split=self.split, seed=self.seed, filming=filming, views=self.views, code=self.code)
 
     def jobs(self) -> list[dict]:
