@@ -14,7 +14,6 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from .bootstrap.cutouts import PAINT
-from .bootstrap.films import FILM_LABELS
 from .bootstrap.lifting import LIFT
 from .bootstrap.self_training import SELF_TRAINING
 from .engine.config import Config
@@ -49,7 +48,7 @@ def _energy_step(trainer, it: Iteration) -> dict[str, float]:
             return trainer.update(it, "energy")
 
 # %% ../nbs/07_training.ipynb #tra00006
-TERMS = [SILHOUETTE, LIFT, PAINT, SELF_TRAINING, FILM_LABELS, *ANNOTATED, *PAPER]
+TERMS = [SILHOUETTE, LIFT, PAINT, SELF_TRAINING, *ANNOTATED, *PAPER]
 
 # %% ../nbs/07_training.ipynb #tra00008
 class Diverged(FloatingPointError):

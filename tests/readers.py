@@ -568,7 +568,7 @@ def one(reader, whole, folder, i):
         except reader.errors as e:
             named = any(p.name in str(e) or p.stem in str(e) for p in there) or reader.name in ("--set", "shard")
             said = "error" if named else f"names no file: {type(e).__name__}: {e}"
-        except TimeoutError:
+        except TooLong:
             said = f"takes more than {SECONDS} s"
         except MemoryError:
             said = "asks for gigabytes: " + traceback.format_exc(limit=-2).replace("\n", " ")
@@ -585,8 +585,12 @@ def one(reader, whole, folder, i):
     return said
 
 
+class TooLong(BaseException):
+    "No `Exception`: a reader that turns every exception into its own error would hide it."
+
+
 def alarm(*_):
-    raise TimeoutError
+    raise TooLong
 
 
 def child(reader, whole, folder, start, stop, out):

@@ -1,7 +1,6 @@
 """The paper's tables on its data: the commands of the dry run, executed on miniatures, fill every cell of the report."""
 
 import json
-import os
 import shlex
 import shutil
 from pathlib import Path
@@ -9,18 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import ROOT, SAMPLES, needs_samples
-from pgp_nb.bootstrap.film_labels import FilmPseudoLabels
-from pgp_nb.conventions import BACKGROUND, COARSE_PARTS, PARTS, UNKNOWN
-from pgp_nb.datasets.human36m import Human36M
+from helpers import ROOT
+from pgp_nb.conventions import BACKGROUND, COARSE_PARTS, PARTS
 from pgp_nb.datasets.lsp import _SIX_PARTS, write_lsp
 from pgp_nb.datasets.prepare import prepare_command
-from pgp_nb.datasets.samples import prepare, read_manifest, read_samples
-from pgp_nb.datasets.videos import Videos
 from pgp_nb.engine.commands import _expanded, train_command
-from pgp_nb.engine.config import changed, load_config
 from pgp_nb.engine.results import flat_metrics
-from pgp_nb.networks import PGPNet, save_net
 from pgp_nb.people.people import load_people
 
 pytest.importorskip("cdflib", reason="the miniature of Human3.6M is written with cdflib")
@@ -29,7 +22,6 @@ cv2 = pytest.importorskip("cv2")
 import make_human36m
 import make_mpi_inf_3dhp
 from test_report import built, row
-from test_videos import puppet_film, write_film
 
 STUDIES = str(ROOT / "experiments/studies.yaml")
 TEST_SETS = [f"prepared/{name}-{{px}}" for name in ("h36m-test", "3dhp-test", "3dhp-universal", "lsp-test")]
@@ -142,54 +134,3 @@ def test_adaptation_starts_from_the_weakly_supervised_run(capsys):
     ]
     needs = [line for line in said.splitlines() if line.startswith("#   needs")]
     assert all("runs/h36m-paper/weakly-s0, prepared/3dhp-train-32" in line for line in needs[2:])
-
-
-@pytest.fixture(scope="module")
-def labeller(tmp_path_factory):
-    "An untrained network that labels films."
-    path = tmp_path_factory.mktemp("net") / "blank.safetensors"
-    cfg = load_config("tiny")
-    save_net(PGPNet(changed(cfg, size=64).network), path)
-    return str(path)
-
-
-def labels_of(folder, labeller, out, **options):
-    "Film labels of a prepared folder."
-    prepare(FilmPseudoLabels(labeller, str(folder), doubt=0.0, **options), out, 64, progress=False)
-    return read_samples(out)
-
-
-def test_films_of_human36m_are_labelled(data, labeller, tmp_path):
-    prepare(Human36M(data / "h36m", every=5, gap=(10, 15)), tmp_path / "pairs", 64, progress=False)
-    labels = labels_of(tmp_path / "pairs", labeller, tmp_path / "labels", frames=4)
-    assert len(labels) == 8 * 3  # 7 frames of each recording: films of 4 and 3
-    assert labels.name[0] == "S1/Directions 1/54138969/000001/0" and (labels.parts == UNKNOWN).all()
-    assert np.isfinite(labels.joints_2d).any() and labels.saliency.max() > 200
-    before = read_samples(tmp_path / "pairs")
-    known = np.linalg.norm(before.joints_2d[0, 0] - labels.joints_2d[0, 0], axis=-1)
-    assert known.max() > 1, "labels are the network's, not the annotation"
-    prepare(Human36M(data / "h36m", every=10, gap=(10, 10)), tmp_path / "sparse", 64, progress=False)
-    with pytest.raises(ValueError, match="looks at|no sample was kept|takes"):
-        prepare(FilmPseudoLabels(labeller, str(tmp_path / "sparse"), doubt=1.0), tmp_path / "none", 64, progress=False)
-
-
-def test_films_of_ones_own_are_labelled(labeller, tmp_path):
-    (tmp_path / "films").mkdir()
-    write_film(tmp_path / "films/walk.mp4", puppet_film()[0])
-    dense = Videos(tmp_path / "films", every=0.0, least_change=0.01, any_shape=True)
-    prepare(dense, tmp_path / "pairs", 64, progress=False)
-    labels = labels_of(tmp_path / "pairs", labeller, tmp_path / "labels")
-    assert len(labels) > 10 and all(name.startswith("walk.mp4/000000/") for name in labels.name)
-    again = FilmPseudoLabels(labeller, str(tmp_path / "pairs"), doubt=0.0)
-    shutil.copytree(tmp_path / "pairs", tmp_path / "elsewhere")
-    moved = FilmPseudoLabels(labeller, str(tmp_path / "elsewhere"), doubt=0.0)
-    assert again.about == moved.about and str(tmp_path) not in str(read_manifest(tmp_path / "labels")["about"])
-
-
-@pytest.mark.slow
-@needs_samples("videos/vnect_test_video.mp4")
-def test_a_real_film_is_labelled(labeller, tmp_path):
-    (tmp_path / "films").mkdir()
-    os.symlink(SAMPLES / "videos/vnect_test_video.mp4", tmp_path / "films/film.mp4")
-    prepare(Videos(tmp_path / "films", every=0.0, least_change=0.01), tmp_path / "pairs", 64, progress=False)
-    assert len(labels_of(tmp_path / "pairs", labeller, tmp_path / "labels", frames=24)) > 40

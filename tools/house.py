@@ -22,7 +22,6 @@ datasets.matlab datasets.films datasets.saliency datasets.human36m datasets.mpi_
 engine.loading engine.jobs engine.runs engine.commands
 datasets.real_test
 synthesis prediction widgets
-bootstrap.film_labels
 finding outputs export commands
 """.split()
 

@@ -352,6 +352,22 @@ def _camera_before(cameras: dict[tuple[str, str], _StudioCamera], take: Take) ->
     return cameras[key]
 
 # %% ../../nbs/datasets/human36m.ipynb #13c2532d
+def _check_counts(cdf: bytes) -> None:
+    "Raise `ValueError` where the header of an uncompressed cdf file counts more than the file can hold."
+    magic, kind = cdf[:4], cdf[4:8]
+    if kind != b"\x00\x00\xff\xff":
+        return
+    width = 8 if magic >= b"\xcd\xf3" else 4  # of sizes and offsets, bytes
+    number = lambda at, n=4: int.from_bytes(cdf[at : at + n], "big")
+    header = number(8 + width + 4, width)
+    counts = header + 5 * width + 4
+    variables, attributes, _, dimensions, others = (number(counts + 4 * i) for i in range(5))
+    if max(variables, attributes, dimensions, others) > len(cdf) // 64:
+        raise ValueError(
+            f"{variables + others} variables, {attributes} attributes and {dimensions} dimensions in {len(cdf)} bytes"
+        )
+
+
 def _read_cdf(
     path: str | Path,  # D3_Positions/<action>.cdf
 ) -> np.ndarray:  # (F,17,3) mm, world
@@ -362,6 +378,7 @@ def _read_cdf(
         raise ImportError('reading cdf files needs cdflib: pip install "pgp_nb[data]"') from e
     path = Path(path)
     try:
+        _check_counts(path.read_bytes())
         return convert_joints(np.asarray(CDF(path).varget("Pose"), float).reshape(-1, 32, 3), "h36m_32")
     except Exception as e:
         raise ValueError(f"{path.name} cannot be read as a cdf file of poses ({e}): was it cut? Unpack it again") from e

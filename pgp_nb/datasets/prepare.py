@@ -62,12 +62,6 @@ SOURCES = {
         "datasets.videos.Videos",
         "--root /data/films --out data/films",
     ),
-    "film_pseudo_labels": _Source(
-        "films, their joints what a network says of them",
-        "nothing to download: films of the embedded people\nor, with --folder, a prepared folder of videos (--every 0 --least-change 0.01) or human36m (--every 5)",
-        "bootstrap.film_labels.FilmPseudoLabels",
-        "--weights unsup --folder prepared/my-films --size 224 --out prepared/film-labels --workers 2",
-    ),
     "mocap": _Source(
         "CMU and MADS motion capture as unpaired poses D_z, one .npz",
         ".amc beside their .asf, .bvh, or MADS *_GT.mat, at any depth",

@@ -106,7 +106,6 @@ class DataConfig:
     test_data: str = ""  # prepared folder for the final metrics; people bring their own
     view_data: str = ""  # prepared folder of pairs of two cameras at one instant; people bring their own
     mixed: str = ""  # prepared folder of further unlabelled frames, mixed into the batches: photographs, one's own films; several with ' + ' between them
-    pseudo_labels: str = ""  # prepared folder of frames of films with their pseudo-labels, for the term film_labels
     poses: str = (
         "people"  # unpaired poses D_z: "people", a file of poses (npz), or "predicted": the ablation without q_z
     )
@@ -121,7 +120,7 @@ class DataConfig:
     def folders(self) -> list[str]:
         "The prepared folders that a run reads, each once."
         held_out = (self.val_data, self.test_data, self.view_data)
-        named = (self.train_data, *held_out, *self.mixed.split(" + "), self.pseudo_labels)
+        named = (self.train_data, *held_out, *self.mixed.split(" + "))
         return list(dict.fromkeys(folder for folder in named if folder not in ("", "people")))
 
     def __post_init__(self):

@@ -37,9 +37,6 @@ class TrainData(typing.NamedTuple):
     turns: Tensor | None = None  # (V,3,3) rotation from the first camera's axes to the second's
     mixed_images: Tensor | None = None  # (K,2,3,S,S) uint8: further pairs, of which nothing is known
     mixed_saliency: Tensor | None = None  # (K,2,S,S) uint8
-    labelled_images: Tensor | None = None  # (A,2,3,S,S) uint8: frames of films, with their pseudo-labels
-    labelled_joints_3d: Tensor | None = None  # (A,2,17,3) mm, camera frame; NaN where the film is in doubt
-    labelled_joints_2d: Tensor | None = None  # (A,2,17,2) px
     focal: Tensor | None = None  # (N,2) focal length of the camera, in image sides; None: the fixed one of T_c
     places: Tensor | None = None  # (C,3,S,S) uint8: crops of photographs without people
 

@@ -158,12 +158,12 @@ def _load_poses(cfg: Config) -> Tensor:
     return poses[evenly(data.unpaired, len(poses))]
 
 # %% ../../nbs/engine/loading.ipynb #4044657e
-def _load_labelled(named: str, fields: tuple[str, ...], cfg: Config, progress: bool) -> tuple[Tensor, ...]:
-    "Some fields of the pairs of prepared folders, with ' + ' between them; nothing where there is none."
-    if not named:
-        return ()
+def _load_mixed(cfg: Config, progress: bool) -> dict[str, Tensor]:
+    "Further unlabelled pairs and their saliency; nothing where no folder is named."
+    if not (named := cfg.data.mixed):
+        return {}
     found = [prepared_pairs(folder, cfg.data.pairs[0], cfg.network.size, progress) for folder in named.split(" + ")]
-    return tuple(torch.cat([pairs[k] for pairs in found]) for k in fields)
+    return {f"mixed_{k}": torch.cat([pairs[k] for pairs in found]) for k in ("images", "saliency")}
 
 # %% ../../nbs/engine/loading.ipynb #2f1b5d06
 def load_data(
@@ -181,8 +181,7 @@ def load_data(
     train = _load_pairs(cfg, data.train_data, "train", data.pairs[0], progress)
     if train is None:
         raise ValueError('train_data names nothing: set it to "people" or a prepared folder')
-    mixed = _load_labelled(data.mixed, ("images", "saliency"), cfg, progress)
-    labelled = _load_labelled(data.pseudo_labels, ("images", "joints_3d", "joints_2d"), cfg, progress)
+    mixed = _load_mixed(cfg, progress)
     val = _load_pairs(cfg, data.val_data, "val", data.pairs[1], progress) if validates else None
     test = _load_pairs(cfg, data.test_data, "test", data.pairs[2], progress)
     if validates and val is None:
@@ -191,10 +190,8 @@ def load_data(
             " or set validate_every to 0"
         )
     paired = {k: train[k] for k in ("images", "saliency", "joints_3d", "joints_2d")}
-    paired |= zip(("mixed_images", "mixed_saliency"), mixed)
-    paired |= zip(("labelled_images", "labelled_joints_3d", "labelled_joints_2d"), labelled)
     if photographs:
         paired["places"] = photographs.crops(cfg.network.size, cfg.seed)
-    known = TrainData(poses=poses, focal=train.get("focal"), **paired, **views)
+    known = TrainData(poses=poses, focal=train.get("focal"), **paired, **mixed, **views)
     needs = "poses" if cfg.optimisation.select == "truth" else "nothing"
     return RunData(known, held_out_frames(val, needs), held_out_frames(test))
