@@ -67,6 +67,11 @@ def test_a_chapter_without_outputs_is_found():
         "cell 2 prints but has no output: execute the notebook"
     ]
     assert faults(cell("print(1)", [stream("1\n")]), cell("#| slow\nprint(2)"), cell("def f():\n    print(3)")) == []
+    drawn = cell('#| fig-cap: "A figure"\nplt.plot(x)', [display(image_png="A", text_plain="<Figure>")])
+    assert faults(cell("print(1)", [stream("1\n")]), drawn) == []
+    assert faults(drawn, drawn | {"outputs": [stream("the films are missing\n")]}) == [
+        "cell 2 has a caption but no picture: execute the notebook with --pictures"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,8 @@ def notebook_faults(notebook, must_run=True):
     for number, cell in enumerate(notebook["cells"]):
         if must_run and cell["cell_type"] == "code" and prints(cell) and not cell["outputs"]:
             faults.append(f"cell {number} prints but has no output: execute the notebook")
+        if must_run and "#| fig-cap:" in join(cell["source"]) and not any(o.get("data") for o in cell["outputs"]):
+            faults.append(f"cell {number} has a caption but no picture: execute the notebook with --pictures")
         if must_run and cell["cell_type"] == "code" and mixes_imports(cell):
             faults.append(
                 f"cell {number} mixes an import with other code, which runs where only imports should: give the import a cell of its own"
