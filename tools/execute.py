@@ -47,7 +47,8 @@ def execute(path, slow=False, pictures=False):
             elif cell.cell_type == "code" and cell.source.strip() and not skipped.search(cell.source):
                 before = cell.outputs
                 client.execute_cell(cell, number)
-                if pictures and not (has_picture(before) and has_picture(cell.outputs)):
+                shows = has_picture(before) or "#| fig-cap:" in cell.source
+                if pictures and not (shows and has_picture(cell.outputs)):
                     cell.outputs = before
     nbformat.write(notebook, path)
     subprocess.run([Path(sys.executable).parent / "nbdev_clean", "--fname", path], cwd=ROOT, check=True)
