@@ -127,6 +127,7 @@ def _predict_options() -> argparse.ArgumentParser:
     add("--detector", metavar="FILE", help="what finds people: a network as .onnx, or boxes as YOLO or COCO write them; "
         "'people': in films, too, what pictures are searched with (default: who moves)")  # fmt: skip
     add("--people", type=_above_zero(int), help="in a picture, at most, the surest first (default: all)")
+    add("--upright", action="store_true", help="people in pictures are upright: quicker (default: at any angle)")
     add("--film", action="store_true", help="a folder of numbered pictures is one film")
     add("--rate", type=_above_zero(float), default=10.0, help="frames of a film looked at in a second (default: 10)")
     add("--seconds", type=_above_zero(float), default=10.0, help="of a camera (default: 10); Ctrl-C ends them earlier")
@@ -178,7 +179,7 @@ def _predict_one(pgp: PGP, path: Path, options: argparse.Namespace) -> str:
         if options.detector:
             found = load_detector(options.detector)(read_image(path)[None], [[path.stem]])
             boxes = found[0][:most, :4]
-        made = pgp.predict_to_files(path, boxes=boxes, most=most, **common)
+        made = pgp.predict_to_files(path, boxes=boxes, most=most, turned=not options.upright, **common)
     elif options.box:
         raise ValueError("--box is for pictures: in films people are followed")
     else:

@@ -6,7 +6,7 @@
 __all__ = ['Found', 'shortest_turn', 'Everybody']
 
 # %% ../nbs/12_finding.ipynb #0f899594
-import json
+import itertools, json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import sha256
@@ -245,6 +245,7 @@ def predict(
     image,  # RGB array (H,W,3), tensor (3,H,W), PIL image or file name
     boxes: Sequence | None = None,  # (n,4) or (4,) px of the people, tight; None: they are searched for
     most: int | None = None,  # people, where they are searched for; None: all that are found
+    turned: bool = True,  # people at any angle, at eight looks more; False: they are upright
 ) -> Everybody:  # one for each person; empty: nobody was found
     "Everybody in a photograph."
     if isinstance(image, (list, tuple)) or getattr(image, "ndim", 3) == 4:
@@ -254,7 +255,8 @@ def predict(
     where = self.find(image, most) if boxes is None else np.asarray(boxes, np.float64).reshape(-1, 4)
     square = lambda box: square_of(image, box.tolist(), name)
     cut = lambda box: _Crops([crop(image, square(box), self.net.cfg.size)], [box], [0], image.shape[:2])
-    return Everybody((_read(self, i, cut(box), np.zeros(1)) for i, box in enumerate(where)), image, name)
+    read = lambda i, box: _read(self, i, cut(box), np.zeros(1), turned=turned)
+    return Everybody(itertools.starmap(read, enumerate(where)), image, name)
 
 
 class _Crops(NamedTuple):
@@ -273,6 +275,7 @@ def _read(
     times: np.ndarray,  # (T,) s
     tick: Callable[[int], object] = lambda crops: None,  # called twice for each batch, with its size
     batch: int = 4,
+    turned: bool = False,
 ) -> Found:
     "What the network says of one person, who faces the camera decided for all frames together."
     crops, boxes, numbers = cut.crops, np.stack(cut.boxes), np.array(cut.numbers)
@@ -280,7 +283,7 @@ def _read(
     looked, read = [], []
     with torch.no_grad():
         for i in range(0, len(crops), batch):
-            looked.append(pgp.look(crops[i : i + batch], None, i, True, "parts"))
+            looked.append(pgp.look(crops[i : i + batch], None, i, True, "parts", turned))
             tick(len(looked[-1].crops))
         codes = decided_together(pgp.net, [x.code for x in looked])
         for x, code in zip(looked, codes):

@@ -592,6 +592,7 @@ def predict_to_files(
     folder: str | Path | None = None,  # for the files; None: beside the source
     boxes: Sequence | None = None,  # (n,4) px of the people in a picture; None: they are searched for
     most: int | None = None,  # people, where they are searched for in a picture; None: all that are found
+    turned: bool = True,  # people at any angle in a picture; False: they are upright, which is quicker
     rate: float = 10.0,  # frames of a film looked at, 1/s
     detector: str | None = None,  # file of `datasets.videos.load_detector`, for films; None: what moves
     seen: Callable[[float], object] = lambda share: None,  # called with the share of a film that is done, as it goes
@@ -601,7 +602,7 @@ def predict_to_files(
     paths = _targets(source, Path(folder) if folder else source.parent, only, force)
     if source.is_dir() or source.suffix.lower() in SUFFIXES["film"]:
         return _film_to_files(self, source, paths, rate, detector, seen)
-    people = self.predict(source, boxes, most)
+    people = self.predict(source, boxes, most, turned)
     if not people:
         raise LookupError(
             f"nobody found in {source.name}: cut the picture so that the person fills half of it, say where the "

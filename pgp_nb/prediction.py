@@ -25,6 +25,7 @@ from .conventions import BACKGROUND, draw_skeleton_2d, draw_skeleton_3d
 from .segmentation import color_labels
 from .networks import Encoding, PGPNet, load_net, points_in_image
 from .bootstrap.self_training import flip_averaged
+from .engine.turning import turn, turned_back, upright_angles
 from .bootstrap.films import decided_together
 
 # %% ../nbs/10_prediction.ipynb #3d8dac89
@@ -151,6 +152,7 @@ class PGP:
         batch: int | None = None,  # images at a time; None: 4 on a CPU, whose caches are small, 32 elsewhere
         flip_test: bool = True,  # average over image and mirror image: better, at twice the encoder's time
         film: bool = False,  # frames of one person, one after the other: facing is decided for all together
+        turned: bool = False,  # people at any angle: eight looks more find the one at which they are understood
         what: str = "everything",  # or "parts": nothing is painted; or "joints": the encoder alone; both are faster
         paste: bool = True,  # parts in the whole images, too, not only in the crops: slow where images are large
     ) -> Prediction:
@@ -167,9 +169,12 @@ class PGP:
             batch = 4 if self.device.type == "cpu" else 32
         if batch < 1:
             raise ValueError(f"batch {batch}: at least one image at a time")
+        if film and turned:
+            raise ValueError("the frames of a film are looked at as they are: film and turned exclude each other")
         if boxes is not None and len(boxes) != len(images):
             raise ValueError(f"{len(boxes)} boxes for {len(images)} images: one box for each image")
-        looked = (self.look(images[i : i + batch], boxes, i, flip_test, what) for i in range(0, len(images), batch))
+        starts = range(0, len(images), batch)
+        looked = (self.look(images[i : i + batch], boxes, i, flip_test, what, turned) for i in starts)
         chunks = [self.read_off(x, what, paste) for x in (_in_film(self.net, list(looked)) if film else looked)]
         labels = [p for chunk in chunks for p in chunk.pop("parts", [])]
         found: dict = {k: torch.cat([c[k] for c in chunks]) for k in chunks[0]}
@@ -226,12 +231,19 @@ class _Looked(NamedTuple):
     shapes: list[tuple[int, int]]  # H, W px of each image
     squares: list[tuple[float, float, float]]  # corner and side of each crop, px
     crops: Tensor  # (B,3,S,S) in [0,1]
-    code: Encoding  # of the crops
+    code: Encoding  # of the crops, turned
+    angles: Tensor | None  # (B,) radians by which they were turned, clockwise
 
 # %% ../nbs/10_prediction.ipynb #5e29cd4d
 @patch
 def look(
-    self: PGP, images: Sequence, boxes: Sequence | None, first: int, flip_test: bool, what: str = "everything"
+    self: PGP,
+    images: Sequence,
+    boxes: Sequence | None,
+    first: int,
+    flip_test: bool,
+    what: str = "everything",
+    turned: bool = False,
 ) -> _Looked:
     "Encode one batch of images, whose first is number `first` of them all."
     net = self.quick(what)
@@ -240,8 +252,10 @@ def look(
     pixels = np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])
     crops = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
     seen = crops.to(self.device)
+    angles = upright_angles(self.quick("parts"), seen) if turned else None
+    seen = seen if angles is None else turn(seen, angles)
     code = flip_averaged(net, seen) if flip_test else net.encode(seen)
-    return _Looked([im.shape[:2] for im in images], squares, crops, code)
+    return _Looked([im.shape[:2] for im in images], squares, crops, code, angles)
 
 # %% ../nbs/10_prediction.ipynb #3080c299
 def _in_film(net: PGPNet, looked: list[_Looked]) -> list[_Looked]:
@@ -253,6 +267,8 @@ def _in_film(net: PGPNet, looked: list[_Looked]) -> list[_Looked]:
 def read_off(self: PGP, looked: _Looked, what: str = "everything", paste: bool = True) -> dict:
     "What is found in a batch, in the images' coordinates."
     found = {k: v.cpu() for k, v in self.in_crops(looked.code, what).items()}
+    if looked.angles is not None:
+        found = turned_back(found, looked.angles.cpu(), self.net.cfg.size)
     logits, parts = found.pop("logits", None), {}
     if logits is not None:
         parts["crop_parts"] = logits.argmax(1)

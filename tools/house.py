@@ -15,7 +15,7 @@ engine.files
 conventions engine.config engine.parallel engine.images engine.results
 puppet kinematics camera segmentation networks
 engine.data losses
-bootstrap.surroundings bootstrap.painting bootstrap.figures bootstrap.lifting bootstrap.self_training bootstrap.cutouts bootstrap.films
+bootstrap.surroundings bootstrap.painting bootstrap.figures bootstrap.lifting bootstrap.self_training engine.turning bootstrap.cutouts bootstrap.films
 training evaluation engine.measure
 datasets.samples people.bodies people.clothes people.scenery people.rendering people.motions people.people
 datasets.matlab datasets.films datasets.saliency datasets.human36m datasets.mpi_inf_3dhp datasets.lsp datasets.videos datasets.mocap datasets.prepare

@@ -143,7 +143,8 @@ def _pck(
     return out
 
 # %% ../../nbs/datasets/real_test.ipynb #rt000018
-_Predict = Callable[..., dict[str, Tensor]]  # of `HeldOut`, and whether parts are wanted
+_Predict = Callable[..., dict[str, Tensor]]  # of `HeldOut`, whether parts are wanted, and whether angles are searched
+_TILTS = "all", "tilt below 20°", "tilt 20° to 60°", "tilt above 60°"
 
 
 def _photograph_rows(
@@ -177,6 +178,9 @@ def _photograph_rows(
         "trunk annotated, turned upright": (_found(seen_turned["joints_2d"], turned.truth["joints_2d"])[0], lean >= 0),
         "the same, left and right chosen": (better(seen_turned["joints_2d"], turned.truth["joints_2d"]), lean >= 0),
     }
+    searched = _found(predict(held, False, True)["joints_2d"], q)[0]
+    helped |= {f"{name}, angle searched": (searched, who) for name, who in chosen.items() if name.endswith(_TILTS)}
+    helped |= {"odd numbers, angle searched": (searched, odd)}
     return rows | {name: row(*x) for name, x in helped.items() if x[1].any()}
 
 # %% ../../nbs/datasets/real_test.ipynb #rt000020
@@ -386,7 +390,9 @@ def real_test(
 ) -> dict[str, dict[str, dict]]:  # numbers by data and row; `<name>_ci`: [lower, upper], `<name>_mean_pose`, `pictures`
     "What a network makes of real pictures, with the flip test, as `PGP.predict_crops` has it."
     d_z, size = torch.from_numpy(unpaired_poses(poses, 0, upright=True)), net.cfg.size
-    predict = lambda held, parts=True: predict_batches(net, held.images, decoder=parts, flip_test=True)
+    predict = lambda held, parts=True, turned=False: predict_batches(
+        net, held.images, decoder=parts, flip_test=True, turned=turned
+    )
     guess = lambda held: mean_pose_prediction(d_z, held.truth, size)
     return dict(_measured(Path(folder), size, predict, guess))
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COLOR_JITTER', 'TrainData', 'place_data', 'take', 'evenly', 'Batch', 'draw_batch', 'known_frames', 'Frames',
-           'draw_frames', 'color_jitter', 'flip_rotate', 'mirrored_points', 'mirrored_where', 'augment',
-           'view_rotation', 'zoom_raw', 'random_view', 'noise_data']
+           'draw_frames', 'color_jitter', 'flip_rotate', 'mirrored_points', 'augment', 'view_rotation', 'zoom_raw',
+           'random_view', 'noise_data']
 
 # %% ../../nbs/engine/data.ipynb #dat00004
 import math, typing
@@ -207,7 +207,7 @@ def mirrored_points(
     return picked(points, MIRROR) * constant((-1, 1), points) + constant((width, 0), points)
 
 # %% ../../nbs/engine/data.ipynb #6d2148d8
-def mirrored_where(
+def _mirrored_where(
     flip: Tensor,  # (B,) bool
     images: Tensor,  # (B,3,S,S)
     *joints: Tensor,  # (B,17,3) mm, camera frame, or (B,17,2) px
@@ -228,7 +228,7 @@ def augment(
 ) -> Frames:
     "Colours jittered, half of the frames mirrored together with their joints."
     flip = uniform(0, 1, (len(x.images),), g, x.images.device) < 0.5
-    images, joints = mirrored_where(flip, x.images, x.joints)
+    images, joints = _mirrored_where(flip, x.images, x.joints)
     return x._replace(images=color_jitter(images, g, strength), joints=joints)
 
 # %% ../../nbs/engine/data.ipynb #dat00013

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from ..bootstrap.self_training import flip_averaged
+from .turning import turn, turned_back, upright_angles
 from ..camera import camera_from_raw
 from ..conventions import draw_skeleton_2d, draw_skeleton_3d
 from .data import TrainData, evenly, zoom_raw
@@ -87,6 +88,7 @@ def predict_batches(
     batch: int = 64,
     decoder: bool = True,  # parts, too
     flip_test: bool = False,  # average with what the mirror images say
+    turned: bool = False,  # people at any angle, as for `PGP.predict_crops`
 ) -> dict[str, Tensor]:
     """Poses and parts of images.
 
@@ -98,6 +100,8 @@ def predict_batches(
     device, out = next(net.parameters()).device, []
     for chunk in images.split(batch):
         image = chunk.to(device).float() / 255
+        angles = upright_angles(net, image) if turned else None
+        image = image if angles is None else turn(image, angles)
         code = flip_averaged(net, image) if flip_test else net.encode(image)
         output = net.complete(code) if decoder else None
         pose = output.pose if output else net.pose(code)
@@ -106,7 +110,8 @@ def predict_batches(
             parts["decoder_parts"] = output.painted.logits.argmax(1)
         points = points_in_image(code, pose, net.cfg.size)
         poses = {k: getattr(pose, k) for k in ("joints_3d", "joints_2d", "canonical")}
-        out.append(poses | {"points_2d": points} | parts)
+        found = poses | {"points_2d": points} | parts
+        out.append(found if angles is None else turned_back(found, angles, net.cfg.size))
     return {k: torch.cat([o[k] for o in out]).cpu() for k in out[0]}
 
 # %% ../../nbs/engine/measure.ipynb #f6e9872b
