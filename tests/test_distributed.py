@@ -50,7 +50,7 @@ def test_two_processes_are_one_with_twice_the_batch(two, kind):
     their_losses, theirs = two[kind]
     assert [sorted(row) for row in losses] == [sorted(row) for row in their_losses]
     apart = [max(abs(a - their_losses[i][k]) for k, a in row.items()) for i, row in enumerate(losses)]
-    assert max(apart[: len(apart) // 2]) < TOLERANCE
+    assert max(apart[: len(apart) // 2]) < 10 * TOLERANCE
     assert max(apart) < 5e-2, (
         "rounding grows from there (untrained image points are nearly one point), a fault would be larger"
     )
