@@ -245,7 +245,7 @@ def predict(
     image,  # RGB array (H,W,3), tensor (3,H,W), PIL image or file name
     boxes: Sequence | None = None,  # (n,4) or (4,) px of the people, tight; None: they are searched for
     most: int | None = None,  # people, where they are searched for; None: all that are found
-    turned: bool = True,  # people at any angle, at eight looks more; False: they are upright
+    turned: bool = True,  # people at any angle: who leaves doubts is looked at from seven more; False: upright
 ) -> Everybody:  # one for each person; empty: nobody was found
     "Everybody in a photograph."
     if isinstance(image, (list, tuple)) or getattr(image, "ndim", 3) == 4:
@@ -275,7 +275,7 @@ def _read(
     times: np.ndarray,  # (T,) s
     tick: Callable[[int], object] = lambda crops: None,  # called twice for each batch, with its size
     batch: int = 4,
-    turned: bool = False,
+    turned: bool = False,  # as for `predict_crops`
 ) -> Found:
     "What the network says of one person, who faces the camera decided for all frames together."
     crops, boxes, numbers = cut.crops, np.stack(cut.boxes), np.array(cut.numbers)

@@ -25,7 +25,8 @@ from .conventions import BACKGROUND, draw_skeleton_2d, draw_skeleton_3d
 from .segmentation import color_labels
 from .networks import Encoding, PGPNet, load_net, points_in_image
 from .bootstrap.self_training import flip_averaged
-from .engine.turning import turn, turned_back, upright_angles
+from .engine.data import turn
+from .engine.turning import turned_back, upright_angles
 from .bootstrap.films import decided_together
 
 # %% ../nbs/10_prediction.ipynb #3d8dac89
@@ -152,7 +153,7 @@ class PGP:
         batch: int | None = None,  # images at a time; None: 4 on a CPU, whose caches are small, 32 elsewhere
         flip_test: bool = True,  # average over image and mirror image: better, at twice the encoder's time
         film: bool = False,  # frames of one person, one after the other: facing is decided for all together
-        turned: bool = False,  # people at any angle: eight looks more find the one at which they are understood
+        turned: bool = False,  # people at any angle: who leaves doubts is looked at from seven more
         what: str = "everything",  # or "parts": nothing is painted; or "joints": the encoder alone; both are faster
         paste: bool = True,  # parts in the whole images, too, not only in the crops: slow where images are large
     ) -> Prediction:

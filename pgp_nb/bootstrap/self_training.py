@@ -9,7 +9,6 @@ __all__ = ['SELF_TRAINING', 'SelfLabels', 'flip_averaged', 'self_labels', 'Label
 import math
 from typing import NamedTuple
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from ..conventions import JOINT_NAMES, MIRROR, N_JOINTS
 from ..kinematics import constant, mirror_local_vectors, picked
@@ -17,7 +16,7 @@ from ..losses import Iteration, Term, known_pose_loss, true_pose
 from ..networks import Encoding, PGPNet, points_in_image, unseen_projected
 from .painting import clutter
 from .surroundings import camera_faults
-from ..engine.data import COLOR_JITTER, color_jitter, mirrored_points
+from ..engine.data import COLOR_JITTER, color_jitter, mirrored_points, turn, turn_points
 from ..engine.parallel import normal, uniform
 
 # %% ../../nbs/bootstrap/self_training.ipynb #1639d06b
@@ -128,12 +127,8 @@ def _turned(
     images, labels = frames
     n, size = len(images), images.shape[-1]
     angle = (uniform(0, 1, (n,), g, images.device) < share) * uniform(-math.pi, math.pi, (n,), g, images.device)
-    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).unflatten(-1, (2, 2))
-    grid = F.affine_grid(F.pad(turn.mT, (0, 1)), list(images.shape), align_corners=False)
-    q = (labels.joints_2d - size / 2) @ turn.mT + size / 2
-    p = torch.cat([labels.joints_3d[..., :2] @ turn.mT, labels.joints_3d[..., 2:]], -1)
-    seen = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    return Labelled(seen, labels._replace(joints_3d=p, joints_2d=q, silhouette=None))
+    p, q = turn_points(labels.joints_3d, angle), turn_points(labels.joints_2d, angle, size)
+    return Labelled(turn(images, angle), labels._replace(joints_3d=p, joints_2d=q, silhouette=None))
 
 # %% ../../nbs/bootstrap/self_training.ipynb #63802859
 def _pseudo_label_loss(it: Iteration, frames: Labelled) -> Tensor:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COLOR_JITTER', 'TrainData', 'place_data', 'take', 'evenly', 'Batch', 'draw_batch', 'known_frames', 'Frames',
-           'draw_frames', 'color_jitter', 'flip_rotate', 'mirrored_points', 'augment', 'view_rotation', 'zoom_raw',
-           'random_view', 'noise_data']
+           'draw_frames', 'color_jitter', 'flip_rotate', 'turn', 'turn_points', 'mirrored_points', 'augment',
+           'view_rotation', 'zoom_raw', 'random_view', 'noise_data']
 
 # %% ../../nbs/engine/data.ipynb #dat00004
 import math, typing
@@ -197,6 +197,33 @@ def flip_rotate(
     shift = (1 - seen) * uniform(-1, 1, (len(x), 2), g, x.device)
     grid = F.affine_grid(torch.cat([theta, shift[..., None]], -1), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid.to(x), padding_mode="border", align_corners=False)
+
+# %% ../../nbs/engine/data.ipynb #tur00007
+def _rotations(
+    angle: Tensor,  # (B,) radians
+) -> Tensor:  # (B,2,2)
+    "Of points in the picture; with y downwards a positive angle turns clockwise."
+    return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).unflatten(-1, (2, 2))
+
+# %% ../../nbs/engine/data.ipynb #tur00008
+def turn(
+    images: Tensor,  # (B,C,S,S)
+    angle: Tensor,  # (B,) radians, clockwise
+    mode: str = "bilinear",  # "nearest" for labels
+) -> Tensor:  # (B,C,S,S)
+    "Pictures turned about their middle; their borders go on where something comes in from outside."
+    grid = F.affine_grid(F.pad(_rotations(angle).mT, (0, 1)), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid.to(images), mode=mode, padding_mode="border", align_corners=False)
+
+# %% ../../nbs/engine/data.ipynb #tur00009
+def turn_points(
+    points: Tensor,  # (B,J,2) px, or (B,J,3) mm in the camera's frame
+    angle: Tensor,  # (B,) radians, clockwise
+    size: float = 0.0,  # side of the picture, px; 0: about the camera's axis
+) -> Tensor:
+    "What `turn` does to points of the picture, or to joints seen by a camera whose axis goes through its middle."
+    xy = (points[..., :2] - size / 2) @ _rotations(angle).mT.to(points) + size / 2
+    return torch.cat([xy, points[..., 2:]], -1)
 
 # %% ../../nbs/engine/data.ipynb #dat00011
 def mirrored_points(

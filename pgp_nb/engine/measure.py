@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from ..bootstrap.self_training import flip_averaged
-from .turning import turn, turned_back, upright_angles
+from .turning import overlap, turned_back, upright_angles
 from ..camera import camera_from_raw
 from ..conventions import draw_skeleton_2d, draw_skeleton_3d
-from .data import TrainData, evenly, zoom_raw
+from .data import TrainData, evenly, turn, zoom_raw
 from ..evaluation import evaluate, mean_pose
 from ..kinematics import canonicalise, mirror_pose
-from ..networks import PGPNet, enlarge, points_in_image, pose_from_camera
+from ..networks import PGPNet, points_in_image, pose_from_camera
 from ..segmentation import color_labels
 from ..training import Trainer
 
@@ -127,12 +127,9 @@ def _outside(
     net: PGPNet,  # with a silhouette
     image: Tensor,  # (B,3,S,S) in [0,1]
 ) -> Tensor:  # (B,) in [0,1]
-    "How little the posed puppet and the silhouette have in common: 1 less their intersection over their union."
+    "How little the posed puppet and the silhouette have in common."
     code = net.encode(image)
-    puppet = net.maps(net.pose(code)).w_fg
-    seen = enlarge(code.silhouette[:, None], puppet.shape[-2:])[:, 0].sigmoid()  # type: ignore[index]
-    common, either = torch.minimum(puppet, seen), torch.maximum(puppet, seen)
-    return 1 - common.sum((1, 2)) / either.sum((1, 2)).clamp_min(1e-6)
+    return 1 - overlap(net.maps(net.pose(code)).w_fg, code.silhouette)  # type: ignore[arg-type]
 
 
 @_measuring()
