@@ -9,8 +9,9 @@ import torch
 from helpers import SAMPLES, interruptible, needs_samples, python, wait_for_files
 from pgp_nb.people import people as P
 from pgp_nb.camera import project
-from pgp_nb.conventions import BACKGROUND
+from pgp_nb.conventions import BACKGROUND, joint_index
 from pgp_nb.datasets.samples import read_manifest, read_samples
+from pgp_nb.people.motions import canonical_directions, plausible
 
 ARRAYS = ("images", "masks", "saliency", "parts", "joints_3d", "joints_2d", "bodies")
 SIZE, SHARDS = 32, 4
@@ -290,6 +291,22 @@ def test_saliency_quality_needs_no_new_pictures(reference):
     assert [p.stat().st_mtime_ns for p in shards(root)] == times
     overlap = ((people.saliency > 127) & people.masks).sum() / ((people.saliency > 127) | people.masks).sum()
     assert 0.5 < overlap < 0.95
+
+
+def test_poses_of_sport_are_possible_and_go_beyond_the_prior(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "tools")
+    from wide_poses import wide_poses
+
+    everyday, wide = wide_poses(200, 0.01, 0), wide_poses(200, 0.99, 0)
+    assert (wide == wide_poses(200, 0.99, 0)).all() and (wide != wide_poses(200, 0.99, 1)).any()
+    assert wide.shape == (200, 17, 3) and not wide[:, 0].any() and np.isfinite(wide).all()
+    directions = canonical_directions(wide).directions
+    assert plausible(directions).mean() > 0.9, "carried over to the mean body, few limbs touch"
+    right, left = (directions[:, joint_index(f"{side}_knee")[0] - 1] for side in "rl")
+    split = (right * left).sum(-1) < -0.5
+    assert split.sum() > 10, "legs apart by more than 120 degrees"
+    right, left = (canonical_directions(everyday).directions[:, joint_index(f"{side}_knee")[0] - 1] for side in "rl")
+    assert ((right * left).sum(-1) < -0.5).sum() < 6
 
 
 @needs_samples("cmu/cmu_joints.npz")
