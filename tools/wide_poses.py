@@ -2,8 +2,10 @@
 
     python tools/wide_poses.py data/wide_poses.npz      (a minute; --seed, --share and -n say which, and how many)
 
-The pose prior of the motions chapter knows everyday poses. Two thirds of the file are drawn from it (split `unpaired`), the others from
-ranges of joint angles, with arms of either; every one is a pose that a body can take, but need not keep its balance."""
+Writes (n,17,3) float32 in mm, upright, pelvis at the origin, for `--set poses=FILE`; a file made with the same options is kept.
+Two thirds of the poses are everyday ones from the pose prior of the motions chapter (split `unpaired`). The others come from ranges of
+joint angles, an arm in three from an everyday pose. All keep the limits of joints, and no limb goes through another; who does sport
+need not keep the balance."""
 
 import argparse
 from pathlib import Path
@@ -46,7 +48,7 @@ WIDE = dict(
 
 
 def drawn(n: int, rng: np.random.Generator) -> _KeyPoses:
-    "Poses of all families, of each about as many."
+    "Poses that a body can take; every family is tried equally often."
     kept, missing, families = [], n, list(WIDE.values())
     while missing > 0:
         joints = np.stack(
@@ -61,7 +63,7 @@ def drawn(n: int, rng: np.random.Generator) -> _KeyPoses:
 
 
 def wide_poses(n: int, share: float, seed: int) -> np.ndarray:  # (n,17,3) float32 mm, upright
-    "Everyday poses and a share of others, on the mean body, in any order."
+    "Everyday poses and a share of those from sport, on the mean body, well mixed."
     rng = np.random.default_rng([seed, 28])
     some = round(share * n)
     both, order = (draw_key_poses("unpaired", n - some, rng), drawn(some, rng)), rng.permutation(n)
@@ -72,9 +74,9 @@ def wide_poses(n: int, share: float, seed: int) -> np.ndarray:  # (n,17,3) float
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", help="an .npz")
+    parser.add_argument("out", help="file to write, .npz")
     parser.add_argument("-n", type=int, default=40000, help="how many (default: 40000)")
-    parser.add_argument("--share", type=float, default=1 / 3, help="of the wide ones (default: a third)")
+    parser.add_argument("--share", type=float, default=1 / 3, help="of poses from sport (default: a third)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if not 0 < options.share < 1:

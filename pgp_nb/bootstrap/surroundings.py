@@ -48,7 +48,7 @@ class Photographs:
 
     @cached_property
     def contents(self) -> str:  # 16 hexadecimal digits
-        "What they are, wherever they lie."
+        "A hash of the files, the same in any folder."
         return sha256(b"".join(sha256(p.read_bytes()).digest() for p in self.files)).hexdigest()[:16]
 
 

@@ -88,7 +88,7 @@ def _photographs(
     size: int,  # px
     upright: bool = False,  # each turned so that its trunk is; those whose tilt is not known stay as they are
 ) -> _Photographs:
-    "All photographs whose trunk is annotated, cut out."
+    "The photographs with an annotated torso diameter, left shoulder to right hip, and eight joints at least, cut out."
     loader = LSP(str(folder), saliency=False)
     joints, labelled, _ = loader.annotations()
     frames, before, numbers = [], [], []
@@ -340,8 +340,8 @@ def _leaking(
     reach = parts.shape[-1] // 20
     near = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     grown = np.stack([cv2.dilate((m > 0.3 * 255).astype(np.uint8), near) for m in saliency])
-    inside = (parts != BACKGROUND) & torch.from_numpy(grown == 0)
-    return inside.sum((1, 2)) > most * (parts != BACKGROUND).sum((1, 2))
+    outside = (parts != BACKGROUND) & torch.from_numpy(grown == 0)
+    return outside.sum((1, 2)) > most * (parts != BACKGROUND).sum((1, 2))
 
 # %% ../../nbs/datasets/real_test.ipynb #rt000030
 def _film_rows(folder: Path, size: int, predict: _Predict) -> dict[str, dict]:

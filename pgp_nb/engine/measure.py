@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from ..bootstrap.self_training import flip_averaged
-from .turning import overlap, turned_back, upright_angles
+from .turning import overlap, seen_upright, turned_back
 from ..camera import camera_from_raw
 from ..conventions import draw_skeleton_2d, draw_skeleton_3d
-from .data import TrainData, evenly, turn, zoom_raw
+from .data import TrainData, evenly, zoom_raw
 from ..evaluation import evaluate, mean_pose
 from ..kinematics import canonicalise, mirror_pose
 from ..networks import PGPNet, points_in_image, pose_from_camera
@@ -88,7 +88,7 @@ def predict_batches(
     batch: int = 64,
     decoder: bool = True,  # parts, too
     flip_test: bool = False,  # average with what the mirror images say
-    turned: bool = False,  # people at any angle, as for `PGP.predict_crops`
+    turned: bool = False,  # people at any angle, as for `PGP.predict_crops`; averages in any case
 ) -> dict[str, Tensor]:
     """Poses and parts of images.
 
@@ -98,11 +98,10 @@ def predict_batches(
     """
     net.eval()
     device, out = next(net.parameters()).device, []
+    encode = flip_averaged if flip_test else PGPNet.encode
     for chunk in images.split(batch):
         image = chunk.to(device).float() / 255
-        angles = upright_angles(net, image) if turned else None
-        image = image if angles is None else turn(image, angles)
-        code = flip_averaged(net, image) if flip_test else net.encode(image)
+        angles, code = seen_upright(net, image) if turned else (None, encode(net, image))
         output = net.complete(code) if decoder else None
         pose = output.pose if output else net.pose(code)
         parts = {"parts": output.part_logits.argmax(1), "puppet_parts": output.maps.labels} if output else {}
