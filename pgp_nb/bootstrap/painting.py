@@ -459,6 +459,41 @@ def _detail_layers(
     depth = torch.cat([on_head, picked(parts.depth, ENDS, 1) - 0.1], 1)
     return Layers(alpha, shade, colors, depth)
 
+# %% ../../nbs/bootstrap/painting.ipynb #face0001
+_FACES = 0.85  # share of the people with eyes, brows and a mouth
+_EYES, _BROWS, _MOUTH = (70.0, 0.0), (70.0, 20.0), (58.0, -44.0)  # mm before and above the middle of the face
+
+
+def _face_layers(
+    parts: Layers,  # of the same pose
+    pose: Pose,  # as it is drawn
+    bands: Tensor,  # (B,5,3) colours in the order of `_BANDS`
+    g: torch.Generator,  # source of randomness
+) -> Layers:  # right and left eye with its brow, mouth
+    "A face on the side where the nose is, on most people; seen from behind, the head hides it."
+    B, size, dev, head = len(bands), parts.alpha.shape[-1], bands.device, PART_NAMES.index("head")
+    balls, (thorax, top) = _skull(pose.joints_3d), (pose.joints_3d[:, k] for k in joint_index("thorax", "head_top"))
+    up, ahead = F.normalize(top - thorax, dim=-1), balls[:, 0] - balls[:, 1]
+    ahead = F.normalize(ahead - (ahead * up).sum(-1, keepdim=True) * up, dim=-1)
+    aside = torch.linalg.cross(up, ahead)
+    at = lambda place, beside: balls[:, 0] + place[0] * ahead + place[1] * up + beside * aside
+    a = torch.stack([at(_EYES, 32), at(_EYES, -32), at(_BROWS, 16), at(_BROWS, -16), at(_MOUTH, 24)], 1)
+    b = torch.stack([at(_EYES, 36), at(_EYES, -36), at(_BROWS, 48), at(_BROWS, -48), at(_MOUTH, -24)], 1)
+    some = lambda low, high: uniform(low, high, (B, 1), g, dev)
+    thick = torch.cat([some(8, 14).expand(-1, 2), some(4, 8).expand(-1, 2), some(5, 10)], 1)
+    radius = thick * FOCAL * size / a[..., 2]
+    shapes = capsules(project(a, size), project(b, size), radius, size) * (2 * radius).clamp(max=1)[..., None, None]
+    centre = project(balls[:, :1], size)
+    shapes = shapes * capsules(centre, centre, 78 * FOCAL * size / balls[:, :1, 2], size)
+    sides = torch.maximum(shapes[:, :2], shapes[:, 2:4])
+    worn = (some(0, 1) < _FACES)[..., None, None] * some(0.6, 1)[..., None, None]
+    hair, skin = (bands[:, None, list(_BANDS).index(k)] for k in ("hair", "face"))
+    dark, red = 0.4 * hair.expand(-1, 2, -1) * some(0, 1)[..., None], skin * constant((0.8, 0.5, 0.5), skin)
+    behind = torch.cat([a[:, :2, 2], (a[:, 4:, 2] + b[:, 4:, 2]) / 2], 1) - balls[..., 2].mean(1, keepdim=True)
+    depth = parts.depth[:, head, None] - 1 + 0.01 * behind
+    shade = picked(parts.shade, (head,) * 3, 1)
+    return Layers(torch.cat([sides, shapes[:, 4:]], 1) * worn, shade, torch.cat([dark, red], 1), depth)
+
 # %% ../../nbs/bootstrap/painting.ipynb #c1823237
 # shares of the people with a neckline, buttons or a tie, a print on the chest, a print on the back
 _CHEST = (0.6, 0.3, 0.25, 0.08)
@@ -540,6 +575,7 @@ def paint_pose(
         layers = stacked(
             layers,
             _detail_layers(layers, drawn, bands, g, figure.ends),
+            _face_layers(layers, drawn, bands, g),
             _chest_layers(layers, drawn, bands, g),
             _garment_layers(drawn, bands, size, g),
         )
