@@ -15,6 +15,7 @@ from fit_pose_prior import ANY_ARM, LOW_ARM, STRAIGHT, draw_key_pose, family
 from pgp_nb.datasets.samples import read_poses, write_poses
 from pgp_nb.people.bodies import retarget
 from pgp_nb.people.motions import (
+    _enough,
     _KeyPoses,
     _mix_arms,
     canonical_directions,
@@ -49,17 +50,14 @@ WIDE = dict(
 
 def drawn(n: int, rng: np.random.Generator) -> _KeyPoses:
     "Poses that a body can take; every family is tried equally often."
-    kept, missing, families = [], n, list(WIDE.values())
-    while missing > 0:
-        joints = np.stack(
-            [draw_key_pose(families[i % len(families)], np.zeros(10), rng) for i in range(2 * missing + 8)]
-        )
-        poses, other = canonical_directions(joints), draw_key_poses("unpaired", len(joints), rng)
-        poses = _mix_arms(poses, other, 0.35, rng)
-        ok = plausible(poses.directions)
-        kept.append(_KeyPoses(poses.directions[ok], poses.up[ok]))
-        missing -= ok.sum()
-    return _KeyPoses(*(np.concatenate(x)[:n] for x in zip(*kept)))
+    families = list(WIDE.values())
+
+    def draw(m: int) -> tuple[_KeyPoses, np.ndarray]:
+        joints = np.stack([draw_key_pose(families[i % len(families)], np.zeros(10), rng) for i in range(m)])
+        poses = _mix_arms(canonical_directions(joints), draw_key_poses("unpaired", m, rng), 0.35, rng)
+        return poses, plausible(poses.directions)
+
+    return _enough(n, draw)
 
 
 def wide_poses(n: int, share: float, seed: int) -> np.ndarray:  # (n,17,3) float32 mm, upright

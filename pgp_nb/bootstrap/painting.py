@@ -199,14 +199,22 @@ def composite(
     return picture
 
 # %% ../../nbs/bootstrap/painting.ipynb #0e423a06
-def _skull(
+def _head_axes(
     joints_3d: Tensor,  # (B,17,3) mm, camera frame
-) -> Tensor:  # (B,2,3) mm: centres of the face and of the hair
-    "Two balls that make a head with a front and a back."
+) -> tuple[Tensor, Tensor]:  # (B,3) each
+    "Unit vectors up along a head, and ahead of its face."
     thorax, nose, top = (joints_3d[:, i] for i in joint_index("thorax", "nose", "head_top"))
     axis = F.normalize(top - thorax, dim=-1)
     forward = (nose - thorax) - ((nose - thorax) * axis).sum(-1, keepdim=True) * axis
     forward = F.normalize(torch.where(forward.norm(dim=-1, keepdim=True) > 20, forward, face_vector(joints_3d)), dim=-1)
+    return axis, forward
+
+
+def _skull(
+    joints_3d: Tensor,  # (B,17,3) mm, camera frame
+) -> Tensor:  # (B,2,3) mm: centres of the face and of the hair
+    "Two balls that make a head with a front and a back."
+    (axis, forward), top = _head_axes(joints_3d), joints_3d[:, joint_index("head_top")[0]]
     return torch.stack([top - 110 * axis + 20 * forward, top - 78 * axis - 28 * forward], 1)
 
 # %% ../../nbs/bootstrap/painting.ipynb #d998382f
@@ -437,6 +445,16 @@ def _garment_layers(
     return Layers(alpha, 0.75 + 0.25 * alpha, torch.stack([skirt, hair], 1), depth)
 
 # %% ../../nbs/bootstrap/painting.ipynb #8116101b
+def _on_head(
+    parts: Layers,  # of the same pose
+    balls: Tensor,  # (B,2,3) mm from `_skull`
+    z: Tensor,  # (B,K) mm, distances from the camera
+) -> Tensor:  # (B,K) depths
+    "Depths of what lies on a head: before it, and the nearer before the farther."
+    head = parts.depth[:, PART_NAMES.index("head"), None]
+    return head - 1 + 0.01 * (z - balls[..., 2].mean(1, keepdim=True))
+
+
 def _detail_layers(
     parts: Layers,  # of the same pose
     pose: Pose,  # as it is drawn
@@ -454,9 +472,7 @@ def _detail_layers(
     alpha = torch.cat([capsules(q, q, radius, size), ends(pose, size, g)], 1)
     shade = picked(parts.shade, (head, head, *ENDS), 1)
     colors = torch.stack([skin, hair, shoes, shoes, skin, skin], 1)
-    behind = balls[..., 2] - balls[..., 2].mean(1, keepdim=True)
-    on_head = parts.depth[:, head, None] - 1 + 0.01 * behind
-    depth = torch.cat([on_head, picked(parts.depth, ENDS, 1) - 0.1], 1)
+    depth = torch.cat([_on_head(parts, balls, balls[..., 2]), picked(parts.depth, ENDS, 1) - 0.1], 1)
     return Layers(alpha, shade, colors, depth)
 
 # %% ../../nbs/bootstrap/painting.ipynb #face0001
@@ -472,9 +488,7 @@ def _face_layers(
 ) -> Layers:  # right and left eye with its brow, mouth
     "A face on the side where the nose is, on most people; seen from behind, the head hides it."
     B, size, dev, head = len(bands), parts.alpha.shape[-1], bands.device, PART_NAMES.index("head")
-    balls, (thorax, top) = _skull(pose.joints_3d), (pose.joints_3d[:, k] for k in joint_index("thorax", "head_top"))
-    up, ahead = F.normalize(top - thorax, dim=-1), balls[:, 0] - balls[:, 1]
-    ahead = F.normalize(ahead - (ahead * up).sum(-1, keepdim=True) * up, dim=-1)
+    balls, (up, ahead) = _skull(pose.joints_3d), _head_axes(pose.joints_3d)
     aside = torch.linalg.cross(up, ahead)
     at = lambda place, beside: balls[:, 0] + place[0] * ahead + place[1] * up + beside * aside
     a = torch.stack([at(_EYES, 32), at(_EYES, -32), at(_BROWS, 16), at(_BROWS, -16), at(_MOUTH, 24)], 1)
@@ -489,8 +503,7 @@ def _face_layers(
     worn = (some(0, 1) < _FACES)[..., None, None] * some(0.6, 1)[..., None, None]
     hair, skin = (bands[:, None, list(_BANDS).index(k)] for k in ("hair", "face"))
     dark, red = 0.4 * hair.expand(-1, 2, -1) * some(0, 1)[..., None], skin * constant((0.8, 0.5, 0.5), skin)
-    behind = torch.cat([a[:, :2, 2], (a[:, 4:, 2] + b[:, 4:, 2]) / 2], 1) - balls[..., 2].mean(1, keepdim=True)
-    depth = parts.depth[:, head, None] - 1 + 0.01 * behind
+    depth = _on_head(parts, balls, torch.cat([a[:, :2, 2], (a[:, 4:, 2] + b[:, 4:, 2]) / 2], 1))
     shade = picked(parts.shade, (head,) * 3, 1)
     return Layers(torch.cat([sides, shapes[:, 4:]], 1) * worn, shade, torch.cat([dark, red], 1), depth)
 

@@ -7,6 +7,7 @@ __all__ = ['canonical_directions', 'place_joints', 'plausible', 'to_upright', 'b
            'displacement', 'sample_motion']
 
 # %% ../../nbs/people/motions.ipynb #94b38c78
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -255,6 +256,19 @@ def _mix_arms(
     return _KeyPoses(d, poses.up)
 
 # %% ../../nbs/people/motions.ipynb #e8775700
+def _enough(
+    n: int,  # how many
+    draw: Callable[[int], tuple[_KeyPoses, np.ndarray]],  # as many poses, and which of them are good
+) -> _KeyPoses:  # n good poses
+    "Poses drawn until enough of them are good."
+    kept, missing = [], n
+    while missing > 0:
+        poses, ok = draw(2 * missing + 8)
+        kept.append(_KeyPoses(poses.directions[ok], poses.up[ok]))
+        missing -= ok.sum()
+    return _KeyPoses(*(np.concatenate(x)[:n] for x in zip(*kept)))
+
+
 def draw_key_poses(
     split: str,  # train, val, test or unpaired
     n: int,  # how many
@@ -264,14 +278,14 @@ def draw_key_poses(
     "Poses of the split's prior that a body can take."
     if n < 1:
         raise ValueError(f"the number of poses must be at least 1, got {n}")
-    prior, kept, missing = _load_pose_prior(split), [], n
-    while missing > 0:
-        poses, other = (_draw_components(prior, 2 * missing + 8, rng) for _ in range(2))
+    prior = _load_pose_prior(split)
+
+    def draw(m: int) -> tuple[_KeyPoses, np.ndarray]:
+        poses, other = (_draw_components(prior, m, rng) for _ in range(2))
         poses = _mix_arms(poses, other, mix, rng)
-        ok = plausible(poses.directions) & balanced(poses)
-        kept.append(_KeyPoses(poses.directions[ok], poses.up[ok]))
-        missing -= ok.sum()
-    return _KeyPoses(*(np.concatenate(x)[:n] for x in zip(*kept)))
+        return poses, plausible(poses.directions) & balanced(poses)
+
+    return _enough(n, draw)
 
 # %% ../../nbs/people/motions.ipynb #3f12eec0
 def sample_poses(
