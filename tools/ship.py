@@ -18,6 +18,7 @@ from collect import annotated, minimised
 from photographs import DEBIAN, PYPI
 
 from pgp_nb.datasets.real_test import real_table, real_test
+from pgp_nb.datasets.samples import read_poses
 from pgp_nb.engine.files import write_text
 from pgp_nb.engine.results import read_results, write_results
 from pgp_nb.engine.runs import run_configuration
@@ -38,7 +39,6 @@ KNOWN = {
     "weak": "2D joints of every frame",
     "multi_view": "pairs of cameras at one instant",
 }
-WIDE = ", a third of them drawn from ranges of joint angles for sport instead (`tools/wide_poses.py`)"
 NOTHING = "none: unlabelled pairs of frames, a puppet, unpaired 3D poses"
 
 
@@ -94,10 +94,21 @@ def real(samples=None, kept=KEPT, weights=WEIGHTS):
         write_text(path, with_real(path.read_text(encoding="utf-8"), section))
 
 
+def origin(poses):
+    "Where unpaired poses come from, as their file says."
+    prior = "the shipped pose prior"
+    if poses in ("people", "predicted"):
+        return prior
+    about = read_poses(poses)[1]
+    if about.get("source") != "tools/wide_poses.py":
+        return f"`{Path(poses).name}`"
+    return f"{prior}, {about['share']:.0%} of them drawn from ranges of joint angles for sport instead (`tools/wide_poses.py`)"
+
+
 def surroundings(data):
     "What a card says of photographs, as a paragraph each; nothing where a run had none."
-    packages = ", ".join(f"`{package}`" for package in (*DEBIAN, *PYPI))
     if data.backgrounds:
+        packages = ", ".join(f"`{package}`" for package in (*DEBIAN, *PYPI))
         yield from (
             "",
             f"Surroundings: half of the training people and of the paintings stand before photographs without people, from the packages {packages} (CC-BY, CC-BY-SA, CC0, GPL, BSD; `tools/photographs.py` "
@@ -129,8 +140,7 @@ def card(run, name, command, notes):
         "",
         "## Training",
         "",
-        f"Data: the embedded rendered people (`pgp_nb.people`, seed {cfg.seed}, {data.pairs[0]} pairs) and {data.unpaired} unpaired poses of the shipped pose prior"
-        f"{WIDE if data.poses.endswith('wide_poses.npz') else ''}; in the place of a saliency detector's masks {masks}."
+        f"Data: the embedded rendered people (`pgp_nb.people`, seed {cfg.seed}, {data.pairs[0]} pairs) and {data.unpaired} unpaired poses of {origin(data.poses)}; in the place of a saliency detector's masks {masks}."
         + backbone,
         *surroundings(data),
         "",
