@@ -9,6 +9,7 @@ import shutil, subprocess, sys, tempfile, zipfile
 from pathlib import Path
 import cv2
 
+TERMS = ".copyright.txt"
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from pgp_nb.bootstrap.surroundings import _LONGEST, _at_most
@@ -57,7 +58,7 @@ def take(package: str, files: Path, patterns: str, out: Path) -> int:
         image = _at_most(read_image(path), _LONGEST)
         cv2.imwrite(str(out / f"{package}-{number:02d}.jpg"), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     for terms in [*files.rglob("copyright"), *files.rglob("LICENSE*")][:1]:
-        shutil.copy(terms, out / f"{package}.copyright.txt")
+        shutil.copy(terms, out / f"{package}{TERMS}")
     return len(set(found))
 
 

@@ -15,7 +15,7 @@ import argparse, json, os, re
 from pathlib import Path
 
 from collect import annotated, minimised
-from photographs import DEBIAN, PYPI
+from photographs import TERMS
 
 from pgp_nb.datasets.real_test import real_table, real_test
 from pgp_nb.datasets.samples import read_poses
@@ -108,11 +108,14 @@ def origin(poses):
 def surroundings(data):
     "What a card says of photographs, as a paragraph each; nothing where a run had none."
     if data.backgrounds:
-        packages = ", ".join(f"`{package}`" for package in (*DEBIAN, *PYPI))
+        packages = sorted(p.name.removesuffix(TERMS) for p in (ROOT / data.backgrounds).glob(f"*{TERMS}"))
+        source = f"`{data.backgrounds}`"
+        if packages:
+            fetched = ", ".join(f"`{package}`" for package in packages)
+            source = f"the packages {fetched} (CC-BY, CC-BY-SA, CC0, GPL, BSD; `tools/photographs.py` fetches them and keeps their terms beside them)"
         yield from (
             "",
-            f"Surroundings: half of the training people and of the paintings stand before photographs without people, from the packages {packages} (CC-BY, CC-BY-SA, CC0, GPL, BSD; `tools/photographs.py` "
-            "fetches them and keeps their terms beside them). They are not part of the weights.",
+            f"Surroundings: half of the training people and of the paintings stand before photographs without people, from {source}. They are not part of the weights.",
         )
     if data.mixed:
         yield from ("", f"Unlabelled real pictures: three of ten frames of a batch came from {data.mixed}.")
