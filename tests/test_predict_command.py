@@ -38,6 +38,8 @@ def test_every_command_helps_with_examples(say, name):
     code, said, _ = say(name, "--help")
     assert code == 0 and f"usage: pgp-nb {name}" in said
     assert said.count(f"pgp-nb {name} ") > 1
+    examples = [line for line in said.splitlines() if line.startswith(f"  pgp-nb {name} ")]
+    assert not [line for line in examples if "   --" in line], "an example lost its line break"
 
 
 @pytest.mark.parametrize(

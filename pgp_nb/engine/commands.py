@@ -519,7 +519,7 @@ _EXAMPLES = """examples:
   pgp-nb train --preset default --run runs/h36m \\
       --set train_data=prepared/train --set val_data=prepared/val --set test_data=prepared/test
   pgp-nb train --studies experiments/studies.yaml without-qz without-msal --run runs --seeds 0 1 2
-  pgp-nb train --studies experiments/studies.yaml weakly --base h36m-default --run runs/h36m \
+  pgp-nb train --studies experiments/studies.yaml weakly --base h36m-default --run runs/h36m \\
       --measure prepared/h36m-test-{px} prepared/lsp-test-{px} --dry-run
   pgp-nb train --list experiments/studies.yaml tables --run runs --seeds 0 1 2
   pgp-nb train --release experiments/release/unsup.yaml --run runs
