@@ -392,7 +392,7 @@ class Term:
     ]  # modules of the network, e.g. "encoder", "encoder.lifter", "decoder", each with the stage that it begins in
     update: str = "encoder"  # of the iteration: "encoder", "energy" or "consistency"
     joins: str = ""  # the term whose optimizer it shares: the sum of both is minimised; "": one of its own
-    setup: Callable | None = None  # of the data and the options, once at the start of a run
+    setup: Callable | None = None  # of the data and the options, once at the start of a run; returns a tensor
     check: Callable = lambda cfg, options: None  # of the configuration and the options; raises `ValueError`
     weight: float = 1.0  # of its learning rate, or in the sum
     start: int = 0  # first iteration, at the earliest; from there a term that joins another grows over a hundred
@@ -403,6 +403,9 @@ class Term:
         return self.joins or self.name
 
 # %% ../nbs/06_losses.ipynb #39b963a6
+_SHARES = {"cutouts", "doubtful", "share", "turned", "window"}  # options
+
+
 def _configured_term(
     term: Term,
     value: float | dict,  # a weight, or a weight, a start and options
@@ -410,7 +413,8 @@ def _configured_term(
     "A term as a run is configured. Raises `TypeError` or `ValueError` naming the option."
     given = value if isinstance(value, dict) else {"weight": value}
     parameters = [p for p in inspect.signature(term.loss).parameters.values() if p.default is not p.empty]
-    kinds = dict(weight=float, start=int) | {p.name: typing.get_type_hints(term.loss)[p.name] for p in parameters}
+    hints = typing.get_type_hints(term.loss)
+    kinds = dict(weight=float, start=int) | {p.name: hints.get(p.name, type(p.default)) for p in parameters}
     for name in given:
         if name not in kinds:
             raise unknown_parameter(name, kinds, f"terms.{term.name}.")
@@ -420,6 +424,9 @@ def _configured_term(
         raise ValueError(
             f"terms.{term.name}: weight {weight} and start {start} must not be negative; 0 switches a term off"
         )
+    for name in _SHARES & said.keys():
+        if not 0 <= said[name] <= 1:
+            raise ValueError(f"terms.{term.name}.{name} {said[name]}: a share, from 0 to 1")
     return replace(term, weight=weight, start=start, options={p.name: p.default for p in parameters} | said)
 
 # %% ../nbs/06_losses.ipynb #ab9f6768
@@ -437,8 +444,13 @@ def chosen_terms(cfg: Config, terms: Sequence[Term]) -> list[Term]:
         raise ValueError("terms: every term is switched off, nothing would be trained")
     for term in chosen:
         term.check(cfg, term.options)
-        if term.joins and term.joins not in (t.name for t in chosen):
+        host = next((t for t in chosen if t.name == term.joins), None)
+        if term.joins and host is None:
             raise ValueError(f"terms.{term.name} goes beside {term.joins}: give terms.{term.joins} a weight")
+        if host and term.start < host.start:
+            raise ValueError(
+                f"terms.{term.name}.start {term.start}: it goes beside {host.name}, which begins at {host.start}"
+            )
     if cfg.stages.bootstrap and not any("bootstrap" in t.trains.values() for t in chosen):
         raise ValueError(
             f"stages.bootstrap {cfg.stages.bootstrap}: no term begins there; "
@@ -580,7 +592,7 @@ def _windows(it: Iteration, w_fg: Tensor, share: float) -> Callable[[Tensor], Te
 
     It is centred on some pixel of the person, one in six anywhere."""
     S = w_fg.shape[-1]
-    side = round(share * S / 16) * 16
+    side = max(16, round(share * S / 16) * 16)
     if side >= S:
         return lambda x: x
     chance = w_fg.detach().flatten(1)

@@ -14,7 +14,7 @@ import check, house, readme
 from docs import plain
 
 from pgp_nb.engine.commands import _read_release, _read_studies, _release_configs, _study_config
-from pgp_nb.engine.config import PRESETS
+from pgp_nb.engine.config import PRESETS, load_config
 from pgp_nb.losses import chosen_terms
 from pgp_nb.training import TERMS
 
@@ -43,6 +43,7 @@ def display(**data):
         (stream("saved to /home/someone/run"), "shows the path /home/someone"),
         (display(text_html="<a href='/tmp/x.png'>"), "shows the path /tmp/x.png"),
         (stream("<Thing object at 0x7f2002ae4ae0>"), "memory address"),
+        (stream("skipped: PGP_SAMPLES has no cmu/joints.npz"), "without the samples"),
         (display(image_png="A" * 100_000), "a picture of 73.2 KB"),
         (display(text_html=f"<img src='data:image/png;base64,{'A' * 100_000}'>"), "a picture of 73.2 KB"),
     ],
@@ -346,8 +347,12 @@ def test_every_study_and_every_stage_of_a_release_is_a_run():
     configs = {name: _study_config(name, studies) for name in studies}
     for path in sorted((ROOT / "experiments/release").glob("*.yaml")):
         configs |= _release_configs(_read_release(path), Path("runs"), 0)
-    for cfg in configs.values():
-        chosen_terms(cfg, TERMS)
+    for name, cfg in (configs | {p.stem: load_config(p.stem) for p in PRESETS.glob("*.yaml")}).items():
+        stages = cfg.stages
+        begins = dict(bootstrap=0, warmup=stages.bootstrap, joint=stages.bootstrap + stages.warmup)
+        for term in chosen_terms(cfg, TERMS):
+            stage = min(begins[stage] for stage in term.trains.values())
+            assert term.start < stages.iterations or stage >= stages.iterations, f"{name}: {term.name} never begins"
     known = {*configs, *(p.stem for p in PRESETS.glob("*.yaml"))}
     for name, cfg in configs.items():
         named = (cfg.stages.start_from, cfg.stages.decoder_from)

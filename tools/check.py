@@ -17,6 +17,7 @@ MAX_PICTURE = 60 * 1024
 # Of pgp_nb, from no notebook: short names for what users want at once.
 DOORS = ("__init__.py", "__main__.py", "prepare.py")
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|tmp|work|Users)/[\w.-]+")
+WITHOUT_SAMPLES = re.compile(r"PGP_SAMPLES (has no|names no|is not set)")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
 DATA_URI = re.compile(r"data:image/[\w+.-]+;base64,([A-Za-z0-9+/=\s]+)")
 
@@ -194,7 +195,7 @@ def prints(cell):
 
 
 def output_faults(output):
-    "Errors, machine paths, memory addresses and heavy pictures in one output."
+    "Errors, machine paths, memory addresses, heavy pictures and what is left out without samples, in one output."
     if output["output_type"] == "error":
         return [f"ends in an error: {output['ename']}: {output['evalue']}"]
     data = output.get("data", {})
@@ -210,6 +211,8 @@ def output_faults(output):
         faults += [f"shows the path {found}" for found in MACHINE_PATH.findall(text)]
         if ADDRESS.search(text):
             faults.append("shows a memory address")
+        if WITHOUT_SAMPLES.search(text):
+            faults.append("was executed without the samples of real data: set PGP_SAMPLES")
     return faults
 
 

@@ -150,11 +150,25 @@ def save_picture(path, sheet):
     write_atomically(path, lambda temporary: cv2.imwrite(str(temporary), sheet[..., ::-1], quality))
 
 
+def check_real(path, results):
+    "Refuses runs that would lose the real test that the table has of them."
+    there = read_results(path) if path.is_file() else {}
+    lost = [
+        run for run, result in results.items() if run in there and "real" in there[run].metrics.keys() - result.metrics
+    ]
+    if lost:
+        raise SystemExit(
+            f"collect: {path.name} has a real test of {', '.join(lost)}, metrics.json has none: "
+            "run experiments/evaluate.ipynb on it with PGP_SAMPLES set"
+        )
+
+
 def collect(runs, curve=False, facing=False, picture=False, kept=KEPT, pictures=PICTURES, **options):
     "Keep runs in the tables of a folder; with `picture` also in a folder of pictures."
     results = {run.name: read_run(run) for run in runs}
     curves = {run.name: read_curve(run) for run in runs if curve}
     looks = {run.name: look(run, **options) for run in runs if facing or picture}
+    check_real(kept / "results.csv", results)
     keep(read_results, write_results, kept / "results.csv", results)
     if curve:
         keep(read_series, write_series, kept / "curves.csv", curves)

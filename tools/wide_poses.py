@@ -80,6 +80,7 @@ if __name__ == "__main__":
     if not 0 < options.share < 1:
         parser.error(f"--share {options.share}: between 0 and 1")
     about = dict(source="tools/wide_poses.py", poses=options.n, share=options.share, seed=options.seed)
-    if not Path(options.out).is_file() or read_poses(options.out)[1] != about:
-        write_poses(options.out, wide_poses(options.n, options.share, options.seed), about)
-    print(f"{options.n:,} poses in {options.out}")
+    out = Path(options.out).with_suffix(".npz")
+    if not out.is_file() or read_poses(out)[1] != about:
+        write_poses(out, wide_poses(options.n, options.share, options.seed), about)
+    print(f"{options.n:,} poses in {out}")

@@ -114,7 +114,7 @@ def paint_cutouts(
     g: torch.Generator,  # source of randomness
     cfg: PaintConfig = PaintConfig(),
 ) -> tuple[Tensor, Tensor]:  # (B,3,S,S) in [0,1]; (B,) certainty of the facing bit
-    "The donors in the known poses, before their own backgrounds with the people taken out."
+    "The donors in the known poses, before the frames of the batch with the people taken out."
     B, size = donors.images.shape[::3]
     towards = -face_vector(pose.joints_3d)[..., 2]
     order = _dealt(donors.towards, towards)

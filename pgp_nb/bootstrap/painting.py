@@ -553,7 +553,7 @@ class Painting(NamedTuple):
     "Painted puppets and what is known of them."
 
     images: Tensor  # (B,3,H,W) in [0,1]
-    pose: Pose  # p_z, its camera and q_z, with the constant limb lengths: what T_fk can say
+    pose: Pose  # p_z, its camera and q_z, with the limb lengths of the unpaired poses: what T_fk can say
     drawn: Tensor  # (B,17,2) px: joints of the puppet as it is painted, with limb lengths of its own
     alpha: Tensor  # (B,H,W) coverage by the puppet
 

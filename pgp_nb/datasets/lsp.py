@@ -223,7 +223,7 @@ class LSP:
         if self.split not in ("train", "test", "all", "even", "odd"):
             raise ValueError(f"split {self.split!r}: choose train, test, all, even or odd")
         if extended and self.split == "test":
-            raise ValueError("LSP-extended has no test photographs: choose train or all")
+            raise ValueError("LSP-extended has no test photographs: choose train, all, even or odd")
         first, last = 0, n
         if self.split == "test":
             first = n // 2

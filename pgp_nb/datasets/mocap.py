@@ -1092,6 +1092,9 @@ class Mocap:
     amc_fps: float = 120.0  # frames per second of .amc files
     mads_fps: float = 15.0  # frames per second of MADS
     unit: float = _CMU_UNIT  # mm of a .bvh file's unit; 10 for files in centimetres
+    rest: bool | None = (
+        None  # leave out the first frame of .bvh files; default: where it is a pose put before the motion
+    )
     restore: bool = True  # put back the bones that cgspeed's conversion to .bvh, or an End Site of length 0, has lost
     up: str | None = None  # axis of .bvh files that points upwards, such as z; default: as each file shows
 
@@ -1101,7 +1104,7 @@ class Mocap:
         keep = out.with_suffix(".parts")
         if self.up not in (None, *_UPS):
             raise ValueError(f"up {self.up!r}: choose one of {', '.join(_UPS)}")
-        quirks = _Quirks(self.amc_fps, self.mads_fps, self.unit, None, self.restore, self.up)
+        quirks = _Quirks(self.amc_fps, self.mads_fps, self.unit, self.rest, self.restore, self.up)
         made = mocap_poses(self.root, self.fps, self.n, self.seed, quirks, keep, progress)
         below = lambda files: {Path(path).relative_to(self.root).as_posix(): value for path, value in files.items()}
         clips, skipped = below(made.clips), below(made.skipped)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import yaml
 from pgp_nb.engine.config import (
+    GROUPS,
     CommandParser,
     command,
     PRESETS,
@@ -165,7 +166,7 @@ def _in_order(names: list[str], studies: dict[str, dict] | None = None) -> list[
 
 # %% ../../nbs/engine/commands.ipynb #06a4b9f6
 def _known_metrics(cfg: Config, run: Path) -> dict | None:
-    "The metrics of a finished run of this very configuration, or None."
+    "The metrics of a finished run of this configuration, whatever changed of what may change in a run; or None."
     try:
         known, metrics = (
             yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
@@ -173,7 +174,11 @@ def _known_metrics(cfg: Config, run: Path) -> dict | None:
         )
     except (OSError, ValueError, yaml.YAMLError):
         return None
-    return metrics if known == as_plain(asdict(cfg)) else None
+    if not isinstance(known, dict) or set(known) != set(GROUPS):
+        return None
+    ours = as_plain(asdict(cfg))
+    same = all(known[group] == ours[group] for group in GROUPS if group != "runtime")
+    return metrics if same and known["runtime"].get("patience") == ours["runtime"]["patience"] else None
 
 # %% ../../nbs/engine/commands.ipynb #58131bc7
 def _data_of(cfg: Config) -> dict:
@@ -299,7 +304,7 @@ def _in_turn(
             found[name] = {"error": str(e), "elsewhere": True}
         except (Diverged, ValueError, OSError) as e:
             found[name] = {"error": str(e)}
-    return found
+    return {name: found.get(name, {}) for name in configs}
 
 # %% ../../nbs/engine/commands.ipynb #e420203b
 def _devices(
@@ -686,11 +691,14 @@ def _run_lines(
     size, stages = f"{cfg.optimisation.batch_size} pairs of {cfg.network.size} px", cfg.stages
     known = starts(stages.start_from) + starts(stages.decoder_from)
     before = [path.as_posix().replace("{seed}", seed) for path in known]
-    words = ["python -m pgp_nb.training --studies", options.studies[0], name]
+    words = ["python -m pgp_nb.training --studies", shlex.quote(options.studies[0]), name]
     words += ["--base", options.base] if options.base else []
     words += [f"--set {shlex.quote(text)}" for text in options.set]
     words += ["--seeds", seed] if seed != "0" else []
-    words += ["--run", options.run, *(["--measure", *test_sets] if test_sets else [])]
+    words += [f"--device {options.device}"] if options.device else []
+    words += [f"--track {shlex.quote(options.track)}"] if options.track else []
+    words += ["--run", shlex.quote(options.run)]
+    words += ["--measure", *map(shlex.quote, test_sets)] if test_sets else []
     return [
         f"# {run}: {about}".removesuffix(": "),
         f"#   {stages.iterations:,} iterations of {size}: about {gpu} on a GPU, {core} on a CPU core",

@@ -358,10 +358,12 @@ def placed(values: dict) -> dict:
 
 # %% ../../nbs/engine/config.ipynb #c0f76875
 def merge(base: dict, over: dict) -> dict:
-    "`over` laid over `base`, mappings merged."
-    return base | {
-        k: merge(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v for k, v in over.items()
-    }
+    "`over` laid over `base`, mappings merged; a number under a mapping is the weight of a term."
+    merged = dict(base)
+    for k, v in over.items():
+        under = {"weight": base[k]} if isinstance(base.get(k), int | float) else base.get(k)
+        merged[k] = merge(under, v) if isinstance(v, dict) and isinstance(under, dict) else v
+    return merged
 
 
 def configured(values: dict) -> Config:

@@ -287,7 +287,7 @@ def random_view(
     size: int,  # image side, px
     g: torch.Generator,  # source of randomness
     turned: float = 0.0,  # share of views at any roll, from far above and below
-) -> Pose:  # with constant limb lengths; `joints_2d` in px
+) -> Pose:  # with the limb lengths of `poses`; `joints_2d` in px
     "T_c of unpaired poses under random cameras: q_z (Sec. 3.3)."
     B = len(poses)
     poses = torch.where(uniform(0, 1, (B, 1, 1), g, poses.device) < 0.5, poses, mirror_pose(poses))
@@ -308,7 +308,7 @@ def noise_data(
 ) -> TrainData:
     "Pairs of noise with random poses, of which everything is known: to try things out."
     g = torch.Generator().manual_seed(seed)
-    poses = canonicalise(forward_kinematics(torch.randn(64, 17, 3, generator=g)))[0]
+    poses = canonicalise(forward_kinematics(torch.randn(max(64, 2 * n), 17, 3, generator=g)))[0]
     joints = random_view(poses[: 2 * n], size, g).joints_3d.view(n, 2, 17, 3)
     image = lambda *shape: torch.randint(0, 256, shape, generator=g, dtype=torch.uint8)
     images, saliency = image(n, 2, 3, size, size), image(n, 2, size, size)

@@ -55,8 +55,8 @@ def _disk_time(folder: Path) -> float:
 def _given_up(path: Path, owner: _Owner) -> bool:
     "Whether a claim's process is gone from this machine, or has shown no sign of life for long."
     if owner.host == socket.gethostname() and os.name == "posix":
-        if owner.process == os.getpid() and path not in _claims:  # of an earlier process of that number
-            return True
+        if owner.process == os.getpid():  # of an earlier process of that number, unless a thread here is at work
+            return path not in _claims
         try:
             os.kill(owner.process, 0)
         except ProcessLookupError:
@@ -83,7 +83,10 @@ def _take(path: Path, mine: _Owner) -> None:
             file.write(json.dumps(mine._asdict()))
             return
         owner = _read_claim(path)
-        if owner and not _given_up(path, owner):
+        namesake = (
+            owner and owner[:2] == mine[:2]
+        )  # an earlier process of that number: here nobody else may come so far
+        if owner and not (namesake or _given_up(path, owner)):
             break
         if owner:
             _remove_claim(path, owner)

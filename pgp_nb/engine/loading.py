@@ -13,7 +13,7 @@ from torch import Tensor
 from ..conventions import UNKNOWN
 from ..datasets.samples import read_manifest, read_poses, read_samples, training_arrays
 from .config import Config, weight_of
-from .data import TrainData, evenly
+from .data import _MIXED_SHARE, TrainData, evenly
 from .measure import HeldOut
 from ..networks import start_weights
 from ..people.people import Filming, load_people, unpaired_poses
@@ -123,8 +123,8 @@ def _turns_between(
             " multi-view supervision needs the rotations of both"
         )
     about = views["joints_3d"] - views["joints_3d"][:, :, :1]
-    apart = (about[:, 0] @ turn.mT - about[:, 1]).abs().flatten(1).amax(1) / about.abs().flatten(1).amax(1)
-    two_poses = apart > tolerance
+    largest = lambda x: x.nan_to_num().abs().flatten(1).amax(1)
+    two_poses = largest(about[:, 0] @ turn.mT - about[:, 1]) > tolerance * largest(about)
     if two_poses.any():
         raise ValueError(
             f"{int(two_poses.sum())} of {len(turn)} pairs of views show two poses:"
@@ -162,6 +162,11 @@ def _load_mixed(cfg: Config, progress: bool) -> dict[str, Tensor]:
     "Further unlabelled pairs and their saliency; nothing where no folder is named."
     if not (named := cfg.data.mixed):
         return {}
+    n = cfg.optimisation.batch_size // cfg.optimisation.shards
+    if not round(_MIXED_SHARE * n):
+        raise ValueError(
+            f"data.mixed: a shard of {n} pairs has no room for further ones, take fewer optimisation.shards"
+        )
     found = [prepared_pairs(folder, cfg.data.pairs[0], cfg.network.size, progress) for folder in named.split(" + ")]
     return {f"mixed_{k}": torch.cat([pairs[k] for pairs in found]) for k in ("images", "saliency")}
 

@@ -116,7 +116,8 @@ def _select(
     "Validate, and keep the weights if they are the best so far."
     values, stages = validate(trainer, val), trainer.cfg.stages
     value = values[f"val/{_JUDGED_BY[trainer.cfg.optimisation.select]}"]
-    begun = stages.iterations <= stages.bootstrap or trainer.iteration > max(trainer.start(t) for t in trainer.terms)
+    starts = [start for t in trainer.terms if (start := trainer.start(t)) < stages.iterations]
+    begun = stages.iterations <= stages.bootstrap or trainer.iteration > max(starts, default=0)
     if begun and (trainer.best is None or value < trainer.best[0]):
         trainer.best = [value, trainer.iteration]
         if not rank():

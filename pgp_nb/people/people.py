@@ -345,8 +345,8 @@ def _fingerprint() -> str:  # 8 hexadecimal digits
     package, h = files("pgp_nb"), sha256()
     for name in ("data/bodies.npz", "data/pose_prior.npz"):
         h.update((package / name).read_bytes())
-    here = [f"people/{name}" for name in ("bodies", "clothes", "scenery", "rendering", "motions")]
-    for name in ("camera", "kinematics", "bootstrap/surroundings", *here):
+    here = [f"people/{name}" for name in ("bodies", "clothes", "scenery", "rendering", "motions", "people")]
+    for name in ("conventions", "camera", "kinematics", "bootstrap/surroundings", *here):
         h.update(ast.dump(ast.parse((package / f"{name}.py").read_text(encoding="utf8"))).encode())
     return h.hexdigest()[:8]
 

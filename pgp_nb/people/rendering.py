@@ -51,7 +51,7 @@ def pose_person(
 
 # %% ../../nbs/people/rendering.ipynb #99649a52
 def camera_around(
-    joints: np.ndarray,  # (...,17,3) mm, world frame: all of them will be in view
+    joints: np.ndarray,  # (...,3) mm, world frame, joints or vertices: all of them will be in view
     azimuth: float,  # radians: the camera stands in the direction (cos, sin) of the world's x, y
     elevation: float = 0.1,  # radians above the horizontal
     roll: float = 0.0,
