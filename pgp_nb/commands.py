@@ -163,7 +163,7 @@ def _predict(args: list[str]) -> int:
         for path in bar:
             try:
                 tqdm.write(_predict_one(pgp, path, options))
-            except (LookupError, ValueError, OSError) as e:
+            except (LookupError, ValueError, OSError, ImportError) as e:
                 if len(inputs) == 1:
                     raise
                 tqdm.write(str(e) if path.name in str(e) else f"{path.name}: {e}", file=sys.stderr)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import python
-from pgp_nb import finding, outputs
+from pgp_nb import commands, finding, outputs
 from pgp_nb.commands import pgp_command
 from pgp_nb.finding import Found
 from pgp_nb.outputs import FORMATS
@@ -126,6 +126,17 @@ def test_failures_say_what_to_do_and_the_rest_goes_on(say, folder):
     assert not list(folder.glob(".*"))
     assert "followed" in say("predict", folder / "text.mp4", *BOX)[2]
     assert "outside" in say("predict", folder / "person.png", "--box", "900,900,950,990", "--force")[2]
+
+
+def test_a_package_that_is_missing_stops_one_input_and_no_other(say, folder, monkeypatch):
+    def one(pgp, path, options):
+        if path.suffix == ".mp4":
+            raise ImportError("superpixels need scikit-image")
+        return f"{path.name}: done"
+
+    monkeypatch.setattr(commands, "_predict_one", one)
+    code, said, error = say("predict", folder / "text.mp4", folder / "person.png")
+    assert code == 2 and "person.png: done" in said and "text.mp4: superpixels need" in error
 
 
 def test_boxes_of_another_program_say_where_people_are(say, folder):
