@@ -1,6 +1,7 @@
 "The command `pgp-nb` as a user types it: exit codes, one-line errors, files named after the input."
 
 import json
+import os
 import shutil
 
 import cv2
@@ -151,8 +152,9 @@ def test_boxes_of_another_program_say_where_people_are(say, folder):
     np.testing.assert_allclose(box, [11.2, 4.48, 212.8, 219.52], atol=0.01)
     coco = [dict(image_id="person", category_id=1, bbox=[10, 5, 200, 214], score=0.9)]
     (folder / "coco.json").write_text(json.dumps(coco), encoding="utf-8")
+    (folder / "person-poses-01.bvh").touch()  # nothing of ours
     assert "1 person" in say(*words, "--detector", folder / "coco.json", "--force")[1]
-    assert not (folder / "person-poses-1.bvh").exists()
+    assert not (folder / "person-poses-1.bvh").exists() and (folder / "person-poses-01.bvh").exists()
     assert "no detector" in say(*words, "--detector", folder / "none.onnx", "--force")[2]
 
 
@@ -166,17 +168,23 @@ def test_an_interrupted_film_goes_on_without_doing_anything_twice(say, tmp_path,
         here[people.masks[1, 0] > 0] = people.images[1, 0][people.masks[1, 0] > 0]
         writer.write(np.ascontiguousarray(image[..., ::-1]))
     writer.release()
-    words = ("predict", film, "--only", "overlay", "json")
-    with monkeypatch.context() as during:
-        during.setattr(outputs, "_draw_film", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        code, _, error = say(*words)
-    assert code == 130 and "goes on" in error
-    assert (tmp_path / ".walk.avi.part/00000.npz").exists()
+    words = ("predict", film, "--only", "overlay", "json", "bvh")
+    for function in ("_draw_film", "_write_poses"):  # the second time the overlay is there already
+        with monkeypatch.context() as during:
+            during.setattr(outputs, function, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            code, _, error = say(*words)
+        assert code == 130 and "goes on" in error
+        assert (tmp_path / ".walk.avi.part/00000.npz").exists()
+    assert (tmp_path / "walk-overlay.mp4").exists()
+    os.utime(tmp_path / "walk-overlay.mp4", (0, 0))
+    assert "walk-overlay.mp4 is there already" in say(*words)[2]  # it is older than this try
+    os.utime(tmp_path / "walk-overlay.mp4")
     with monkeypatch.context() as during:
         during.setattr(finding, "_read", lambda *_: pytest.fail("a stretch is predicted twice"))
         code, said, error = say(*words)
     assert code == 0 and "walk-overlay.mp4" in said, error
-    assert {p.name for p in tmp_path.iterdir()} == {"walk.avi", "walk-overlay.mp4", "walk-poses.json"}
+    files = "walk.avi walk-overlay.mp4 walk-poses.json walk-poses.bvh walk-poses-1.bvh".split()
+    assert {p.name for p in tmp_path.iterdir()} == set(files)
     found = json.loads((tmp_path / "walk-poses.json").read_text(encoding="utf-8"))
     assert found["rate"] == 5 and max(len(p["frames"]) for p in found["people"]) > 5
     assert cv2.VideoCapture(str(tmp_path / "walk-overlay.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 8
