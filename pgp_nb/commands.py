@@ -24,7 +24,6 @@ from .datasets.prepare import prepare_command
 from .datasets.real_test import real_test
 from .datasets.videos import SUFFIXES, Videos, load_detector
 from .export import export_onnx
-from .finding import _DETECTOR
 from .outputs import FORMATS, PGP
 from .prediction import pretrained_names
 
@@ -156,8 +155,6 @@ def _predict(args: list[str]) -> int:
     inputs, failed = _recorded(options), 0
     if options.box and (len(inputs) > 1 or options.detector):
         raise ValueError("--box is for one picture at a time, and takes the place of --detector")
-    if options.detector == "people":
-        options.detector = str(_DETECTOR)
     pgp = _network(options.weights, options.device)
     with tqdm(inputs, unit=" files", disable=len(inputs) == 1 or None) as bar:
         for path in bar:
@@ -177,8 +174,11 @@ def _predict_one(pgp: PGP, path: Path, options: argparse.Namespace) -> str:
     if path.suffix.lower() in SUFFIXES["picture"]:
         boxes, most = options.box, options.people
         if options.detector:
-            found = load_detector(options.detector)(read_image(path)[None], [[path.stem]])
-            boxes = found[0][:most, :4]
+            boxes = load_detector(options.detector)(read_image(path)[None], [[path.stem]])[0][:most, :4]
+            if not len(boxes):
+                raise LookupError(
+                    f"{options.detector} has nobody in {path.name}: say where, --box x0,y0,x1,y1 in pixels"
+                )
         made = pgp.predict_to_files(path, boxes=boxes, most=most, turned=not options.upright, **common)
     elif options.box:
         raise ValueError("--box is for pictures: in films people are followed")

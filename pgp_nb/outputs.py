@@ -532,7 +532,7 @@ def _write_poses(
     "Poses in the format of the ending. Raises `ValueError` for others."
     kind, pace = path.suffix[1:].lower(), rate or 1.0
     if kind in ("bvh", "trc"):
-        named = [path, *(path.with_name(f"{path.stem}-{i}.{kind}") for i in range(1, len(people)))]
+        named = [path, *(path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, len(people)))]
         for file, f in zip(named, people):
             _write_lines(file, _bvh_text(f, pace) if kind == "bvh" else _trc_text(f, pace, file.name))
         return named
@@ -601,7 +601,7 @@ def predict_to_files(
     most: int | None = None,  # people, where they are searched for in a picture; None: all that are found
     turned: bool = True,  # people at any angle in a picture; False: they are upright, which is quicker
     rate: float = 10.0,  # frames of a film looked at, 1/s
-    detector: str | None = None,  # file of `datasets.videos.load_detector`, for films; None: what moves
+    detector: str | None = None,  # for films: "people", or another of `datasets.videos.load_detector`; None: what moves
     seen: Callable[[float], object] = lambda share: None,  # called with the share of a film that is done, as it goes
 ) -> _Written:
     "From a picture or film to files, named after it. Raises `LookupError` where nobody is found."
@@ -644,13 +644,14 @@ def save(
 ) -> list[Path]:  # the files: one for each person where the format holds one
     "Write everybody in a picture, in the format of the ending. Raises `LookupError` for poses where nobody was found."
     path = Path(path)
-    if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
-        data = _encoded(_overlaid(self.image, [(f, 0) for f in self]), path.suffix)
+    ending = path.suffix.lower()
+    if ending in (".jpg", ".jpeg", ".png"):
+        data = _encoded(_overlaid(self.image, [(f, 0) for f in self]), ending)
         write_atomically(path, lambda temporary: temporary.write_bytes(data))
         return [path]
     if not self:
         raise LookupError(f"nobody was found in {self.name}: there are no poses to write")
-    picture = _encoded(_overlaid(self.image, [(f, 0) for f in self])) if path.suffix == ".html" else None
+    picture = _encoded(_overlaid(self.image, [(f, 0) for f in self])) if ending == ".html" else None
     return _write_poses(path, _joined(self), self.name, None, picture)
 
 
@@ -676,6 +677,10 @@ def _film_to_files(
         stretches = pgp.predict_film(source, rate, detector, keep=keep, seen_until=seen_until)
         none = np.zeros((0, 0, 0), np.uint8)
         people = [_of_one_size(f) for f in _joined(f._replace(parts=none) for stretch in stretches for f in stretch)]
+        if not people and detector:
+            raise LookupError(
+                f"nobody found in {source.name} by {detector}, for a second at least: predict frames of it"
+            )
         if not people:
             raise LookupError(
                 f"nobody found in {source.name}: people are found by their motion, for a second at least and as large "
@@ -728,12 +733,12 @@ def save(
     path: str | Path,  # .npz for the numbers, .png for the sheet
 ) -> Path:
     "Write what was found. Raises `ValueError` for another ending."
-    path = Path(path)
-    if path.suffix == ".npz":
+    path, ending = Path(path), Path(path).suffix.lower()
+    if ending == ".npz":
         names = ("joints_3d", "joints_2d", "points_2d", "canonical", "squares")
         arrays: dict[str, Any] = {k: getattr(self, k).numpy() for k in names} | {"joints": np.array(JOINT_NAMES)}
         write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
-    elif path.suffix == ".png":
+    elif ending == ".png":
         write_atomically(path, lambda temporary: temporary.write_bytes(_as_picture(prediction_sheet(self))))
     else:
         raise ValueError(f"{path.name}: a prediction is written as .npz or .png")

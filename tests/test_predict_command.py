@@ -43,6 +43,11 @@ def test_every_command_helps_with_examples(say, name):
     assert not [line for line in examples if "   --" in line], "an example lost its line break"
 
 
+def test_the_help_of_videos_names_the_detector_and_no_inner_name(say):
+    said = say("prepare", "videos", "--help")[1]
+    assert "'people'" in said and "`" not in said
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -156,6 +161,19 @@ def test_boxes_of_another_program_say_where_people_are(say, folder):
     assert "1 person" in say(*words, "--detector", folder / "coco.json", "--force")[1]
     assert not (folder / "person-poses-1.bvh").exists() and (folder / "person-poses-01.bvh").exists()
     assert "no detector" in say(*words, "--detector", folder / "none.onnx", "--force")[2]
+    (folder / "labels/person.txt").unlink()
+    assert "labels has nobody in person.png" in say(*words, "--detector", folder / "labels", "--force")[2]
+
+
+def test_a_folder_that_is_no_film_says_what_is_wrong(say, folder):
+    (folder / "empty").mkdir()
+    assert "empty holds no pictures" in say("predict", folder / "empty", "--film", "--only", "csv")[2]
+    words = ("predict", folder, "--film", "--only", "csv", "--detector", "people", "--rate", "25")
+    assert "begins with broken.jpg, which cannot be read" in say(*words)[2]
+    (folder / "broken.jpg").unlink()
+    code, _, error = say(*words)
+    assert code == 2 and "frames of 224x224 and 320x240 px" in error, error
+    assert not list(folder.glob(".*"))
 
 
 def test_an_interrupted_film_goes_on_without_doing_anything_twice(say, tmp_path, people, monkeypatch):
