@@ -6,7 +6,7 @@
 __all__ = ['pgp_command']
 
 # %% ../nbs/14_commands.ipynb #2af733e3
-import argparse, difflib, glob, sys
+import argparse, difflib, glob, re, sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +41,9 @@ def _network(
     raise ValueError(f"{weights}: neither shipped weights ({known}) nor a run folder with weights.safetensors")
 
 # %% ../nbs/14_commands.ipynb #8a8363a4
+_NAMED_ONLY = (".tif", ".tiff", ".gif", ".heic", ".heif", ".avif")  # pictures too, but not looked for in folders
+
+
 def _inputs(
     words: Sequence[str],  # files, folders, patterns
 ) -> list[Path]:
@@ -52,21 +55,36 @@ def _inputs(
             some = [path]
         else:
             listed = path.iterdir() if path.is_dir() else map(Path, glob.glob(word, recursive=True))
-            known = (p for p in listed if p.is_file() and p.suffix.lower() in SUFFIXES["film"] + SUFFIXES["picture"])
-            some = sorted(p for p in known if not p.stem.endswith("-overlay") and not p.name.startswith("."))
+            known = SUFFIXES["film"] + SUFFIXES["picture"]
+            if path.suffix.lower() in _NAMED_ONLY:
+                known += (path.suffix.lower(),)
+            files = (p for p in listed if p.is_file() and p.suffix.lower() in known)
+            some = sorted(p for p in files if not p.stem.endswith("-overlay") and not p.name.startswith("."))
         if not some:
             raise FileNotFoundError(f"{word}: no such file, and no pictures or films there")
         found += some
     for path in found:
-        if path.suffix.lower() not in SUFFIXES["film"] + SUFFIXES["picture"]:
+        if path.suffix.lower() not in SUFFIXES["film"] + SUFFIXES["picture"] + _NAMED_ONLY:
             pictures, films = (" ".join(SUFFIXES[kind]) for kind in ("picture", "film"))
             raise ValueError(f"{path.name} is neither a picture ({pictures}) nor a film ({films})")
-    found, names = list(dict.fromkeys(found)), {}
-    for path in found:
-        other = names.setdefault((path.parent, path.stem), path)
-        if other is not path:
-            raise ValueError(f"{other.name} and {path.name} would get the same files: predict one of them with --out")
     return found
+
+
+def _apart(
+    inputs: list[Path],
+    out: str | None = None,  # folder for what is written; None: beside each
+) -> list[Path]:  # each once
+    "The inputs. Raises `ValueError` where two of them would get the same files."
+    once, names = list({path.absolute(): path for path in inputs}.values()), dict[tuple[Path, str], Path]()
+    for path in once:
+        name = path.name if path.is_dir() else path.stem
+        other = names.setdefault((Path(out or path.parent).absolute(), name), path)
+        if other is not path:
+            raise ValueError(
+                f"{other} and {path} would get the same files: predict them one after the other, each with an --out of "
+                "its own"
+            )
+    return once
 
 # %% ../nbs/14_commands.ipynb #856c1157
 _PREDICT_EXAMPLES = f"""what is written, beside photo.jpg and under its name:
@@ -115,6 +133,7 @@ def _predict_options() -> argparse.ArgumentParser:
     "What `pgp-nb predict` can be told."
     about = "Find people in pictures and films: poses in 3D, parts, files to go on with."
     parser = CommandParser("pgp-nb predict", description=about, epilog=_PREDICT_EXAMPLES)
+    parser._negative_number_matcher = re.compile(r"-\.?\d")  # a box may begin left of the picture: -5,0,90,99
     add = parser.add_argument
     add(
         "files", nargs="+", metavar="FILE", help="pictures, films, folders of them, patterns with *, number of a camera"
@@ -138,15 +157,16 @@ def _predict_options() -> argparse.ArgumentParser:
 def _recorded(options: argparse.Namespace) -> list[Path]:
     "The inputs, those that are numbers of cameras as films."
     cameras = [word for word in options.files if word.isdigit() and not Path(word).exists()]
-    folder, films = Path(options.out or "."), []
-    for word in cameras:
-        name = f"camera-{word}.mp4"
-        if (folder / name).exists() and not options.force:
-            raise FileExistsError(f"{name} is there already: --force overwrites it")
-        films.append(Videos(folder).record(int(word), name, options.seconds))
-        print(f"camera {word}: {name}")
     others = [word for word in options.files if word not in cameras]
-    return films + ([Path(word) for word in others] if options.film else _inputs(others))
+    given = [Path(word) for word in others] if options.film else _inputs(others)
+    films = [Path(options.out or ".") / f"camera-{word}.mp4" for word in cameras]
+    inputs = _apart(films + given, options.out)
+    for word, film in zip(cameras, films):
+        if film.exists() and not options.force:
+            raise FileExistsError(f"{film.name} is there already: --force overwrites it")
+        Videos(film.parent).record(int(word), film.name, options.seconds)
+        print(f"camera {word}: {film.name}")
+    return inputs
 
 # %% ../nbs/14_commands.ipynb #904f00c6
 def _predict(args: list[str]) -> int:
@@ -171,7 +191,7 @@ def _predict(args: list[str]) -> int:
 def _predict_one(pgp: PGP, path: Path, options: argparse.Namespace) -> str:
     "What was written for one input, in a line."
     common = dict(only=options.only, force=options.force, folder=options.out)
-    if path.suffix.lower() in SUFFIXES["picture"]:
+    if not path.is_dir() and path.suffix.lower() not in SUFFIXES["film"]:
         boxes, most = options.box, options.people
         if options.detector:
             boxes = load_detector(options.detector)(read_image(path)[None], [[path.stem]])[0][:most, :4]

@@ -145,6 +145,26 @@ def test_a_package_that_is_missing_stops_one_input_and_no_other(say, folder, mon
     assert code == 2 and "person.png: done" in said and "text.mp4: superpixels need" in error
 
 
+def test_inputs_of_one_name_do_not_overwrite_each_other(say, folder):
+    new = folder / "new"
+    for place in ("one", "two"):
+        (folder / place / "frames").mkdir(parents=True)
+        shutil.copy(folder / "person.png", folder / place / "photo.png")
+    for names in ("photo.png", "frames"):
+        words = ("predict", folder / "one" / names, folder / "two" / names, "--out", new)
+        code, _, error = say(*words, *(["--film"] if names == "frames" else []))
+        assert code == 2 and "would get the same files" in error and len(error.splitlines()) == 1
+    assert not new.exists()
+
+
+def test_a_tiff_that_is_named_is_a_picture_and_heic_has_its_remedy(say, folder):
+    cv2.imwrite(str(folder / "person.tif"), cv2.imread(str(folder / "person.png")))
+    code, said, error = say("predict", folder / "person.tif", "--only", "csv", "--box", "-3,5,214,220")
+    assert code == 0 and "person-poses.csv" in said, error
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(16))
+    assert "as iPhones write" in say("predict", folder / "phone.heic")[2]
+
+
 def test_boxes_of_another_program_say_where_people_are(say, folder):
     (folder / "labels").mkdir()
     (folder / "labels/person.txt").write_text(
