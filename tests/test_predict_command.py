@@ -34,7 +34,7 @@ def say(capsys):
     return run
 
 
-@pytest.mark.parametrize("name", ["predict", "train", "prepare", "evaluate", "presets"])
+@pytest.mark.parametrize("name", ["predict", "train", "prepare", "evaluate", "export", "presets"])
 def test_every_command_helps_with_examples(say, name):
     code, said, _ = say(name, "--help")
     assert code == 0 and f"usage: pgp-nb {name}" in said
@@ -163,6 +163,23 @@ def test_a_tiff_that_is_named_is_a_picture_and_heic_has_its_remedy(say, folder):
     assert code == 0 and "person-poses.csv" in said, error
     (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(16))
     assert "as iPhones write" in say("predict", folder / "phone.heic")[2]
+
+
+def test_every_number_that_is_measured_is_shown(say, tmp_path, monkeypatch):
+    found = {
+        "LSP-extended": {"all": {"pictures": 6, "limb_pck_2d": 0.375}},
+        "films": {"walk": {"pictures": 9, "agree": 0.5}},
+    }
+    monkeypatch.setattr(commands, "real_test", lambda net, folder: found)
+    monkeypatch.setattr(commands, "prepared_pairs", lambda folder, *_: folder)
+    monkeypatch.setattr(commands, "_measured", lambda pgp, name, pairs: {"pa_mpjpe": 10.0 * len(pairs)})
+    out = tmp_path / "found.json"
+    said = say("evaluate", "semi", "--pairs", "0", "--samples", "s", "--data", "a/mine", "bcd/mine", "--out", out)[1]
+    assert all(
+        x in said for x in ("a/mine", "60.0", "bcd/mine", "80.0", "LSP-extended: all", "0.375", "films: walk", "0.5")
+    )
+    kept = json.loads(out.read_text(encoding="utf-8"))
+    assert kept["films: walk"] == found["films"]["walk"] and set(kept) >= {"a/mine", "bcd/mine", "LSP-extended: all"}
 
 
 def test_boxes_of_another_program_say_where_people_are(say, folder):
