@@ -334,6 +334,7 @@ _EXAMPLES = """examples:
   pgp-nb train --preset tiny --run runs/mine
   pgp-nb prepare lsp --root /data/lsp_dataset --split test --out lsp-test
   pgp-nb evaluate unsup --pairs 64
+  pgp-nb export unsup --out unsup.onnx
   pgp-nb presets default
 
 The options of each:  pgp-nb predict --help"""
