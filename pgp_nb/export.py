@@ -107,8 +107,13 @@ class _Exported(NamedTuple):
         size = self.path.stat().st_size / 1e6
         return (
             f"{self.path}: {size:.1f} MB, opset {_OPSET}, {self.rate:.0f} crops a second on one core; "
-            f"equal to PyTorch within {self.difference:.0e}"
+            f"equal to PyTorch within {self.difference:.0e}; {_script_beside(self.path).name} runs it"
         )
+
+
+def _script_beside(path: Path) -> Path:  # unsup.onnx to unsup_joints.py
+    "The file of the lines that run an exported one."
+    return path.with_name(f"{path.stem}_joints.py")
 
 
 def export_onnx(
@@ -129,7 +134,7 @@ def export_onnx(
     crops = torch.randint(0, 256, (n, size, size, 3), dtype=torch.uint8, generator=g)
     squares = 50 + 100 * torch.rand(n, 3, generator=g)
     write_atomically(path, lambda temporary: _write_onnx(module, (crops, squares), temporary, batch is None))
-    write_text(path.with_name(f"{path.stem}_joints.py"), _script(path.name))
+    write_text(_script_beside(path), _script(path.name))
     with torch.no_grad():
         return _measured(path, (crops, squares), module(crops, squares))
 
@@ -184,14 +189,28 @@ import numpy as np
 JOINTS = """{joints}""".split()
 '''
 _TAIL = """
-if __name__ == "__main__":
-    network = OnnxJoints(Path(__file__).with_name("{file}"))
-    image = cv2.imread(sys.argv[1])[..., ::-1].copy()
-    box = [float(x) for x in sys.argv[2:6]]
-    found = network.predict([image], [box] if box else None)
+def main(photo=None, *box):
+    "A table of joints. Raises `ValueError` saying what is wrong."
+    if photo is None or len(box) not in (0, 4):
+        raise ValueError("usage: python {module}.py photo.jpg [x0 y0 x1 y1]")
+    exported = Path(__file__).with_name("{file}")
+    for path in (Path(photo), exported):
+        if not path.is_file():
+            raise ValueError(f"no file at {{path}}")
+    image, network = cv2.imread(photo), OnnxJoints(exported)
+    if image is None:
+        raise ValueError(f"{{photo}} is no picture that OpenCV reads")
+    found = network.predict([image[..., ::-1].copy()], [[float(x) for x in box]] if box else None)
     print("joint,x_px,y_px,x_mm,y_mm,z_mm")
     for name, q, p in zip(JOINTS, found["points_2d"][0], found["joints_3d"][0]):
         print(name, *(f"{{v:.1f}}" for v in (*q, *p)), sep=",")
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except (ImportError, ValueError) as e:
+        sys.exit(str(e))
 """
 
 

@@ -8,9 +8,7 @@ __all__ = ['Found', 'shortest_turn', 'Everybody']
 # %% ../nbs/12_finding.ipynb #0f899594
 import itertools, json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 import cv2
@@ -20,7 +18,7 @@ from fastcore.basics import patch
 from .bootstrap.films import decided_together
 from .camera import FOCAL
 from .conventions import BACKGROUND, PARENTS
-from .datasets.videos import Videos, _OnnxDetector, box_iou
+from .datasets.videos import Videos, _people_detector, box_iou
 from .engine.files import write_atomically, write_json
 from .engine.images import crop, square_around, square_of, to_rgb
 from .kinematics import limb_lengths
@@ -101,19 +99,10 @@ def _placed(
     return (joints_3d - joints_3d[:, :1]) @ turn.transpose(0, 2, 1), ray(pelvis_2d) * depth[:, None]
 
 # %% ../nbs/12_finding.ipynb #adf5b227
-_DETECTOR = Path(str(files("pgp_nb"))) / "data" / "people.onnx"
-
-
-@cache
-def _detector() -> _OnnxDetector:
-    "The detector that comes with the library."
-    return _OnnxDetector(_DETECTOR, 416)
-
-
 def _detected(image: np.ndarray) -> np.ndarray:  # (H,W,3) uint8 to (n,4) px
     "Boxes of people by the detector, the surest first."
     height, width = image.shape[:2]
-    return _detector().boxes(image)[:, :4].astype(np.float64).clip(0, [width, height, width, height])
+    return _people_detector().boxes(image)[:, :4].astype(np.float64).clip(0, [width, height, width, height])
 
 # %% ../nbs/12_finding.ipynb #8076f7db
 class _Glance(NamedTuple):
@@ -479,7 +468,7 @@ def predict_film(
     self: PGP,
     path: str | Path,  # film, or folder of numbered pictures
     rate: float = 10.0,  # frames looked at, 1/s
-    detector: str | None = None,  # file of `datasets.videos.load_detector`; None: what moves
+    detector: str | None = None,  # "people", or another of `datasets.videos.load_detector`; None: what moves
     smooth: bool = True,  # poses that move as people do; False: as each frame is seen
     keep: str | Path | None = None,  # folder for finished stretches, from which an interrupted film goes on
     seen_until: Callable[[float], object] = lambda number: None,  # called with numbers of frames, as it goes

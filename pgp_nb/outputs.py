@@ -6,7 +6,7 @@
 __all__ = ['FORMATS']
 
 # %% ../nbs/13_outputs.ipynb #98598fe3
-import base64, glob, html, io, json, os, shutil, subprocess, time
+import base64, glob, html, io, json, os, re, shutil, subprocess, time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -532,11 +532,9 @@ def _write_poses(
     "Poses in the format of the ending. Raises `ValueError` for others."
     kind, pace = path.suffix[1:].lower(), rate or 1.0
     if kind in ("bvh", "trc"):
-        named = [path, *(path.with_name(f"{path.stem}-{i}.{kind}") for i in range(1, len(people)))]
+        named = [path, *(path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, len(people)))]
         for file, f in zip(named, people):
             _write_lines(file, _bvh_text(f, pace) if kind == "bvh" else _trc_text(f, pace, file.name))
-        for old in set(_numbered(path)) - set(named):
-            old.unlink()
         return named
     if kind == "npz":
         _write_npz(path, people)
@@ -550,12 +548,11 @@ def _write_poses(
 
 
 def _numbered(path: Path) -> list[Path]:
-    "The files of further people that lie beside the first one's."
-    return [
-        p
-        for p in path.parent.glob(f"{glob.escape(path.stem)}-*{path.suffix}")
-        if p.stem[len(path.stem) + 1 :].isdigit()
-    ]
+    "The files of further people that lie beside the first one's, where the format has a file for each."
+    if path.suffix.lower() not in (".bvh", ".trc"):
+        return []
+    beside = path.parent.glob(f"{glob.escape(path.stem)}-*{path.suffix}")
+    return [p for p in beside if re.fullmatch(r"[1-9]\d*", p.stem[len(path.stem) + 1 :])]
 
 # %% ../nbs/13_outputs.ipynb #9c359602
 def _targets(
@@ -569,10 +566,20 @@ def _targets(
     if source.suffix.lower() in SUFFIXES["film"]:
         picture = "mp4"
     paths = {k: folder / (f"{name}-overlay.{picture}" if k == "overlay" else f"{name}-poses.{k}") for k in kinds}
-    there = [p.name for path in paths.values() for p in (path, *_numbered(path)) if p.exists()]
+    there = [p for path in paths.values() for p in (path, *_numbered(path)) if p.exists()]
+    if begun := _begun(folder / f".{source.name}.part"):
+        there = [p for p in there if p.stat().st_mtime_ns < begun]
     if there and not force:
-        raise FileExistsError(f"{there[0]} is there already: --force overwrites it, --only leaves it out")
+        raise FileExistsError(f"{there[0].name} is there already: --force overwrites it, --only leaves it out")
     return paths
+
+
+def _begun(
+    keep: Path,  # folder for the finished stretches of a film
+) -> int | None:  # ns: files that are newer are its own; None: it was not begun, or is written
+    "When a film was begun that was interrupted."
+    note = keep / "about.json"
+    return note.stat().st_mtime_ns if note.is_file() else None
 
 
 class _Written(NamedTuple):
@@ -594,15 +601,34 @@ def predict_to_files(
     most: int | None = None,  # people, where they are searched for in a picture; None: all that are found
     turned: bool = True,  # people at any angle in a picture; False: they are upright, which is quicker
     rate: float = 10.0,  # frames of a film looked at, 1/s
-    detector: str | None = None,  # file of `datasets.videos.load_detector`, for films; None: what moves
+    detector: str | None = None,  # for films: "people", or another of `datasets.videos.load_detector`; None: what moves
     seen: Callable[[float], object] = lambda share: None,  # called with the share of a film that is done, as it goes
 ) -> _Written:
     "From a picture or film to files, named after it. Raises `LookupError` where nobody is found."
     source = Path(source)
     paths = _targets(source, Path(folder) if folder else source.parent, only, force)
+    before = {old for path in paths.values() for old in _numbered(path)}
     if source.is_dir() or source.suffix.lower() in SUFFIXES["film"]:
-        return _film_to_files(self, source, paths, rate, detector, seen)
-    people = self.predict(source, boxes, most, turned)
+        written = _film_to_files(self, source, paths, rate, detector, seen)
+    else:
+        written = _picture_to_files(self, source, paths, boxes, most, turned)
+    for old in before - set(written.files):
+        old.unlink(missing_ok=True)  # of more people than there are now
+    return written
+
+
+def _picture_to_files(
+    pgp: PGP,
+    source: Path,
+    paths: dict[str, Path],  # of `_targets`
+    boxes: Sequence | None,
+    most: int | None,
+    turned: bool,
+) -> _Written:
+    "Everybody in a picture, in files."
+    people = pgp.predict(source, boxes, most, turned)
+    if not people and boxes is not None:
+        raise LookupError(f"nobody found in {source.name}: no box is given for it")
     if not people:
         raise LookupError(
             f"nobody found in {source.name}: cut the picture so that the person fills half of it, say where the "
@@ -618,13 +644,14 @@ def save(
 ) -> list[Path]:  # the files: one for each person where the format holds one
     "Write everybody in a picture, in the format of the ending. Raises `LookupError` for poses where nobody was found."
     path = Path(path)
-    if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
-        data = _encoded(_overlaid(self.image, [(f, 0) for f in self]), path.suffix)
+    ending = path.suffix.lower()
+    if ending in (".jpg", ".jpeg", ".png"):
+        data = _encoded(_overlaid(self.image, [(f, 0) for f in self]), ending)
         write_atomically(path, lambda temporary: temporary.write_bytes(data))
         return [path]
     if not self:
         raise LookupError(f"nobody was found in {self.name}: there are no poses to write")
-    picture = _encoded(_overlaid(self.image, [(f, 0) for f in self])) if path.suffix == ".html" else None
+    picture = _encoded(_overlaid(self.image, [(f, 0) for f in self])) if ending == ".html" else None
     return _write_poses(path, _joined(self), self.name, None, picture)
 
 
@@ -650,6 +677,10 @@ def _film_to_files(
         stretches = pgp.predict_film(source, rate, detector, keep=keep, seen_until=seen_until)
         none = np.zeros((0, 0, 0), np.uint8)
         people = [_of_one_size(f) for f in _joined(f._replace(parts=none) for stretch in stretches for f in stretch)]
+        if not people and detector:
+            raise LookupError(
+                f"nobody found in {source.name} by {detector}, for a second at least: predict frames of it"
+            )
         if not people:
             raise LookupError(
                 f"nobody found in {source.name}: people are found by their motion, for a second at least and as large "
@@ -702,12 +733,12 @@ def save(
     path: str | Path,  # .npz for the numbers, .png for the sheet
 ) -> Path:
     "Write what was found. Raises `ValueError` for another ending."
-    path = Path(path)
-    if path.suffix == ".npz":
+    path, ending = Path(path), Path(path).suffix.lower()
+    if ending == ".npz":
         names = ("joints_3d", "joints_2d", "points_2d", "canonical", "squares")
         arrays: dict[str, Any] = {k: getattr(self, k).numpy() for k in names} | {"joints": np.array(JOINT_NAMES)}
         write_atomically(path, lambda temporary: np.savez_compressed(temporary, **arrays))
-    elif path.suffix == ".png":
+    elif ending == ".png":
         write_atomically(path, lambda temporary: temporary.write_bytes(_as_picture(prediction_sheet(self))))
     else:
         raise ValueError(f"{path.name}: a prediction is written as .npz or .png")

@@ -157,7 +157,7 @@ class PGP:
         paste: bool = True,  # parts in the whole images, too, not only in the crops: slow where images are large
     ) -> Prediction:
         "3D pose, 2D joints, parts and appearance of one person in each image."
-        if isinstance(images, (str, Path)) or getattr(images, "ndim", 4) == 3 or hasattr(images, "convert"):
+        if isinstance(images, (str, Path)) or getattr(images, "ndim", 4) in (2, 3) or hasattr(images, "convert"):
             images = [images]
             boxes = [boxes] if boxes is not None and np.ndim(boxes) == 1 else boxes
         images = images if hasattr(images, "__len__") else list(images)

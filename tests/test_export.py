@@ -1,5 +1,8 @@
 "An exported network, run where importing PyTorch fails, says what the library says."
 
+import importlib
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -65,11 +68,31 @@ def test_the_written_lines_run_in_a_terminal(run):
     assert rows[0] == "joint,x_px,y_px,x_mm,y_mm,z_mm" and len(rows) == 18 and rows[1].startswith("pelvis,")
 
 
+def test_the_written_lines_say_what_is_wrong(run, monkeypatch):
+    monkeypatch.syspath_prepend(run)
+    monkeypatch.chdir(run)
+    lines = importlib.import_module("mine_joints")
+    cv2.imwrite("photo.png", photos(run)[0][0])
+    Path("text.png").write_text("no picture", encoding="utf-8")
+    wrong = {
+        (): "usage: python mine_joints.py photo.jpg",
+        ("photo.png", "5", "5"): "usage",
+        ("photo.png", "5", "5", "a", "80"): "could not convert",
+        ("photo.png", "900", "5", "950", "80"): "outside",
+        ("text.png",): "text.png is no picture",
+    }
+    for words, said in wrong.items():
+        with pytest.raises(ValueError, match=said):
+            lines.main(*words)
+    done = python(run / "mine_joints.py", "none.png", cwd=run)
+    assert (done.returncode, done.stderr) == (1, "no file at none.png\n")
+
+
 def test_a_fixed_batch_is_filled_up_and_the_flip_test_is_in_the_graph(run, capsys):
     out = run / "both.onnx"
     assert pgp_command(["export", str(run), "--out", str(out), "--batch", "2", "--flip-test"]) == 0
     said = capsys.readouterr().out
-    assert "MB" in said and "opset 18" in said and "crops a second" in said
+    assert "MB" in said and "opset 18" in said and "crops a second" in said and "both_joints.py runs it" in said
     network = OnnxJoints(out, threads=1)
     assert network.batch == 2
     assert_same(network.predict(*photos(run)), run)
@@ -78,8 +101,12 @@ def test_a_fixed_batch_is_filled_up_and_the_flip_test_is_in_the_graph(run, capsy
 def test_mistakes_are_said_in_one_line(run, capsys, monkeypatch):
     there, new = str(run / "mine.onnx"), str(run / "new.onnx")
     assert pgp_command(["export", str(run), "--out", there]) == 2
+    (run / "lines_joints.py").write_text("of mine", encoding="utf-8")
+    assert pgp_command(["export", str(run), "--out", str(run / "lines.onnx")]) == 2
+    assert (run / "lines_joints.py").read_text(encoding="utf-8") == "of mine"
     assert pgp_command(["export", str(run), "--out", new, "--batch", "0"]) == 2
     monkeypatch.setattr("pgp_nb.export.find_spec", lambda name: None)
     assert pgp_command(["export", str(run), "--out", new]) == 2
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 3 and "--force" in said[0] and "at least one" in said[1] and "pgp_nb[onnx]" in said[2]
+    assert len(said) == 4 and "--force" in said[0] and "lines_joints.py is there already" in said[1]
+    assert "at least one" in said[2] and "pgp_nb[onnx]" in said[3]

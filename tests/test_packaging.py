@@ -9,7 +9,9 @@ from helpers import ROOT
 LOCK = ROOT / "requirements-dev.lock"
 FILES = sorted(p.relative_to(ROOT / "pgp_nb") for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_"))
 MODULES = [".".join(p.with_suffix("").parts) for p in FILES]
-NEEDED_PACKAGES = set("torch numpy pillow opencv-python-headless matplotlib safetensors pyyaml tqdm fastcore".split())
+NEEDED_PACKAGES = set(
+    "torch numpy pillow opencv-python-headless matplotlib safetensors pyyaml tqdm fastcore scipy scikit-image".split()
+)
 EXTRA_PACKAGES = set("ipywidgets anywidget traitlets papermill nbconvert nbformat nbclient tensorboard".split())
 
 IMPORT_ALL = """
@@ -171,6 +173,15 @@ def test_training_runs_from_the_wheel_alone(python, tmp_path):
     assert {"weights.safetensors", "metrics.json", "curve.jsonl"} <= written
     assert "tensorboard" not in written
     assert "semi" in run(*training, "--presets", cwd=tmp_path).split()
+
+
+def test_a_film_is_predicted_from_the_wheel_alone(python, tmp_path):
+    "What only some calls import is a requirement, too: here what finds people by their motion."
+    shutil.copy(ROOT / "experiments/film.webm", tmp_path)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"OMP_NUM_THREADS": "1"}
+    words = ("predict", "film.webm", "--rate", "2", "--only", "json")
+    said = run(python, "-I", "-m", "pgp_nb", *words, cwd=tmp_path, env=env)
+    assert "1 person" in said and (tmp_path / "film-poses.json").exists()
 
 
 @pytest.mark.parametrize("minor", range(10, 14))

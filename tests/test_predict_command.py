@@ -1,13 +1,14 @@
 "The command `pgp-nb` as a user types it: exit codes, one-line errors, files named after the input."
 
 import json
+import os
 import shutil
 
 import cv2
 import numpy as np
 import pytest
 from helpers import python
-from pgp_nb import finding, outputs
+from pgp_nb import commands, finding, outputs
 from pgp_nb.commands import pgp_command
 from pgp_nb.finding import Found
 from pgp_nb.outputs import FORMATS
@@ -33,13 +34,18 @@ def say(capsys):
     return run
 
 
-@pytest.mark.parametrize("name", ["predict", "train", "prepare", "evaluate", "presets"])
+@pytest.mark.parametrize("name", ["predict", "train", "prepare", "evaluate", "export", "presets"])
 def test_every_command_helps_with_examples(say, name):
     code, said, _ = say(name, "--help")
     assert code == 0 and f"usage: pgp-nb {name}" in said
     assert said.count(f"pgp-nb {name} ") > 1
     examples = [line for line in said.splitlines() if line.startswith(f"  pgp-nb {name} ")]
     assert not [line for line in examples if "   --" in line], "an example lost its line break"
+
+
+def test_the_help_of_videos_names_the_detector_and_no_inner_name(say):
+    said = say("prepare", "videos", "--help")[1]
+    assert "'people'" in said and "`" not in said
 
 
 @pytest.mark.parametrize(
@@ -128,6 +134,54 @@ def test_failures_say_what_to_do_and_the_rest_goes_on(say, folder):
     assert "outside" in say("predict", folder / "person.png", "--box", "900,900,950,990", "--force")[2]
 
 
+def test_a_package_that_is_missing_stops_one_input_and_no_other(say, folder, monkeypatch):
+    def one(pgp, path, options):
+        if path.suffix == ".mp4":
+            raise ImportError("superpixels need scikit-image")
+        return f"{path.name}: done"
+
+    monkeypatch.setattr(commands, "_predict_one", one)
+    code, said, error = say("predict", folder / "text.mp4", folder / "person.png")
+    assert code == 2 and "person.png: done" in said and "text.mp4: superpixels need" in error
+
+
+def test_inputs_of_one_name_do_not_overwrite_each_other(say, folder):
+    new = folder / "new"
+    for place in ("one", "two"):
+        (folder / place / "frames").mkdir(parents=True)
+        shutil.copy(folder / "person.png", folder / place / "photo.png")
+    for names in ("photo.png", "frames"):
+        words = ("predict", folder / "one" / names, folder / "two" / names, "--out", new)
+        code, _, error = say(*words, *(["--film"] if names == "frames" else []))
+        assert code == 2 and "would get the same files" in error and len(error.splitlines()) == 1
+    assert not new.exists()
+
+
+def test_a_tiff_that_is_named_is_a_picture_and_heic_has_its_remedy(say, folder):
+    cv2.imwrite(str(folder / "person.tif"), cv2.imread(str(folder / "person.png")))
+    code, said, error = say("predict", folder / "person.tif", "--only", "csv", "--box", "-3,5,214,220")
+    assert code == 0 and "person-poses.csv" in said, error
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(16))
+    assert "as iPhones write" in say("predict", folder / "phone.heic")[2]
+
+
+def test_every_number_that_is_measured_is_shown(say, tmp_path, monkeypatch):
+    found = {
+        "LSP-extended": {"all": {"pictures": 6, "limb_pck_2d": 0.375}},
+        "films": {"walk": {"pictures": 9, "agree": 0.5}},
+    }
+    monkeypatch.setattr(commands, "real_test", lambda net, folder: found)
+    monkeypatch.setattr(commands, "prepared_pairs", lambda folder, *_: folder)
+    monkeypatch.setattr(commands, "_measured", lambda pgp, name, pairs: {"pa_mpjpe": 10.0 * len(pairs)})
+    out = tmp_path / "found.json"
+    said = say("evaluate", "semi", "--pairs", "0", "--samples", "s", "--data", "a/mine", "bcd/mine", "--out", out)[1]
+    assert all(
+        x in said for x in ("a/mine", "60.0", "bcd/mine", "80.0", "LSP-extended: all", "0.375", "films: walk", "0.5")
+    )
+    kept = json.loads(out.read_text(encoding="utf-8"))
+    assert kept["films: walk"] == found["films"]["walk"] and set(kept) >= {"a/mine", "bcd/mine", "LSP-extended: all"}
+
+
 def test_boxes_of_another_program_say_where_people_are(say, folder):
     (folder / "labels").mkdir()
     (folder / "labels/person.txt").write_text(
@@ -140,9 +194,23 @@ def test_boxes_of_another_program_say_where_people_are(say, folder):
     np.testing.assert_allclose(box, [11.2, 4.48, 212.8, 219.52], atol=0.01)
     coco = [dict(image_id="person", category_id=1, bbox=[10, 5, 200, 214], score=0.9)]
     (folder / "coco.json").write_text(json.dumps(coco), encoding="utf-8")
+    (folder / "person-poses-01.bvh").touch()  # nothing of ours
     assert "1 person" in say(*words, "--detector", folder / "coco.json", "--force")[1]
-    assert not (folder / "person-poses-1.bvh").exists()
+    assert not (folder / "person-poses-1.bvh").exists() and (folder / "person-poses-01.bvh").exists()
     assert "no detector" in say(*words, "--detector", folder / "none.onnx", "--force")[2]
+    (folder / "labels/person.txt").unlink()
+    assert "labels has nobody in person.png" in say(*words, "--detector", folder / "labels", "--force")[2]
+
+
+def test_a_folder_that_is_no_film_says_what_is_wrong(say, folder):
+    (folder / "empty").mkdir()
+    assert "empty holds no pictures" in say("predict", folder / "empty", "--film", "--only", "csv")[2]
+    words = ("predict", folder, "--film", "--only", "csv", "--detector", "people", "--rate", "25")
+    assert "begins with broken.jpg, which cannot be read" in say(*words)[2]
+    (folder / "broken.jpg").unlink()
+    code, _, error = say(*words)
+    assert code == 2 and "frames of 224x224 and 320x240 px" in error, error
+    assert not list(folder.glob(".*"))
 
 
 def test_an_interrupted_film_goes_on_without_doing_anything_twice(say, tmp_path, people, monkeypatch):
@@ -155,17 +223,23 @@ def test_an_interrupted_film_goes_on_without_doing_anything_twice(say, tmp_path,
         here[people.masks[1, 0] > 0] = people.images[1, 0][people.masks[1, 0] > 0]
         writer.write(np.ascontiguousarray(image[..., ::-1]))
     writer.release()
-    words = ("predict", film, "--only", "overlay", "json")
-    with monkeypatch.context() as during:
-        during.setattr(outputs, "_draw_film", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        code, _, error = say(*words)
-    assert code == 130 and "goes on" in error
-    assert (tmp_path / ".walk.avi.part/00000.npz").exists()
+    words = ("predict", film, "--only", "overlay", "json", "bvh")
+    for function in ("_draw_film", "_write_poses"):  # the second time the overlay is there already
+        with monkeypatch.context() as during:
+            during.setattr(outputs, function, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            code, _, error = say(*words)
+        assert code == 130 and "goes on" in error
+        assert (tmp_path / ".walk.avi.part/00000.npz").exists()
+    assert (tmp_path / "walk-overlay.mp4").exists()
+    os.utime(tmp_path / "walk-overlay.mp4", (0, 0))
+    assert "walk-overlay.mp4 is there already" in say(*words)[2]  # it is older than this try
+    os.utime(tmp_path / "walk-overlay.mp4")
     with monkeypatch.context() as during:
         during.setattr(finding, "_read", lambda *_: pytest.fail("a stretch is predicted twice"))
         code, said, error = say(*words)
     assert code == 0 and "walk-overlay.mp4" in said, error
-    assert {p.name for p in tmp_path.iterdir()} == {"walk.avi", "walk-overlay.mp4", "walk-poses.json"}
+    files = "walk.avi walk-overlay.mp4 walk-poses.json walk-poses.bvh walk-poses-1.bvh".split()
+    assert {p.name for p in tmp_path.iterdir()} == set(files)
     found = json.loads((tmp_path / "walk-poses.json").read_text(encoding="utf-8"))
     assert found["rate"] == 5 and max(len(p["frames"]) for p in found["people"]) > 5
     assert cv2.VideoCapture(str(tmp_path / "walk-overlay.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 8

@@ -480,7 +480,7 @@ class _WrittenBoxes:
     ):
         self.size = size
         try:
-            if path.suffix == ".json":
+            if path.suffix.lower() == ".json":
                 self.found = _coco_boxes(json.loads(path.read_text(encoding="utf-8")))
             else:
                 files = path.glob("*.txt") if path.is_dir() else [path]
@@ -508,19 +508,29 @@ class _WrittenBoxes:
         return found
 
 
+_PEOPLE = Path(str(files("pgp_nb"))) / "data" / "people.onnx"
+
+
+@cache
+def _people_detector() -> _OnnxDetector:
+    "The detector that comes with the library."
+    return _OnnxDetector(_PEOPLE, 416)
+
+
 def load_detector(
-    path: str | Path,  # an ONNX file, a folder of YOLO's .txt, one of them, or COCO's .json
+    path: str | Path,  # an ONNX file, a folder of YOLO's .txt, one of them, COCO's .json; "people": comes with us
     size: tuple[int, int] | None = None,  # width, height px that a .json counts in; None: of the frames
 ) -> Callable:  # frames (T,H,W,3) uint8 RGB, their possible names, their window: boxes (n,5) px and score of each
-    "What finds people by a file of yours. Raises `FileNotFoundError` or `ValueError` for one that cannot be read."
+    "What finds people. Raises `FileNotFoundError` or `ValueError` for a file that cannot be read."
+    if str(path) == "people":
+        return _people_detector()
     path = Path(path)
+    kinds = "an .onnx, a .json, a .txt or a folder of .txt, or the word people for the one that comes with the library"
     if not path.exists():
-        raise FileNotFoundError(
-            f"no detector at {path}: name an ONNX file, or leave the detector out to use the embedded one"
-        )
-    if path.suffix not in (".onnx", ".json", ".txt") and not path.is_dir():
-        raise ValueError(f"{path.name}: a detector is an .onnx, a .json, a .txt or a folder of .txt")
-    return _OnnxDetector(path) if path.suffix == ".onnx" else _WrittenBoxes(path, size)
+        raise FileNotFoundError(f"no detector at {path}: name {kinds}, or leave the detector out")
+    if path.suffix.lower() not in (".onnx", ".json", ".txt") and not path.is_dir():
+        raise ValueError(f"{path.name} is no detector: name {kinds}")
+    return _OnnxDetector(path) if path.suffix.lower() == ".onnx" else _WrittenBoxes(path, size)
 
 # %% ../../nbs/datasets/videos.ipynb #06124425
 def box_iou(
@@ -904,13 +914,13 @@ def _shot_pairs(
 # %% ../../nbs/datasets/videos.ipynb #7647a833
 @dataclass(frozen=True)
 class Videos:
-    "A folder of videos, or of folders of frames, as pairs: a loader for `samples.prepare`."
+    "A folder of videos, or of folders of frames, as pairs of frames of one person."
 
     folder: str | Path  # looked through with its sub-folders
     rate: float = 10.0  # frames looked at, 1/s
-    least_change: float = 0.3  # of the pose in a pair, see `_pose_change`
+    least_change: float = 0.3  # how much of the person differs between the frames of a pair, at least; 0 to 1
     every: float = 0.3  # s between two source frames of a person
-    detector: str | None = None  # file of `load_detector`: a network, or boxes; None: the embedded detector
+    detector: str | None = None  # 'people', or a file: .onnx, or boxes of YOLO or COCO; without it who moves is found
     folder_fps: float = 25.0  # frame rate of folders of frames
     any_shape: bool = False  # keep tracks that are not shaped like a person
     seconds: float = 20.0  # length of a job
@@ -1063,13 +1073,26 @@ def _followed(
 ) -> Iterator[tuple[list[int], list[_Followed]]]:  # of each stretch: the numbers of the frames looked at, everybody
     "Everybody in a film; a person who is seen in two stretches of it, or in two shots, counts twice."
     source, detector = Path(self.folder) / film, self._detector(film)
-    rate = self.film(film).pace(self.rate)
+    rate, sizes = self.film(film).pace(self.rate), set[tuple[int, ...]]()
     for job in self.stretches(source)[skip:]:
-        numbers = self.film(film).every(self.rate, job["start"], job["stop"])
-        frames, people = [_shrink(frame, self.side) for frame in self.frames(film, numbers)], []
+        numbers, people = self.film(film).every(self.rate, job["start"], job["stop"]), list[_Followed]()
+        frames = [_shrink(_same_size(frame, sizes, film), self.side) for frame in self.frames(film, numbers)]
         for shot in _find_shots(np.stack(frames)) if frames else ():
             people += self._in_shot(film, np.stack(frames[shot]), numbers[shot], rate, detector)
         yield numbers[: len(frames)], people
+
+
+def _same_size(
+    frame: np.ndarray,  # (H,W,3) uint8
+    sizes: set[tuple[int, ...]],  # W, H px of the frames before; this one's is added
+    film: str,
+) -> np.ndarray:
+    "The frame. Raises `ValueError` where one before had another size."
+    sizes.add(frame.shape[1::-1])
+    if len(sizes) > 1:
+        some = " and ".join(f"{w}x{h}" for w, h in sorted(sizes))
+        raise ValueError(f"{film} has frames of {some} px: no film; predict them as single pictures, without --film")
+    return frame
 
 # %% ../../nbs/datasets/videos.ipynb #567dc526
 @patch
@@ -1102,8 +1125,18 @@ def people(
     "Who is where in a film. Raises `ValueError` for one that cannot be read."
     for stretch, (numbers, found) in enumerate(self._followed(film, skip), skip):
         if not numbers and not stretch:
-            raise ValueError(f"{film} cannot be decoded: is it damaged, or not a film?")
+            raise ValueError(_why_no_film(Path(self.folder) / film))
         yield numbers, [_seen(p.cuts, p.verdict) for p in found if p.verdict is not None]
+
+
+def _why_no_film(source: Path) -> str:
+    "What is wrong with a film of which no frame can be read."
+    if not source.is_dir():
+        return f"{source.name} cannot be decoded: is it damaged, or not a film?"
+    files = _frame_files(source)
+    if not files:
+        return f"{source.name} holds no pictures ({', '.join(SUFFIXES['picture'])}) directly in it"
+    return f"{source.name} begins with {files[0].name}, which cannot be read: is it damaged?"
 
 
 def _seen(cuts: list[_Cut], faults: list[str]) -> _Seen:
