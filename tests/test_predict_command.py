@@ -43,9 +43,11 @@ def test_every_command_helps_with_examples(say, name):
     assert not [line for line in examples if "   --" in line], "an example lost its line break"
 
 
-def test_the_help_of_videos_names_the_detector_and_no_inner_name(say):
-    said = say("prepare", "videos", "--help")[1]
-    assert "'people'" in said and "`" not in said
+def test_the_help_of_prepare_names_nothing_inner(say):
+    names = say("prepare", "--help")[1].partition("data sets:\n")[2].split("\n\n")[0]
+    said = {line.split()[0]: say("prepare", line.split()[0], "--help")[1] for line in names.splitlines()}
+    assert "'people'" in said["videos"] and len(said) > 4
+    assert not [name for name, text in said.items() if "`" in text]
 
 
 @pytest.mark.parametrize(

@@ -667,7 +667,7 @@ def _film_take(
 # %% ../../nbs/datasets/human36m.ipynb #a4d45e48
 @dataclass(frozen=True)
 class Human36M:
-    "Human3.6M in any of its layouts, as a `samples.Loader`."
+    "Human3.6M in any of its layouts."
 
     root: str | Path  # folder of the data set
     split: str = "train"  # train: S1, S5, S6, S7, S8; test: S9, S11

@@ -53,10 +53,8 @@ def write_lsp(
     extended: bool = False,  # in the layout of LSP-extended
 ) -> None:
     "Photographs and joints of one's own in the layout of LSP or LSP-extended."
-    try:
-        from scipy.io import savemat
-    except ImportError as e:
-        raise ImportError('writing joints.mat needs scipy: pip install "pgp_nb[data]"') from e
+    from scipy.io import savemat
+
     joints = np.asarray(joints, np.float64)
     if joints.shape != (len(images), 14, 2):
         raise ValueError(f"joints have shape {joints.shape}, expected ({len(images)}, 14, 2)")

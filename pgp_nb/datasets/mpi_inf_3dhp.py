@@ -302,7 +302,7 @@ def _mask_files(folder: Path, camera: int) -> list[Path]:
 # %% ../../nbs/datasets/mpi_inf_3dhp.ipynb #3f755e20
 @dataclass(frozen=True)
 class MPIINF3DHP:
-    "MPI-INF-3DHP as distributed, as a `samples.Loader`."
+    "MPI-INF-3DHP as distributed."
 
     root: str | Path  # folder with S1 ... S8 and the test set
     split: str = "train"  # train or test

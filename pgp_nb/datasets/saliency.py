@@ -59,10 +59,8 @@ def _superpixels(
     n: int = 300,  # about how many
 ) -> _Regions:
     "Split an image into regions of even colour."
-    try:
-        from skimage.segmentation import slic
-    except ImportError as e:
-        raise ImportError('superpixels need scikit-image: pip install "pgp_nb[data]"') from e
+    from skimage.segmentation import slic
+
     lab = cv2.cvtColor(_check_picture(image).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     labels = slic(image, n, compactness=30, start_label=0, channel_axis=-1)
     flat, area = labels.ravel(), np.bincount(labels.ravel())

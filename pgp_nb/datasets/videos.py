@@ -282,7 +282,6 @@ def _person_boxes(
 # %% ../../nbs/datasets/videos.ipynb #708ec792
 def _yolo_boxes(
     output: np.ndarray,  # (C,N) or (N,C) of one image: centre x, y, width, height px, [objectness,] scores of classes
-    classes: int | None = None,  # number of classes; None: C - 4, an objectness only in the older (N,C) layout
 ) -> np.ndarray:  # (N,5): x0, y0, x1, y1 px, score of class 0, which is person
     "Boxes of people in the output of a YOLO network, old layout or new."
     older = output.shape[0] > output.shape[1]
@@ -389,7 +388,7 @@ class _OnnxDetector:
                 self.yolox = shapes[0][1:2] == (sum((side // s) ** 2 for s in _YOLOX_CELLS),)
                 break
         if not self.size:
-            raise ValueError(f"{self.name} takes no square picture of {', '.join(map(str, _INPUT_SIDES))} px")
+            raise ValueError(f"{self.name} takes no square picture of {', '.join(map(str, sides))} px")
 
     def _outputs(self) -> list[np.ndarray]:
         "Outputs of the network, the boxes before the logits where there are both."
