@@ -1,7 +1,7 @@
 """Saliency and static backgrounds beyond the chapter: arbitrary images, what is missing, the sample videos."""
 
-import sys, time
-import cv2, numpy as np, pytest
+import time
+import cv2, numpy as np
 from hypothesis import given, settings, strategies as st
 from helpers import SAMPLES, needs_samples
 from pgp_nb.datasets.saliency import _f_measure, background_difference, saliency, saliency_scores, static_background
@@ -48,12 +48,6 @@ def test_224_px_take_less_than_three_tenths_of_a_second():
     for _ in range(3):
         saliency(image)
     assert (time.process_time() - start) / 3 < 0.3
-
-
-def test_without_scikit_image_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage.segmentation", None)
-    with pytest.raises(ImportError, match=r"pgp_nb\[data\]"):
-        saliency(np.zeros((40, 40, 3), np.uint8))
 
 
 @settings(max_examples=20, deadline=None)

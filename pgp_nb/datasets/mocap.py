@@ -1092,9 +1092,7 @@ class Mocap:
     amc_fps: float = 120.0  # frames per second of .amc files
     mads_fps: float = 15.0  # frames per second of MADS
     unit: float = _CMU_UNIT  # mm of a .bvh file's unit; 10 for files in centimetres
-    rest: bool | None = (
-        None  # leave out the first frame of .bvh files; default: where it is a pose put before the motion
-    )
+    rest: bool | None = None  # leave out the first frame of .bvh files; default: where it comes before the motion
     restore: bool = True  # put back the bones that cgspeed's conversion to .bvh, or an End Site of length 0, has lost
     up: str | None = None  # axis of .bvh files that points upwards, such as z; default: as each file shows
 
