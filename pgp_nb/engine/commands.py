@@ -16,7 +16,6 @@ import numpy as np
 import torch
 import yaml
 from pgp_nb.engine.config import (
-    GROUPS,
     CommandParser,
     command,
     PRESETS,
@@ -42,7 +41,7 @@ from .jobs import run_jobs
 from .loading import RunData, load_data
 from .measure import predict_batches
 from .parallel import joined_processes, processes, rank
-from .runs import finished, paints, train
+from .runs import _check_same, finished, paints, train
 from ..evaluation import evaluate, limb_pck_2d, write_metrics
 from ..losses import chosen_terms
 from ..networks import load_net, starts
@@ -172,13 +171,10 @@ def _known_metrics(cfg: Config, run: Path) -> dict | None:
             yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
             json.loads((run / "metrics.json").read_text(encoding="utf-8")),
         )
-    except (OSError, ValueError, yaml.YAMLError):
+        _check_same(cfg, known)
+    except (OSError, TypeError, ValueError, yaml.YAMLError):
         return None
-    if not isinstance(known, dict) or set(known) != set(GROUPS):
-        return None
-    ours = as_plain(asdict(cfg))
-    same = all(known[group] == ours[group] for group in GROUPS if group != "runtime")
-    return metrics if same and known["runtime"].get("patience") == ours["runtime"]["patience"] else None
+    return metrics if known["runtime"].get("patience") == cfg.runtime.patience else None
 
 # %% ../../nbs/engine/commands.ipynb #58131bc7
 def _data_of(cfg: Config) -> dict:

@@ -22,6 +22,11 @@ from ..networks import Pose, place, pose_from_camera
 _MIXED_SHARE = 0.3  # of a batch, where further frames are mixed in
 
 
+def _further_of(n: int) -> int:
+    "How many of n pairs are further ones, where such are mixed in."
+    return round(_MIXED_SHARE * n)
+
+
 class TrainData(typing.NamedTuple):
     """What a run trains on.
 
@@ -42,7 +47,7 @@ class TrainData(typing.NamedTuple):
 
     def mixed_in(self, n: int) -> int:
         "How many of n pairs are further ones."
-        return 0 if self.mixed_images is None else round(_MIXED_SHARE * n)
+        return 0 if self.mixed_images is None else _further_of(n)
 
 # %% ../../nbs/engine/data.ipynb #7d179836
 def place_data(data: TrainData, device: torch.device) -> TrainData:

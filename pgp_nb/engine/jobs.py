@@ -17,7 +17,7 @@ from .files import write_text
 # %% ../../nbs/engine/jobs.ipynb #job00007
 _CLAIM, _TAKEN = ".claim", 75  # the file; exit code of a command whose folder has another owner
 _BEAT, _SILENCE = 20.0, 300.0  # seconds between an owner's signs of life; without one for so long it is given up
-_claims: dict[Path, int] = {}  # of this process, with the threads that made them
+_claims: dict[Path, tuple[int, str]] = {}  # of this process: the thread that made each, and its token
 
 
 class _Owner(NamedTuple):
@@ -54,9 +54,9 @@ def _disk_time(folder: Path) -> float:
 
 def _given_up(path: Path, owner: _Owner) -> bool:
     "Whether a claim's process is gone from this machine, or has shown no sign of life for long."
+    if owner[:2] == (socket.gethostname(), os.getpid()):  # another token: an earlier process of that number
+        return _claims.get(path, (0, ""))[1] != owner.token
     if owner.host == socket.gethostname() and os.name == "posix":
-        if owner.process == os.getpid():  # of an earlier process of that number, unless a thread here is at work
-            return path not in _claims
         try:
             os.kill(owner.process, 0)
         except ProcessLookupError:
@@ -83,10 +83,7 @@ def _take(path: Path, mine: _Owner) -> None:
             file.write(json.dumps(mine._asdict()))
             return
         owner = _read_claim(path)
-        namesake = (
-            owner and owner[:2] == mine[:2]
-        )  # an earlier process of that number: here nobody else may come so far
-        if owner and not (namesake or _given_up(path, owner)):
+        if owner and not _given_up(path, owner):
             break
         if owner:
             _remove_claim(path, owner)
@@ -120,11 +117,12 @@ def claim(
     """
     folder = Path(folder).resolve()
     path, lost, through = folder / _CLAIM, threading.Event(), threading.Event()
-    if _claims.get(path) == threading.get_ident():
+    thread = threading.get_ident()
+    if _claims.get(path, (0, ""))[0] == thread:
         yield lambda: None
         return
     mine = _Owner(socket.gethostname(), os.getpid(), secrets.token_hex(8))
-    if _claims.setdefault(path, threading.get_ident()) != threading.get_ident():
+    if _claims.setdefault(path, (thread, mine.token))[1] != mine.token:
         raise BlockingIOError(f"{folder.name} is being written by another thread of this process: wait for it")
     made = [p for p in (folder, *folder.parents) if not p.exists()]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..conventions import UNKNOWN
 from ..datasets.samples import read_manifest, read_poses, read_samples, training_arrays
 from .config import Config, weight_of
-from .data import _MIXED_SHARE, TrainData, evenly
+from .data import TrainData, _further_of, evenly
 from .measure import HeldOut
 from ..networks import start_weights
 from ..people.people import Filming, load_people, unpaired_poses
@@ -163,7 +163,7 @@ def _load_mixed(cfg: Config, progress: bool) -> dict[str, Tensor]:
     if not (named := cfg.data.mixed):
         return {}
     n = cfg.optimisation.batch_size // cfg.optimisation.shards
-    if not round(_MIXED_SHARE * n):
+    if not _further_of(n):
         raise ValueError(
             f"data.mixed: a shard of {n} pairs has no room for further ones, take fewer optimisation.shards"
         )

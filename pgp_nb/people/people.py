@@ -316,7 +316,7 @@ def _sample_of(
 # %% ../../nbs/people/people.ipynb #c2e034ac
 @dataclass(frozen=True)
 class EmbeddedPeople:
-    "The embedded people: pair i is pair i of the data set that training renders. Raises `ValueError` for an unknown split."
+    "The embedded people, the pairs that training renders. Raises `ValueError` for an unknown split."
 
     split: str = "train"  # train, val or test: other bodies, clothes, places and motions
     pairs: int = 5000  # how many
