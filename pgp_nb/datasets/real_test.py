@@ -296,22 +296,26 @@ def _mpi_inf_3dhp_frames(
 
 
 def _frame_rows(frames: list[Frame], predict: _Predict, guess: _Predict) -> dict[str, dict]:
-    "Errors of poses, of points, and of parts where they are known."
-    held = _held(frames)
+    "Errors of poses and of points, by posture, and of parts where they are known."
+    held, errors = _held(frames), {}
     seen, by_guess, truth = predict(held), guess(held), held.truth
-    pictures, out = {"pictures": len(frames)}, {}
     for of, ending in ((seen, ""), (by_guess, "_mean_pose")):
         points = of.get("points_2d", of["joints_2d"])
-        errors = {
-            "pa_mpjpe": pa_mpjpe(of["joints_3d"], truth["joints_3d"]),
-            "pa_mpjpe_oracle_facing": pa_mpjpe_oracle_facing(of["joints_3d"], truth["joints_3d"]),
-            "points_error": (points - truth["joints_2d"]).norm(dim=-1),
+        errors |= {
+            f"pa_mpjpe{ending}": pa_mpjpe(of["joints_3d"], truth["joints_3d"]),
+            f"pa_mpjpe_oracle_facing{ending}": pa_mpjpe_oracle_facing(of["joints_3d"], truth["joints_3d"]),
+            f"points_error{ending}": (points - truth["joints_2d"]).norm(dim=-1).mean(-1),
         }
-        out |= {f"{name}{ending}": float(x.mean()) for name, x in errors.items()}
-    rows = {"poses": out | pictures}
+    standing = torch.tensor([_posture(q) == _POSTURES[0] for q in truth["joints_2d"]])
+    chosen = {"poses": standing | True, f"poses, {_POSTURES[0]}": standing, "poses, other postures": ~standing}
+    rows = {
+        name: {metric: float(x[who].mean()) for metric, x in errors.items()} | {"pictures": int(who.sum())}
+        for name, who in chosen.items()
+        if who.any()
+    }
     if "parts" in seen and (truth["parts"] <= BACKGROUND).any():
         f1 = evaluate({"parts": seen["parts"]}, {"parts": truth["parts"]})
-        rows["parts"] = {k: f1[k] for k in ("f1_fg", "f1_parts_coarse")} | pictures
+        rows["parts"] = {k: f1[k] for k in ("f1_fg", "f1_parts_coarse")} | {"pictures": len(frames)}
     return rows
 
 # %% ../../nbs/datasets/real_test.ipynb #rt000027
