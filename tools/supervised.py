@@ -42,10 +42,10 @@ def predictor(folder):
         with tempfile.TemporaryDirectory() as at:
             pictures = Path(at) / "pictures.npy"
             np.save(pictures, np.ascontiguousarray(held.images.permute(0, 2, 3, 1).numpy()))
-            own = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PYTHONPATH": str(folder)}
+            own = os.environ | {"PYTHONPATH": str(folder)}
             subprocess.run([sys.executable, __file__, "--process", str(pictures)], env=own, check=True)
             found = np.load(pictures)
-        q = torch.full((len(found), N_JOINTS, 2), NOWHERE)
+        q = torch.full((len(found), N_JOINTS, 2), torch.nan)
         for name, left in LANDMARKS.items():
             q[:, joint_index(f"l_{name}", f"r_{name}")] = torch.from_numpy(found[:, [left, left + 1]]).float()
         return {"joints_2d": q.nan_to_num(NOWHERE)}

@@ -307,7 +307,11 @@ def _frame_rows(frames: list[Frame], predict: _Predict, guess: _Predict) -> dict
             f"points_error{ending}": (points - truth["joints_2d"]).norm(dim=-1).mean(-1),
         }
     standing = torch.tensor([_posture(q) == _POSTURES[0] for q in truth["joints_2d"]])
-    chosen = {"poses": standing | True, f"poses, {_POSTURES[0]}": standing, "poses, other postures": ~standing}
+    chosen = {
+        "poses": torch.ones_like(standing),
+        f"poses, {_POSTURES[0]}": standing,
+        "poses, other postures": ~standing,
+    }
     rows = {
         name: {metric: float(x[who].mean()) for metric, x in errors.items()} | {"pictures": int(who.sum())}
         for name, who in chosen.items()
@@ -364,14 +368,11 @@ def _film_rows(folder: Path, size: int, predict: _Predict) -> dict[str, dict]:
     return rows
 
 # %% ../../nbs/datasets/real_test.ipynb #rt000032
-_DATA = "LSP-extended", "Human3.6M", "MPI-INF-3DHP", "films"
-
-
 def real_test_of(
     predict: _Predict,  # joints_2d for photographs; joints_3d and parts for all the others
     folder: str | Path,  # of samples; what is not there is left out
     size: int,  # px of the crops
-    data: tuple[str, ...] = _DATA,  # which of it
+    data: tuple[str, ...] = (),  # which of it; empty: everything
     poses: int = 10000,  # unpaired ones, for the mean pose
 ) -> dict[str, dict[str, dict]]:  # numbers by data and row; `<name>_ci`: [lower, upper], `<name>_mean_pose`, `pictures`
     "What anything that finds people makes of real pictures."
@@ -388,7 +389,7 @@ def real_test_of(
     }
     if unknown := set(data) - set(groups):
         raise ValueError(f"real test: no data {min(unknown)!r}, there are {', '.join(groups)}")
-    for name in data:
+    for name in data or groups:
         where, measure = groups[name]
         if (Path(folder) / where).is_dir():
             rows[name] = measure(Path(folder) / where)
