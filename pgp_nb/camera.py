@@ -133,7 +133,7 @@ def _check_raw(raw):
 
 # %% ../nbs/03_camera.ipynb #f2c1e960
 def camera_from_raw(
-    raw: Tensor,  # (...,8) any real numbers: azimuth cos, sin, elevation, roll cos, sin, tx, ty, tz; (...,7): one for roll
+    raw: Tensor,  # (...,8) any numbers: azimuth cos, sin, elevation, roll cos, sin, tx, ty, tz; (...,7): roll as one
     p: Tensor,  # (...,17,3) p^3D in mm, canonical frame
     limits: CameraLimits = CameraLimits(),  # what the camera may do
 ) -> Camera:

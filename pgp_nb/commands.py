@@ -101,8 +101,9 @@ examples:
   pgp-nb predict frames --film --only bvh html
   pgp-nb predict 0 --seconds 5                      what the first camera sees
 
-Poses are in mm, x right, y down, z away from the camera, pelvis at the origin; a person's size is assumed, not measured.
-A film that is interrupted goes on with the same command. Exit code 0: all done; 2: something failed, the rest is done."""
+Poses are in mm, x right, y down, z away from the camera, pelvis at the origin; a person's size is assumed, not
+measured. A film that is interrupted goes on with the same command. Exit code 0: all done; 2: something failed, the
+rest is done."""
 
 
 def _box(text: str) -> list[float]:
@@ -142,8 +143,8 @@ def _predict_options() -> argparse.ArgumentParser:
     add("--out", metavar="FOLDER", help="for the files (default: beside the input)")
     add("--force", action="store_true", help="overwrite files that are there")
     add("--box", type=_box, action="append", metavar="x0,y0,x1,y1", help="px of a person in a picture; may be repeated")
-    add("--detector", metavar="FILE", help="what finds people: a network as .onnx, or boxes as YOLO or COCO write them; "
-        "'people': in films, too, what pictures are searched with (default: who moves)")  # fmt: skip
+    add("--detector", metavar="FILE", help="what finds people: a network as .onnx, or boxes as YOLO or COCO write "
+        "them; 'people': in films, too, what pictures are searched with (default: who moves)")  # fmt: skip
     add("--people", type=_above_zero(int), help="in a picture, at most, the surest first (default: all)")
     add("--upright", action="store_true", help="people in pictures are upright: quicker (default: at any angle)")
     add("--film", action="store_true", help="a folder of numbered pictures is one film")

@@ -662,7 +662,8 @@ def _some_saliency(data: TrainData) -> Tensor:  # True
     if not any(x.any() for x in maps):
         raise ValueError(
             "terms.silhouette learns from m_sal, and no training frame has one: prepare the data with saliency, "
-            "or set terms.silhouette to 0, and network.silhouette and the cut-outs of terms.paint where nothing else has trained it"
+            "or set terms.silhouette to 0, and network.silhouette and the cut-outs of terms.paint where nothing else "
+            "has trained it"
         )
     return torch.tensor(True)
 

@@ -590,7 +590,7 @@ def _on_background(
 def _of_unit_size(
     x: Tensor,  # (B,C,H,W)
 ) -> Tensor:
-    "A leaky rectifier, and activations that are large at a pixel scaled down there: with any learning rate none of them runs away."
+    "A leaky rectifier, and large activations of a pixel scaled down: with no learning rate do they run away."
     x = F.leaky_relu(x, 0.1)
     return x * (x.square().mean(1, keepdim=True) + 0.1).rsqrt()
 

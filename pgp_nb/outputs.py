@@ -260,7 +260,8 @@ img { max-height: 480px; max-width: 100% }
 <h1>TITLE</h1>
 <div id="row">PICTURE<div>
 <canvas id="view" width="480" height="480"></canvas><br>
-<button id="play">play</button> <input id="time" type="range" min="0" value="0" style="width:300px"> <output id="shown"></output>
+<button id="play">play</button> <input id="time" type="range" min="0" value="0" style="width:300px">
+<output id="shown"></output>
 <p id="who"></p></div></div>
 <p>Drag to turn, wheel to zoom. Millimetres; depth is relative to the pelvis, and the size of the person is assumed.</p>
 <script>

@@ -289,7 +289,7 @@ def _texture_frames(
     frames: dict[str, Tensor],  # from `_anchor_frames`
     size: tuple[int, int] = (64, 32),  # of the reach
 ) -> dict[str, Tensor]:
-    "About the axis of each part, in template px: its span (10,3), from, to and half-width, and how near the outline is (10,1,h,w), 1 inside, 0 at the margin."
+    "Parts about their axes, in template px: (10,3) from, to, half-width; (10,1,h,w) reach, 1 inside, 0 at the margin."
     spans, reach, pad = [], [], 2 * int(_MARGIN)
     for mask, centre, axis in zip(masks, frames["centre"].numpy(), frames["axis"].numpy()):
         y, x = np.nonzero(mask)
@@ -654,7 +654,10 @@ def part_textures(
     size: tuple[int, int] | None = None,  # h, w of a texture; None: half and a quarter of H
     turn: Tensor | None = None,  # (B,) of the head about its axis, radians; None: not known, it faces the camera
 ) -> Tensor:  # (B,10,C+1,h,w): the channels of the maps, and how well each texel was seen
-    "What is seen of each part in a source pose, in the space of the template: $(\\mathcal{S}_s^{(l)})^{-1}$. Differentiable in the maps and the pose."
+    """What is seen of each part in a source pose, in the space of the template: $(\\mathcal{S}_s^{(l)})^{-1}$.
+
+    Differentiable in the maps and the pose.
+    """
     B, C, H, W = maps.shape
     f = self.part_frames(_check_joints(q))
     turn = f.along.new_zeros(B) if turn is None else turn
@@ -676,7 +679,7 @@ def _mean_colours(
     colours: Tensor,  # (B,10,C,h,w)
     seen: Tensor,  # (B,10,1,h,w)
 ) -> Tensor:  # (B,10,C,h,1)
-    "What is known of the colours of each row of a texture: of what was seen there, else of the part and its partner, else of the person."
+    "The colours of a texture's rows: of what was seen, else of the part and its partner, else of the person."
     rows, mass = (colours * seen).mean(-1, keepdim=True), seen.mean(-1, keepdim=True)
     part, part_mass = rows.mean(-2, keepdim=True), mass.mean(-2, keepdim=True)
     person, person_mass = (x.mean(1, keepdim=True) for x in (part, part_mass))
@@ -691,7 +694,7 @@ def _mean_colours(
 def fill_textures(
     textures: Tensor,  # (B,10,C+1,h,w) from `Puppet.part_textures`, the last channel says how well a texel was seen
 ) -> Tensor:  # (B,10,C+1,h,w)
-    "Texels that were not seen filled in: by the mirror partner's, by means. The last channel counts the partner's half, the means not at all."
+    "Unseen texels by the mirror partner's, or by means. The last channel counts the partner's half, means not at all."
     colours, seen = textures[:, :, :-1], textures[:, :, -1:]
     partner = _partners(textures).flip(-1)
     partly = partner[:, :, -1:]
@@ -707,7 +710,7 @@ def _read_texels(
     size: Sequence[int],  # h, w
     weight: Tensor | None = None,  # (M,1) of what is read
 ) -> Tensor:  # (M,C)
-    "Bilinear reading at scattered points; edges repeated. `embedding_bag` reads and weights four rows of a table at once."
+    "Bilinear reading at scattered points, edges repeated: `embedding_bag` weights four rows of a table at once."
     h, w = size
     y, x = (t * h - 0.5).clamp(0, h - 1), (s * w - 0.5).clamp(0, w - 1)
     top, left = y.detach().floor().clamp(max=max(h - 2, 0)), x.detach().floor().clamp(max=max(w - 2, 0))
@@ -732,7 +735,10 @@ def wear(
     p: Tensor,  # (B,10,H,W) part maps of the same pose
     turn: Tensor | None = None,  # (B,) of the head, radians
 ) -> Tensor:  # (B,C,H,W); 0 far from all parts
-    "Textures on a target pose, $\\mathcal{S}_t^{(l)}$ of each part weighted by its map. Read only where a part is or nearly is. Differentiable in all of them."
+    """Textures on a target pose, $\\mathcal{S}_t^{(l)}$ of each part weighted by its map.
+
+    Read only where a part is or nearly is. Differentiable in all of them.
+    """
     B, _, H, W = p.shape
     if not B:
         return p.new_zeros(0, textures.shape[2], H, W)
@@ -812,7 +818,7 @@ def carry(
     turn_s: Tensor | None = None,  # (B,) of the head about its axis, radians, in the source
     turn_t: Tensor | None = None,  # the same in the target
 ) -> _Carried:
-    "$\\mathcal{S}_t^{(l)} \\circ (\\mathcal{S}_s^{(l)})^{-1}$ of each part, where it was seen; what was not is filled in."
+    "$\\mathcal{S}_t^{(l)} \\circ (\\mathcal{S}_s^{(l)})^{-1}$ of each part, where it was seen; elsewhere filled in."
     textures = fill_textures(puppet.part_textures(maps, q_s, visible, turn=turn_s))
     worn = puppet.wear(textures, q_t, p_t, turn_t)
     return _Carried(worn[:, :-1], worn[:, -1:])

@@ -134,6 +134,14 @@ def test_a_wrong_type_is_found(tmp_path):
     assert len(found) == 1 and found[0].startswith("pgp_nb/a.py:2: error: Incompatible return value type")
 
 
+def test_a_line_of_the_library_beyond_the_columns_is_found(tmp_path):
+    (tmp_path / "pgp_nb").mkdir()
+    (tmp_path / "ruff.toml").write_text("line-length = 120\n", encoding="utf-8")
+    text = f"__all__ = ['{'a' * 120}']\n# {'é' * 118}\n# {'a' * 119}\n"
+    (tmp_path / "pgp_nb/a.py").write_text(text, encoding="utf-8")
+    assert check.wide(tmp_path) == ["pgp_nb/a.py:3: 121 columns, 120 are allowed"]
+
+
 @pytest.mark.parametrize(
     "call, found",
     [

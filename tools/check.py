@@ -252,7 +252,19 @@ def style(root):
         done = subprocess.run(command, cwd=root, capture_output=True, text=True)
         if done.returncode:
             faults += done.stdout.splitlines() + done.stderr.splitlines()
-    return faults and [*faults, "run ruff check --fix and ruff format, then nbdev_clean"]
+    return (faults and [*faults, "run ruff check --fix and ruff format, then nbdev_clean"]) + wide(root)
+
+
+def wide(root):
+    "Lines of the library beyond the columns that ruff.toml allows; ruff leaves strings and comments as they are."
+    columns = int(re.search(r"line-length = (\d+)", (Path(root) / "ruff.toml").read_text(encoding="utf-8"))[1])
+    return [
+        f"{name(path, root)}:{number}: {len(line)} columns, {columns} are allowed"
+        for path in sorted((Path(root) / "pgp_nb").rglob("*.py"))
+        if path.name != "_modidx.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > columns and not line.startswith("__all__")
+    ]
 
 
 def types(root):

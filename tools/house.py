@@ -119,7 +119,6 @@ def numbers(root):
     exported = {name: len(exported_names(text)) for name, text in texts.items()}
     yield "chapters that export", len(texts)
     yield "exported lines", len(lines)
-    yield "lines over 120 columns", f"{sum(len(line) > 120 for line in lines) / len(lines):.1%}"
     yield "configuration values", _leaves(texts["engine.config"])
     yield "presets in the wheel", len(list((Path(root) / "pgp_nb/data/presets").glob("*.yaml")))
     cells = [cell for text in texts.values() for cell in text.split("# %% ")[2:]]

@@ -357,7 +357,7 @@ _GDR, _VXR, _ZVDR = 2, 6, 8  # records that count: variables, blocks of values, 
 
 
 def _check_counts(cdf: bytes) -> None:
-    "Raise `ValueError` where a record of a cdf file counts more than it can hold: cdflib would count along for minutes."
+    "Raise `ValueError` where a record of a cdf file counts more than it holds: cdflib would count for minutes."
     w, name = (8, 256) if cdf[:2] == b"\xcd\xf3" else (4, 64)  # bytes of an offset, of a name
     number = lambda at, n=4: int.from_bytes(cdf[at : at + n], "big", signed=True)
     at, end = 8, len(cdf) if cdf[4:8] == _PLAIN else 0

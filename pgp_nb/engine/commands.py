@@ -338,7 +338,7 @@ def run_all(
     stop: Callable[[], bool] = lambda: False,  # True: stop all, with checkpoints
     progress: bool = True,
 ) -> dict[str, dict]:  # metrics by run, {"error": what went wrong}, or nothing where it was stopped
-    "Train a list beside each other, a process each; raises for mistakes in the configurations before any of them starts."
+    "Train a list beside each other, a process each; raises for mistakes in the configurations before any starts."
     folder, studies = Path(folder), _read_studies(file, base)
     configs = _configs(_in_order(names, studies), seeds, folder, overrides or {}, studies)
     words = [sys.executable, "-m", "pgp_nb.training", "--run", str(folder)]
@@ -551,8 +551,8 @@ def _command_line() -> argparse.ArgumentParser:
         "--list",
         nargs="+",
         metavar=("FILE", "NAME"),
-        help="as --studies, but each in a process of its own: one on each GPU at a time, or --jobs of them. Several such "
-        "commands, also of several machines, share the work. RUN/jobs.txt says what is running, done and failed",
+        help="as --studies, but each in a process of its own: one on each GPU at a time, or --jobs of them. Several "
+        "such commands, also of several machines, share the work. RUN/jobs.txt says what is running, done and failed",
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="with --list: processes at a time (default: one on each GPU, or one)"
@@ -567,12 +567,14 @@ def _command_line() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="with --studies and --list: prepared test sets that finished runs are measured on; {px} stands for the image side",
+        help="with --studies and --list: prepared test sets that finished runs are measured on; {px} stands for the "
+        "image side",
     )
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="with --studies and --list: do nothing, but say which commands it takes, what each needs and how long it takes",
+        help="with --studies and --list: do nothing, but say which commands it takes, what each needs and how long it "
+        "takes",
     )
     parser.add_argument(
         "--release", metavar="FILE", help="run the stages of a release. --run is the folder of their run folders"

@@ -325,7 +325,7 @@ def run_jobs(
 
 
 def _begin_or_stop(jobs: list[_Job], devices: Sequence[str], threads: int, stopping: bool, stop: bool) -> bool:
-    "Give the free devices to jobs that can begin; or tell those that run to stop, once. Returns whether all is to stop."
+    "Give free devices to jobs that can begin, or tell those that run to stop, once; returns whether all is to stop."
     if stop and not stopping:
         for job in jobs:
             if job.process:

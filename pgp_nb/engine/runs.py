@@ -167,7 +167,7 @@ class _Tracker:
 
 # %% ../../nbs/engine/runs.ipynb #3eb8d620
 class _Log:
-    """Loss curves in `curve.jsonl`, in a tracker and, where tensorboard is installed, as TensorBoard scalars and pictures.
+    """Loss curves in `curve.jsonl`, in a tracker and, where there is tensorboard, as its scalars and pictures.
 
     In the first process only.
     """
