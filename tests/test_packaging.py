@@ -62,7 +62,8 @@ def python(wheel):
     fresh = not (stamp.exists() and stamp.read_text(encoding="utf-8") == made_from)
     if fresh:
         run(sys.executable, "-m", "venv", "--clear", folder)
-    pip = [inside, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--constraint", LOCK]
+    quiet = ["-qq", "--disable-pip-version-check", "--no-compile"]
+    pip = [inside, "-m", "pip", "install", *quiet, "--constraint", LOCK]
     if fresh:
         run(*pip, wheel)
     run(*pip, "--force-reinstall", "--no-deps", wheel)

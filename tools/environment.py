@@ -27,7 +27,9 @@ def make_venv(folder):
 
 
 def pip(python, *args):
-    done = subprocess.run([str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *args])
+    "Install packages; modules are compiled on their first import, which most of them never see."
+    quiet = ["-qq", "--disable-pip-version-check"]
+    done = subprocess.run([str(python), "-m", "pip", "install", "--no-compile", *quiet, *args])
     if done.returncode:
         stop("pip could not install the packages, its message is above; mend that and run the same command again")
 
