@@ -6,6 +6,7 @@ LOCK := requirements-dev.lock
 ENV := .venv/.made-from-$(shell cksum < $(LOCK) | cut -d' ' -f1)
 
 export JUPYTER_PREFER_ENV_PATH = 1
+unexport PYTHONDONTWRITEBYTECODE
 chapters pytest: export OMP_NUM_THREADS ?= 1
 chapters: export MPLBACKEND = agg
 
