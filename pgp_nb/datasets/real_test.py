@@ -160,9 +160,8 @@ def _photograph_rows(
     better = lambda p, q: torch.maximum(_found(p, q)[0], _found(p[:, list(MIRROR)], q)[0])
     found, annotated = _found(seen["joints_2d"], q)
     by_guess = _found(guess(held)["joints_2d"], q)[0]
-    chosen = {"all": everybody} | {"trunk annotated": lean >= 0}
-    chosen |= {"tilt below 20°": lean < 20, "tilt 20° to 60°": (lean >= 20) & (lean < 60)}
-    chosen |= {"tilt above 60°": lean >= 60}
+    chosen = {"all": everybody, "trunk annotated": lean >= 0, "tilt below 20°": lean < 20}
+    chosen |= {"tilt 20° to 60°": (lean >= 20) & (lean < 60), "tilt above 60°": lean >= 60}
     chosen |= {posture: torch.tensor([p == posture for p in postures]) for posture in _POSTURES}
     odd = numbers % 2 == 1
     chosen |= {"odd numbers": odd, "odd numbers, tilt below 20°": odd & (lean < 20)}

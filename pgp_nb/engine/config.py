@@ -48,16 +48,12 @@ class NetworkConfig:
     pose_features: int = 256  # width of the fully connected heads on the feature map
     appearance_channels: int = 16  # Ch of the appearance a
     decoder_width: int = 16  # channels of the decoder's finest scale
-    appearance: str = (
-        "carried"  # "carried": textures of the parts; "pooled": one code a part; "spatial": the paper's map
-    )
+    appearance: str = "carried"  # "carried": textures of parts; "pooled": one code a part; "spatial": the paper's map
     keypoints: int = 32  # learned image points, the first 17 trained to be joints; 0: none
     top_down: int = 48  # channels of the path that brings the deep stages to the image points at stride 4; 0: none
     lifter: int = 512  # width of the lifter from image points to pose and camera; 0: pose heads on the feature map
     silhouette: int = 0  # channels of the path to the silhouette at the first stage's stride; 0: none
-    pose: str = (
-        "mirrored"  # "mirrored": as if facing the camera, and a facing logit; "direct": the paper's; "joints": no T_fk
-    )
+    pose: str = "mirrored"  # as if facing the camera, and a facing logit; "direct": the paper's; "joints": no T_fk
     orientation: str = "every"  # of the camera; "upright": roll and elevation end at 85 degrees
     limb_frame: str = "swing"  # in which limb vectors are said; "gram_schmidt": the paper's
     puppet_scale: str = "along_limb"  # limbs keep their width when foreshortened; "isotropic": the paper's similarity
@@ -223,7 +219,7 @@ class Runtime:
 class PaintConfig:
     "How unpaired poses are painted."
 
-    figure: str = "puppet"  # "flat", "puppet": its parts, plain or with details; "body": a body's; "both": half, half
+    figure: str = "puppet"  # "flat", "puppet": its parts, plain or with details; "body": a body's; "both": half each
     limb_jitter: float = 0.08  # relative change of limb lengths, left and right alike
     order_jitter: float = 60.0  # standard deviation of the parts' depths when they are laid over each other, mm
     clutter: float = 0.6  # share of pictures with distracting bars in the background
