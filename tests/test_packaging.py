@@ -1,10 +1,14 @@
 "The wheel: built, installed into an empty environment, imported there, with its data and without a network."
 
 import ast, hashlib, json, os, shutil, subprocess, sys, zipfile
+from functools import partial
 
 import pytest
 
 from helpers import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import environment
 
 LOCK = ROOT / "requirements-dev.lock"
 FILES = sorted(p.relative_to(ROOT / "pgp_nb") for p in (ROOT / "pgp_nb").rglob("*.py") if not p.stem.startswith("_"))
@@ -62,11 +66,10 @@ def python(wheel):
     fresh = not (stamp.exists() and stamp.read_text(encoding="utf-8") == made_from)
     if fresh:
         run(sys.executable, "-m", "venv", "--clear", folder)
-    quiet = ["-qq", "--disable-pip-version-check", "--no-compile"]
-    pip = [inside, "-m", "pip", "install", *quiet, "--constraint", LOCK]
+    pip = partial(environment.pip, inside, "--constraint", LOCK)
     if fresh:
-        run(*pip, wheel)
-    run(*pip, "--force-reinstall", "--no-deps", wheel)
+        pip(wheel)
+    pip("--force-reinstall", "--no-deps", wheel)
     stamp.write_text(made_from, encoding="utf-8")
     return inside
 
