@@ -343,6 +343,24 @@ def test_a_run_knows_what_the_runs_before_it_knew(finished, tmp_path, monkeypatc
     assert collect.annotated(after) == collect.lineage(finished)[0]
 
 
+def test_a_row_is_the_same_wherever_the_runs_lie(finished, tmp_path, monkeypatch):
+    collect = tool("collect", monkeypatch)
+    rows = []
+    for name, runs in (("near", "runs"), ("far", tmp_path / "far")):
+        after = tmp_path / name / "after-s0"
+        after.parent.mkdir()
+        shutil.copytree(finished, after)
+        text = TRAINED.replace("iterations: 10", f"iterations: 10, start_from: {runs}/before-s0")
+        (after / "config.yaml").write_text(text, encoding="utf-8")
+        rows.append(collect.read_run(after))
+    assert rows[0] == rows[1] and rows[0].config["start_from"] == "runs/before-s0"
+
+
+def test_no_kept_row_knows_a_machine():
+    rows = read_results(ROOT / "experiments/results.csv")
+    assert not [run for run, row in rows.items() if row.config.get("start_from", "").startswith("/")]
+
+
 def test_a_kept_row_holds_every_number(finished, tmp_path, monkeypatch):
     collect = tool("collect", monkeypatch)
     collect.collect([finished], kept=tmp_path)

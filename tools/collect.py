@@ -62,11 +62,17 @@ def supervision(config):
     return "full" if chosen == ["supervised"] else next((LEVELS[name] for name in chosen if name in LEVELS), "none")
 
 
+def configuration(run):
+    "The configuration of a run, the same wherever its folder lies: runs beside it are in `runs`."
+    text = (run / "config.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text.replace(f"{run.resolve().parent}/", "runs/"))
+
+
 def lineage(run):
     "The configurations of a run and of those that it starts from, as far as they lie beside it; its own first."
     from pgp_nb.networks import starts
 
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    config = configuration(run)
     names = (setting(config, "start_from") or "").replace("{seed}", str(setting(config, "seed")))
     before = [run.parent / start.name for start in starts(names)]
     return [config, *(c for start in before if (start / "config.yaml").is_file() for c in lineage(start))]
@@ -93,7 +99,7 @@ def read_run(run, at=None):
     for name in ("config.yaml", "metrics.json"):
         if not (run / name).is_file():
             raise SystemExit(f"collect: {run} has no {name}; is the run finished?")
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    config = configuration(run)
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     try:
         flat_metrics(metrics)
