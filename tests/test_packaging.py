@@ -22,11 +22,13 @@ IMPORT_ALL = """
 import builtins, importlib, json, socket, sys, time
 def refuse(*args, **kwargs): raise AssertionError(f"the import opens a connection: {args}")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
-report, start = {}, time.process_time()
+start = time.process_time()
+import cv2, torch
+report = {"torch and cv2": time.process_time() - start}
 for name in sys.argv[1:]:
     try: importlib.import_module(f"pgp_nb.{name}"); report[name] = "imported"
     except ModuleNotFoundError as error: report[name] = f"needs {error.name}"
-report["seconds"] = time.process_time() - start
+report["everything"] = time.process_time() - start
 report["matplotlib"] = "matplotlib.pyplot" in sys.modules
 report["file"] = __import__("pgp_nb").__file__
 print(json.dumps(report))
@@ -79,16 +81,20 @@ def imports(python, tmp_path_factory):
     """What importing every module in the empty environment reports.
 
     The quickest of up to three tries, since the first one compiles; in processor time, since other work on the machine
-    must not fail it.
+    must not fail it, and against torch and OpenCV alone, since machines differ by a factor of two.
     """
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+
+    def ratio(report):
+        return report["everything"] / report["torch and cv2"]
+
     reports = []
     for _ in range(3):
         said = run(python, "-I", "-c", IMPORT_ALL, *MODULES, cwd=tmp_path_factory.mktemp("elsewhere"), env=env)
         reports.append(json.loads(said.splitlines()[-1]))
-        if reports[-1]["seconds"] < 2:
+        if ratio(reports[-1]) < 1.75:
             break
-    return min(reports, key=lambda r: r["seconds"])
+    return min(reports, key=ratio)
 
 
 def test_the_wheel_carries_library_and_data_and_nothing_else(wheel):
@@ -129,7 +135,8 @@ def test_only_what_needs_an_extra_is_left_out(imports):
 
 
 def test_the_imports_are_quick_and_leave_pictures_alone(imports):
-    assert imports["seconds"] < 3, f"importing every module took {imports['seconds']:.1f} s of processor time"
+    took, least = imports["everything"], imports["torch and cv2"]
+    assert took < 2 * least, f"every module: {took:.1f} s of processor time, torch and OpenCV alone: {least:.1f} s"
     assert not imports["matplotlib"], (
         "matplotlib.pyplot is imported with the library: import it inside the plotting functions"
     )
