@@ -222,10 +222,10 @@ def test_the_report_says_what_a_run_was_measured_on(tmp_path):
 
 def test_longer_runs_are_shown_with_flip_test_and_synthesis(tmp_path):
     painted = {"pose transfer": {"decoder": {"l1": 0.25, "ssim": 0.5}}}
-    fabricate(tmp_path / "runs", "lite-128-decoder", **made_up(60.0, synthesis=painted, flip_test=made_up(58.0)))
+    fabricate(tmp_path / "runs", "unsup-decoder-more", **made_up(60.0, synthesis=painted, flip_test=made_up(58.0)))
     text = built(tmp_path, [str(tmp_path / "runs")])
     assert row(text, "*with flip test*")[3].startswith("58.0") and text.count("*with flip test*") == 1
-    assert "Run `lite-128-decoder`" in text and row(text, "pose transfer")[2:] == ["0.250", "0.500"]
+    assert "Run `unsup-decoder-more`" in text and row(text, "pose transfer")[2:] == ["0.250", "0.500"]
 
 
 def test_a_decoder_that_was_never_trained_has_no_parts(tmp_path):
