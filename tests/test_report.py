@@ -455,7 +455,7 @@ def test_every_run_that_a_document_names_has_a_row():
     a_run = re.compile(rf"(?<!runs/)\b((?:{kinds})[a-z0-9-]*-s\d)\b")
     named = {(run, path.name) for path, text in documents() for run in a_run.findall(text)}
     assert not [f"{name} names {run}" for run, name in named if run not in kept]
-    assert len({run for run, _ in named}) > 8
+    assert len({run for run, _ in named}) > 10
 
 
 PAGES = [f"explanations/{page}" for page in ("recipe", "results", "why", "gallery")]
